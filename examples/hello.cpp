@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSL-1.0
+
+// First contact: a function that takes a second, called twice. The second call takes no time,
+// because memo remembers what the first one returned.
+
+#include <memo/memo.hpp>
+
+#include <chrono>
+#include <cmath>
+#include <iostream>
+#include <thread>
+
+int main() {
+    using namespace std::chrono_literals;
+
+    auto power = memo::memoize<memo::memory>([](double x, int n) {
+        std::this_thread::sleep_for(1s); // stands for hours of work
+        return std::pow(x, n);
+    });
+
+    std::cout << power(2.0, 10) << "   (computed)\n";
+    std::cout << power(2.0, 10) << "   (remembered)\n";
+    std::cout << power.stats() << '\n';
+}

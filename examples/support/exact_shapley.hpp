@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Exact Shapley values, straight from the definition: game in, values out.
+//
+// Every player joins every coalition of the others, so n 2^n worths are asked for, of only 2^n
+// coalitions: each is asked for n times. A cache makes n - 1 of those n free.
+
+#include "game.hpp"
+#include <cstddef>
+#include <cstdint>
+
+namespace examples {
+
+/// The players whose bits are set.
+[[nodiscard]] inline memo::index_set coalition_of(std::uint64_t bits, std::size_t players) {
+    memo::index_set coalition(players);
+    for (std::size_t player = 0; player < players; ++player) {
+        if ((bits >> player & 1) != 0) {
+            coalition.insert(player);
+        }
+    }
+    return coalition;
+}
+
+/// The Shapley value of one player: the mean over all sizes of the mean marginal u(S + player) -
+/// u(S) over all coalitions S of that size (Shapley 1953, A value for n-person games, Contributions
+/// to the Theory of Games II).
+///
+/// player          in [0, n); n at most 63
+/// Complexity:     2^n requests
+[[nodiscard]] inline double exact_shapley_value(game const& of, std::size_t player) {
+    std::size_t const n = of.players();
+    // weight[k] = 1 / (n C(n-1, k)): each next one follows from C(n-1, k+1) = C(n-1, k) (n-1-k) /
+    // (k+1).
+    std::vector<double> weight(n, 1 / static_cast<double>(n));
+    for (std::size_t k = 0; k + 1 < n; ++k) {
+        weight[k + 1] = weight[k] * static_cast<double>(k + 1) / static_cast<double>(n - 1 - k);
+    }
+    double value = 0;
+    for (std::uint64_t bits = 0; bits < std::uint64_t{1} << n; ++bits) {
+        if ((bits >> player & 1) != 0) {
+            continue;
+        }
+        auto coalition = coalition_of(bits, n);
+        double const without = of.worth(coalition);
+        std::size_t const size = coalition.size();
+        coalition.insert(player);
+        value += weight[size] * (of.worth(coalition) - without);
+    }
+    return value;
+}
+
+/// The Shapley values of all players.
+///
+/// Complexity:     n 2^n requests
+[[nodiscard]] inline player_values exact_shapley(game const& of) {
+    player_values values;
+    for (std::size_t player = 0; player < of.players(); ++player) {
+        values.push_back(exact_shapley_value(of, player));
+    }
+    return values;
+}
+
+} // namespace examples

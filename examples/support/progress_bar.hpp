@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// A progress bar for people who wait: on stderr, and only if that is a terminal.
+
+#include "stopwatch.hpp"
+#include <algorithm>
+#include <cstddef>
+#include <iomanip>
+#include <iostream>
+#include <sstream>
+#include <string>
+#include <unistd.h>
+
+namespace examples {
+
+/// Shows how many of `total` steps are done; is wiped away at its end.
+class progress_bar {
+  public:
+    explicit progress_bar(std::size_t total)
+        : total_(std::max<std::size_t>(total, 1)), visible_(::isatty(STDERR_FILENO) == 1) {
+        draw();
+    }
+
+    progress_bar(progress_bar const&) = delete;
+    progress_bar& operator=(progress_bar const&) = delete;
+
+    ~progress_bar() {
+        if (visible_) {
+            std::cerr << '\r' << std::string(line_length, ' ') << '\r' << std::flush;
+        }
+    }
+
+    /// One step is done.
+    void advance() {
+        done_ = std::min(done_ + 1, total_);
+        draw();
+    }
+
+  private:
+    static constexpr std::size_t bar_length = 40;
+    static constexpr std::size_t line_length = 70;
+
+    void draw() const {
+        if (!visible_) {
+            return;
+        }
+        std::size_t const filled = bar_length * done_ / total_;
+        std::ostringstream line;
+        line << '[' << std::string(filled, '#') << std::string(bar_length - filled, '.') << "] "
+             << std::setw(3) << 100 * done_ / total_ << " %  " << std::fixed << std::setprecision(0)
+             << running_.seconds() << " s";
+        std::cerr << '\r' << line.str() << std::flush;
+    }
+
+    std::size_t total_;
+    std::size_t done_ = 0;
+    bool visible_;
+    stopwatch running_;
+};
+
+} // namespace examples

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Types with a cereal `serialize` or `save` in, words out: the only header that sees cereal.
+//
+// The archive writes what the library knows by its own encoders, so a vector inside a user's class gives the words
+// that it gives as an argument, and cereal's own type headers are needed only for what the library does not know.
+// It is made only for keys that need one: cereal's bookkeeping costs 10 to 12 ns.
+
+#ifndef CEREAL_THREAD_SAFE
+#define CEREAL_THREAD_SAFE 1
+#endif
+#include <cereal/cereal.hpp>
+#if CEREAL_THREAD_SAFE == 0
+#error "memo: cereal was included without CEREAL_THREAD_SAFE=1, and class versions would race. Define it for the whole program, or link memo::memo, which does."
+#endif
+
+#include <memo/error.hpp>
+#include <memo/key/encode.hpp>
+#include <memo/key/encode_ranges.hpp>
+#include <memo/key/encode_vocabulary.hpp>
+#include <memo/key/words.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+#include <typeinfo>
+
+namespace memo::detail {
+
+template <class T> inline constexpr bool is_cereal_wrapper = false;
+template <class T> inline constexpr bool is_cereal_wrapper<cereal::NameValuePair<T>> = true;
+template <class T> inline constexpr bool is_cereal_wrapper<cereal::SizeTag<T>> = true;
+template <class T> inline constexpr bool is_cereal_wrapper<cereal::BinaryData<T>> = true;
+template <class T> inline constexpr bool is_cereal_wrapper<cereal::DeferredData<T>> = true;
+template <class T> inline constexpr bool is_cereal_wrapper<cereal::base_class<T>> = true;
+template <class T> inline constexpr bool is_cereal_wrapper<cereal::virtual_base_class<T>> = true;
+
+/// cereal's side of a word stream. One archive serves one key: pointer numbers and class versions count from its start.
+class word_archive : public cereal::OutputArchive<word_archive> {
+    using base = cereal::OutputArchive<word_archive>;
+
+  public:
+    explicit word_archive(word_stream& stream) : base(this), stream_(stream) {}
+
+    // These hide cereal's, so that every value passes through the library's encoders first.
+    template <class... Ts> word_archive& operator()(Ts const&... values) {
+        (write(values), ...);
+        return *this;
+    }
+    template <class T> word_archive& operator&(T const& value) { return (*this)(value); }
+    template <class T> word_archive& operator<<(T const& value) { return (*this)(value); }
+
+    void put(std::uint64_t word) { stream_.put(word); }
+    void put_bytes(void const* bytes, std::size_t size) { stream_.put_bytes(bytes, size); }
+
+    /// Writes which pointee this is; true if it is seen for the first time, and so has to follow.
+    template <class T> [[nodiscard]] bool put_shared(std::shared_ptr<T> const& pointer) {
+        std::uint32_t const number = registerSharedPointer(pointer);
+        put(number);
+        return (number & cereal::detail::msb_32bit) != 0;
+    }
+
+    /// Writes a class by its own serialize or save, and closes it with a count of its words: two neighbours whose
+    /// functions write no sizes must not be able to pass elements to one another.
+    template <class T> void put_class(T const& value) {
+        if constexpr (std::is_polymorphic_v<T> && !std::is_final_v<T>) {
+            if (typeid(value) != typeid(T)) {
+                throw error(errc::argument,
+                            "an argument's class derives from the parameter's, whose serialize() does not see it "
+                            "whole; take it as a std::shared_ptr or std::unique_ptr and register the derived class "
+                            "with CEREAL_REGISTER_TYPE");
+            }
+        }
+        std::uint64_t const start = stream_.position();
+        base::operator()(value);
+        put(closing + (stream_.position() - start));
+    }
+
+  private:
+    // Any odd constant that no count or index comes near: 2^64 / pi.
+    static constexpr std::uint64_t closing = 0x517cc1b727220a95;
+
+    template <class T> void write(cereal::NameValuePair<T> const& pair) { write(pair.value); }
+    template <class T> void write(cereal::SizeTag<T> const& tag) {
+        put(static_cast<std::uint64_t>(tag.size));
+    }
+    template <class T> void write(cereal::BinaryData<T> const& data) {
+        put(data.size);
+        put_bytes(data.data, static_cast<std::size_t>(data.size));
+    }
+    template <class T> void write(T const& value) {
+        if constexpr (is_cereal_wrapper<T>) {
+            base::operator()(value);
+        } else {
+            detail::encode(*this, value);
+        }
+    }
+
+    word_stream& stream_;
+};
+
+// What cereal asks of every archive; its own type headers call these where the library has no encoder.
+template <word_scalar T> void CEREAL_SAVE_FUNCTION_NAME(word_archive& archive, T const& value) {
+    archive(value);
+}
+template <class T>
+void CEREAL_SAVE_FUNCTION_NAME(word_archive& archive, cereal::NameValuePair<T> const& pair) {
+    archive(pair);
+}
+template <class T>
+void CEREAL_SAVE_FUNCTION_NAME(word_archive& archive, cereal::SizeTag<T> const& tag) {
+    archive(tag);
+}
+template <class T>
+void CEREAL_SAVE_FUNCTION_NAME(word_archive& archive, cereal::BinaryData<T> const& data) {
+    archive(data);
+}
+
+/// A class that says by itself, or by a function beside it, how it is saved. A class that derives from a container
+/// must say so by itself: cereal's function for the container would leave out what the class adds.
+template <class T>
+concept cereal_class =
+    std::is_class_v<T> && !own_encodable<T> &&
+    (derives_from_container<T> ? cereal::traits::has_member_serialize<T, word_archive>::value ||
+                                     cereal::traits::has_member_save<T, word_archive>::value
+                               : cereal::traits::is_output_serializable<T, word_archive>::value);
+
+template <cereal_class T> struct encoder<T> {
+    static constexpr std::size_t words = varying;
+    static constexpr bool needs_archive = true;
+
+    static void encode(word_archive& archive, T const& value) { archive.put_class(value); }
+};
+
+/// Writes all values into one stream, through one archive if any of them needs it.
+template <class... Ts> void encode_all(word_stream& stream, Ts const&... values) {
+    if constexpr ((false || ... || needs_archive<Ts>)) {
+        word_archive archive(stream);
+        (detail::encode(archive, values), ...);
+        archive.serializeDeferments();
+    } else {
+        (detail::encode(stream, values), ...);
+    }
+}
+
+template <class T> key128 digest_of(T const& value) {
+    word_stream stream;
+    encode_all(stream, value);
+    return stream.digest();
+}
+
+} // namespace memo::detail
+
+CEREAL_REGISTER_ARCHIVE(memo::detail::word_archive)

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Formats every C++ source; with --check it changes nothing and fails where something would change.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source scripts/setup.sh
+need format
+
+mode=(-i)
+[ "${1:-}" != --check ] || mode=(--dry-run --Werror)
+find include tests examples benchmarks -name '*.[ch]pp' -print0 | xargs -0 clang-format-14 "${mode[@]}"

@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# Sourced by the other scripts: need GROUP... makes sure that the groups of packages are there. On Debian it installs
+# what is missing, as root or by sudo; elsewhere it says what is missing.
+
+# The packages of a group, by Debian's names, each with a command or a header that shows its presence elsewhere.
+packages_of() {
+    case $1 in
+        build)
+            printf '%s %s\n' g++ g++ cmake cmake ninja-build ninja \
+                libcereal-dev cereal/cereal.hpp libxxhash-dev xxhash.h
+            ;;
+        test) printf '%s %s\n' catch2 catch2/catch.hpp libeigen3-dev eigen3/Eigen/Core ;;
+        demo)
+            printf '%s %s\n' nlohmann-json3-dev nlohmann/json.hpp libcli11-dev CLI/CLI.hpp \
+                gnuplot-nox gnuplot
+            ;;
+        clang) printf '%s %s\n' clang-19 clang++-19 libclang-rt-19-dev clang++-19 ;;
+        format) printf '%s %s\n' clang-format-14 clang-format-14 ;;
+        tidy) printf '%s %s\n' clang-tidy-14 clang-tidy-14 ;;
+        *) echo "setup: no group of packages is named $1" >&2 ;;
+    esac
+}
+
+on_debian() { command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; }
+
+# is_there PACKAGE SIGN: asks Debian for the package, another system for the command or header that is its sign.
+is_there() {
+    if on_debian; then
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+    elif [[ $2 == */* || $2 == *.h ]]; then
+        g++ -E -x c++ - <<<"#include <$2>" >/dev/null 2>&1
+    else
+        command -v "$2" >/dev/null
+    fi
+}
+
+# Runs a command whose output is shown only when it fails.
+quietly() {
+    local log status=0
+    log=$(mktemp)
+    "$@" >"$log" 2>&1 </dev/null || status=$?
+    [ "$status" -eq 0 ] || cat "$log" >&2
+    rm -f "$log"
+    return "$status"
+}
+
+install_packages() {
+    local as_root=()
+    [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+    echo "setup: installing $*"
+    quietly "${as_root[@]}" apt-get update &&
+        quietly "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y --no-install-recommends "$@"
+}
+
+need() {
+    local group package sign missing=()
+    for group in "$@"; do
+        while read -r package sign; do
+            is_there "$package" "$sign" || missing+=("$package")
+        done < <(packages_of "$group")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+
+    if on_debian && { [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null; }; then
+        install_packages "${missing[@]}"
+    elif on_debian; then
+        echo "setup: missing; as root: apt-get install ${missing[*]}" >&2
+        return 1
+    else
+        echo "setup: missing, by Debian's names: ${missing[*]}" >&2
+        return 1
+    fi
+}
