@@ -3,16 +3,18 @@
 
 // Types with a cereal `serialize` or `save` in, words out: the only header that sees cereal.
 //
-// The archive writes what the library knows by its own encoders, so a vector inside a user's class gives the words
-// that it gives as an argument, and cereal's own type headers are needed only for what the library does not know.
-// It is made only for keys that need one: cereal's bookkeeping costs 10 to 12 ns.
+// The archive writes what the library knows by its own encoders, so a vector inside a user's class
+// gives the words that it gives as an argument, and cereal's own type headers are needed only for
+// what the library does not know. It is made only for keys that need one: cereal's bookkeeping
+// costs 10 to 12 ns.
 
 #ifndef CEREAL_THREAD_SAFE
 #define CEREAL_THREAD_SAFE 1
 #endif
 #include <cereal/cereal.hpp>
 #if CEREAL_THREAD_SAFE == 0
-#error "memo: cereal was included without CEREAL_THREAD_SAFE=1, and class versions would race. Define it for the whole program, or link memo::memo, which does."
+#error                                                                                             \
+    "memo: cereal was included without CEREAL_THREAD_SAFE=1, and class versions would race. Define it for the whole program, or link memo::memo, which does."
 #endif
 
 #include <memo/error.hpp>
@@ -28,15 +30,12 @@
 
 namespace memo::detail {
 
-template <class T> inline constexpr bool is_cereal_wrapper = false;
-template <class T> inline constexpr bool is_cereal_wrapper<cereal::NameValuePair<T>> = true;
-template <class T> inline constexpr bool is_cereal_wrapper<cereal::SizeTag<T>> = true;
-template <class T> inline constexpr bool is_cereal_wrapper<cereal::BinaryData<T>> = true;
-template <class T> inline constexpr bool is_cereal_wrapper<cereal::DeferredData<T>> = true;
-template <class T> inline constexpr bool is_cereal_wrapper<cereal::base_class<T>> = true;
-template <class T> inline constexpr bool is_cereal_wrapper<cereal::virtual_base_class<T>> = true;
+template <class T> inline constexpr bool is_base_class = false;
+template <class T> inline constexpr bool is_base_class<cereal::base_class<T>> = true;
+template <class T> inline constexpr bool is_base_class<cereal::virtual_base_class<T>> = true;
 
-/// cereal's side of a word stream. One archive serves one key: pointer numbers and class versions count from its start.
+/// cereal's side of a word stream. One archive serves one key: pointer numbers and class versions
+/// count from its start.
 class word_archive : public cereal::OutputArchive<word_archive> {
     using base = cereal::OutputArchive<word_archive>;
 
@@ -61,25 +60,30 @@ class word_archive : public cereal::OutputArchive<word_archive> {
         return (number & cereal::detail::msb_32bit) != 0;
     }
 
-    /// Writes a class by its own serialize or save, and closes it with a count of its words: two neighbours whose
-    /// functions write no sizes must not be able to pass elements to one another.
+    /// Writes a class by its own serialize or save, and closes it with a count of its words: two
+    /// neighbours whose functions write no sizes must not be able to pass elements to one another.
     template <class T> void put_class(T const& value) {
         if constexpr (std::is_polymorphic_v<T> && !std::is_final_v<T>) {
             if (typeid(value) != typeid(T)) {
-                throw error(errc::argument,
-                            "an argument's class derives from the parameter's, whose serialize() does not see it "
-                            "whole; take it as a std::shared_ptr or std::unique_ptr and register the derived class "
-                            "with CEREAL_REGISTER_TYPE");
+                throw error(errc::argument, "an argument's class derives from the parameter's, "
+                                            "whose serialize() does not see it "
+                                            "whole; take it as a std::shared_ptr or "
+                                            "std::unique_ptr and register the derived class "
+                                            "with CEREAL_REGISTER_TYPE");
             }
         }
-        std::uint64_t const start = stream_.position();
-        base::operator()(value);
-        put(closing + (stream_.position() - start));
+        put_closed(value);
     }
 
   private:
     // Any odd constant that no count or index comes near: 2^64 / pi.
     static constexpr std::uint64_t closing = 0x517cc1b727220a95;
+
+    template <class T> void put_closed(T const& value) {
+        std::uint64_t const start = stream_.position();
+        base::operator()(value);
+        put(closing + (stream_.position() - start));
+    }
 
     template <class T> void write(cereal::NameValuePair<T> const& pair) { write(pair.value); }
     template <class T> void write(cereal::SizeTag<T> const& tag) {
@@ -89,9 +93,14 @@ class word_archive : public cereal::OutputArchive<word_archive> {
         put(data.size);
         put_bytes(data.data, static_cast<std::size_t>(data.size));
     }
+    // At once: cereal's deferred list would write it behind the class's count, and breaks where
+    // deferred data defers.
+    template <class T> void write(cereal::DeferredData<T> const& deferred) {
+        write(deferred.value);
+    }
     template <class T> void write(T const& value) {
-        if constexpr (is_cereal_wrapper<T>) {
-            base::operator()(value);
+        if constexpr (is_base_class<T>) {
+            put_closed(value); // two base classes are neighbours as two members are
         } else {
             detail::encode(*this, value);
         }
@@ -100,7 +109,8 @@ class word_archive : public cereal::OutputArchive<word_archive> {
     word_stream& stream_;
 };
 
-// What cereal asks of every archive; its own type headers call these where the library has no encoder.
+// What cereal asks of every archive; its own type headers call these where the library has no
+// encoder.
 template <word_scalar T> void CEREAL_SAVE_FUNCTION_NAME(word_archive& archive, T const& value) {
     archive(value);
 }
@@ -117,8 +127,9 @@ void CEREAL_SAVE_FUNCTION_NAME(word_archive& archive, cereal::BinaryData<T> cons
     archive(data);
 }
 
-/// A class that says by itself, or by a function beside it, how it is saved. A class that derives from a container
-/// must say so by itself: cereal's function for the container would leave out what the class adds.
+/// A class that says by itself, or by a function beside it, how it is saved. A class that derives
+/// from a container must say so by itself: cereal's function for the container would leave out what
+/// the class adds.
 template <class T>
 concept cereal_class =
     std::is_class_v<T> && !own_encodable<T> &&
@@ -138,7 +149,6 @@ template <class... Ts> void encode_all(word_stream& stream, Ts const&... values)
     if constexpr ((false || ... || needs_archive<Ts>)) {
         word_archive archive(stream);
         (detail::encode(archive, values), ...);
-        archive.serializeDeferments();
     } else {
         (detail::encode(stream, values), ...);
     }

@@ -123,6 +123,16 @@ template <> struct own_encoder<std::nullptr_t> {
     template <class Sink> static void encode(Sink&, std::nullptr_t) noexcept {}
 };
 
+template <> struct own_encoder<key128> {
+    static constexpr std::size_t words = 2;
+    static constexpr bool needs_archive = false;
+
+    template <class Sink> static void encode(Sink& sink, key128 value) {
+        sink.put(value.low);
+        sink.put(value.high);
+    }
+};
+
 // Products: their parts, in order.
 
 template <encodable First, encodable Second> struct own_encoder<std::pair<First, Second>> {

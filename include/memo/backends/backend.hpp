@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// What the walk asks of a backend. A backend is a cheap handle on a store; the store gives each function a partition
+// of its own, and a partition moves records: key in, record out.
+
+#include <memo/key/key128.hpp>
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <optional>
+
+namespace memo {
+
+/// A record as a backend gives it back.
+template <class Record> struct remembered {
+    Record record;
+    std::uint64_t cost = 0; ///< ns that computing it took, to 12 %
+};
+
+/// What is told of a record when it is stored.
+struct storing {
+    std::chrono::nanoseconds cost{0}; ///< what computing it took
+    std::chrono::nanoseconds ttl{0};  ///< how long to serve it; 0: for ever
+};
+
+/// What a backend counts, for one function or for all.
+struct backend_statistics {
+    std::uint64_t entries = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t evictions = 0;
+    std::uint64_t expirations = 0;
+    std::uint64_t errors = 0;
+    std::uint64_t timeouts = 0;
+    std::uint64_t reconnects = 0;
+    std::uint64_t corrupt = 0;
+    std::uint64_t too_large = 0;
+};
+
+/// The part of a backend that belongs to one function.
+///
+/// Thread safety:  every operation may be called from any thread at any time
+/// Throws:         anything; the walk counts it and goes on, or reports it, as `on_error` says
+template <class P, class Record>
+concept partition_of = requires(P const& partition, key128 key, Record const& record, storing about) {
+    { partition.get(key) } -> std::same_as<std::optional<remembered<Record>>>;
+    { partition.put(key, record, about) } -> std::same_as<void>;
+    { partition.erase(key) } -> std::same_as<bool>;
+    { partition.clear() } -> std::same_as<void>;
+    { partition.stats() } -> std::same_as<backend_statistics>;
+};
+
+/// A store for records of type Record.
+///
+/// persistent      whether entries outlive the process: identities must then be told apart across builds
+/// remembers       false for the backend that keeps nothing
+template <class B, class Record>
+concept backend_of = std::copyable<B> && requires(B const& backend, key128 scope) {
+    { B::persistent } -> std::convertible_to<bool>;
+    { B::remembers } -> std::convertible_to<bool>;
+    { backend.template partition<Record>(scope) } -> partition_of<Record>;
+    { backend.stats() } -> std::same_as<backend_statistics>;
+};
+
+} // namespace memo

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Records kept in the process: typed, without serialization.
+
+#include <memo/backends/backend.hpp>
+#include <memo/backends/memory/block.hpp>
+#include <memo/backends/memory/cost.hpp>
+#include <memo/backends/memory/reclaim.hpp>
+#include <memo/backends/memory/store.hpp>
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace memo {
+
+/// Keeps records in memory, for as long as the backend or a function that uses it lives.
+///
+/// Copies share one store, and so do the functions that were given copies: one budget, but never each other's entries.
+/// Unbounded unless `max_entries` or `max_bytes` is set.
+///
+/// Thread safety:  safe; hits take no lock
+class memory {
+  public:
+    using settings = detail::memory_settings;
+
+    static constexpr bool persistent = false;
+    static constexpr bool remembers = true;
+
+    memory() : memory(settings{}) {}
+    explicit memory(settings chosen)
+        : store_(std::make_shared<detail::memory_store>(std::move(chosen))) {}
+
+    /// The entries of one function.
+    template <class Record> class partition_type {
+      public:
+        partition_type(std::shared_ptr<detail::memory_store> store, detail::shelf& shelf)
+            : store_(std::move(store)), shelf_(&shelf) {}
+
+        /// Complexity:     O(1), no lock, no allocation but the record's own copy
+        [[nodiscard]] std::optional<remembered<Record>> get(key128 key) const {
+            detail::reclaimer::section const reading(detail::reclaimer::instance());
+            auto const found = shelf_->entries.find(key);
+            if (!found) {
+                return std::nullopt;
+            }
+            if (found->block && expired(detail::header_of(*found).expires)) {
+                drop_expired(key);
+                return std::nullopt;
+            }
+            return remembered<Record>{detail::record_of<Record>(*found), detail::cost_of(found->cost)};
+        }
+
+        void put(key128 key, Record const& record, storing about) const {
+            std::int64_t const expires = about.ttl.count() == 0 ? 0 : store_->now() + about.ttl.count();
+            auto const cost = detail::cost_byte(static_cast<std::uint64_t>(about.cost.count()));
+            store_->put(*shelf_, key, detail::slot_value_of(record, cost, expires));
+        }
+
+        [[nodiscard]] bool erase(key128 key) const {
+            return store_->erase_if(*shelf_, key, [](detail::slot_value) { return true; });
+        }
+
+        void clear() const { store_->clear(*shelf_); }
+
+        [[nodiscard]] backend_statistics stats() const { return store_->stats(*shelf_); }
+
+      private:
+        [[nodiscard]] bool expired(std::int64_t expires) const {
+            return expires != 0 && store_->now() >= expires;
+        }
+
+        [[gnu::noinline]] void drop_expired(key128 key) const {
+            bool const dropped = store_->erase_if(*shelf_, key, [&](detail::slot_value value) {
+                return value.block && expired(detail::header_of(value).expires);
+            });
+            if (dropped) {
+                shelf_->expirations.fetch_add(1, std::memory_order_relaxed);
+            }
+        }
+
+        std::shared_ptr<detail::memory_store> store_;
+        detail::shelf* shelf_;
+    };
+
+    template <class Record> [[nodiscard]] partition_type<Record> partition(key128 scope) const {
+        return {store_, store_->open(scope)};
+    }
+
+    /// What all functions that share this store have in it.
+    [[nodiscard]] backend_statistics stats() const { return store_->stats(); }
+
+  private:
+    std::shared_ptr<detail::memory_store> store_;
+};
+
+} // namespace memo

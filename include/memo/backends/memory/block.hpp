@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// A record in, a word of the table out, and back. Small plain records that never expire lie in the word itself; every
+// other one in an immutable block behind it, which readers copy from while the reclaimer keeps it.
+
+#include <memo/backends/memory/bucket.hpp>
+#include <memo/backends/memory/footprint.hpp>
+#include <memo/backends/memory/reclaim.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+namespace memo::detail {
+
+/// What the store must know of a block without knowing its type.
+struct block_header {
+    void (*destroy)(void*);
+    std::size_t bytes;    ///< that keeping it costs
+    std::int64_t expires; ///< ns of the store's clock; 0: never
+};
+
+template <class Record> struct block : block_header {
+    Record record;
+
+    static block* make(Record const& record, std::int64_t expires) {
+        return new block{{destroy_block, sizeof(block) + footprint(record), expires}, record};
+    }
+
+  private:
+    static void destroy_block(void* header) { delete static_cast<block*>(static_cast<block_header*>(header)); }
+};
+
+inline block_header const& header_of(slot_value value) noexcept {
+    return *reinterpret_cast<block_header const*>(value.word);
+}
+
+/// Bytes that an entry takes in the table: a third of a bucket, at the fill that growth leaves on average.
+inline constexpr std::size_t slot_bytes = 36;
+
+inline std::size_t bytes_of(slot_value value) noexcept {
+    return slot_bytes + (value.block ? header_of(value).bytes : 0);
+}
+
+/// Hands a value that left the table to the reclaimer.
+inline void retire(slot_value value) {
+    if (value.block) {
+        auto* const header = reinterpret_cast<block_header*>(value.word);
+        reclaimer::instance().retire(header, header->destroy, header->bytes);
+    }
+}
+
+template <class Record>
+inline constexpr bool fits_word =
+    std::is_trivially_copyable_v<Record> && std::is_default_constructible_v<Record> && sizeof(Record) <= 8;
+
+template <class Record>
+[[nodiscard]] slot_value slot_value_of(Record const& record, std::uint8_t cost, std::int64_t expires) {
+    if constexpr (fits_word<Record>) {
+        if (expires == 0) {
+            slot_value value{0, false, cost};
+            std::memcpy(&value.word, &record, sizeof record);
+            return value;
+        }
+    }
+    block_header* const header = block<Record>::make(record, expires);
+    return {reinterpret_cast<std::uintptr_t>(header), true, cost};
+}
+
+/// The record of a value. A block must be kept by a read section.
+template <class Record> [[nodiscard]] Record record_of(slot_value value) {
+    if constexpr (fits_word<Record>) {
+        if (!value.block) {
+            Record record;
+            std::memcpy(&record, &value.word, sizeof record);
+            return record;
+        }
+    }
+    return static_cast<block<Record> const&>(header_of(value)).record;
+}
+
+} // namespace memo::detail

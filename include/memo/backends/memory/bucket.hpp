@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// One cache line of the table: three entries and what a reader must know to trust them.
+//
+// An entry is 80 bits of its key, a word of value and a byte of cost. With the 6 bits that chose the shard, 86 bits
+// tell two keys of one function apart: at 10^8 entries the chance of one confusion is 7e-11
+// (docs/decisions/0005-memory-table.md).
+//
+// Readers take no lock and write nothing but a visited bit that is not set yet. A writer holds the shard's lock, makes
+// the sequence odd, changes the line and makes it even again; a reader that saw it odd or changed looks again. Every
+// field is atomic, data are read with acquire and written with release, so that no fence is needed (Boehm 2012, MSPC,
+// "Can seqlocks get along with programming language memory models?", section 4).
+
+#include <memo/key/key128.hpp>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <thread>
+
+namespace memo::detail {
+
+/// What is kept of a key.
+struct slot_key {
+    std::uint64_t low;  ///< never 0: that marks a free slot
+    std::uint16_t high;
+    std::uint8_t shard;
+
+    explicit slot_key(key128 key) noexcept
+        : low(key.low != 0 ? key.low : 1), high(static_cast<std::uint16_t>(key.high)),
+          shard(static_cast<std::uint8_t>(key.high >> 58)) {}
+};
+
+/// What is kept for a key.
+struct slot_value {
+    std::uint64_t word = 0; ///< the value itself, or the address of its block
+    bool block = false;
+    std::uint8_t cost = 0; ///< see cost.hpp
+};
+
+struct alignas(64) bucket {
+    static constexpr std::size_t slots = 3;
+    static constexpr std::size_t nowhere = slots;
+    static constexpr std::uint8_t many = 255;
+
+    std::array<std::atomic<std::uint64_t>, slots> low{};
+    std::array<std::atomic<std::uint64_t>, slots> word{};
+    std::atomic<std::uint32_t> sequence{0};
+    std::array<std::atomic<std::uint16_t>, slots> high{};
+    std::array<std::atomic<std::uint8_t>, slots> cost{};
+    std::atomic<std::uint8_t> blocks{0};  ///< bit i: slot i holds the address of a block
+    std::atomic<std::uint8_t> visited{0}; ///< bit i: slot i was hit since eviction last looked
+    std::atomic<std::uint8_t> passed{0};  ///< entries that found this line full and went on; sticks at `many`
+
+    // For readers.
+
+    enum class sight { hit, absent, further };
+
+    /// Looks for a key. `further`: not here, but an entry has gone past this line.
+    [[nodiscard]] sight look(slot_key key, slot_value& value, std::size_t& slot) const {
+        for (unsigned round = 0;; ++round) {
+            std::uint32_t const before = sequence.load(std::memory_order_acquire);
+            slot = find(key);
+            sight seen = sight::absent;
+            if (slot != nowhere) {
+                value = read(slot);
+                seen = sight::hit;
+            } else if (passed.load(std::memory_order_acquire) != 0) {
+                seen = sight::further;
+            }
+            if ((before & 1) == 0 && sequence.load(std::memory_order_relaxed) == before) {
+                return seen;
+            }
+            if (round > 64) { // the writer was put to sleep in the middle of its line
+                std::this_thread::yield();
+            }
+        }
+    }
+
+    void mark_visited(std::size_t slot) {
+        auto const seen = visited.load(std::memory_order_relaxed);
+        if (auto const bit = bit_of(slot); (seen & bit) == 0) {
+            visited.store(seen | bit, std::memory_order_relaxed); // losing a neighbour's bit costs it a second chance
+        }
+    }
+
+    // For whoever holds the shard's lock.
+
+    [[nodiscard]] std::size_t find(slot_key key) const {
+        for (std::size_t slot = 0; slot < slots; ++slot) {
+            if (low[slot].load(std::memory_order_acquire) == key.low &&
+                high[slot].load(std::memory_order_acquire) == key.high) {
+                return slot;
+            }
+        }
+        return nowhere;
+    }
+
+    [[nodiscard]] std::size_t find_low(std::uint64_t wanted) const {
+        for (std::size_t slot = 0; slot < slots; ++slot) {
+            if (low[slot].load(std::memory_order_relaxed) == wanted) {
+                return slot;
+            }
+        }
+        return nowhere;
+    }
+
+    [[nodiscard]] std::size_t free_slot() const { return find_low(0); }
+
+    [[nodiscard]] slot_value read(std::size_t slot) const {
+        return {word[slot].load(std::memory_order_acquire),
+                (blocks.load(std::memory_order_acquire) & bit_of(slot)) != 0,
+                cost[slot].load(std::memory_order_acquire)};
+    }
+
+    void write(std::size_t slot, std::uint64_t key_low, std::uint16_t key_high, slot_value value) {
+        auto const before = sequence.load(std::memory_order_relaxed);
+        sequence.store(before + 1, std::memory_order_relaxed);
+        low[slot].store(key_low, std::memory_order_release);
+        high[slot].store(key_high, std::memory_order_release);
+        word[slot].store(value.word, std::memory_order_release);
+        cost[slot].store(value.cost, std::memory_order_release);
+        auto const others = static_cast<std::uint8_t>(blocks.load(std::memory_order_relaxed) & ~bit_of(slot));
+        blocks.store(value.block ? others | bit_of(slot) : others, std::memory_order_release);
+        sequence.store(before + 2, std::memory_order_release);
+    }
+
+    void pass() {
+        if (auto const count = passed.load(std::memory_order_relaxed); count != many) {
+            passed.store(static_cast<std::uint8_t>(count + 1), std::memory_order_release);
+        }
+    }
+
+    void unpass() {
+        if (auto const count = passed.load(std::memory_order_relaxed); count != many) {
+            passed.store(static_cast<std::uint8_t>(count - 1), std::memory_order_release);
+        }
+    }
+
+    [[nodiscard]] bool was_visited(std::size_t slot) const {
+        return (visited.load(std::memory_order_relaxed) & bit_of(slot)) != 0;
+    }
+
+    void clear_visited(std::size_t slot) {
+        visited.store(static_cast<std::uint8_t>(visited.load(std::memory_order_relaxed) & ~bit_of(slot)),
+                      std::memory_order_relaxed);
+    }
+
+    [[nodiscard]] static constexpr std::uint8_t bit_of(std::size_t slot) noexcept {
+        return static_cast<std::uint8_t>(1U << slot);
+    }
+};
+
+static_assert(sizeof(bucket) == 64 && std::atomic<std::uint64_t>::is_always_lock_free);
+
+} // namespace memo::detail

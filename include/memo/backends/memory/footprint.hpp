@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// A value in; the bytes that it holds outside of itself out. For bounds in bytes: an estimate, without the allocator's
+// overhead.
+
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <ranges>
+#include <type_traits>
+
+namespace memo::detail {
+
+/// A user's own answer, found by argument-dependent lookup: `std::size_t memo_footprint(T const&)`, bytes.
+template <class T>
+concept tells_footprint = requires(T const& value) {
+    { memo_footprint(value) } -> std::convertible_to<std::size_t>;
+};
+
+template <class T> [[nodiscard]] std::size_t footprint(T const& value) {
+    if constexpr (tells_footprint<T>) {
+        return memo_footprint(value);
+    } else if constexpr (std::ranges::sized_range<T const> && !std::ranges::view<T>) {
+        using element = std::ranges::range_value_t<T const>;
+        std::size_t bytes = std::ranges::size(value) * sizeof(element);
+        if constexpr (!std::is_trivially_copyable_v<element>) {
+            for (auto const& part : value) {
+                bytes += footprint(part);
+            }
+        }
+        return bytes;
+    } else if constexpr (requires { typename T::element_type; value.get(); *value; }) {
+        if constexpr (requires { footprint(*value); }) {
+            return value ? sizeof(*value) + footprint(*value) : 0;
+        } else {
+            return 0;
+        }
+    } else if constexpr (requires { value.first; value.second; }) {
+        return footprint(value.first) + footprint(value.second);
+    } else {
+        return 0;
+    }
+}
+
+} // namespace memo::detail

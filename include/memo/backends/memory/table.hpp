@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Key bits in, a word of value out: the table that holds one function's entries. It knows nothing of types.
+//
+// 64 shards, each an array of buckets probed one after the other from the key's own. Lookups take no lock. Changes lock
+// the shard; an array that is too full is copied into one of twice the size and swapped in, and the old one is retired,
+// so growth stops no reader and needs 1/64 more memory, not twice as much.
+
+#include <memo/backends/memory/bucket.hpp>
+#include <memo/backends/memory/bucket_array.hpp>
+#include <memo/backends/memory/eviction.hpp>
+#include <memo/backends/memory/reclaim.hpp>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+
+namespace memo::detail {
+
+class table {
+  public:
+    static constexpr std::size_t shards = 64;
+
+    /// bounded         whether entries may have to be evicted, and their order is to be kept
+    explicit table(bool bounded) : bounded_(bounded) {}
+    table(table const&) = delete;
+    table& operator=(table const&) = delete;
+    ~table() {
+        for (auto& array : arrays_) {
+            if (array.load().exists()) {
+                bucket_array::destroy(array.load().tagged());
+            }
+        }
+    }
+
+    /// Looks a key up. The caller is in a read section of the reclaimer, and stays in it while it uses a block.
+    [[nodiscard]] std::optional<slot_value> find(key128 key) const {
+        slot_key const wanted(key);
+        bucket_array const array = arrays_[wanted.shard].load(std::memory_order_acquire);
+        if (!array.exists()) {
+            return std::nullopt;
+        }
+        bucket* here = &array.home_of(wanted.low);
+        for (std::size_t probes = array.count(); probes > 0; --probes) {
+            slot_value value;
+            std::size_t slot = 0;
+            auto const sight = here->look(wanted, value, slot);
+            if (sight == bucket::sight::hit) {
+                if (bounded_) {
+                    here->mark_visited(slot);
+                }
+                return value;
+            }
+            if (sight == bucket::sight::absent) {
+                break;
+            }
+            here = &array.after(*here);
+        }
+        return std::nullopt;
+    }
+
+    /// Stores what `make` gives for the value that is there, or for none; returns that old value.
+    ///
+    /// make            called once, the shard locked
+    template <class Make> std::optional<slot_value> change(key128 key, Make make) {
+        slot_key const wanted(key);
+        shard& home = shards_[wanted.shard];
+        std::scoped_lock const lock(home.mutex);
+        place const found = locate(wanted);
+        if (found.exists()) {
+            slot_value const old = found.at->read(found.slot);
+            found.at->write(found.slot, wanted.low, wanted.high, make(&old));
+            return old;
+        }
+        slot_value const value = make(static_cast<slot_value const*>(nullptr));
+        make_room(wanted.shard);
+        insert(arrays_[wanted.shard].load(std::memory_order_relaxed), wanted.low, wanted.high, value, false);
+        home.entries.store(home.entries.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        if (bounded_) {
+            home.order.inserted(wanted.low);
+        }
+        return std::nullopt;
+    }
+
+    /// Removes a key if `agrees` says so of its value; returns what was removed.
+    template <class Agrees> std::optional<slot_value> erase_if(key128 key, Agrees agrees) {
+        slot_key const wanted(key);
+        shard& home = shards_[wanted.shard];
+        std::scoped_lock const lock(home.mutex);
+        place const found = locate(wanted);
+        if (!found.exists() || !agrees(found.at->read(found.slot))) {
+            return std::nullopt;
+        }
+        slot_value const old = remove(wanted.shard, found);
+        if (bounded_) {
+            home.order.tidy(entries_of(home), [&](std::uint64_t low) {
+                return locate_low(wanted.shard, low).exists();
+            });
+        }
+        return old;
+    }
+
+    /// Removes the entry whose turn it is, from the first shard at or after `start` that has one.
+    std::optional<slot_value> evict(std::size_t start) {
+        for (std::size_t i = 0; i < shards; ++i) {
+            std::size_t const number = (start + i) % shards;
+            shard& home = shards_[number];
+            std::scoped_lock const lock(home.mutex);
+            auto const low = home.order.victim([&](std::uint64_t key) { return ask(number, key); });
+            if (low) {
+                return remove(number, locate_low(number, *low));
+            }
+        }
+        return std::nullopt;
+    }
+
+    /// Removes everything; `dispose` is given each value, its shard locked.
+    template <class Dispose> void clear(Dispose dispose) {
+        for (std::size_t number = 0; number < shards; ++number) {
+            shard& home = shards_[number];
+            std::scoped_lock const lock(home.mutex);
+            bucket_array const array = arrays_[number].load(std::memory_order_relaxed);
+            if (!array.exists()) {
+                continue;
+            }
+            for_each(array, [&](bucket& b, std::size_t slot) { dispose(b.read(slot)); });
+            arrays_[number].store({}, std::memory_order_release);
+            home.entries.store(0, std::memory_order_relaxed);
+            home.order.clear();
+            reclaimer::instance().retire(array.tagged(), bucket_array::destroy, array.bytes());
+        }
+    }
+
+    [[nodiscard]] std::size_t entries() const noexcept {
+        std::size_t sum = 0;
+        for (auto const& each : shards_) {
+            sum += entries_of(each);
+        }
+        return sum;
+    }
+
+  private:
+    struct alignas(128) shard {
+        std::mutex mutex;
+        std::atomic<std::size_t> entries{0}; ///< written under the lock, read by whoever counts
+        s3_fifo order;
+    };
+
+    struct place {
+        bucket* at = nullptr;
+        std::size_t slot = bucket::nowhere;
+        [[nodiscard]] bool exists() const noexcept { return at != nullptr; }
+    };
+
+    static std::size_t entries_of(shard const& home) noexcept {
+        return home.entries.load(std::memory_order_relaxed);
+    }
+
+    /// Walks from a key's own bucket while entries have gone past, until `find` knows a slot.
+    template <class Find> place walk(std::size_t number, std::uint64_t low, Find find) const {
+        bucket_array const array = arrays_[number].load(std::memory_order_relaxed);
+        if (!array.exists()) {
+            return {};
+        }
+        bucket* here = &array.home_of(low);
+        for (std::size_t probes = array.count(); probes > 0; --probes) {
+            if (std::size_t const slot = find(*here); slot != bucket::nowhere) {
+                return {here, slot};
+            }
+            if (here->passed.load(std::memory_order_relaxed) == 0) {
+                break;
+            }
+            here = &array.after(*here);
+        }
+        return {};
+    }
+
+    [[nodiscard]] place locate(slot_key key) const {
+        return walk(key.shard, key.low, [&](bucket const& b) { return b.find(key); });
+    }
+
+    [[nodiscard]] place locate_low(std::size_t number, std::uint64_t low) const {
+        return walk(number, low, [&](bucket const& b) { return b.find_low(low); });
+    }
+
+    [[nodiscard]] residence ask(std::size_t number, std::uint64_t low) const {
+        place const found = locate_low(number, low);
+        if (!found.exists()) {
+            return residence::gone;
+        }
+        bool const visited = found.at->was_visited(found.slot);
+        found.at->clear_visited(found.slot);
+        return visited ? residence::visited : residence::idle;
+    }
+
+    static void insert(bucket_array array, std::uint64_t low, std::uint16_t high, slot_value value,
+                       bool visited) {
+        bucket* here = &array.home_of(low);
+        while (here->free_slot() == bucket::nowhere) {
+            here->pass();
+            here = &array.after(*here);
+        }
+        std::size_t const slot = here->free_slot();
+        here->clear_visited(slot);
+        if (visited) {
+            here->mark_visited(slot);
+        }
+        here->write(slot, low, high, value);
+    }
+
+    slot_value remove(std::size_t number, place found) {
+        bucket_array const array = arrays_[number].load(std::memory_order_relaxed);
+        slot_value const old = found.at->read(found.slot);
+        bucket* here = &array.home_of(found.at->low[found.slot].load(std::memory_order_relaxed));
+        found.at->write(found.slot, 0, 0, {});
+        for (; here != found.at; here = &array.after(*here)) {
+            here->unpass();
+        }
+        auto& entries = shards_[number].entries;
+        entries.store(entries.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+        return old;
+    }
+
+    void make_room(std::size_t number) {
+        bucket_array const old = arrays_[number].load(std::memory_order_relaxed);
+        if (old.exists() && entries_of(shards_[number]) < old.most_entries()) {
+            return;
+        }
+        bucket_array const grown = bucket_array::make(old.exists() ? old.log2() + 1 : 0);
+        if (old.exists()) {
+            for_each(old, [&](bucket& b, std::size_t slot) {
+                insert(grown, b.low[slot].load(std::memory_order_relaxed),
+                       b.high[slot].load(std::memory_order_relaxed), b.read(slot), b.was_visited(slot));
+            });
+        }
+        arrays_[number].store(grown, std::memory_order_release);
+        if (old.exists()) {
+            reclaimer::instance().retire(old.tagged(), bucket_array::destroy, old.bytes());
+        }
+    }
+
+    template <class Visit> static void for_each(bucket_array array, Visit visit) {
+        for (std::size_t i = 0; i < array.count(); ++i) {
+            bucket& b = array.buckets()[i];
+            for (std::size_t slot = 0; slot < bucket::slots; ++slot) {
+                if (b.low[slot].load(std::memory_order_relaxed) != 0) {
+                    visit(b, slot);
+                }
+            }
+        }
+    }
+
+    // Apart from the shards: readers share these lines, and no writer's lock is in them.
+    std::array<std::atomic<bucket_array>, shards> arrays_{};
+    bool const bounded_;
+    std::array<shard, shards> shards_;
+};
+
+} // namespace memo::detail

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The backend that keeps nothing: caching off, the rest of the program unchanged.
+
+#include <memo/backends/backend.hpp>
+
+namespace memo {
+
+/// Stores nothing. Every call runs the function and is counted as a miss.
+class none {
+  public:
+    static constexpr bool persistent = false;
+    static constexpr bool remembers = false;
+
+    template <class Record> struct partition_type {
+        [[nodiscard]] std::optional<remembered<Record>> get(key128) const { return std::nullopt; }
+        void put(key128, Record const&, storing) const {}
+        [[nodiscard]] bool erase(key128) const { return false; }
+        void clear() const {}
+        [[nodiscard]] backend_statistics stats() const { return {}; }
+    };
+
+    template <class Record> [[nodiscard]] partition_type<Record> partition(key128) const { return {}; }
+    [[nodiscard]] backend_statistics stats() const { return {}; }
+};
+
+} // namespace memo

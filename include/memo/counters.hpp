@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The counters that move while functions are called. Those of a hit lie in a line of the calling thread's own: one
+// shared counter costs 8 times the whole hit as soon as two threads meet on it.
+
+#include <memo/statistics.hpp>
+#include <memo/thread_slot.hpp>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+
+namespace memo::detail {
+
+class call_counters {
+  public:
+    /// A call served from the cache. saved: ns
+    void hit(std::uint64_t saved) {
+        std::size_t const slot = thread_slot();
+        auto& mine = lines_[slot];
+        if (slot < thread_slots) { // nobody else writes here
+            mine.hits.store(mine.hits.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+            mine.saved.store(mine.saved.load(std::memory_order_relaxed) + saved, std::memory_order_relaxed);
+        } else {
+            mine.hits.fetch_add(1, std::memory_order_relaxed);
+            mine.saved.fetch_add(saved, std::memory_order_relaxed);
+        }
+    }
+
+    struct slow {
+        std::atomic<std::uint64_t> calls{0}; ///< calls that were not a hit at first sight
+        std::atomic<std::uint64_t> late_hits{0};
+        std::atomic<std::uint64_t> misses{0};
+        std::atomic<std::uint64_t> coalesced{0};
+        std::atomic<std::uint64_t> evaluations{0};
+        std::atomic<std::uint64_t> failures{0};
+        std::atomic<std::uint64_t> sets{0};
+        std::atomic<std::uint64_t> errors{0};
+        std::atomic<std::uint64_t> corrupt{0};
+        std::atomic<std::uint64_t> computing{0}; ///< ns
+    };
+
+    /// What accompanies an evaluation, which costs more than any counter.
+    [[nodiscard]] slow& beyond_hits() noexcept { return slow_; }
+
+    /// All counters since the last reset.
+    [[nodiscard]] statistics since_reset() const {
+        std::scoped_lock const lock(mutex_);
+        return difference(total(), at_reset_);
+    }
+
+    void reset() {
+        std::scoped_lock const lock(mutex_);
+        at_reset_ = total();
+    }
+
+  private:
+    struct alignas(128) line {
+        std::atomic<std::uint64_t> hits{0};
+        std::atomic<std::uint64_t> saved{0};
+    };
+
+    [[nodiscard]] statistics total() const {
+        statistics sum;
+        std::uint64_t saved = 0;
+        for (auto const& each : lines_) {
+            sum.hits += each.hits.load(std::memory_order_relaxed);
+            saved += each.saved.load(std::memory_order_relaxed);
+        }
+        sum.calls = sum.hits + slow_.calls;
+        sum.hits += slow_.late_hits;
+        sum.misses = slow_.misses;
+        sum.coalesced = slow_.coalesced;
+        sum.evaluations = slow_.evaluations;
+        sum.failures = slow_.failures;
+        sum.sets = slow_.sets;
+        sum.errors = slow_.errors;
+        sum.corrupt = slow_.corrupt;
+        sum.computing = std::chrono::nanoseconds(slow_.computing);
+        sum.saved = std::chrono::nanoseconds(saved);
+        return sum;
+    }
+
+    static statistics difference(statistics now, statistics const& then) {
+        now.calls -= then.calls;
+        now.hits -= then.hits;
+        now.misses -= then.misses;
+        now.coalesced -= then.coalesced;
+        now.evaluations -= then.evaluations;
+        now.failures -= then.failures;
+        now.sets -= then.sets;
+        now.errors -= then.errors;
+        now.corrupt -= then.corrupt;
+        now.computing -= then.computing;
+        now.saved -= then.saved;
+        return now;
+    }
+
+    std::array<line, thread_slots + 1> lines_;
+    slow slow_;
+    mutable std::mutex mutex_;
+    statistics at_reset_;
+};
+
+} // namespace memo::detail

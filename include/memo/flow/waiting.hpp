@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Who waits for whom. A call that needs its own result, in one thread or in a circle of threads, would wait for ever;
+// the thread that would close the circle is told so instead.
+
+#include <memo/error.hpp>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+
+#if defined(__unix__)
+#include <pthread.h>
+#endif
+
+namespace memo::detail {
+
+class flight_base;
+
+/// A thread, as far as flights are concerned.
+struct traveller {
+    flight_base const* waits_for = nullptr; ///< guarded by the circle's mutex
+
+    static traveller& self() {
+        static thread_local traveller me;
+        return me;
+    }
+};
+
+/// Counts the forks between the first process and this one: a child has its parent's flights, but not their leaders.
+class fork_generation {
+  public:
+    static unsigned current() {
+#if defined(__unix__)
+        static int const watched = pthread_atfork(nullptr, nullptr, [] { ++generation_; });
+        static_cast<void>(watched);
+#endif
+        return generation_.load(std::memory_order_relaxed);
+    }
+
+  private:
+    static inline std::atomic<unsigned> generation_{0};
+};
+
+/// One evaluation under way, without its result.
+class flight_base {
+  public:
+    /// Called under the lock that guards boarding.
+    void add_follower() noexcept { has_followers_ = true; }
+
+    [[nodiscard]] bool of_another_process() const { return generation_ != fork_generation::current(); }
+
+    /// Waits until the leader has landed.
+    ///
+    /// Throws:         memo::error (recursion) if the leader waits, maybe through others, for the calling thread
+    void wait() const {
+        traveller& me = traveller::self();
+        std::unique_lock lock(circle());
+        for (flight_base const* flight = this; flight != nullptr && !flight->landed_;
+             flight = flight->leader_->waits_for) {
+            if (flight->leader_ == &me) {
+                throw error(errc::recursion, "memoized call: the function needs its own result for the same "
+                                             "arguments, and so would never end; check its base case");
+            }
+        }
+        me.waits_for = this;
+        arrival_.wait(lock, [&] { return landed_; });
+        me.waits_for = nullptr;
+    }
+
+    /// Lets the followers go. Called once, by the leader, when no one can board any more.
+    void land() {
+        if (has_followers_) {
+            std::scoped_lock const lock(circle());
+            landed_ = true;
+            arrival_.notify_all();
+        }
+    }
+
+  private:
+    /// One lock for all flights that somebody waits for: waiting is rare and lasts as long as an evaluation.
+    static std::mutex& circle() {
+        static auto* const mutex = new std::mutex; // outlives every thread
+        return *mutex;
+    }
+
+    traveller const* leader_ = &traveller::self();
+    unsigned generation_ = fork_generation::current();
+    bool has_followers_ = false;
+    bool landed_ = false;
+    mutable std::condition_variable arrival_;
+};
+
+} // namespace memo::detail

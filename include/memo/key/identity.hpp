@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// A callable's type in; which code it is, out: an identity that every process running the same binaries shares and
+// that any relink changes.
+//
+// The identity is the build-ids of all loaded modules, the build-id of the module that holds a hidden per-type
+// variable, the anchor, and the anchor's offset in that module. All modules, because a function that lives in one
+// library may call another. Names of types, source locations and bytes of code each gave two functions one identity
+// in an experiment (docs/decisions/0004-code-identity.md).
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#if defined(__ELF__)
+#include <elf.h>
+#include <link.h>
+#endif
+
+namespace memo::detail {
+
+/// One variable per callable type and signature. Hidden, so that equal types of two plugins stay two variables;
+/// writable, so that no linker merges it with another.
+template <class... Types> struct [[gnu::visibility("hidden")]] anchor {
+    [[gnu::visibility("hidden")]] static inline char tag = 0;
+};
+
+/// What is known of a loaded module.
+struct module_image {
+    std::string build_id; ///< bytes of the note; empty if the module has none
+    std::uintptr_t base = 0;
+    bool holds_address = false;
+};
+
+#if defined(__ELF__)
+namespace elf {
+
+inline std::string build_id_in(std::byte const* notes, std::size_t size) {
+    constexpr std::string_view owner("GNU", 4);
+    auto const aligned = [](std::size_t bytes) { return (bytes + 3) & ~std::size_t{3}; };
+    while (size >= sizeof(ElfW(Nhdr))) {
+        ElfW(Nhdr) header{};
+        std::memcpy(&header, notes, sizeof header);
+        std::size_t const name = aligned(header.n_namesz);
+        std::size_t const total = sizeof header + name + aligned(header.n_descsz);
+        if (total > size) {
+            break;
+        }
+        auto const* text = reinterpret_cast<char const*>(notes + sizeof header);
+        if (header.n_type == NT_GNU_BUILD_ID && std::string_view(text, header.n_namesz) == owner) {
+            return {text + name, header.n_descsz};
+        }
+        notes += total;
+        size -= total;
+    }
+    return {};
+}
+
+struct search {
+    std::uintptr_t address;
+    std::vector<module_image> modules;
+};
+
+inline int visit(dl_phdr_info* info, std::size_t, void* data) {
+    auto& found = *static_cast<search*>(data);
+    if (std::string_view(info->dlpi_name).starts_with("linux-vdso")) {
+        return 0; // the kernel's own, and different on every kernel
+    }
+    module_image module;
+    module.base = info->dlpi_addr;
+    for (std::size_t i = 0; i < info->dlpi_phnum; ++i) {
+        auto const& segment = info->dlpi_phdr[i];
+        std::uintptr_t const start = info->dlpi_addr + segment.p_vaddr;
+        if (segment.p_type == PT_NOTE && module.build_id.empty()) {
+            module.build_id = build_id_in(reinterpret_cast<std::byte const*>(start), segment.p_memsz);
+        } else if (segment.p_type == PT_LOAD && found.address - start < segment.p_memsz) {
+            module.holds_address = true;
+        }
+    }
+    found.modules.push_back(std::move(module));
+    return 0;
+}
+
+} // namespace elf
+#endif
+
+/// All loaded modules, the one that holds `address` marked. None where the format of programs is not ELF.
+inline std::vector<module_image> loaded_modules(void const* address) {
+#if defined(__ELF__)
+    elf::search search{reinterpret_cast<std::uintptr_t>(address), {}};
+    dl_iterate_phdr(elf::visit, &search);
+    return std::move(search.modules);
+#else
+    static_cast<void>(address);
+    return {};
+#endif
+}
+
+/// Which code an address belongs to.
+struct code_identity {
+    std::vector<std::string> all_modules; ///< build-ids, sorted
+    std::string module;                   ///< build-id of the module that holds it; may be empty
+    std::uint64_t offset = 0;             ///< in that module; without a build-id, the address itself
+
+    /// Whether an edit of any module would change this. If not, the identity holds in this process alone.
+    [[nodiscard]] bool survives_process() const noexcept {
+        return !module.empty() && std::ranges::none_of(all_modules, &std::string::empty);
+    }
+};
+
+/// Complexity:     5 to 15 us for six modules
+inline code_identity identity_of(void const* address) {
+    code_identity identity;
+    identity.offset = reinterpret_cast<std::uintptr_t>(address);
+    for (auto& module : loaded_modules(address)) {
+        if (module.holds_address && !module.build_id.empty()) {
+            identity.module = module.build_id;
+            identity.offset -= module.base;
+        }
+        identity.all_modules.push_back(std::move(module.build_id));
+    }
+    std::ranges::sort(identity.all_modules);
+    return identity;
+}
+
+} // namespace memo::detail

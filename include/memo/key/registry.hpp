@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Who claimed which name in this process: a second, different callable under one name and version is refused before it
+// can serve the first one's values.
+
+#include <memo/error.hpp>
+#include <memo/key/identity.hpp>
+#include <memo/key/key128.hpp>
+
+#include <cstdlib>
+#include <cxxabi.h>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <typeinfo>
+#include <unordered_map>
+#include <utility>
+
+namespace memo::detail {
+
+/// A type as people write it.
+inline std::string readable(std::type_info const& type) {
+    int status = 0;
+    std::unique_ptr<char, decltype(&std::free)> const text(
+        abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), &std::free);
+    return status == 0 ? text.get() : type.name();
+}
+
+/// A callable that claims a name.
+struct claimant {
+    std::string type;     ///< mangled, to compare
+    std::string readable; ///< for people
+    std::string module;   ///< build-id of the module that holds it
+    std::uint64_t offset = 0;
+
+    /// Whether both are one function: the same code, or an inline function that two modules have compiled.
+    [[nodiscard]] bool same_function(claimant const& other) const {
+        return type == other.type && (module != other.module || offset == other.offset);
+    }
+};
+
+class name_registry {
+  public:
+    static name_registry& instance() {
+        static name_registry registry;
+        return registry;
+    }
+
+    /// Throws: memo::error (name_conflict) if a different callable has claimed this name
+    void claim(key128 claim, std::string const& name, claimant const& who) {
+        std::scoped_lock const lock(mutex_);
+        auto const [found, fresh] = claimants_.try_emplace(claim, who);
+        if (!fresh && !found->second.same_function(who)) {
+            throw error(errc::name_conflict,
+                        "memoize \"" + name + "\": two different callables claim this name and version: " +
+                            found->second.readable + " and " + who.readable +
+                            "; they would serve each other's values. Give one of them another name or version");
+        }
+    }
+
+  private:
+    std::mutex mutex_;
+    std::unordered_map<key128, claimant> claimants_;
+};
+
+} // namespace memo::detail

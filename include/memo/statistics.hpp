@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// What happened, counted. When a counter moves is a contract: at rest, with no call under way,
+// `calls == hits + misses + refinements + coalesced`.
+
+#include <chrono>
+#include <cstdint>
+#include <ostream>
+#include <sstream>
+#include <string>
+#include <string_view>
+
+namespace memo {
+
+/// The counters of one memoized function, as of one moment.
+struct statistics {
+    std::uint64_t calls = 0;       ///< calls of operator(), outcome and estimate
+    std::uint64_t hits = 0;        ///< calls served from the cache
+    std::uint64_t misses = 0;      ///< calls that ran the function, or tried to
+    std::uint64_t refinements = 0; ///< calls that found a record and added samples to it
+    std::uint64_t coalesced = 0;   ///< calls that were given another caller's evaluation
+    std::uint64_t evaluations = 0; ///< runs of the function that returned
+    std::uint64_t failures = 0;    ///< runs of the function that threw
+    std::uint64_t sets = 0;        ///< records handed to the backend
+    std::uint64_t evictions = 0;   ///< records dropped to keep a bound
+    std::uint64_t expirations = 0; ///< records dropped because their time was over
+    std::uint64_t errors = 0;      ///< operations of the backend that failed
+    std::uint64_t timeouts = 0;    ///< of these, for lack of time
+    std::uint64_t reconnects = 0;  ///< connections made again
+    std::uint64_t corrupt = 0;     ///< records that failed a check and were not served
+    std::uint64_t too_large = 0;   ///< records that the backend does not take for their size
+    std::chrono::nanoseconds computing{0}; ///< time spent in the function
+    std::chrono::nanoseconds saved{0};     ///< time that hits would have spent in it, to 12 % per call
+};
+
+namespace detail {
+
+/// Visits name and value of every counter, in the order of declaration; times in seconds.
+template <class Visitor> void for_each_counter(statistics const& s, Visitor&& visit) {
+    using seconds = std::chrono::duration<double>;
+    visit("calls", s.calls);
+    visit("hits", s.hits);
+    visit("misses", s.misses);
+    visit("refinements", s.refinements);
+    visit("coalesced", s.coalesced);
+    visit("evaluations", s.evaluations);
+    visit("failures", s.failures);
+    visit("sets", s.sets);
+    visit("evictions", s.evictions);
+    visit("expirations", s.expirations);
+    visit("errors", s.errors);
+    visit("timeouts", s.timeouts);
+    visit("reconnects", s.reconnects);
+    visit("corrupt", s.corrupt);
+    visit("too_large", s.too_large);
+    visit("computing_seconds", seconds(s.computing).count());
+    visit("saved_seconds", seconds(s.saved).count());
+}
+
+/// Text between quotes, for JSON and for Prometheus labels.
+inline std::string escaped(std::string_view text) {
+    std::string out;
+    for (char const c : text) {
+        if (c == '"' || c == '\\') {
+            out += '\\';
+            out += c;
+        } else if (c == '\n') {
+            out += "\\n";
+        } else if (static_cast<unsigned char>(c) < 0x20) {
+            out += ' ';
+        } else {
+            out += c;
+        }
+    }
+    return out;
+}
+
+} // namespace detail
+
+/// One line for people: the counters that are not zero.
+inline std::ostream& operator<<(std::ostream& out, statistics const& s) {
+    char const* separator = "";
+    detail::for_each_counter(s, [&](std::string_view name, auto value) {
+        if (value != 0 || name == "calls") {
+            out << separator << name << ' ' << value;
+            separator = ", ";
+        }
+    });
+    return out;
+}
+
+/// A JSON object of all counters; times in seconds.
+[[nodiscard]] inline std::string to_json(statistics const& s) {
+    std::ostringstream out;
+    out.precision(17);
+    char separator = '{';
+    detail::for_each_counter(s, [&](std::string_view name, auto value) {
+        out << separator << '"' << name << "\":" << value;
+        separator = ',';
+    });
+    out << '}';
+    return out.str();
+}
+
+/// The counters in Prometheus' text format, one `memo_<counter>_total{function="…"}` each.
+/// Source: prometheus.io, "Exposition formats", text-based format 0.0.4.
+[[nodiscard]] inline std::string to_prometheus(statistics const& s, std::string_view function) {
+    std::ostringstream out;
+    out.precision(17);
+    detail::for_each_counter(s, [&](std::string_view name, auto value) {
+        out << "# TYPE memo_" << name << "_total counter\n"
+            << "memo_" << name << "_total{function=\"" << detail::escaped(function) << "\"} " << value << '\n';
+    });
+    return out.str();
+}
+
+} // namespace memo
