@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The counters that move while functions are called. Those of a hit lie in a line of the calling thread's own: one
-// shared counter costs 8 times the whole hit as soon as two threads meet on it.
+// The counters that move while functions are called. Those of a hit lie in a line of the calling
+// thread's own: one shared counter costs 8 times the whole hit as soon as two threads meet on it.
 
 #include <memo/statistics.hpp>
 #include <memo/thread_slot.hpp>
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <mutex>
 
@@ -21,8 +22,10 @@ class call_counters {
         std::size_t const slot = thread_slot();
         auto& mine = lines_[slot];
         if (slot < thread_slots) { // nobody else writes here
-            mine.hits.store(mine.hits.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-            mine.saved.store(mine.saved.load(std::memory_order_relaxed) + saved, std::memory_order_relaxed);
+            mine.hits.store(mine.hits.load(std::memory_order_relaxed) + 1,
+                            std::memory_order_relaxed);
+            mine.saved.store(mine.saved.load(std::memory_order_relaxed) + saved,
+                             std::memory_order_relaxed);
         } else {
             mine.hits.fetch_add(1, std::memory_order_relaxed);
             mine.saved.fetch_add(saved, std::memory_order_relaxed);
@@ -102,6 +105,38 @@ class call_counters {
     slow slow_;
     mutable std::mutex mutex_;
     statistics at_reset_;
+};
+
+/// One run of the function, from its start to `returned()`, or to its exception.
+class timed_run {
+  public:
+    explicit timed_run(call_counters::slow& counters) noexcept : counters_(counters) {}
+    timed_run(timed_run const&) = delete;
+    timed_run& operator=(timed_run const&) = delete;
+    ~timed_run() {
+        if (!returned_) {
+            stop();
+            counters_.failures += 1;
+        }
+    }
+
+    /// How long the run took.
+    std::chrono::nanoseconds returned() {
+        returned_ = true;
+        counters_.evaluations += 1;
+        return stop();
+    }
+
+  private:
+    std::chrono::nanoseconds stop() {
+        std::chrono::nanoseconds const taken = std::chrono::steady_clock::now() - start_;
+        counters_.computing += static_cast<std::uint64_t>(taken.count());
+        return taken;
+    }
+
+    call_counters::slow& counters_;
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+    bool returned_ = false;
 };
 
 } // namespace memo::detail

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What goes wrong in this library, as one exception type with a code. A failure of the wrapped function is never
-// turned into a `memo::error`: it reaches the caller as it was thrown.
+// What goes wrong in this library, as one exception type with a code. A failure of the wrapped
+// function is never turned into a `memo::error`: it reaches the caller as it was thrown.
 
 #include <stdexcept>
 #include <string>
@@ -21,7 +21,8 @@ enum class errc {
 
 /// The one exception that this library throws.
 ///
-/// Text: `memo: <what was done>: <what happened>; <what to do>`. Never a value or an argument of the user.
+/// Text: `memo: <what was done>: <what happened>; <what to do>`. Never a value or an argument of
+/// the user.
 class error : public std::runtime_error {
   public:
     error(errc code, std::string const& what) : std::runtime_error("memo: " + what), code_(code) {}

@@ -30,22 +30,23 @@ namespace memo {
 namespace detail {
 
 /// Makes the wrapper, once nothing is left to refuse.
-template <class Evaluation, class Places, class Backend, class F, class StateFn, class R, class... P,
-          std::size_t... Kept>
-auto wrap(stated<F, StateFn> callable, options<typename Evaluation::result> options, Backend backend,
-          std::type_identity<R(P...)>, std::index_sequence<Kept...>) {
+template <class Evaluation, class Places, class Backend, class F, class StateFn, class R,
+          class... P, std::size_t... Kept>
+auto wrap(stated<F, StateFn> callable, options<typename Evaluation::result> options,
+          Backend backend, std::type_identity<R(P...)>, std::index_sequence<Kept...>) {
     using record = typename Evaluation::record;
-    static_assert(backend_of<Backend, record>,
-                  "memo: the first template argument of memoize is not a backend for this result; see "
-                  "memo::backend_of for what a backend has");
+    static_assert(
+        backend_of<Backend, record>,
+        "memo: the first template argument of memoize is not a backend for this result; see "
+        "memo::backend_of for what a backend has");
     using parameters = std::tuple<std::type_identity<std::remove_cvref_t<P>>...>;
     signature_names const types{
         {typeid(typename std::tuple_element_t<Kept, parameters>::type).name()...},
         typeid(typename Evaluation::result).name(),
         Evaluation::kind};
-    key128 const scope = scope_of<F, R(P...)>(
-        callable.function, {options.name, options.version, options.hash_prefix}, Backend::persistent,
-        types, callable.fixed);
+    key128 const scope = scope_of<F, R(P...)>(callable.function,
+                                              {options.name, options.version, options.hash_prefix},
+                                              Backend::persistent, types, callable.fixed);
     return memoized<Backend, stated<F, StateFn>, R(P...), Evaluation, Places>(
         std::move(callable), std::move(options), std::move(backend), scope);
 }
@@ -55,22 +56,23 @@ auto wrap(stated<F, StateFn> callable, options<typename Evaluation::result> opti
 /// Wraps a callable so that it remembers what it returned.
 ///
 /// Backend         where: memo::memory, memo::none, or a backend of yours
-/// Policies        any of memo::signature<R(P...)>, memo::ignore<I...>, memo::verify_full, in any order
-/// callable        a function, a lambda without captures, memo::fn<&f>{}, or anything with state that was said by
+/// Policies        any of memo::signature<R(P...)>, memo::ignore<I...>, memo::verify_full, in any
+/// order callable        a function, a lambda without captures, memo::fn<&f>{}, or anything with
+/// state that was said by
 ///                 memo::keyed, memo::keyed_by, memo::ignore_state or a cereal serialize()
 /// options         see memo::options
 /// backend         the store; copies of one share it
 /// Complexity:     5 to 20 us, once
-/// Throws:         memo::error: configuration, identity, name_conflict; what opening the backend throws
+/// Throws:         memo::error: configuration, identity, name_conflict; what opening the backend
+/// throws
 template <class Backend = memory, class... Policies, class F>
 [[nodiscard]] auto memoize(F&& callable, detail::options_for<F, Policies...> options = {},
                            Backend backend = {}) {
     using function = typename detail::callable_in<std::decay_t<F>>::type;
     using signature = detail::signature_for<F, Policies...>;
     auto stated = detail::with_state(std::decay_t<F>(std::forward<F>(callable)));
-    constexpr bool accepted =
-        detail::check_policies<function, Policies...>() &&
-        detail::requirements<function, signature, Policies...>::check();
+    constexpr bool accepted = detail::check_policies<function, Policies...>() &&
+                              detail::requirements<function, signature, Policies...>::check();
     if constexpr (accepted) {
         using result = typename detail::result_of_signature<signature>::type;
         using places = typename detail::kept_parameters<signature, Policies...>::places;

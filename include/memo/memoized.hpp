@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The walk of one call: its arguments become a key, the key is looked up, one caller runs the function, what it
-// returned is remembered, the value goes back.
+// The walk of one call: its arguments become a key, the key is looked up, one caller runs the
+// function, what it returned is remembered, the value goes back.
 
 #include <memo/backends/backend.hpp>
 #include <memo/counters.hpp>
@@ -10,6 +10,7 @@
 #include <memo/flow/single_flight.hpp>
 #include <memo/key/call_key.hpp>
 #include <memo/options.hpp>
+#include <memo/outcome.hpp>
 #include <memo/record/evaluation.hpp>
 #include <memo/statistics.hpp>
 
@@ -27,15 +28,6 @@
 
 namespace memo {
 
-/// Where a value came from: the cache, this call's evaluation, samples added to a record, another caller's evaluation.
-enum class source { hit, computed, refined, coalesced };
-
-/// A value and where it came from.
-template <class R> struct outcome {
-    R value;
-    memo::source source;
-};
-
 /// A function that remembers what it returned. Made by memo::memoize; copies share everything.
 ///
 /// Backend         see backends/backend.hpp
@@ -44,25 +36,30 @@ template <class R> struct outcome {
 /// Kept            the places of the parameters that are in the key
 ///
 /// Thread safety:  every member may be called from any thread at any time, if the function may
-template <class Backend, class Callable, class Signature, class Evaluation, class Kept> class memoized;
+template <class Backend, class Callable, class Signature, class Evaluation, class Kept>
+class memoized;
 
 template <class Backend, class Callable, class R, class... P, class Evaluation, std::size_t... Kept>
 class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept...>> {
     using record = typename Evaluation::record;
     using witness = typename Evaluation::witness;
-    using partition_type = decltype(std::declval<Backend const&>().template partition<record>(key128{}));
+    using partition_type =
+        decltype(std::declval<Backend const&>().template partition<record>(key128{}));
 
   public:
     using result_type = typename Evaluation::result;
 
     memoized(Callable callable, memo::options<result_type> options, Backend backend, key128 scope)
-        : core_(std::make_shared<core>(std::move(callable), std::move(options), std::move(backend), scope)) {}
+        : core_(std::make_shared<core>(std::move(callable), std::move(options), std::move(backend),
+                                       scope)) {}
 
     /// The function's value for these arguments, remembered or computed.
     ///
     /// Complexity:     a hit costs the key and one look at the backend
-    /// Throws:         what the function throws, untouched; memo::error for a call that needs its own result, for an
-    ///                 argument that cannot be keyed, and for the backend's failures under on_error = strict
+    /// Throws:         what the function throws, untouched; memo::error for a call that needs its
+    /// own result, for an
+    ///                 argument that cannot be keyed, and for the backend's failures under on_error
+    ///                 = strict
     result_type operator()(P... args) const {
         name const called = name_of(args...);
         if (auto kept = look(called)) {
@@ -95,7 +92,8 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
 
     /// Drops what is stored for these arguments; true if there was something.
     bool forget(P... args) const {
-        return guarded("erase", false, [&] { return core_->partition.erase(name_of(args...).key); });
+        return guarded("erase", false,
+                       [&] { return core_->partition.erase(name_of(args...).key); });
     }
 
     /// Drops all that is stored for this function, and for no other.
@@ -137,8 +135,10 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
   private:
     struct core {
         core(Callable&& called, memo::options<result_type>&& chosen, Backend&& store, key128 digest)
-            : scope(digest), backend(std::move(store)),
-              partition(backend.template partition<record>(scope)), callable(std::move(called)),
+            : scope(digest),
+              backend(std::move(store)),
+              partition(backend.template partition<record>(scope)),
+              callable(std::move(called)),
               options(std::move(chosen)) {}
 
         key128 const scope;
@@ -179,7 +179,8 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         }
     }
 
-    // Two streams with one key, if ever there are, must not share a flight where they do not share a record.
+    // Two streams with one key, if ever there are, must not share a flight where they do not share
+    // a record.
     static key128 flight_of(name const& called) {
         if constexpr (std::is_empty_v<witness>) {
             return called.key;
@@ -237,25 +238,9 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     // Arguments to result, no lock held; result to record.
 
     result_type evaluate_and_store(name const& called, std::remove_reference_t<P>&... args) const {
-        auto& counters = core_->counters.beyond_hits();
-        using clock = std::chrono::steady_clock;
-        auto const start = clock::now();
-        auto const stop = [&] {
-            auto const taken = std::chrono::duration_cast<std::chrono::nanoseconds>(clock::now() - start);
-            counters.computing += static_cast<std::uint64_t>(taken.count());
-            return taken;
-        };
-        result_type value = [&]() -> result_type {
-            try {
-                return std::invoke(core_->callable.function, static_cast<P&&>(args)...);
-            } catch (...) {
-                stop();
-                counters.failures += 1;
-                throw;
-            }
-        }();
-        auto const taken = stop();
-        counters.evaluations += 1;
+        detail::timed_run run(core_->counters.beyond_hits());
+        result_type value = std::invoke(core_->callable.function, static_cast<P&&>(args)...);
+        std::chrono::nanoseconds const taken = run.returned();
         store(called, value, taken);
         return value;
     }
@@ -267,14 +252,17 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
             return;
         }
         guarded("put", false, [&] {
-            core_->partition.put(called.key, Evaluation::remember(value, called.stream), {taken, options.ttl});
+            core_->partition.put(called.key, Evaluation::remember(value, called.stream),
+                                 {taken, options.ttl});
             core_->counters.beyond_hits().sets += 1;
             return true;
         });
     }
 
-    /// Runs an operation of the backend. Its failure is counted, and is thrown only under on_error = strict.
-    template <class T, class Operation> T guarded(char const* verb, T otherwise, Operation operation) const {
+    /// Runs an operation of the backend. Its failure is counted, and is thrown only under on_error
+    /// = strict.
+    template <class T, class Operation>
+    T guarded(char const* verb, T otherwise, Operation operation) const {
         try {
             return operation();
         } catch (std::exception const& failure) {

@@ -18,12 +18,13 @@ using enum on_error_policy;
 ///
 /// R               the function's result type
 template <class R> struct options {
-    // Every member has an initializer of its own, or -Wextra would warn at each `{.name = …}` of a user.
+    // Every member has an initializer of its own, or -Wextra would warn at each `{.name = …}` of a
+    // user.
 
     /// Names the function for people and, with `version`, for every program that knows the name.
     std::string name{};
-    /// With `name`, replaces the code's own identity: the entries survive a rebuild, and a change of the function
-    /// must be said by a new version. Without `name` it is refused.
+    /// With `name`, replaces the code's own identity: the entries survive a rebuild, and a change
+    /// of the function must be said by a new version. Without `name` it is refused.
     std::string version{};
     /// Keeps experiments apart that share a backend: part of every key.
     std::string hash_prefix{};

@@ -28,14 +28,13 @@ template <std::size_t... I> inline constexpr bool is_ignore<ignore<I...>> = true
 template <class T>
 concept policy = is_signature<T> || is_ignore<T> || std::is_same_v<T, verify_full>;
 
-/// What stands for a signature that is not known, so that the refusal is the first error and not its consequences.
+/// What stands for a signature that is not known, so that the refusal is the first error and not
+/// its consequences.
 struct unknown_result {};
 using unknown_signature = signature<unknown_result()>;
 
 /// The signature that was named, else the callable's own.
-template <class F, class... Policies> struct chosen_signature {
-    using type = unknown_signature;
-};
+template <class F, class... Policies> struct chosen_signature { using type = unknown_signature; };
 template <class F>
     requires has_signature<F>
 struct chosen_signature<F> {
@@ -46,19 +45,24 @@ template <class F, class First, class... Rest> struct chosen_signature<F, First,
                                              chosen_signature<F, Rest...>>::type;
 };
 
-template <class T> constexpr bool ignores(T, std::size_t) noexcept { return false; }
+template <class T> constexpr bool ignores(T, std::size_t) noexcept {
+    return false;
+}
 template <std::size_t... I> constexpr bool ignores(ignore<I...>, std::size_t index) noexcept {
     return (false || ... || (I == index));
 }
 
-template <class T> constexpr bool ignores_beyond(T, std::size_t) noexcept { return false; }
+template <class T> constexpr bool ignores_beyond(T, std::size_t) noexcept {
+    return false;
+}
 template <std::size_t... I>
 constexpr bool ignores_beyond(ignore<I...>, std::size_t count) noexcept {
     return (false || ... || (I >= count));
 }
 
 /// Whether a parameter is in the key.
-template <class P, class... Policies> constexpr bool keeps([[maybe_unused]] std::size_t place) noexcept {
+template <class P, class... Policies>
+constexpr bool keeps([[maybe_unused]] std::size_t place) noexcept {
     return !is_ignored<std::remove_cvref_t<P>> && !(false || ... || ignores(Policies{}, place));
 }
 
@@ -89,8 +93,8 @@ struct kept_parameters<signature<R(P...)>, Policies...> {
 };
 
 template <class R, class... Policies>
-using evaluation_for =
-    std::conditional_t<(false || ... || std::is_same_v<Policies, verify_full>), exact_witnessed<R>, exact<R>>;
+using evaluation_for = std::conditional_t<(false || ... || std::is_same_v<Policies, verify_full>),
+                                          exact_witnessed<R>, exact<R>>;
 
 template <class Signature> struct result_of_signature;
 template <class R, class... P> struct result_of_signature<signature<R(P...)>> {

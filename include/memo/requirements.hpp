@@ -23,11 +23,12 @@ template <class T, std::size_t N> inline constexpr bool is_view<std::span<T, N>>
 
 template <class R> consteval bool check_result() {
     using result = std::decay_t<R>;
-    static_assert(!std::is_void_v<R>,
-                  "memo: the function returns nothing that could be remembered; it would run once and never again. "
-                  "Return the value that it computes");
+    static_assert(!std::is_void_v<R>, "memo: the function returns nothing that could be "
+                                      "remembered; it would run once and never again. "
+                                      "Return the value that it computes");
     static_assert(!std::is_pointer_v<result> && !is_view<result>,
-                  "memo: the result is a pointer or a view to memory that the cache does not own. Return the value "
+                  "memo: the result is a pointer or a view to memory that the cache does not own. "
+                  "Return the value "
                   "itself, a std::string, a std::vector or a std::shared_ptr");
     static_assert(std::is_void_v<R> || std::is_copy_constructible_v<result>,
                   "memo: the result cannot be copied, and every caller is given a copy. Return a "
@@ -36,11 +37,13 @@ template <class R> consteval bool check_result() {
 }
 
 template <class P, bool Kept> consteval bool check_parameter() {
-    constexpr bool can_be_written = std::is_lvalue_reference_v<P> && !std::is_const_v<std::remove_reference_t<P>>;
-    static_assert(!can_be_written || !Kept,
-                  "memo: a parameter is taken by non-const reference, and what the function writes through it would "
-                  "be missing on a hit. Take it by value or const reference and return what is computed, or drop it "
-                  "from the key with memo::ignore<I>");
+    constexpr bool can_be_written =
+        std::is_lvalue_reference_v<P> && !std::is_const_v<std::remove_reference_t<P>>;
+    static_assert(!can_be_written || !Kept, "memo: a parameter is taken by non-const reference, "
+                                            "and what the function writes through it would "
+                                            "be missing on a hit. Take it by value or const "
+                                            "reference and return what is computed, or drop it "
+                                            "from the key with memo::ignore<I>");
     if constexpr (Kept && !can_be_written) {
         require_encodable<P>();
     }
@@ -48,14 +51,16 @@ template <class P, bool Kept> consteval bool check_parameter() {
 }
 
 template <class F, class R, class... P> consteval bool check_call() {
-    static_assert(std::is_invocable_v<F&, P...>,
-                  "memo: the callable cannot be called with the parameters that memo::signature<R(P...)> names");
+    static_assert(std::is_invocable_v<F&, P...>, "memo: the callable cannot be called with the "
+                                                 "parameters that memo::signature<R(P...)> names");
     if constexpr (std::is_invocable_v<F&, P...>) {
         static_assert(!std::is_empty_v<F> || std::is_invocable_v<F const&, P...>,
-                      "memo: the call operator is not const, so calls could change each other's results. Make it "
+                      "memo: the call operator is not const, so calls could change each other's "
+                      "results. Make it "
                       "const, or say memo::ignore_state(f) if that never changes the result");
         static_assert(std::is_void_v<R> || std::is_convertible_v<std::invoke_result_t<F&, P...>, R>,
-                      "memo: the callable's result does not convert to the one that memo::signature<R(P...)> names");
+                      "memo: the callable's result does not convert to the one that "
+                      "memo::signature<R(P...)> names");
     }
     return true;
 }
@@ -63,7 +68,8 @@ template <class F, class R, class... P> consteval bool check_call() {
 /// Refuses what cannot be memoized, with one sentence.
 template <class F, class... Policies> consteval bool check_policies() {
     static_assert((true && ... && policy<Policies>),
-                  "memo: memoize<Backend, Policies...> takes memo::signature<R(P...)>, memo::ignore<I...> and "
+                  "memo: memoize<Backend, Policies...> takes memo::signature<R(P...)>, "
+                  "memo::ignore<I...> and "
                   "memo::verify_full as policies, and was given something else");
     return true;
 }
@@ -74,16 +80,20 @@ template <class F, class R, class... P, class... Policies>
 struct requirements<F, signature<R(P...)>, Policies...> {
     static consteval bool check() {
         constexpr bool known = !std::is_same_v<signature<R(P...)>, unknown_signature>;
-        static_assert(known, "memo: the call operator is generic or overloaded, so the parameter types are not known. "
+        static_assert(known, "memo: the call operator is generic or overloaded, so the parameter "
+                             "types are not known. "
                              "Name them: memoize<Backend, memo::signature<R(P...)>>(f)");
         if constexpr (known) {
             static_assert(!(false || ... || ignores_beyond(Policies{}, sizeof...(P))),
-                          "memo: memo::ignore<I...> names a parameter that the function does not have; they are "
+                          "memo: memo::ignore<I...> names a parameter that the function does not "
+                          "have; they are "
                           "counted from 0");
-            return [] <std::size_t... I>(std::index_sequence<I...>) {
-                return check_result<R>() && (true && ... && check_parameter<P, keeps<P, Policies...>(I)>()) &&
+            return []<std::size_t... I>(std::index_sequence<I...>) {
+                return check_result<R>() &&
+                       (true && ... && check_parameter<P, keeps<P, Policies...>(I)>()) &&
                        check_call<F, R, P...>();
-            }(std::index_sequence_for<P...>{});
+            }
+            (std::index_sequence_for<P...>{});
         }
         return known;
     }

@@ -31,7 +31,7 @@ struct statistics {
     std::uint64_t corrupt = 0;     ///< records that failed a check and were not served
     std::uint64_t too_large = 0;   ///< records that the backend does not take for their size
     std::chrono::nanoseconds computing{0}; ///< time spent in the function
-    std::chrono::nanoseconds saved{0};     ///< time that hits would have spent in it, to 12 % per call
+    std::chrono::nanoseconds saved{0}; ///< time that hits would have spent in it, to 12 % per call
 };
 
 namespace detail {
@@ -110,7 +110,8 @@ inline std::ostream& operator<<(std::ostream& out, statistics const& s) {
     out.precision(17);
     detail::for_each_counter(s, [&](std::string_view name, auto value) {
         out << "# TYPE memo_" << name << "_total counter\n"
-            << "memo_" << name << "_total{function=\"" << detail::escaped(function) << "\"} " << value << '\n';
+            << "memo_" << name << "_total{function=\"" << detail::escaped(function) << "\"} "
+            << value << '\n';
     });
     return out.str();
 }

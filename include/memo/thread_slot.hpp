@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A small number for the calling thread: no two live threads have the same one. Counters and read sections use it to
-// find a cache line that no other thread writes, so that a hit costs no atomic read-modify-write.
+// A small number for the calling thread: no two live threads have the same one. Counters and read
+// sections use it to find a cache line that no other thread writes, so that a hit costs no atomic
+// read-modify-write.
 
 #include <array>
 #include <cstddef>
@@ -10,7 +11,8 @@
 
 namespace memo::detail {
 
-/// How many threads have a number of their own; every thread beyond shares the number `thread_slots`.
+/// How many threads have a number of their own; every thread beyond shares the number
+/// `thread_slots`.
 inline constexpr std::size_t thread_slots = 128;
 
 class slot_pool {
@@ -32,7 +34,8 @@ class slot_pool {
         return thread_slots;
     }
 
-    // The mutex also orders the last writes of a thread before the first ones of the next owner of its number.
+    // The mutex also orders the last writes of a thread before the first ones of the next owner of
+    // its number.
     void give_back(std::size_t slot) {
         if (slot < thread_slots) {
             std::scoped_lock const lock(mutex_);

@@ -14,10 +14,12 @@
 #include <cereal/types/base_class.hpp>
 #include <cereal/types/polymorphic.hpp>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <chrono>
 #include <cstdint>
+#include <cstring>
 #include <deque>
 #include <filesystem>
 #include <limits>
@@ -31,6 +33,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <typeinfo>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -468,6 +471,21 @@ TEST_CASE("subsets share a key whatever their order, duplicates and universe") {
 
 TEST_CASE("fingerprints are equal where types and values are equal") {
     CHECK(check(fingerprints()) == 19);
+}
+
+TEST_CASE("no value of a fingerprint can pass for the type of the next") {
+    // The text spells what follows the types of the other one: its name's length is that of
+    // typeid(long).name().
+    using strings = std::vector<std::string>;
+    std::uint64_t const letters = 0x6161616161616161;
+    std::array<std::uint64_t, 14> words{1, 88};
+    std::fill(words.begin() + 2, words.begin() + 13, letters);
+    words.back() = 5;
+    std::string const name = typeid(long).name();
+    std::string spelled(name.size() == 1 ? static_cast<std::size_t>(name[0]) : 108, '\0');
+    std::memcpy(spelled.data(), words.data(), std::min(spelled.size(), sizeof words));
+    CHECK(memo::fingerprint(strings{spelled}) !=
+          memo::fingerprint(strings{std::string(88, 'a')}, 5L));
 }
 
 TEST_CASE("a scope of its own gives every call another key") {

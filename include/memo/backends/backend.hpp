@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What the walk asks of a backend. A backend is a cheap handle on a store; the store gives each function a partition
-// of its own, and a partition moves records: key in, record out.
+// What the walk asks of a backend. A backend is a cheap handle on a store; the store gives each
+// function a partition of its own, and a partition moves records: key in, record out.
 
 #include <memo/key/key128.hpp>
 
@@ -43,7 +43,8 @@ struct backend_statistics {
 /// Thread safety:  every operation may be called from any thread at any time
 /// Throws:         anything; the walk counts it and goes on, or reports it, as `on_error` says
 template <class P, class Record>
-concept partition_of = requires(P const& partition, key128 key, Record const& record, storing about) {
+concept partition_of = requires(P const& partition, key128 key, Record const& record,
+                                storing about) {
     { partition.get(key) } -> std::same_as<std::optional<remembered<Record>>>;
     { partition.put(key, record, about) } -> std::same_as<void>;
     { partition.erase(key) } -> std::same_as<bool>;
@@ -53,8 +54,8 @@ concept partition_of = requires(P const& partition, key128 key, Record const& re
 
 /// A store for records of type Record.
 ///
-/// persistent      whether entries outlive the process: identities must then be told apart across builds
-/// remembers       false for the backend that keeps nothing
+/// persistent      whether entries outlive the process: identities must then be told apart across
+/// builds remembers       false for the backend that keeps nothing
 template <class B, class Record>
 concept backend_of = std::copyable<B> && requires(B const& backend, key128 scope) {
     { B::persistent } -> std::convertible_to<bool>;

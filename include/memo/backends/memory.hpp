@@ -17,8 +17,8 @@ namespace memo {
 
 /// Keeps records in memory, for as long as the backend or a function that uses it lives.
 ///
-/// Copies share one store, and so do the functions that were given copies: one budget, but never each other's entries.
-/// Unbounded unless `max_entries` or `max_bytes` is set.
+/// Copies share one store, and so do the functions that were given copies: one budget, but never
+/// each other's entries. Unbounded unless `max_entries` or `max_bytes` is set.
 ///
 /// Thread safety:  safe; hits take no lock
 class memory {
@@ -49,11 +49,13 @@ class memory {
                 drop_expired(key);
                 return std::nullopt;
             }
-            return remembered<Record>{detail::record_of<Record>(*found), detail::cost_of(found->cost)};
+            return remembered<Record>{detail::record_of<Record>(*found),
+                                      detail::cost_of(found->cost)};
         }
 
         void put(key128 key, Record const& record, storing about) const {
-            std::int64_t const expires = about.ttl.count() == 0 ? 0 : store_->now() + about.ttl.count();
+            std::int64_t const expires =
+                about.ttl.count() == 0 ? 0 : store_->now() + about.ttl.count();
             auto const cost = detail::cost_byte(static_cast<std::uint64_t>(about.cost.count()));
             store_->put(*shelf_, key, detail::slot_value_of(record, cost, expires));
         }

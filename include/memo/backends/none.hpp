@@ -21,7 +21,9 @@ class none {
         [[nodiscard]] backend_statistics stats() const { return {}; }
     };
 
-    template <class Record> [[nodiscard]] partition_type<Record> partition(key128) const { return {}; }
+    template <class Record> [[nodiscard]] partition_type<Record> partition(key128) const {
+        return {};
+    }
     [[nodiscard]] backend_statistics stats() const { return {}; }
 };
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Callers of one key at the same time, in; one leader that runs the function and followers that are given what it got,
-// out. The function runs with no lock held. Whatever it throws reaches the leader and every follower.
+// Callers of one key at the same time, in; one leader that runs the function and followers that are
+// given what it got, out. The function runs with no lock held. Whatever it throws reaches the
+// leader and every follower.
 
 #include <memo/flow/waiting.hpp>
 #include <memo/key/key128.hpp>
@@ -42,7 +43,8 @@ template <class Result> class single_flight {
 
         /// Waits for the leader. Only for followers.
         ///
-        /// Throws:         what the leader's evaluation threw; memo::error (recursion) instead of waiting for oneself
+        /// Throws:         what the leader's evaluation threw; memo::error (recursion) instead of
+        /// waiting for oneself
         [[nodiscard]] Result result() const {
             flight_->wait();
             if (flight_->exception) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Who waits for whom. A call that needs its own result, in one thread or in a circle of threads, would wait for ever;
-// the thread that would close the circle is told so instead.
+// Who waits for whom. A call that needs its own result, in one thread or in a circle of threads,
+// would wait for ever; the thread that would close the circle is told so instead.
 
 #include <memo/error.hpp>
 
@@ -28,7 +28,8 @@ struct traveller {
     }
 };
 
-/// Counts the forks between the first process and this one: a child has its parent's flights, but not their leaders.
+/// Counts the forks between the first process and this one: a child has its parent's flights, but
+/// not their leaders.
 class fork_generation {
   public:
     static unsigned current() {
@@ -49,19 +50,23 @@ class flight_base {
     /// Called under the lock that guards boarding.
     void add_follower() noexcept { has_followers_ = true; }
 
-    [[nodiscard]] bool of_another_process() const { return generation_ != fork_generation::current(); }
+    [[nodiscard]] bool of_another_process() const {
+        return generation_ != fork_generation::current();
+    }
 
     /// Waits until the leader has landed.
     ///
-    /// Throws:         memo::error (recursion) if the leader waits, maybe through others, for the calling thread
+    /// Throws:         memo::error (recursion) if the leader waits, maybe through others, for the
+    /// calling thread
     void wait() const {
         traveller& me = traveller::self();
         std::unique_lock lock(circle());
         for (flight_base const* flight = this; flight != nullptr && !flight->landed_;
              flight = flight->leader_->waits_for) {
             if (flight->leader_ == &me) {
-                throw error(errc::recursion, "memoized call: the function needs its own result for the same "
-                                             "arguments, and so would never end; check its base case");
+                throw error(errc::recursion,
+                            "memoized call: the function needs its own result for the same "
+                            "arguments, and so would never end; check its base case");
             }
         }
         me.waits_for = this;
@@ -79,7 +84,8 @@ class flight_base {
     }
 
   private:
-    /// One lock for all flights that somebody waits for: waiting is rare and lasts as long as an evaluation.
+    /// One lock for all flights that somebody waits for: waiting is rare and lasts as long as an
+    /// evaluation.
     static std::mutex& circle() {
         static auto* const mutex = new std::mutex; // outlives every thread
         return *mutex;

@@ -3,8 +3,8 @@
 
 // The scope digest of a function and the arguments of a call in, the call's `key128` out.
 //
-// The scope is hashed as the first two words of the stream and never used as the seed: small related seeds of XXH3
-// gave two calls one key in all 128 bits (docs/decisions/0002-guard-word.md).
+// The scope is hashed as the first two words of the stream and never used as the seed: small
+// related seeds of XXH3 gave two calls one key in all 128 bits (docs/decisions/0002-guard-word.md).
 
 #include <memo/key/archive.hpp>
 #include <memo/key/key128.hpp>
@@ -29,9 +29,9 @@ template <class... Args>
 
 /// The key of a call.
 ///
-/// Complexity:     linear in the bytes of the arguments; no allocation but for unordered containers and cereal classes
-/// Thread safety:  safe while nobody changes the arguments
-/// Throws:         what a serialize() of an argument throws; memo::error for an argument that would be sliced
+/// Complexity:     linear in the bytes of the arguments; no allocation but for unordered containers
+/// and cereal classes Thread safety:  safe while nobody changes the arguments Throws:         what
+/// a serialize() of an argument throws; memo::error for an argument that would be sliced
 template <class... Args> [[nodiscard]] key128 call_key(key128 scope, Args const&... args) {
     // A type that cannot be encoded was refused where the function was wrapped.
     if constexpr ((true && ... && encodable<Args>)) {

@@ -12,19 +12,20 @@
 
 namespace memo {
 
-/// Policy of memoize: names the parameters of a generic or overloaded callable, `memo::signature<double(int)>`.
+/// Policy of memoize: names the parameters of a generic or overloaded callable,
+/// `memo::signature<double(int)>`.
 template <class Function> struct signature;
 template <class R, class... P> struct signature<R(P...)> {
     using function = std::type_identity<R(P...)>;
 };
 
-/// A function or member function named when the program is compiled: `memo::fn<&f>{}`. It has no state, and two
-/// functions are two types. The object of a member function is its first argument, and so in the key.
+/// A function or member function named when the program is compiled: `memo::fn<&f>{}`. It has no
+/// state, and two functions are two types. The object of a member function is its first argument,
+/// and so in the key.
 template <auto F> struct fn {
     template <class... Args>
-    constexpr decltype(auto) operator()(Args&&... args) const
-        requires std::invocable<decltype(F), Args...>
-    {
+    constexpr decltype(auto)
+    operator()(Args&&... args) const requires std::invocable<decltype(F), Args...> {
         return std::invoke(F, std::forward<Args>(args)...);
     }
 };
@@ -51,7 +52,9 @@ template <class R, class C, class... P> struct deduced<R (C::*)(P...) const noex
 };
 
 template <class F>
-concept has_one_call_operator = requires { &F::operator(); };
+concept has_one_call_operator = requires {
+    &F::operator();
+};
 
 /// The signature of a callable; no member `type` where it must be named by memo::signature.
 template <class F> struct signature_of {};
@@ -67,15 +70,16 @@ template <class R, class C, class... P, R (C::*F)(P...) const noexcept> struct s
 };
 
 template <class F>
-concept has_signature = requires { typename signature_of<F>::type; };
+concept has_signature = requires {
+    typename signature_of<F>::type;
+};
 
 template <class T> inline constexpr bool is_std_function = false;
-template <class R, class... P>
-inline constexpr bool is_std_function<std::function<R(P...)>> = true;
+template <class R, class... P> inline constexpr bool is_std_function<std::function<R(P...)>> = true;
 
 template <class F>
 inline constexpr bool is_function_pointer =
-    std::is_pointer_v<F> && std::is_function_v<std::remove_pointer_t<F>>;
+    std::is_pointer_v<F>&& std::is_function_v<std::remove_pointer_t<F>>;
 
 } // namespace detail
 } // namespace memo

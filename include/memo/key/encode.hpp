@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// One value in, words out. `own_encoder<T>` says how for the types that the library knows: scalars and products here,
-// ranges and the vocabulary types in encode_ranges.hpp and encode_vocabulary.hpp. A type without one is written by
-// its cereal `serialize` or `save`, see archive.hpp; a type with neither cannot be an argument.
+// One value in, words out. `own_encoder<T>` says how for the types that the library knows: scalars
+// and products here, ranges and the vocabulary types in encode_ranges.hpp and
+// encode_vocabulary.hpp. A type without one is written by its cereal `serialize` or `save`, see
+// archive.hpp; a type with neither cannot be an argument.
 //
 // An encoder has
 //   words             how many words every value of T takes, or `varying`
@@ -30,14 +31,18 @@ inline constexpr std::size_t varying = std::numeric_limits<std::size_t>::max();
 template <class T> struct own_encoder;
 
 template <class T>
-concept own_encodable = requires { sizeof(own_encoder<T>); };
+concept own_encodable = requires {
+    sizeof(own_encoder<T>);
+};
 
 template <class T> struct encoder;
 
 template <own_encodable T> struct encoder<T> : own_encoder<T> {};
 
 template <class T>
-concept encodable = requires { sizeof(encoder<std::remove_cvref_t<T>>); };
+concept encodable = requires {
+    sizeof(encoder<std::remove_cvref_t<T>>);
+};
 
 template <class T> inline constexpr std::size_t words_of = encoder<std::remove_cvref_t<T>>::words;
 
@@ -62,15 +67,20 @@ constexpr std::size_t sum_of_words(std::initializer_list<std::size_t> parts) noe
 template <class T> constexpr void require_encodable() {
     using U = std::remove_cvref_t<T>;
     static_assert(!std::is_pointer_v<U> && !std::is_member_pointer_v<U>,
-                  "memo: a raw pointer would be keyed by its address, or not at all. Take the pointee by value or "
-                  "reference, a std::span, a std::string_view or a smart pointer, or drop it with memo::ignore<I>");
+                  "memo: a raw pointer would be keyed by its address, or not at all. Take the "
+                  "pointee by value or "
+                  "reference, a std::span, a std::string_view or a smart pointer, or drop it with "
+                  "memo::ignore<I>");
     static_assert(!std::is_same_v<U, long double>,
-                  "memo: long double has padding and differs between machines. Take a double, or drop the parameter "
+                  "memo: long double has padding and differs between machines. Take a double, or "
+                  "drop the parameter "
                   "with memo::ignore<I>");
-    static_assert(std::is_pointer_v<U> || std::is_member_pointer_v<U> || std::is_same_v<U, long double> ||
-                      encodable<U>,
-                  "memo: this type cannot be turned into a cache key. Give it a cereal serialize() or save(), include "
-                  "the cereal/types header that it needs, or drop the parameter with memo::ignore<I>");
+    static_assert(
+        std::is_pointer_v<U> || std::is_member_pointer_v<U> || std::is_same_v<U, long double> ||
+            encodable<U>,
+        "memo: this type cannot be turned into a cache key. Give it a cereal serialize() or "
+        "save(), include "
+        "the cereal/types header that it needs, or drop the parameter with memo::ignore<I>");
 }
 
 template <class Sink, class T> void encode(Sink& sink, T const& value) {
@@ -80,8 +90,8 @@ template <class Sink, class T> void encode(Sink& sink, T const& value) {
     }
 }
 
-// Scalars: one word each. Floats are taken bitwise, so -0.0 and 0.0 differ: telling equal values apart costs a miss,
-// taking different ones for equal would cost a wrong value.
+// Scalars: one word each. Floats are taken bitwise, so -0.0 and 0.0 differ: telling equal values
+// apart costs a miss, taking different ones for equal would cost a wrong value.
 
 template <class T>
 concept word_scalar = (std::is_arithmetic_v<T> && sizeof(T) <= word_size) || std::is_enum_v<T>;
@@ -137,7 +147,8 @@ template <> struct own_encoder<key128> {
 
 template <encodable First, encodable Second> struct own_encoder<std::pair<First, Second>> {
     static constexpr std::size_t words = sum_of_words({words_of<First>, words_of<Second>});
-    static constexpr bool needs_archive = detail::needs_archive<First> || detail::needs_archive<Second>;
+    static constexpr bool needs_archive =
+        detail::needs_archive<First> || detail::needs_archive<Second>;
 
     template <class Sink> static void encode(Sink& sink, std::pair<First, Second> const& value) {
         detail::encode(sink, value.first);
@@ -147,7 +158,8 @@ template <encodable First, encodable Second> struct own_encoder<std::pair<First,
 
 template <encodable First, encodable... Rest> struct own_encoder<std::tuple<First, Rest...>> {
     static constexpr std::size_t words = sum_of_words({words_of<First>, words_of<Rest>...});
-    static constexpr bool needs_archive = (detail::needs_archive<First> || ... || detail::needs_archive<Rest>);
+    static constexpr bool needs_archive =
+        (detail::needs_archive<First> || ... || detail::needs_archive<Rest>);
 
     template <class Sink> static void encode(Sink& sink, std::tuple<First, Rest...> const& value) {
         std::apply([&](auto const&... part) { (detail::encode(sink, part), ...); }, value);

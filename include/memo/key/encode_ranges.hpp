@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Ranges in, words out: the count, then the elements. Contiguous scalars follow as bytes, several to a word;
-// unordered containers as the sorted digests of their elements, so that the order of iteration never shows.
+// Ranges in, words out: the count, then the elements. Contiguous scalars follow as bytes, several
+// to a word; unordered containers as the sorted digests of their elements, so that the order of
+// iteration never shows.
 //
-// Only the standard containers themselves are taken. A class that derives from one, or that merely can be iterated,
-// may hold more than its elements (a matrix and its shape): it must say what it is by a serialize() of its own.
+// Only the standard containers themselves are taken. A class that derives from one, or that merely
+// can be iterated, may hold more than its elements (a matrix and its shape): it must say what it is
+// by a serialize() of its own.
 
 #include <memo/key/encode.hpp>
 
@@ -57,12 +59,12 @@ inline constexpr bool is_unordered_range<std::unordered_multimap<K, V, H, E, A>>
 
 /// Whether T derives from one of the standard containers without being one.
 template <class T>
-concept derives_from_container =
-    std::is_class_v<T> && !is_ordered_range<T> && !is_unordered_range<T> && requires(T const& value) {
-        typename T::value_type;
-        typename T::allocator_type;
-        value.get_allocator();
-    };
+concept derives_from_container = std::is_class_v<T> && !is_ordered_range<T> &&
+                                 !is_unordered_range<T> && requires(T const& value) {
+    typename T::value_type;
+    typename T::allocator_type;
+    value.get_allocator();
+};
 
 template <class Sink, class Range> void encode_elements(Sink& sink, Range const& range) {
     using element = std::ranges::range_value_t<Range const>;
@@ -98,7 +100,8 @@ template <class Sink> void encode_digests(Sink& sink, std::vector<key128>& diges
     }
 }
 
-/// The digest of one element by itself. Defined in archive.hpp, where every kind of element is known.
+/// The digest of one element by itself. Defined in archive.hpp, where every kind of element is
+/// known.
 template <class T> [[nodiscard]] key128 digest_of(T const& value);
 
 template <class Range>

@@ -30,7 +30,8 @@ template <encodable... Alternatives> struct own_encoder<std::variant<Alternative
     static constexpr std::size_t words = varying;
     static constexpr bool needs_archive = (false || ... || detail::needs_archive<Alternatives>);
 
-    template <class Sink> static void encode(Sink& sink, std::variant<Alternatives...> const& value) {
+    template <class Sink>
+    static void encode(Sink& sink, std::variant<Alternatives...> const& value) {
         sink.put(static_cast<std::uint64_t>(value.index()));
         if (!value.valueless_by_exception()) {
             std::visit([&](auto const& alternative) { detail::encode(sink, alternative); }, value);
@@ -38,7 +39,8 @@ template <encodable... Alternatives> struct own_encoder<std::variant<Alternative
     }
 };
 
-// A duration is its count of ticks; the tick is in the type, so 1 s and 1 ms differ by the key's scope.
+// A duration is its count of ticks; the tick is in the type, so 1 s and 1 ms differ by the key's
+// scope.
 template <encodable Count, class Period> struct own_encoder<std::chrono::duration<Count, Period>> {
     static constexpr std::size_t words = words_of<Count>;
     static constexpr bool needs_archive = false;
@@ -60,7 +62,8 @@ struct own_encoder<std::chrono::time_point<Clock, Duration>> {
     }
 };
 
-/// std::filesystem::path, recognised by its shape: <filesystem> costs every user 0.2 s of compile time.
+/// std::filesystem::path, recognised by its shape: <filesystem> costs every user 0.2 s of compile
+/// time.
 template <class T>
 concept path_like = requires(T const& path) {
     { T::preferred_separator } -> std::convertible_to<typename T::value_type>;
@@ -78,8 +81,8 @@ template <path_like Path> struct own_encoder<Path> {
     }
 };
 
-// Owning pointers are what they point to; null is a value. What a base-class pointer points to is written by cereal's
-// registry of polymorphic types, see types/polymorphic.hpp.
+// Owning pointers are what they point to; null is a value. What a base-class pointer points to is
+// written by cereal's registry of polymorphic types, see types/polymorphic.hpp.
 template <encodable T, class Deleter>
     requires(!std::is_polymorphic_v<T> && !std::is_array_v<T>)
 struct own_encoder<std::unique_ptr<T, Deleter>> {
@@ -94,8 +97,8 @@ struct own_encoder<std::unique_ptr<T, Deleter>> {
     }
 };
 
-// Shared pointers may share and may form circles: the archive numbers them in order of appearance and writes each
-// pointee once.
+// Shared pointers may share and may form circles: the archive numbers them in order of appearance
+// and writes each pointee once.
 template <class T>
     requires(!std::is_polymorphic_v<T> && !std::is_array_v<T> && !std::is_void_v<T>)
 struct own_encoder<std::shared_ptr<T>> {

@@ -13,7 +13,8 @@
 
 namespace memo::detail {
 
-/// XXH3-128 of `size` bytes, without seed. Source: xxHash, doc/xxhash_spec.md, "XXH3 Algorithm Overview".
+/// XXH3-128 of `size` bytes, without seed. Source: xxHash, doc/xxhash_spec.md, "XXH3 Algorithm
+/// Overview".
 [[nodiscard]] inline key128 hash128(void const* bytes, std::size_t size) noexcept {
     XXH128_hash_t const hash = XXH3_128bits(bytes, size);
     return {hash.low64, hash.high64};

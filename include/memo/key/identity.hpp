@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A callable's type in; which code it is, out: an identity that every process running the same binaries shares and
-// that any relink changes.
+// A callable's type in; which code it is, out: an identity that every process running the same
+// binaries shares and that any relink changes.
 //
-// The identity is the build-ids of all loaded modules, the build-id of the module that holds a hidden per-type
-// variable, the anchor, and the anchor's offset in that module. All modules, because a function that lives in one
-// library may call another. Names of types, source locations and bytes of code each gave two functions one identity
-// in an experiment (docs/decisions/0004-code-identity.md).
+// The identity is the build-ids of all loaded modules, the build-id of the module that holds a
+// hidden per-type variable, the anchor, and the anchor's offset in that module. All modules,
+// because a function that lives in one library may call another. Names of types, source locations
+// and bytes of code each gave two functions one identity in an experiment
+// (docs/decisions/0004-code-identity.md).
 
 #include <algorithm>
 #include <cstddef>
@@ -25,8 +26,8 @@
 
 namespace memo::detail {
 
-/// One variable per callable type and signature. Hidden, so that equal types of two plugins stay two variables;
-/// writable, so that no linker merges it with another.
+/// One variable per callable type and signature. Hidden, so that equal types of two plugins stay
+/// two variables; writable, so that no linker merges it with another.
 template <class... Types> struct [[gnu::visibility("hidden")]] anchor {
     [[gnu::visibility("hidden")]] static inline char tag = 0;
 };
@@ -78,7 +79,8 @@ inline int visit(dl_phdr_info* info, std::size_t, void* data) {
         auto const& segment = info->dlpi_phdr[i];
         std::uintptr_t const start = info->dlpi_addr + segment.p_vaddr;
         if (segment.p_type == PT_NOTE && module.build_id.empty()) {
-            module.build_id = build_id_in(reinterpret_cast<std::byte const*>(start), segment.p_memsz);
+            module.build_id =
+                build_id_in(reinterpret_cast<std::byte const*>(start), segment.p_memsz);
         } else if (segment.p_type == PT_LOAD && found.address - start < segment.p_memsz) {
             module.holds_address = true;
         }
@@ -90,7 +92,8 @@ inline int visit(dl_phdr_info* info, std::size_t, void* data) {
 } // namespace elf
 #endif
 
-/// All loaded modules, the one that holds `address` marked. None where the format of programs is not ELF.
+/// All loaded modules, the one that holds `address` marked. None where the format of programs is
+/// not ELF.
 inline std::vector<module_image> loaded_modules(void const* address) {
 #if defined(__ELF__)
     elf::search search{reinterpret_cast<std::uintptr_t>(address), {}};
@@ -106,9 +109,10 @@ inline std::vector<module_image> loaded_modules(void const* address) {
 struct code_identity {
     std::vector<std::string> all_modules; ///< build-ids, sorted
     std::string module;                   ///< build-id of the module that holds it; may be empty
-    std::uint64_t offset = 0;             ///< in that module; without a build-id, the address itself
+    std::uint64_t offset = 0; ///< in that module; without a build-id, the address itself
 
-    /// Whether an edit of any module would change this. If not, the identity holds in this process alone.
+    /// Whether an edit of any module would change this. If not, the identity holds in this process
+    /// alone.
     [[nodiscard]] bool survives_process() const noexcept {
         return !module.empty() && std::ranges::none_of(all_modules, &std::string::empty);
     }

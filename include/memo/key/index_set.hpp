@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A subset of training samples: indices in, a canonical bitset out. Equal sets have one key whatever their order of
-// insertion and whatever universe they were made with; the key of a set of 1000 indices costs 7 ns instead of the 290
-// of a list (docs/format.md, "index_set").
+// A subset of training samples: indices in, a canonical bitset out. Equal sets have one key
+// whatever their order of insertion and whatever universe they were made with; the key of a set of
+// 1000 indices costs 7 ns instead of the 290 of a list (docs/format.md, "index_set").
 
 #include <memo/key/encode.hpp>
 
@@ -36,7 +36,8 @@ class index_set {
 
     index_set() = default;
 
-    /// An empty set with room for the indices 0 … universe - 1. The universe is no part of the set's value.
+    /// An empty set with room for the indices 0 … universe - 1. The universe is no part of the
+    /// set's value.
     explicit index_set(std::size_t universe) { words_.reserve(words_holding(universe)); }
 
     index_set(std::initializer_list<std::size_t> indices) { insert_all(indices); }
@@ -45,9 +46,7 @@ class index_set {
     template <std::ranges::input_range Range>
         requires(std::unsigned_integral<std::ranges::range_value_t<Range>> &&
                  !std::same_as<std::remove_cvref_t<Range>, index_set>)
-    explicit index_set(Range const& indices) {
-        insert_all(indices);
-    }
+    explicit index_set(Range const& indices) { insert_all(indices); }
 
     /// All of 0 … count - 1.
     [[nodiscard]] static index_set first(std::size_t count) {
@@ -158,7 +157,8 @@ class index_set::iterator {
     friend index_set;
 
     iterator(std::vector<std::uint64_t> const& words, std::size_t position) noexcept
-        : words_(&words), position_(position),
+        : words_(&words),
+          position_(position),
           rest_(position < words.size() ? words[position] : 0) {
         skip_empty_words();
     }
@@ -176,8 +176,12 @@ class index_set::iterator {
     std::uint64_t rest_ = 0;
 };
 
-inline index_set::iterator index_set::begin() const noexcept { return {words_, 0}; }
-inline index_set::iterator index_set::end() const noexcept { return {words_, words_.size()}; }
+inline index_set::iterator index_set::begin() const noexcept {
+    return {words_, 0};
+}
+inline index_set::iterator index_set::end() const noexcept {
+    return {words_, words_.size()};
+}
 
 template <> struct detail::own_encoder<index_set> {
     static constexpr std::size_t words = varying;

@@ -13,7 +13,8 @@
 
 namespace memo {
 
-/// A 128-bit digest. Printed as 32 hexadecimal digits, the high half first, as `xxhsum -H2` prints it.
+/// A 128-bit digest. Printed as 32 hexadecimal digits, the high half first, as `xxhsum -H2` prints
+/// it.
 struct key128 {
     std::uint64_t low = 0;
     std::uint64_t high = 0;

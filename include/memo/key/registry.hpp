@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Who claimed which name in this process: a second, different callable under one name and version is refused before it
-// can serve the first one's values.
+// Who claimed which name in this process: a second, different callable under one name and version
+// is refused before it can serve the first one's values.
 
 #include <memo/error.hpp>
 #include <memo/key/identity.hpp>
@@ -34,7 +34,8 @@ struct claimant {
     std::string module;   ///< build-id of the module that holds it
     std::uint64_t offset = 0;
 
-    /// Whether both are one function: the same code, or an inline function that two modules have compiled.
+    /// Whether both are one function: the same code, or an inline function that two modules have
+    /// compiled.
     [[nodiscard]] bool same_function(claimant const& other) const {
         return type == other.type && (module != other.module || offset == other.offset);
     }
@@ -53,9 +54,11 @@ class name_registry {
         auto const [found, fresh] = claimants_.try_emplace(claim, who);
         if (!fresh && !found->second.same_function(who)) {
             throw error(errc::name_conflict,
-                        "memoize \"" + name + "\": two different callables claim this name and version: " +
+                        "memoize \"" + name +
+                            "\": two different callables claim this name and version: " +
                             found->second.readable + " and " + who.readable +
-                            "; they would serve each other's values. Give one of them another name or version");
+                            "; they would serve each other's values. Give one of them another name "
+                            "or version");
         }
     }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Which function this is, in; the scope digest that begins each of its keys, out. Made once, when a function is wrapped.
+// Which function this is, in; the scope digest that begins each of its keys, out. Made once, when a
+// function is wrapped.
 
 #include <memo/error.hpp>
 #include <memo/key/archive.hpp>
@@ -28,7 +29,8 @@ struct function_name {
     std::string const& hash_prefix;
 };
 
-/// The types that a key stands for: parameters that are in the key, the result, and the kind of record kept.
+/// The types that a key stands for: parameters that are in the key, the result, and the kind of
+/// record kept.
 struct signature_names {
     std::vector<std::string_view> parameters;
     std::string_view result;
@@ -43,7 +45,8 @@ template <class F> void const* code_address(F const& callable) {
     }
 }
 
-/// Where the code of a callable is anchored: a function pointer by its target, everything else by its type.
+/// Where the code of a callable is anchored: a function pointer by its target, everything else by
+/// its type.
 template <class F, class Signature> code_identity identity_of_callable(F const& callable) {
     if constexpr (is_function_pointer<F>) {
         return identity_of(code_address(callable));
@@ -79,22 +82,24 @@ inline scope_digest digest_scope(function_name const& function, code_identity co
 /// Names a callable.
 ///
 /// persistent      whether the backend outlives the process
-/// Throws:         memo::error: configuration for a version without name, identity where nothing tells one build from
+/// Throws:         memo::error: configuration for a version without name, identity where nothing
+/// tells one build from
 ///                 the next, name_conflict where the name is another callable's
 template <class F, class Signature>
 [[nodiscard]] key128 scope_of(F const& callable, function_name const& function, bool persistent,
                               signature_names const& types, key128 state) {
     if (function.name.empty() && !function.version.empty()) {
-        throw error(errc::configuration,
-                    "memoize: .version = \"" + function.version +
-                        "\" without .name; a version says which edition of a named function this is. Give .name too");
+        throw error(errc::configuration, "memoize: .version = \"" + function.version +
+                                             "\" without .name; a version says which edition of a "
+                                             "named function this is. Give .name too");
     }
     code_identity const code = identity_of_callable<F, Signature>(callable);
     bool const named = !function.version.empty();
     if (persistent && !named && !code.survives_process()) {
-        throw error(errc::identity,
-                    "memoize: a loaded module has no build-id, so this backend could serve values of an older build. "
-                    "Link with -Wl,--build-id (the CMake target memo::memo does), or give .name and .version");
+        throw error(errc::identity, "memoize: a loaded module has no build-id, so this backend "
+                                    "could serve values of an older build. "
+                                    "Link with -Wl,--build-id (the CMake target memo::memo does), "
+                                    "or give .name and .version");
     }
     scope_digest const digest = digest_scope(function, code, types, state);
     if (named) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What a callable carries, in; the digest of it, out. Captures, members and bound arguments that are in no key would
-// give stale values, so a callable with state is refused until it is said what the state is.
+// What a callable carries, in; the digest of it, out. Captures, members and bound arguments that
+// are in no key would give stale values, so a callable with state is refused until it is said what
+// the state is.
 
 #include <memo/key/archive.hpp>
 #include <memo/key/callable.hpp>
@@ -21,6 +22,7 @@ namespace detail {
 /// The digest of values with their types, so that the int 1 and the long 1 differ.
 template <class... Ts> [[nodiscard]] key128 typed_digest(Ts const&... values) {
     word_stream stream;
+    stream.put(sizeof...(Ts)); // else a value could spell the type of the next one
     (detail::encode(stream, std::string_view(typeid(Ts).name())), ...);
     if constexpr ((true && ... && encodable<Ts>)) {
         encode_all(stream, values...);
@@ -38,9 +40,7 @@ template <class F, class StateFn> struct keyed_by_callable {
     F function;
     StateFn state;
 };
-template <class F> struct stateless_callable {
-    F function;
-};
+template <class F> struct stateless_callable { F function; };
 
 } // namespace detail
 
@@ -51,32 +51,39 @@ template <class... Ts> [[nodiscard]] key128 fingerprint(Ts const&... values) {
     return detail::typed_digest(values...);
 }
 
-/// Says what a callable's state is: values that are hashed once, now. A later change of the state is not seen.
-template <class F, class... Values> [[nodiscard]] auto keyed(F&& callable, Values const&... values) {
+/// Says what a callable's state is: values that are hashed once, now. A later change of the state
+/// is not seen.
+template <class F, class... Values>
+[[nodiscard]] auto keyed(F&& callable, Values const&... values) {
     static_assert(sizeof...(Values) > 0,
-                  "memo: keyed() names the callable's state and was given no value. Name what its result depends on, "
+                  "memo: keyed() names the callable's state and was given no value. Name what its "
+                  "result depends on, "
                   "or say memo::ignore_state(f) if the state never changes the result");
     return detail::keyed_callable<std::decay_t<F>>{std::forward<F>(callable),
                                                    detail::typed_digest(values...)};
 }
 
-/// Says what a callable's state is: asked anew at every call. The function must be safe to call from several threads.
+/// Says what a callable's state is: asked anew at every call. The function must be safe to call
+/// from several threads.
 template <class F, class StateFn> [[nodiscard]] auto keyed_by(F&& callable, StateFn&& state) {
     static_assert(std::invocable<std::decay_t<StateFn> const&>,
-                  "memo: the second argument of keyed_by() is asked for the state at every call. Give a function "
+                  "memo: the second argument of keyed_by() is asked for the state at every call. "
+                  "Give a function "
                   "without parameters that is const and returns a value to be hashed");
     return detail::keyed_by_callable<std::decay_t<F>, std::decay_t<StateFn>>{
         std::forward<F>(callable), std::forward<StateFn>(state)};
 }
 
-/// Says that a callable's state never changes its result: loggers, thread pools, the generator of a noisy utility.
+/// Says that a callable's state never changes its result: loggers, thread pools, the generator of a
+/// noisy utility.
 template <class F> [[nodiscard]] auto ignore_state(F&& callable) {
     return detail::stateless_callable<std::decay_t<F>>{std::forward<F>(callable)};
 }
 
 namespace detail {
 
-/// A callable whose state is known: `function` is called, `fixed` is in the scope, `current()` in every key.
+/// A callable whose state is known: `function` is called, `fixed` is in the scope, `current()` in
+/// every key.
 template <class F, class StateFn = void> struct stated {
     using function_type = F;
     F function;
@@ -108,14 +115,16 @@ template <class F> [[nodiscard]] stated<F> with_state(stateless_callable<F> call
 
 template <class F> [[nodiscard]] stated<F> with_state(F callable) {
     constexpr bool known = std::is_empty_v<F> || is_function_pointer<F> || cereal_class<F>;
-    static_assert(!is_std_function<F>,
-                  "memo: std::function hides its target, so the cache cannot tell two targets apart. Pass the lambda "
-                  "or function itself, or memo::keyed(f, values...)");
-    static_assert(is_std_function<F> || known,
-                  "memo: the callable carries state (captures, members or bound arguments) that is not part of the "
-                  "cache key; a change of that state would return stale values. Say what identifies it: "
-                  "memo::keyed(f, memo::fingerprint(...)), or give the functor a cereal serialize(), or "
-                  "memo::ignore_state(f) if the state never changes the result");
+    static_assert(!is_std_function<F>, "memo: std::function hides its target, so the cache cannot "
+                                       "tell two targets apart. Pass the lambda "
+                                       "or function itself, or memo::keyed(f, values...)");
+    static_assert(
+        is_std_function<F> || known,
+        "memo: the callable carries state (captures, members or bound arguments) that is not part "
+        "of the "
+        "cache key; a change of that state would return stale values. Say what identifies it: "
+        "memo::keyed(f, memo::fingerprint(...)), or give the functor a cereal serialize(), or "
+        "memo::ignore_state(f) if the state never changes the result");
     key128 fixed;
     if constexpr (cereal_class<F> && !std::is_empty_v<F>) {
         fixed = typed_digest(callable);

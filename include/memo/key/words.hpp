@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The canonical stream: 8-byte little-endian words in, `key128` out. Every key of this library is made here.
+// The canonical stream: 8-byte little-endian words in, `key128` out. Every key of this library is
+// made here.
 //
-// A stream ends with a guard word, the sum of its first words, each times an odd constant of its own. XXH3-128 alone
-// has full collisions between short inputs that hold {w, ~w} and {~w, w}, about one in 2^28.7 such pairs
-// (docs/decisions/0002-guard-word.md); the guard differs for every one of them, and with it the digest.
+// A stream ends with a guard word, the sum of its first words, each times an odd constant of its
+// own. XXH3-128 alone has full collisions between short inputs that hold {w, ~w} and {~w, w}, about
+// one in 2^28.7 such pairs (docs/decisions/0002-guard-word.md); the guard differs for every one of
+// them, and with it the digest.
 //
-// Words are stored 8 bytes at a time and hashed in one go while they fit on the stack: packed pieces of 4 bytes, read
-// back across their borders by the hash, defeat store forwarding and cost 2.6 to 3.1 times the whole hit.
+// Words are stored 8 bytes at a time and hashed in one go while they fit on the stack: packed
+// pieces of 4 bytes, read back across their borders by the hash, defeat store forwarding and
+// cost 2.6 to 3.1 times the whole hit.
 
 #include <memo/key/hash.hpp>
 #include <memo/key/key128.hpp>
@@ -24,8 +27,9 @@
 
 namespace memo::detail {
 
-static_assert(std::endian::native == std::endian::little,
-              "memo: keys are streams of little-endian words, and this machine is not little-endian");
+static_assert(
+    std::endian::native == std::endian::little,
+    "memo: keys are streams of little-endian words, and this machine is not little-endian");
 
 inline constexpr std::size_t word_size = sizeof(std::uint64_t);
 
@@ -59,7 +63,8 @@ constexpr std::uint64_t guard_of(std::uint64_t const* words, std::size_t count) 
     return sum;
 }
 
-/// A stream whose length is known when it is compiled: the words stay in registers and on the stack.
+/// A stream whose length is known when it is compiled: the words stay in registers and on the
+/// stack.
 template <std::size_t Count> class fixed_words {
   public:
     void put(std::uint64_t word) noexcept { words_[next_++] = word; }
@@ -82,7 +87,8 @@ template <std::size_t Count> class fixed_words {
     std::size_t next_ = 0;
 };
 
-/// A stream of any length: gathered on the stack up to 4 KiB and hashed in one go, handed on in large pieces beyond.
+/// A stream of any length: gathered on the stack up to 4 KiB and hashed in one go, handed on in
+/// large pieces beyond.
 ///
 /// witness         if given, receives every word of the stream but the guard
 class word_stream {
@@ -100,14 +106,16 @@ class word_stream {
         words_[count_++] = word;
     }
 
-    /// Bytes as they lie in memory, padded with zeros to whole words. Large ones are hashed where they lie.
+    /// Bytes as they lie in memory, padded with zeros to whole words. Large ones are hashed where
+    /// they lie.
     void put_bytes(void const* bytes, std::size_t size) {
         auto const* from = static_cast<std::byte const*>(bytes);
         std::size_t whole = size / word_size;
         if (whole > capacity - count_) {
             // The guard is made of words that were gathered, so the first ones are.
             if (!pieces_) {
-                std::size_t const head = std::min(whole, guarded_words - std::min(count_, guarded_words));
+                std::size_t const head =
+                    std::min(whole, guarded_words - std::min(count_, guarded_words));
                 gather(from, head * word_size);
                 from += head * word_size;
                 whole -= head;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What is remembered of an exact function: the value itself, or the value and the stream of words that it is for.
+// What is remembered of an exact function: the value itself, or the value and the stream of words
+// that it is for.
 
 #include <cstdint>
 #include <string_view>
@@ -10,8 +11,9 @@
 
 namespace memo {
 
-/// Policy of memoize: every record keeps the whole canonical stream of its arguments, and a hit whose stream differs
-/// is a counted miss. For those to whom 128 bits of hash are not enough; costs the stream's bytes in every entry.
+/// Policy of memoize: every record keeps the whole canonical stream of its arguments, and a hit
+/// whose stream differs is a counted miss. For those to whom 128 bits of hash are not enough; costs
+/// the stream's bytes in every entry.
 struct verify_full {};
 
 namespace detail {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A record in, a word of the table out, and back. Small plain records that never expire lie in the word itself; every
-// other one in an immutable block behind it, which readers copy from while the reclaimer keeps it.
+// A record in, a word of the table out, and back. Small plain records that never expire lie in the
+// word itself; every other one in an immutable block behind it, which readers copy from while the
+// reclaimer keeps it.
 
 #include <memo/backends/memory/bucket.hpp>
 #include <memo/backends/memory/footprint.hpp>
@@ -30,14 +31,17 @@ template <class Record> struct block : block_header {
     }
 
   private:
-    static void destroy_block(void* header) { delete static_cast<block*>(static_cast<block_header*>(header)); }
+    static void destroy_block(void* header) {
+        delete static_cast<block*>(static_cast<block_header*>(header));
+    }
 };
 
 inline block_header const& header_of(slot_value value) noexcept {
     return *reinterpret_cast<block_header const*>(value.word);
 }
 
-/// Bytes that an entry takes in the table: a third of a bucket, at the fill that growth leaves on average.
+/// Bytes that an entry takes in the table: a third of a bucket, at the fill that growth leaves on
+/// average.
 inline constexpr std::size_t slot_bytes = 36;
 
 inline std::size_t bytes_of(slot_value value) noexcept {
@@ -53,11 +57,13 @@ inline void retire(slot_value value) {
 }
 
 template <class Record>
-inline constexpr bool fits_word =
-    std::is_trivially_copyable_v<Record> && std::is_default_constructible_v<Record> && sizeof(Record) <= 8;
+inline constexpr bool
+    fits_word = std::is_trivially_copyable_v<Record>&& std::is_default_constructible_v<Record> &&
+                sizeof(Record) <= 8;
 
 template <class Record>
-[[nodiscard]] slot_value slot_value_of(Record const& record, std::uint8_t cost, std::int64_t expires) {
+[[nodiscard]] slot_value slot_value_of(Record const& record, std::uint8_t cost,
+                                       std::int64_t expires) {
     if constexpr (fits_word<Record>) {
         if (expires == 0) {
             slot_value value{0, false, cost};

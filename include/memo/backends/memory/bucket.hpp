@@ -3,14 +3,15 @@
 
 // One cache line of the table: three entries and what a reader must know to trust them.
 //
-// An entry is 80 bits of its key, a word of value and a byte of cost. With the 6 bits that chose the shard, 86 bits
-// tell two keys of one function apart: at 10^8 entries the chance of one confusion is 7e-11
-// (docs/decisions/0005-memory-table.md).
+// An entry is 80 bits of its key, a word of value and a byte of cost. With the 6 bits that chose
+// the shard, 86 bits tell two keys of one function apart: at 10^8 entries the chance of one
+// confusion is 7e-11 (docs/decisions/0005-memory-table.md).
 //
-// Readers take no lock and write nothing but a visited bit that is not set yet. A writer holds the shard's lock, makes
-// the sequence odd, changes the line and makes it even again; a reader that saw it odd or changed looks again. Every
-// field is atomic, data are read with acquire and written with release, so that no fence is needed (Boehm 2012, MSPC,
-// "Can seqlocks get along with programming language memory models?", section 4).
+// Readers take no lock and write nothing but a visited bit that is not set yet. A writer holds the
+// shard's lock, makes the sequence odd, changes the line and makes it even again; a reader that saw
+// it odd or changed looks again. Every field is atomic, data are read with acquire and written with
+// release, so that no fence is needed (Boehm 2012, MSPC, "Can seqlocks get along with programming
+// language memory models?", section 4).
 
 #include <memo/key/key128.hpp>
 
@@ -24,12 +25,13 @@ namespace memo::detail {
 
 /// What is kept of a key.
 struct slot_key {
-    std::uint64_t low;  ///< never 0: that marks a free slot
+    std::uint64_t low; ///< never 0: that marks a free slot
     std::uint16_t high;
     std::uint8_t shard;
 
     explicit slot_key(key128 key) noexcept
-        : low(key.low != 0 ? key.low : 1), high(static_cast<std::uint16_t>(key.high)),
+        : low(key.low != 0 ? key.low : 1),
+          high(static_cast<std::uint16_t>(key.high)),
           shard(static_cast<std::uint8_t>(key.high >> 58)) {}
 };
 
@@ -52,7 +54,8 @@ struct alignas(64) bucket {
     std::array<std::atomic<std::uint8_t>, slots> cost{};
     std::atomic<std::uint8_t> blocks{0};  ///< bit i: slot i holds the address of a block
     std::atomic<std::uint8_t> visited{0}; ///< bit i: slot i was hit since eviction last looked
-    std::atomic<std::uint8_t> passed{0};  ///< entries that found this line full and went on; sticks at `many`
+    std::atomic<std::uint8_t> passed{
+        0}; ///< entries that found this line full and went on; sticks at `many`
 
     // For readers.
 
@@ -82,7 +85,9 @@ struct alignas(64) bucket {
     void mark_visited(std::size_t slot) {
         auto const seen = visited.load(std::memory_order_relaxed);
         if (auto const bit = bit_of(slot); (seen & bit) == 0) {
-            visited.store(seen | bit, std::memory_order_relaxed); // losing a neighbour's bit costs it a second chance
+            visited.store(
+                seen | bit,
+                std::memory_order_relaxed); // losing a neighbour's bit costs it a second chance
         }
     }
 
@@ -122,7 +127,8 @@ struct alignas(64) bucket {
         high[slot].store(key_high, std::memory_order_release);
         word[slot].store(value.word, std::memory_order_release);
         cost[slot].store(value.cost, std::memory_order_release);
-        auto const others = static_cast<std::uint8_t>(blocks.load(std::memory_order_relaxed) & ~bit_of(slot));
+        auto const others =
+            static_cast<std::uint8_t>(blocks.load(std::memory_order_relaxed) & ~bit_of(slot));
         blocks.store(value.block ? others | bit_of(slot) : others, std::memory_order_release);
         sequence.store(before + 2, std::memory_order_release);
     }
@@ -144,8 +150,9 @@ struct alignas(64) bucket {
     }
 
     void clear_visited(std::size_t slot) {
-        visited.store(static_cast<std::uint8_t>(visited.load(std::memory_order_relaxed) & ~bit_of(slot)),
-                      std::memory_order_relaxed);
+        visited.store(
+            static_cast<std::uint8_t>(visited.load(std::memory_order_relaxed) & ~bit_of(slot)),
+            std::memory_order_relaxed);
     }
 
     [[nodiscard]] static constexpr std::uint8_t bit_of(std::size_t slot) noexcept {

@@ -26,7 +26,8 @@ class bucket_array {
         auto* const memory = ::operator new(count * sizeof(bucket), align);
 #if defined(__linux__)
         if (alignment(log2) == huge_page) {
-            madvise(memory, count * sizeof(bucket), MADV_HUGEPAGE); // 1.2 to 1.4 times faster at 10^7 entries
+            madvise(memory, count * sizeof(bucket),
+                    MADV_HUGEPAGE); // 1.2 to 1.4 times faster at 10^7 entries
         }
 #endif
         auto* const buckets = static_cast<bucket*>(memory);
@@ -38,21 +39,39 @@ class bucket_array {
 
     static void destroy(void* tagged) {
         bucket_array const array(reinterpret_cast<std::uintptr_t>(tagged));
-        ::operator delete(array.buckets(), std::align_val_t{alignment(array.log2())});
+        ::operator delete (array.buckets(), std::align_val_t{alignment(array.log2())});
     }
 
-    [[nodiscard]] bucket* buckets() const noexcept { return reinterpret_cast<bucket*>(tagged_ & ~low_bits); }
-    [[nodiscard]] unsigned log2() const noexcept { return static_cast<unsigned>(tagged_ & low_bits); }
-    [[nodiscard]] std::size_t count() const noexcept { return std::size_t{1} << log2(); }
-    [[nodiscard]] std::size_t mask() const noexcept { return count() - 1; }
-    [[nodiscard]] std::size_t bytes() const noexcept { return count() * sizeof(bucket); }
-    [[nodiscard]] bool exists() const noexcept { return tagged_ != 0; }
-    [[nodiscard]] void* tagged() const noexcept { return reinterpret_cast<void*>(tagged_); }
+    [[nodiscard]] bucket* buckets() const noexcept {
+        return reinterpret_cast<bucket*>(tagged_ & ~low_bits);
+    }
+    [[nodiscard]] unsigned log2() const noexcept {
+        return static_cast<unsigned>(tagged_ & low_bits);
+    }
+    [[nodiscard]] std::size_t count() const noexcept {
+        return std::size_t{1} << log2();
+    }
+    [[nodiscard]] std::size_t mask() const noexcept {
+        return count() - 1;
+    }
+    [[nodiscard]] std::size_t bytes() const noexcept {
+        return count() * sizeof(bucket);
+    }
+    [[nodiscard]] bool exists() const noexcept {
+        return tagged_ != 0;
+    }
+    [[nodiscard]] void* tagged() const noexcept {
+        return reinterpret_cast<void*>(tagged_);
+    }
 
     /// The most entries before the array must grow: four of five slots.
-    [[nodiscard]] std::size_t most_entries() const noexcept { return count() * bucket::slots * 4 / 5; }
+    [[nodiscard]] std::size_t most_entries() const noexcept {
+        return count() * bucket::slots * 4 / 5;
+    }
 
-    [[nodiscard]] bucket& home_of(std::uint64_t low) const noexcept { return buckets()[low & mask()]; }
+    [[nodiscard]] bucket& home_of(std::uint64_t low) const noexcept {
+        return buckets()[low & mask()];
+    }
     [[nodiscard]] bucket& after(bucket const& b) const noexcept {
         return buckets()[static_cast<std::size_t>(&b - buckets() + 1) & mask()];
     }

@@ -12,7 +12,8 @@ namespace memo::detail {
     if (ns < 4) {
         return static_cast<std::uint8_t>(ns);
     }
-    auto exponent = static_cast<unsigned>(std::bit_width(ns)) - 3; // the two bits below the leading one are kept
+    auto exponent = static_cast<unsigned>(std::bit_width(ns)) -
+                    3; // the two bits below the leading one are kept
     std::uint64_t mantissa = ns >> exponent;
     mantissa += exponent > 0 ? (ns >> (exponent - 1)) & 1 : 0; // to nearest
     if (mantissa == 8) {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Which entry of a shard goes next: S3-FIFO (Yang et al. 2023, SOSP, section 4). New keys wait in a small queue, a
-// tenth of the entries; those not asked for again by the time they reach its end are dropped and remembered as ghosts,
-// the others move to the main queue. Monte-Carlo valuation asks most subsets once, and such keys never push out the
-// useful ones.
+// Which entry of a shard goes next: S3-FIFO (Yang et al. 2023, SOSP, section 4). New keys wait in a
+// small queue, a tenth of the entries; those not asked for again by the time they reach its end are
+// dropped and remembered as ghosts, the others move to the main queue. Monte-Carlo valuation asks
+// most subsets once, and such keys never push out the useful ones.
 //
-// Queues hold key bits, not slots, so nothing here follows an entry that moves when the table grows; a key that is gone
-// when its turn comes is skipped.
+// Queues hold key bits, not slots, so nothing here follows an entry that moves when the table
+// grows; a key that is gone when its turn comes is skipped.
 
 #include <cstddef>
 #include <cstdint>
@@ -38,7 +38,8 @@ class s3_fifo {
         // Readers may set visited bits as fast as they are cleared; two rounds are enough of mercy.
         std::size_t patience = 2 * (small_.size() + main_.size());
         while (!small_.empty() || !main_.empty()) {
-            bool const from_small = main_.empty() || small_.size() * 10 > small_.size() + main_.size();
+            bool const from_small =
+                main_.empty() || small_.size() * 10 > small_.size() + main_.size();
             auto& queue = from_small && !small_.empty() ? small_ : main_;
             std::uint64_t const key = queue.front();
             queue.pop_front();
@@ -59,8 +60,8 @@ class s3_fifo {
         return std::nullopt;
     }
 
-    /// Drops keys that are gone once they outnumber the others: entries that are forgotten and inserted anew must not
-    /// lengthen the queues for ever.
+    /// Drops keys that are gone once they outnumber the others: entries that are forgotten and
+    /// inserted anew must not lengthen the queues for ever.
     template <class IsThere> void tidy(std::size_t entries, IsThere is_there) {
         if (small_.size() + main_.size() > 2 * entries + 64) {
             auto const gone = [&](std::uint64_t key) { return !is_there(key); };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A value in; the bytes that it holds outside of itself out. For bounds in bytes: an estimate, without the allocator's
-// overhead.
+// A value in; the bytes that it holds outside of itself out. For bounds in bytes: an estimate,
+// without the allocator's overhead.
 
 #include <concepts>
 #include <cstddef>
@@ -12,7 +12,8 @@
 
 namespace memo::detail {
 
-/// A user's own answer, found by argument-dependent lookup: `std::size_t memo_footprint(T const&)`, bytes.
+/// A user's own answer, found by argument-dependent lookup: `std::size_t memo_footprint(T const&)`,
+/// bytes.
 template <class T>
 concept tells_footprint = requires(T const& value) {
     { memo_footprint(value) } -> std::convertible_to<std::size_t>;
@@ -30,13 +31,20 @@ template <class T> [[nodiscard]] std::size_t footprint(T const& value) {
             }
         }
         return bytes;
-    } else if constexpr (requires { typename T::element_type; value.get(); *value; }) {
+    } else if constexpr (requires {
+                             typename T::element_type;
+                             value.get();
+                             *value;
+                         }) {
         if constexpr (requires { footprint(*value); }) {
             return value ? sizeof(*value) + footprint(*value) : 0;
         } else {
             return 0;
         }
-    } else if constexpr (requires { value.first; value.second; }) {
+    } else if constexpr (requires {
+                             value.first;
+                             value.second;
+                         }) {
         return footprint(value.first) + footprint(value.second);
     } else {
         return 0;

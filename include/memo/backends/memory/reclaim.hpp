@@ -3,11 +3,12 @@
 
 // Memory that lock-free readers may still be looking at, in; freed when none of them can be, out.
 //
-// A reader writes the current epoch into a line of its own, looks, and clears the line. A writer unlinks a thing,
-// retires it, and later raises the epoch and frees what was retired before it once every line is clear or newer. The
-// reader's store and its next load need a full barrier between them; sys_membarrier(2) lets the rare writer issue it
-// for all readers, so that a hit pays for two plain stores (the scheme of liburcu's membarrier flavour: Desnoyers et
-// al. 2012, IEEE TPDS 23(2), section 4.3).
+// A reader writes the current epoch into a line of its own, looks, and clears the line. A writer
+// unlinks a thing, retires it, and later raises the epoch and frees what was retired before it once
+// every line is clear or newer. The reader's store and its next load need a full barrier between
+// them; sys_membarrier(2) lets the rare writer issue it for all readers, so that a hit pays for two
+// plain stores (the scheme of liburcu's membarrier flavour: Desnoyers et al. 2012, IEEE TPDS 23(2),
+// section 4.3).
 
 #include <memo/thread_slot.hpp>
 
@@ -82,7 +83,8 @@ class reclaimer {
         }
     }
 
-    /// Frees what can be freed, if enough has come together. Runs destructors of the user's: no lock may be held.
+    /// Frees what can be freed, if enough has come together. Runs destructors of the user's: no
+    /// lock may be held.
     void tend() {
         if (due_.load(std::memory_order_relaxed)) {
             reclaim();
@@ -140,16 +142,22 @@ class reclaimer {
     static bool enlist() noexcept {
         return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
     }
-    /// A full barrier in every thread of the process; false if it could not be had, and nothing may be freed.
+    /// A full barrier in every thread of the process; false if it could not be had, and nothing may
+    /// be freed.
     [[nodiscard]] bool barrier_for_all() const noexcept {
         auto const barrier = [] {
             return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
         };
-        return !asymmetric_ || barrier() || (enlist() && barrier()); // a fork may have to enlist anew
+        return !asymmetric_ || barrier() ||
+               (enlist() && barrier()); // a fork may have to enlist anew
     }
 #else
-    static bool enlist() noexcept { return false; }
-    [[nodiscard]] static bool barrier_for_all() noexcept { return true; }
+    static bool enlist() noexcept {
+        return false;
+    }
+    [[nodiscard]] static bool barrier_for_all() noexcept {
+        return true;
+    }
 #endif
 
     [[nodiscard]] std::uint64_t oldest_reader() const noexcept {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What the functions that share one memory backend have in common: the bounds, the clock, and a table for each.
+// What the functions that share one memory backend have in common: the bounds, the clock, and a
+// table for each.
 
 #include <memo/backends/backend.hpp>
 #include <memo/backends/memory/block.hpp>
@@ -25,8 +26,9 @@ namespace memo::detail {
 struct memory_settings {
     /// The most entries to keep, over all functions that share the backend. 0: no bound.
     std::size_t max_entries = 0;
-    /// The most bytes that entries may take, by estimate. 0: no bound. A type may tell its own bytes outside of
-    /// itself by a function `std::size_t memo_footprint(T const&)` in its namespace.
+    /// The most bytes that entries may take, by estimate. 0: no bound. A type may tell its own
+    /// bytes outside of itself by a function `std::size_t memo_footprint(T const&)` in its
+    /// namespace.
     std::size_t max_bytes = 0;
     /// What `ttl` is measured with.
     std::function<std::chrono::steady_clock::time_point()> clock = std::chrono::steady_clock::now;
@@ -79,7 +81,8 @@ class memory_store {
         }
         shelf.bytes.fetch_add(bytes, std::memory_order_relaxed);
         try {
-            if (auto const old = shelf.entries.change(key, [&](slot_value const*) { return value; })) {
+            if (auto const old =
+                    shelf.entries.change(key, [&](slot_value const*) { return value; })) {
                 forget(shelf, *old);
             }
         } catch (...) { // no memory for a larger array
@@ -141,7 +144,8 @@ class memory_store {
                (settings_.max_bytes != 0 && bytes_ > settings_.max_bytes);
     }
 
-    /// Counts an entry that is about to be stored, and evicts until it fits. False if it cannot be made to fit.
+    /// Counts an entry that is about to be stored, and evicts until it fits. False if it cannot be
+    /// made to fit.
     [[nodiscard]] bool reserve(std::size_t bytes) {
         if (!bounded()) {
             return true;
@@ -194,9 +198,11 @@ class memory_store {
         return false;
     }
 
-    /// A sequence that visits shards and shares evenly: multiples of the golden ratio (Knuth, TAOCP 3, section 6.4).
+    /// A sequence that visits shards and shares evenly: multiples of the golden ratio (Knuth, TAOCP
+    /// 3, section 6.4).
     [[nodiscard]] std::size_t next_draw() noexcept {
-        return static_cast<std::size_t>((draws_.fetch_add(1, std::memory_order_relaxed) * 0x9e3779b97f4a7c15) >> 20);
+        return static_cast<std::size_t>(
+            (draws_.fetch_add(1, std::memory_order_relaxed) * 0x9e3779b97f4a7c15) >> 20);
     }
 
     memory_settings const settings_;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Key bits in, a word of value out: the table that holds one function's entries. It knows nothing of types.
+// Key bits in, a word of value out: the table that holds one function's entries. It knows nothing
+// of types.
 //
-// 64 shards, each an array of buckets probed one after the other from the key's own. Lookups take no lock. Changes lock
-// the shard; an array that is too full is copied into one of twice the size and swapped in, and the old one is retired,
-// so growth stops no reader and needs 1/64 more memory, not twice as much.
+// 64 shards, each an array of buckets probed one after the other from the key's own. Lookups take
+// no lock. Changes lock the shard; an array that is too full is copied into one of twice the size
+// and swapped in, and the old one is retired, so growth stops no reader and needs 1/64 more memory,
+// not twice as much.
 
 #include <memo/backends/memory/bucket.hpp>
 #include <memo/backends/memory/bucket_array.hpp>
@@ -37,7 +39,8 @@ class table {
         }
     }
 
-    /// Looks a key up. The caller is in a read section of the reclaimer, and stays in it while it uses a block.
+    /// Looks a key up. The caller is in a read section of the reclaimer, and stays in it while it
+    /// uses a block.
     [[nodiscard]] std::optional<slot_value> find(key128 key) const {
         slot_key const wanted(key);
         bucket_array const array = arrays_[wanted.shard].load(std::memory_order_acquire);
@@ -78,8 +81,10 @@ class table {
         }
         slot_value const value = make(static_cast<slot_value const*>(nullptr));
         make_room(wanted.shard);
-        insert(arrays_[wanted.shard].load(std::memory_order_relaxed), wanted.low, wanted.high, value, false);
-        home.entries.store(home.entries.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        insert(arrays_[wanted.shard].load(std::memory_order_relaxed), wanted.low, wanted.high,
+               value, false);
+        home.entries.store(home.entries.load(std::memory_order_relaxed) + 1,
+                           std::memory_order_relaxed);
         if (bounded_) {
             home.order.inserted(wanted.low);
         }
@@ -234,7 +239,8 @@ class table {
         if (old.exists()) {
             for_each(old, [&](bucket& b, std::size_t slot) {
                 insert(grown, b.low[slot].load(std::memory_order_relaxed),
-                       b.high[slot].load(std::memory_order_relaxed), b.read(slot), b.was_visited(slot));
+                       b.high[slot].load(std::memory_order_relaxed), b.read(slot),
+                       b.was_visited(slot));
             });
         }
         arrays_[number].store(grown, std::memory_order_release);

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Dense Eigen matrices, vectors and arrays as arguments: rows, columns, then the coefficients in
+// column order, whatever the storage order. Include it beside <memo/memo.hpp>; the CMake target is
+// memo::eigen.
+
+#include <memo/key/encode.hpp>
+
+#include <Eigen/Core>
+
+#include <concepts>
+#include <cstdint>
+#include <type_traits>
+
+namespace memo::detail {
+
+/// A matrix or array that owns its coefficients. Expressions are not taken: evaluate them first.
+template <class T>
+concept eigen_matrix = std::derived_from<T, Eigen::PlainObjectBase<T>>;
+
+template <eigen_matrix Matrix>
+    requires encodable<typename Matrix::Scalar>
+struct own_encoder<Matrix> {
+    using scalar = typename Matrix::Scalar;
+
+    static constexpr std::size_t words = varying;
+    static constexpr bool needs_archive = detail::needs_archive<scalar>;
+
+    template <class Sink> static void encode(Sink& sink, Matrix const& matrix) {
+        sink.put(static_cast<std::uint64_t>(matrix.rows()));
+        sink.put(static_cast<std::uint64_t>(matrix.cols()));
+        if constexpr (bulk_scalar<scalar> &&
+                      (!Matrix::IsRowMajor || Matrix::IsVectorAtCompileTime)) {
+            sink.put_bytes(matrix.data(), static_cast<std::size_t>(matrix.size()) * sizeof(scalar));
+        } else if constexpr (bulk_scalar<scalar>) {
+            // The same bytes in the other order, so that the storage order is no part of the value.
+            Eigen::Matrix<scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor> const columns =
+                matrix;
+            sink.put_bytes(columns.data(),
+                           static_cast<std::size_t>(columns.size()) * sizeof(scalar));
+        } else {
+            for (Eigen::Index column = 0; column < matrix.cols(); ++column) {
+                for (Eigen::Index row = 0; row < matrix.rows(); ++row) {
+                    detail::encode(sink, matrix(row, column));
+                }
+            }
+        }
+    }
+};
+
+} // namespace memo::detail

@@ -1,0 +1,16 @@
+// expect: the result cannot be copied, and every caller is given a copy
+#include <memo/memo.hpp>
+
+#include <memory>
+
+#ifdef MEMO_BAD
+using result = std::unique_ptr<double>;
+#else
+using result = std::shared_ptr<double const>;
+#endif
+
+result call(int x);
+
+int main() {
+    memo::memoize(memo::fn<&call>{})(1);
+}

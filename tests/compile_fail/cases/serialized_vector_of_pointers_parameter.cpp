@@ -1,0 +1,18 @@
+// expect: this type cannot be turned into a cache key
+#include <memo/memo.hpp>
+
+#include <cereal/types/vector.hpp>
+
+#include <vector>
+
+#ifdef MEMO_BAD
+using argument = std::vector<double const*>;
+#else
+using argument = std::vector<double>;
+#endif
+
+double call(argument x);
+
+int main() {
+    return static_cast<int>(memo::memoize<memo::memory>(memo::fn<&call>{})(argument{}));
+}

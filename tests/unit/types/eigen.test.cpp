@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSL-1.0
+
+#include <memo/memo.hpp>
+#include <memo/types/eigen.hpp>
+
+#include <Eigen/Core>
+#include <catch2/catch.hpp>
+
+namespace {
+
+using row_major = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+memo::key128 stream_of(auto const& value) {
+    return memo::detail::call_key({1, 2}, value);
+}
+
+} // namespace
+
+TEST_CASE("a matrix is its shape and its coefficients") {
+    Eigen::MatrixXd a(2, 3);
+    a << 1, 2, 3, 4, 5, 6;
+    Eigen::MatrixXd b = a;
+    CHECK(stream_of(a) == stream_of(b));
+    b(1, 2) = 7;
+    CHECK(stream_of(a) != stream_of(b));
+    Eigen::MatrixXd const reshaped = Eigen::Map<Eigen::MatrixXd const>(a.data(), 3, 2);
+    CHECK(stream_of(a) != stream_of(reshaped));
+}
+
+TEST_CASE("the storage order of a matrix is not in the key") {
+    Eigen::MatrixXd columns(2, 3);
+    columns << 1, 2, 3, 4, 5, 6;
+    row_major const rows = columns;
+    CHECK(stream_of(columns) == stream_of(rows));
+}
+
+TEST_CASE("fixed and dynamic vectors of floats and ints are arguments") {
+    CHECK(stream_of(Eigen::Vector3f(1, 2, 3)) == stream_of(Eigen::Vector3f(1, 2, 3)));
+    CHECK(stream_of(Eigen::Vector3f(1, 2, 3)) != stream_of(Eigen::Vector3f(1, 2, 4)));
+    CHECK(stream_of(Eigen::VectorXi(Eigen::Vector2i(1, 2))) == stream_of(Eigen::Vector2i(1, 2)));
+    CHECK(stream_of(Eigen::ArrayXXd::Zero(2, 2).eval()) !=
+          stream_of(Eigen::ArrayXXd::Zero(4, 1).eval()));
+}
+
+TEST_CASE("a function of a matrix is memoized") {
+    auto const trace =
+        memo::memoize<memo::memory>([](Eigen::MatrixXd const& m) { return m.trace(); });
+    Eigen::MatrixXd const identity = Eigen::MatrixXd::Identity(5, 5);
+    CHECK(trace(identity) == 5);
+    CHECK(trace(identity) == 5);
+    CHECK(trace.stats().evaluations == 1);
+    CHECK(trace.stats().hits == 1);
+}
