@@ -70,15 +70,15 @@ template <class Backend = memory, class... Policies, class F>
                            Backend backend = {}) {
     using function = typename detail::callable_in<std::decay_t<F>>::type;
     using signature = detail::signature_for<F, Policies...>;
-    auto stated = detail::with_state(std::decay_t<F>(std::forward<F>(callable)));
-    constexpr bool accepted = detail::check_policies<function, Policies...>() &&
+    constexpr bool accepted = detail::check_state<std::decay_t<F>>() &&
+                              detail::check_policies<function, Policies...>() &&
                               detail::requirements<function, signature, Policies...>::check();
     if constexpr (accepted) {
         using result = typename detail::result_of_signature<signature>::type;
         using places = typename detail::kept_parameters<signature, Policies...>::places;
         return detail::wrap<detail::evaluation_for<result, Policies...>, places>(
-            std::move(stated), std::move(options), std::move(backend),
-            typename signature::function{}, places{});
+            detail::with_state(std::decay_t<F>(std::forward<F>(callable))), std::move(options),
+            std::move(backend), typename signature::function{}, places{});
     }
 }
 

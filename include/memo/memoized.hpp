@@ -208,24 +208,28 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     [[gnu::noinline]] memo::outcome<result_type> miss(name const& called,
                                                       std::remove_reference_t<P>&... args) const {
         auto& counters = core_->counters.beyond_hits();
-        counters.calls += 1;
+        auto const count = [&](auto& kind) {
+            counters.calls += 1;
+            kind += 1;
+        };
         if (!core_->options.single_flight || !Backend::remembers) {
-            counters.misses += 1;
+            count(counters.misses);
             return {evaluate_and_store(called, args...), source::computed};
         }
         auto boarding = core_->flights.board(flight_of(called));
         if (!boarding.leads()) {
-            counters.coalesced += 1;
+            count(counters.coalesced);
             return {boarding.result(), source::coalesced};
         }
-        if (auto kept = look(called)) { // a leader before this one has landed since the first look
-            counters.late_hits += 1;
-            result_type value = Evaluation::give(std::move(kept->record));
-            boarding.succeed(value);
-            return {std::move(value), source::hit};
-        }
-        counters.misses += 1;
         try {
+            if (auto kept =
+                    look(called)) { // a leader before this one has landed since the first look
+                count(counters.late_hits);
+                result_type value = Evaluation::give(std::move(kept->record));
+                boarding.succeed(value);
+                return {std::move(value), source::hit};
+            }
+            count(counters.misses);
             result_type value = evaluate_and_store(called, args...);
             boarding.succeed(value);
             return {std::move(value), source::computed};

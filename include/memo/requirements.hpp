@@ -3,6 +3,7 @@
 
 // The sentences with which a callable is refused when it is compiled. Each says what to do.
 
+#include <memo/key/archive.hpp>
 #include <memo/key/callable.hpp>
 #include <memo/key/encode.hpp>
 #include <memo/key/parameters.hpp>
@@ -20,6 +21,22 @@ namespace memo::detail {
 template <class T> inline constexpr bool is_view = false;
 template <class C, class T> inline constexpr bool is_view<std::basic_string_view<C, T>> = true;
 template <class T, std::size_t N> inline constexpr bool is_view<std::span<T, N>> = true;
+
+/// F: what memoize was given, so a callable or what memo::keyed and its like made of one.
+template <class F> consteval bool check_state() {
+    constexpr bool said = !std::is_same_v<typename callable_in<F>::type, F>;
+    static_assert(!is_std_function<F>,
+                  "memo: std::function hides its target, so the cache cannot tell two targets "
+                  "apart. Pass the lambda or function itself, or memo::keyed(f, values...)");
+    static_assert(
+        said || is_std_function<F> || std::is_empty_v<F> || is_function_pointer<F> ||
+            cereal_class<F>,
+        "memo: the callable carries state (captures, members or bound arguments) that is not part "
+        "of the cache key; a change of that state would return stale values. Say what identifies "
+        "it: memo::keyed(f, memo::fingerprint(...)), or give the functor a cereal serialize(), or "
+        "memo::ignore_state(f) if the state never changes the result");
+    return true;
+}
 
 template <class R> consteval bool check_result() {
     using result = std::decay_t<R>;

@@ -55,7 +55,7 @@ class memory {
 
         void put(key128 key, Record const& record, storing about) const {
             std::int64_t const expires =
-                about.ttl.count() == 0 ? 0 : store_->now() + about.ttl.count();
+                about.ttl.count() == 0 ? 0 : store_->after(about.ttl);
             auto const cost = detail::cost_byte(static_cast<std::uint64_t>(about.cost.count()));
             store_->put(*shelf_, key, detail::slot_value_of(record, cost, expires));
         }
@@ -66,7 +66,9 @@ class memory {
 
         void clear() const { store_->clear(*shelf_); }
 
-        [[nodiscard]] backend_statistics stats() const { return store_->stats(*shelf_); }
+        [[nodiscard]] backend_statistics stats() const {
+            return detail::memory_store::stats(*shelf_);
+        }
 
       private:
         [[nodiscard]] bool expired(std::int64_t expires) const {

@@ -18,13 +18,13 @@ class none {
         void put(key128, Record const&, storing) const {}
         [[nodiscard]] bool erase(key128) const { return false; }
         void clear() const {}
-        [[nodiscard]] backend_statistics stats() const { return {}; }
+        [[nodiscard]] static backend_statistics stats() { return {}; }
     };
 
     template <class Record> [[nodiscard]] partition_type<Record> partition(key128) const {
         return {};
     }
-    [[nodiscard]] backend_statistics stats() const { return {}; }
+    [[nodiscard]] static backend_statistics stats() { return {}; }
 };
 
 } // namespace memo

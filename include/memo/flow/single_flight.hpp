@@ -39,7 +39,7 @@ template <class Result> class single_flight {
         [[nodiscard]] bool leads() const noexcept { return leads_; }
 
         void succeed(Result const& result) { flight_->result = result; }
-        void fail(std::exception_ptr exception) { flight_->exception = std::move(exception); }
+        void fail(std::exception_ptr const& exception) { flight_->exception = exception; }
 
         /// Waits for the leader. Only for followers.
         ///

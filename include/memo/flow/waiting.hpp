@@ -34,14 +34,14 @@ class fork_generation {
   public:
     static unsigned current() {
 #if defined(__unix__)
-        static int const watched = pthread_atfork(nullptr, nullptr, [] { ++generation_; });
+        static int const watched = pthread_atfork(nullptr, nullptr, [] { ++generation; });
         static_cast<void>(watched);
 #endif
-        return generation_.load(std::memory_order_relaxed);
+        return generation.load(std::memory_order_relaxed);
     }
 
   private:
-    static inline std::atomic<unsigned> generation_{0};
+    static inline std::atomic<unsigned> generation{0};
 };
 
 /// One evaluation under way, without its result.

@@ -62,6 +62,12 @@ template <class R, class... P> struct signature_of<R (*)(P...)> : deduced<R (*)(
 template <class R, class... P> struct signature_of<R (*)(P...) noexcept> : deduced<R (*)(P...)> {};
 template <has_one_call_operator F> struct signature_of<F> : deduced<decltype(&F::operator())> {};
 template <auto F> struct signature_of<fn<F>> : deduced<decltype(F)> {};
+template <class R, class C, class... P, R (C::*F)(P...)> struct signature_of<fn<F>> {
+    using type = signature<R(C&, P...)>;
+};
+template <class R, class C, class... P, R (C::*F)(P...) noexcept> struct signature_of<fn<F>> {
+    using type = signature<R(C&, P...)>;
+};
 template <class R, class C, class... P, R (C::*F)(P...) const> struct signature_of<fn<F>> {
     using type = signature<R(C const&, P...)>;
 };

@@ -65,19 +65,19 @@ constexpr std::size_t sum_of_words(std::initializer_list<std::size_t> parts) noe
 
 /// Refuses a type that cannot be an argument with a sentence that says what to do.
 template <class T> constexpr void require_encodable() {
-    using U = std::remove_cvref_t<T>;
-    static_assert(!std::is_pointer_v<U> && !std::is_member_pointer_v<U>,
+    using type = std::remove_cvref_t<T>;
+    static_assert(!std::is_pointer_v<type> && !std::is_member_pointer_v<type>,
                   "memo: a raw pointer would be keyed by its address, or not at all. Take the "
                   "pointee by value or "
                   "reference, a std::span, a std::string_view or a smart pointer, or drop it with "
                   "memo::ignore<I>");
-    static_assert(!std::is_same_v<U, long double>,
+    static_assert(!std::is_same_v<type, long double>,
                   "memo: long double has padding and differs between machines. Take a double, or "
                   "drop the parameter "
                   "with memo::ignore<I>");
     static_assert(
-        std::is_pointer_v<U> || std::is_member_pointer_v<U> || std::is_same_v<U, long double> ||
-            encodable<U>,
+        std::is_pointer_v<type> || std::is_member_pointer_v<type> ||
+            std::is_same_v<type, long double> || encodable<type>,
         "memo: this type cannot be turned into a cache key. Give it a cereal serialize() or "
         "save(), include "
         "the cereal/types header that it needs, or drop the parameter with memo::ignore<I>");

@@ -23,6 +23,7 @@ namespace memo::detail {
 /// XXH3-128 of bytes that come in pieces: the same digest as `hash128` of all of them.
 class hash128_pieces {
   public:
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): reset does, and knows what need not
     hash128_pieces() noexcept { XXH3_128bits_reset(&state_); }
 
     void add(void const* bytes, std::size_t size) noexcept {

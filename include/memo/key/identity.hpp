@@ -43,7 +43,7 @@ struct module_image {
 namespace elf {
 
 inline std::string build_id_in(std::byte const* notes, std::size_t size) {
-    constexpr std::string_view owner("GNU", 4);
+    constexpr std::string_view owner{ELF_NOTE_GNU, sizeof ELF_NOTE_GNU};
     auto const aligned = [](std::size_t bytes) { return (bytes + 3) & ~std::size_t{3}; };
     while (size >= sizeof(ElfW(Nhdr))) {
         ElfW(Nhdr) header{};

@@ -20,13 +20,10 @@ template <class T> class ignored {
   public:
     template <class U = T>
         requires(std::constructible_from<T, U&&> && !std::same_as<std::remove_cvref_t<U>, ignored>)
-    ignored(U&& value)
-        : value_(std::forward<U>(value)) {
-    } // NOLINT(google-explicit-constructor): wraps an argument
+    // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): constrained not to
+    ignored(U&& value) : value_(std::forward<U>(value)) {}
 
-    operator T const&() const noexcept {
-        return value_;
-    } // NOLINT(google-explicit-constructor): unwraps it again
+    operator T const&() const noexcept { return value_; }
     [[nodiscard]] T const& get() const noexcept { return value_; }
 
   private:
@@ -43,15 +40,12 @@ template <std::ranges::forward_range Range> class as_set {
     template <class U = Range>
         requires(std::constructible_from<Range, U&&> &&
                  !std::same_as<std::remove_cvref_t<U>, as_set>)
-    as_set(U&& range)
-        : range_(std::forward<U>(range)) {
-    } // NOLINT(google-explicit-constructor): wraps an argument
+    // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): constrained not to
+    as_set(U&& range) : range_(std::forward<U>(range)) {}
     as_set(std::initializer_list<std::ranges::range_value_t<Range>> values) requires
         std::constructible_from<Range, decltype(values)> : range_(values) {}
 
-    operator Range const&() const noexcept {
-        return range_;
-    } // NOLINT(google-explicit-constructor): unwraps it again
+    operator Range const&() const noexcept { return range_; }
     [[nodiscard]] Range const& get() const noexcept { return range_; }
     [[nodiscard]] auto begin() const { return std::ranges::begin(range_); }
     [[nodiscard]] auto end() const { return std::ranges::end(range_); }
@@ -72,7 +66,7 @@ template <class T> struct own_encoder<ignored<T>> {
     template <class Sink> static void encode(Sink&, ignored<T> const&) noexcept {}
 };
 
-// Scalars ascending, everything else by digest.
+// Integers ascending, everything else by digest.
 template <class Range>
     requires encodable<std::ranges::range_value_t<Range const>>
 struct own_encoder<as_set<Range>> {
@@ -81,7 +75,7 @@ struct own_encoder<as_set<Range>> {
     static constexpr bool needs_archive = detail::needs_archive<element>;
 
     template <class Sink> static void encode(Sink& sink, as_set<Range> const& set) {
-        if constexpr (std::integral<element>) {
+        if constexpr (std::integral<element> && !std::same_as<element, bool>) {
             std::vector<element> values(set.begin(), set.end());
             detail::encode(sink, distinct(values));
         } else {

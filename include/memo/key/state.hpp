@@ -113,18 +113,8 @@ template <class F> [[nodiscard]] stated<F> with_state(stateless_callable<F> call
     return {std::move(callable.function), {}};
 }
 
+// What is refused instead is in requirements.hpp.
 template <class F> [[nodiscard]] stated<F> with_state(F callable) {
-    constexpr bool known = std::is_empty_v<F> || is_function_pointer<F> || cereal_class<F>;
-    static_assert(!is_std_function<F>, "memo: std::function hides its target, so the cache cannot "
-                                       "tell two targets apart. Pass the lambda "
-                                       "or function itself, or memo::keyed(f, values...)");
-    static_assert(
-        is_std_function<F> || known,
-        "memo: the callable carries state (captures, members or bound arguments) that is not part "
-        "of the "
-        "cache key; a change of that state would return stale values. Say what identifies it: "
-        "memo::keyed(f, memo::fingerprint(...)), or give the functor a cereal serialize(), or "
-        "memo::ignore_state(f) if the state never changes the result");
     key128 fixed;
     if constexpr (cereal_class<F> && !std::is_empty_v<F>) {
         fixed = typed_digest(callable);

@@ -65,6 +65,7 @@ constexpr std::uint64_t guard_of(std::uint64_t const* words, std::size_t count) 
 
 /// A stream whose length is known when it is compiled: the words stay in registers and on the
 /// stack.
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): every word is put before it is read
 template <std::size_t Count> class fixed_words {
   public:
     void put(std::uint64_t word) noexcept { words_[next_++] = word; }
@@ -93,6 +94,7 @@ template <std::size_t Count> class fixed_words {
 /// witness         if given, receives every word of the stream but the guard
 class word_stream {
   public:
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): 4 KiB that are mostly never used
     explicit word_stream(std::vector<std::uint64_t>* witness = nullptr) noexcept
         : witness_(witness) {}
 

@@ -80,7 +80,7 @@ template <class Record> [[nodiscard]] Record record_of(slot_value value) {
     if constexpr (fits_word<Record>) {
         if (!value.block) {
             Record record;
-            std::memcpy(&record, &value.word, sizeof record);
+            std::memcpy(static_cast<void*>(&record), &value.word, sizeof record); // void*: optionals have constructors
             return record;
         }
     }

@@ -20,11 +20,11 @@ namespace memo::detail {
         mantissa = 4;
         ++exponent;
     }
-    return static_cast<std::uint8_t>((exponent + 1) * 4 + (mantissa - 4));
+    return static_cast<std::uint8_t>(exponent * std::uint64_t{4} + mantissa);
 }
 
 [[nodiscard]] constexpr std::uint64_t cost_of(std::uint8_t byte) noexcept {
-    return byte < 4 ? byte : std::uint64_t{4U + byte % 4U} << (byte / 4U - 1);
+    return byte < 4 ? byte : (std::uint64_t{4} + byte % 4U) << (byte / 4U - 1);
 }
 
 } // namespace memo::detail

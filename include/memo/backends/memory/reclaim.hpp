@@ -40,15 +40,17 @@ class reclaimer {
     /// While one lives in a thread, nothing that the thread can reach is freed. They nest.
     class section {
       public:
-        explicit section(reclaimer& reclaim) : line_(reclaim.lines_[thread_slot()].epoch) {
-            shared_ = &line_ == &reclaim.lines_[thread_slots].epoch;
+        explicit section(reclaimer& reclaim)
+            : line_(reclaim.lines_[thread_slot()].epoch),
+              shared_(&line_ == &reclaim.lines_[thread_slots].epoch) {
             if (shared_) {
                 line_.fetch_add(1, std::memory_order_seq_cst);
             } else if (line_.load(std::memory_order_relaxed) == 0) {
                 outermost_ = true;
                 auto const epoch = reclaim.epoch_.load(std::memory_order_acquire);
                 if (reclaim.asymmetric_) {
-                    line_.store(epoch, std::memory_order_relaxed);
+                    // release: whoever sees this epoch has seen the end of this thread's earlier sections
+                    line_.store(epoch, std::memory_order_release);
                     std::atomic_signal_fence(std::memory_order_seq_cst);
                 } else {
                     line_.exchange(epoch, std::memory_order_seq_cst);
@@ -67,8 +69,8 @@ class reclaimer {
 
       private:
         std::atomic<std::uint64_t>& line_;
+        bool const shared_;
         bool outermost_ = false;
-        bool shared_ = false;
     };
 
     /// Takes a thing that no new reader can reach. Destroys nothing, so locks may be held.
@@ -140,14 +142,16 @@ class reclaimer {
 
 #if defined(__linux__)
     static bool enlist() noexcept {
-        return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+        return membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
+    }
+    static bool membarrier(int command) noexcept {
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): there is no other way to call it
+        return syscall(SYS_membarrier, command, 0, 0) == 0;
     }
     /// A full barrier in every thread of the process; false if it could not be had, and nothing may
     /// be freed.
     [[nodiscard]] bool barrier_for_all() const noexcept {
-        auto const barrier = [] {
-            return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
-        };
+        auto const barrier = [] { return membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED); };
         return !asymmetric_ || barrier() ||
                (enlist() && barrier()); // a fork may have to enlist anew
     }

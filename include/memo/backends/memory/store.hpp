@@ -8,11 +8,13 @@
 #include <memo/backends/memory/block.hpp>
 #include <memo/backends/memory/table.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
@@ -68,6 +70,14 @@ class memory_store {
 
     [[nodiscard]] std::int64_t now() const { return settings_.clock().time_since_epoch().count(); }
 
+    /// The time that is so much later than now, or as late as can be told.
+    [[nodiscard]] std::int64_t after(std::chrono::nanoseconds span) const {
+        std::int64_t const start = now();
+        std::int64_t const room =
+            std::numeric_limits<std::int64_t>::max() - std::max<std::int64_t>(start, 0);
+        return start + std::min<std::int64_t>(span.count(), room);
+    }
+
     /// Stores a value, or disposes of it.
     void put(shelf& shelf, key128 key, slot_value value) {
         std::size_t const bytes = bytes_of(value);
@@ -110,7 +120,7 @@ class memory_store {
         reclaimer::instance().reclaim();
     }
 
-    [[nodiscard]] backend_statistics stats(shelf const& shelf) const {
+    [[nodiscard]] static backend_statistics stats(shelf const& shelf) {
         backend_statistics sum;
         sum.entries = shelf.entries.entries();
         sum.bytes = shelf.bytes;

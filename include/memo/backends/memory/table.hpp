@@ -81,6 +81,9 @@ class table {
         }
         slot_value const value = make(static_cast<slot_value const*>(nullptr));
         make_room(wanted.shard);
+        if (bounded_) {
+            home.order.inserted(wanted.low); // may throw, and then nothing was inserted
+        }
         insert(arrays_[wanted.shard].load(std::memory_order_relaxed), wanted.low, wanted.high,
                value, false);
         home.entries.store(home.entries.load(std::memory_order_relaxed) + 1,

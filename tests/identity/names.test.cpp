@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSL-1.0
+
+// Who may claim which name in one process.
+
+#include <memo/memo.hpp>
+
+#include <catch2/catch.hpp>
+
+namespace {
+
+struct first_utility {
+    int operator()(int x) const { return x; }
+};
+struct second_utility {
+    int operator()(int x) const { return x + 1; }
+};
+struct utility_of_long {
+    int operator()(long x) const { return static_cast<int>(x); }
+};
+
+int f(int x) {
+    return x;
+}
+int g(int x) {
+    return x + 1;
+}
+
+template <class F> memo::key128 key_of(F callable, memo::options<int> options) {
+    return memo::memoize<memo::memory>(callable, std::move(options)).key(1);
+}
+
+template <class F> memo::error refusal_of(F callable, memo::options<int> options) {
+    try {
+        static_cast<void>(key_of(callable, std::move(options)));
+    } catch (memo::error const& refused) {
+        return refused;
+    }
+    FAIL("was not refused");
+    throw;
+}
+
+} // namespace
+
+TEST_CASE("a second callable under one name and version is refused") {
+    key_of(first_utility(), {.name = "taken", .version = "1"});
+    auto const refused = refusal_of(second_utility(), {.name = "taken", .version = "1"});
+    CHECK(refused.code() == memo::errc::name_conflict);
+    CHECK_THAT(refused.what(), Catch::Contains("\"taken\"") && Catch::Contains("first_utility") &&
+                                   Catch::Contains("second_utility"));
+    CHECK_NOTHROW(key_of(first_utility(), {.name = "taken", .version = "1"}));
+}
+
+TEST_CASE("a second lambda of one function is refused") {
+    auto const one = [](int x) { return x; };
+    auto const other = [](int x) { return x + 1; };
+    key_of(one, {.name = "lambda", .version = "1"});
+    CHECK(refusal_of(other, {.name = "lambda", .version = "1"}).code() ==
+          memo::errc::name_conflict);
+}
+
+TEST_CASE("a second pointer of equal type is refused") {
+    key_of(&f, {.name = "pointer", .version = "1"});
+    CHECK_NOTHROW(key_of(&f, {.name = "pointer", .version = "1"}));
+    CHECK(refusal_of(&g, {.name = "pointer", .version = "1"}).code() == memo::errc::name_conflict);
+}
+
+TEST_CASE("one callable may be wrapped under its name again and again") {
+    auto const key = key_of(first_utility(), {.name = "again", .version = "1"});
+    CHECK(key_of(first_utility(), {.name = "again", .version = "1"}) == key);
+}
+
+TEST_CASE("another version, prefix or signature is another name") {
+    auto const key = key_of(first_utility(), {.name = "edition", .version = "1"});
+    CHECK(key_of(second_utility(), {.name = "edition", .version = "2"}) != key);
+    CHECK(key_of(second_utility(), {.name = "edition", .version = "1", .hash_prefix = "trial"}) !=
+          key);
+    CHECK(key_of(utility_of_long(), {.name = "edition", .version = "1"}) != key);
+}
+
+TEST_CASE("a name without a version leaves the code in the key") {
+    CHECK(key_of(first_utility(), {.name = "label"}) !=
+          key_of(second_utility(), {.name = "label"}));
+    CHECK(key_of(first_utility(), {.name = "label"}) != key_of(first_utility(), {}));
+}
+
+TEST_CASE("a version without a name is refused") {
+    auto const refused = refusal_of(first_utility(), {.version = "1"});
+    CHECK(refused.code() == memo::errc::configuration);
+    CHECK_THAT(refused.what(), Catch::Contains(".version") && Catch::Contains(".name"));
+}

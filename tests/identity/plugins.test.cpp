@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSL-1.0
+
+// Two plugins that see each other's symbols. PLUGIN_A and PLUGIN_B are their paths.
+
+#include <catch2/catch.hpp>
+
+#include "site.hpp"
+#include "tell_apart.hpp"
+#include <dlfcn.h>
+#include <stdexcept>
+
+namespace {
+
+/// A loaded plugin. Never unloaded: a backend may hold what its code has made.
+class plugin {
+  public:
+    explicit plugin(char const* path) : handle_(dlopen(path, RTLD_NOW | RTLD_GLOBAL)) {
+        if (handle_ == nullptr) {
+            throw std::runtime_error(dlerror());
+        }
+    }
+
+    void sites(memo::memory const& shared, std::vector<identity::site>& all) const {
+        symbol<void(memo::memory const&, std::vector<identity::site>&)>("plugin_sites")(shared,
+                                                                                        all);
+    }
+    void claims_functor(std::string const& name) const {
+        symbol<void(std::string const&)>("plugin_claims_functor")(name);
+    }
+    void claims_pointer(std::string const& name) const {
+        symbol<void(std::string const&)>("plugin_claims_pointer")(name);
+    }
+
+  private:
+    template <class Function> [[nodiscard]] Function* symbol(char const* name) const {
+        return reinterpret_cast<Function*>(dlsym(handle_, name));
+    }
+
+    void* handle_;
+};
+
+struct both {
+    plugin a{PLUGIN_A};
+    plugin b{PLUGIN_B};
+};
+
+} // namespace
+
+TEST_CASE_METHOD(both, "functions of equal name in two plugins are told apart") {
+    memo::memory const shared;
+    std::vector<identity::site> all;
+    a.sites(shared, all);
+    b.sites(shared, all);
+    REQUIRE(all.size() == 10);
+    identity::tell_apart(all);
+}
+
+TEST_CASE_METHOD(both, "a functor that two plugins have compiled may keep its name") {
+    a.claims_functor("functor");
+    CHECK_NOTHROW(b.claims_functor("functor"));
+}
+
+TEST_CASE_METHOD(both, "one name for two pointers of two plugins is refused") {
+    a.claims_pointer("pointer");
+    CHECK_NOTHROW(a.claims_pointer("pointer"));
+    CHECK_THROWS_AS(b.claims_pointer("pointer"), memo::error);
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Numbers in, keys as evenly spread as real ones out.
+
+#include <memo/key/hash.hpp>
+#include <memo/key/key128.hpp>
+
+#include <cstdint>
+
+namespace memo_test {
+
+inline memo::key128 key_of(std::uint64_t number) {
+    return memo::detail::hash128(&number, sizeof number);
+}
+
+} // namespace memo_test

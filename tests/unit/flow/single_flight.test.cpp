@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSL-1.0
+
+#include <memo/flow/single_flight.hpp>
+#include <memo/memo.hpp>
+
+#include "support/contract.hpp"
+#include "support/faulty_backend.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+
+using memo_test::at_rest;
+
+namespace {
+
+using flights_of_int = memo::detail::single_flight<int>;
+
+constexpr memo::key128 one{1, 1};
+constexpr memo::key128 two{2, 1}; // the same gate
+
+template <class F> std::optional<memo::errc> code_of(F&& f) {
+    try {
+        f();
+    } catch (memo::error const& e) {
+        return e.code();
+    }
+    return std::nullopt;
+}
+
+} // namespace
+
+TEST_CASE("the first to board a key leads, the next one follows") {
+    flights_of_int flights;
+    auto leader = flights.board(one);
+    CHECK(leader.leads());
+    CHECK_FALSE(flights.board(one).leads());
+    CHECK(flights.board(two).leads());
+}
+
+TEST_CASE("a follower is given the leader's result, even after the leader has gone") {
+    flights_of_int flights;
+    std::optional<flights_of_int::boarding> leader;
+    leader.emplace(flights.board(one));
+    auto const follower = flights.board(one);
+    leader->succeed(7);
+    leader.reset();
+    CHECK(follower.result() == 7);
+    CHECK(follower.result() == 7);
+}
+
+TEST_CASE("a follower is thrown what the leader's evaluation threw") {
+    flights_of_int flights;
+    std::optional<flights_of_int::boarding> leader;
+    leader.emplace(flights.board(one));
+    auto const follower = flights.board(one);
+    leader->fail(std::make_exception_ptr(std::out_of_range("far")));
+    leader.reset();
+    CHECK_THROWS_AS(static_cast<void>(follower.result()), std::out_of_range);
+}
+
+TEST_CASE("a flight that has landed leaves its key to the next leader") {
+    flights_of_int flights;
+    { auto const leader = flights.board(one); }
+    CHECK(flights.board(one).leads());
+}
+
+TEST_CASE("waiting for one's own flight is an error, not a hang") {
+    flights_of_int flights;
+    auto const leader = flights.board(one);
+    auto const follower = flights.board(one);
+    CHECK(code_of([&] { static_cast<void>(follower.result()); }) == memo::errc::recursion);
+}
+
+TEST_CASE("a function may call itself for other arguments, a thousand deep") {
+    static std::function<std::uint64_t(int)> self;
+    auto fib = memo::memoize([](int n) -> std::uint64_t { return n < 2 ? 1 : self(n - 1) + self(n - 2); });
+    self = fib;
+    CHECK(fib(1000) == fib(999) + fib(998));
+    auto const s = at_rest(fib);
+    CHECK(s.evaluations == 1001);
+    CHECK(s.misses == 1001);
+    CHECK(s.coalesced == 0);
+    self = nullptr;
+}
+
+TEST_CASE("a call that needs its own result is an error and leaves nothing behind") {
+    static std::function<int(int)> self;
+    static bool circular;
+    circular = true;
+    auto f = memo::memoize([](int n) { return circular ? self((n + 1) % 3) : n; });
+    self = f;
+    CHECK(code_of([&] { f(0); }) == memo::errc::recursion);
+    for (int n = 0; n < 3; ++n) {
+        CHECK_FALSE(f.contains(n));
+    }
+    auto const s = at_rest(f);
+    CHECK(s.failures == 3);
+    CHECK(s.calls == 4);
+    circular = false;
+    CHECK(f(0) == 0);
+    self = nullptr;
+}
+
+TEST_CASE("a function may go on after the error of a call that needs its own result") {
+    static std::function<int(int)> self;
+    auto f = memo::memoize([](int n) {
+        try {
+            return self(n);
+        } catch (memo::error const&) {
+            return -1;
+        }
+    });
+    self = f;
+    CHECK(f(5) == -1);
+    CHECK(f(5) == -1);
+    CHECK(at_rest(f).hits == 1);
+    self = nullptr;
+}
+
+TEST_CASE("a leader that comes late finds what was stored since its first look") {
+    // A backend whose first look fails is what a caller sees that looked just before another one stored.
+    int runs = 0;
+    memo_test::faulty_backend const backend;
+    auto f = memo::memoize(memo::ignore_state([&runs](int n) {
+                               ++runs;
+                               return n;
+                           }),
+                           {}, backend);
+    f(1);
+    backend.faults().get.only(1);
+    auto const late = f.outcome(1);
+    CHECK(late.value == 1);
+    CHECK(late.source == memo::source::hit);
+    CHECK(runs == 1);
+    auto const s = at_rest(f);
+    CHECK(s.hits == 1);
+    CHECK(s.misses == 1);
+}

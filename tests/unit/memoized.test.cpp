@@ -1,0 +1,583 @@
+// SPDX-License-Identifier: BSL-1.0
+
+#include <memo/memo.hpp>
+
+#include "support/contract.hpp"
+#include "support/fake_clock.hpp"
+#include "support/faulty_backend.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+using memo_test::at_rest;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A double of x that counts how often it was run; its state is said to be none.
+auto counted(int& runs) {
+    return memo::ignore_state([&runs](int x) {
+        ++runs;
+        return 2 * x;
+    });
+}
+
+int free_runs = 0;
+int twice(int x) {
+    ++free_runs;
+    return 2 * x;
+}
+
+struct scale {
+    int factor = 1;
+    [[nodiscard]] int times(int x) const { return factor * x; }
+    template <class Archive> void serialize(Archive& archive) { archive(factor); }
+};
+
+/// Gives the record of one key for every key: what a collision of hashes would look like.
+struct one_record {
+    static constexpr bool persistent = false;
+    static constexpr bool remembers = true;
+    template <class Record> struct partition_type {
+        std::shared_ptr<std::optional<Record>> kept = std::make_shared<std::optional<Record>>();
+        [[nodiscard]] std::optional<memo::remembered<Record>> get(memo::key128) const {
+            return *kept ? std::optional(memo::remembered<Record>{**kept, 0}) : std::nullopt;
+        }
+        void put(memo::key128, Record const& record, memo::storing) const { *kept = record; }
+        [[nodiscard]] bool erase(memo::key128) const { return false; }
+        void clear() const {}
+        [[nodiscard]] memo::backend_statistics stats() const { return {}; }
+    };
+    template <class Record> [[nodiscard]] partition_type<Record> partition(memo::key128) const { return {}; }
+    [[nodiscard]] memo::backend_statistics stats() const { return {}; }
+};
+
+template <class F> memo::errc code_of(F&& f) {
+    try {
+        f();
+    } catch (memo::error const& e) {
+        return e.code();
+    }
+    throw std::logic_error("no memo::error");
+}
+
+} // namespace
+
+TEST_CASE("a value is computed once and then served") {
+    int runs = 0;
+    auto f = memo::memoize<memo::memory>(counted(runs));
+    CHECK(f(21) == 42);
+    CHECK(f(21) == 42);
+    CHECK(f(4) == 8);
+    CHECK(runs == 2);
+    auto const s = at_rest(f);
+    CHECK(s.calls == 3);
+    CHECK(s.hits == 1);
+    CHECK(s.misses == 2);
+    CHECK(s.evaluations == 2);
+    CHECK(s.sets == 2);
+    CHECK(s.failures == 0);
+}
+
+TEST_CASE("copies of a memoized function share everything") {
+    int runs = 0;
+    auto f = memo::memoize(counted(runs));
+    auto g = f;
+    CHECK(f(1) == g(1));
+    CHECK(runs == 1);
+    CHECK(at_rest(g).calls == 2);
+}
+
+TEST_CASE("an outcome says where the value came from") {
+    int runs = 0;
+    auto f = memo::memoize(counted(runs));
+    auto const first = f.outcome(3);
+    CHECK(first.value == 6);
+    CHECK(first.source == memo::source::computed);
+    auto const second = f.outcome(3);
+    CHECK(second.value == 6);
+    CHECK(second.source == memo::source::hit);
+    CHECK(at_rest(f).calls == 2);
+}
+
+TEST_CASE("lookup and contains never run the function and are no calls") {
+    int runs = 0;
+    auto f = memo::memoize(counted(runs));
+    CHECK_FALSE(f.lookup(3).has_value());
+    CHECK_FALSE(f.contains(3));
+    CHECK(runs == 0);
+    f(3);
+    CHECK(f.lookup(3) == 6);
+    CHECK(f.contains(3));
+    CHECK(runs == 1);
+    CHECK(at_rest(f).calls == 1);
+}
+
+TEST_CASE("forget drops one entry and says whether there was one") {
+    int runs = 0;
+    auto f = memo::memoize(counted(runs));
+    f(1);
+    f(2);
+    CHECK(f.forget(1));
+    CHECK_FALSE(f.forget(1));
+    CHECK_FALSE(f.contains(1));
+    CHECK(f.contains(2));
+    f(1);
+    CHECK(runs == 3);
+    at_rest(f);
+}
+
+TEST_CASE("clear drops this function's entries and no other's") {
+    memo::memory const shared;
+    auto f = memo::memoize([](int x) { return x + 1; }, {}, shared);
+    auto g = memo::memoize([](int x) { return x + 2; }, {}, shared);
+    for (int x = 0; x < 100; ++x) {
+        CHECK(f(x) == x + 1);
+        CHECK(g(x) == x + 2);
+    }
+    CHECK(shared.stats().entries == 200);
+    f.clear();
+    CHECK(shared.stats().entries == 100);
+    CHECK_FALSE(f.contains(7));
+    CHECK(g.lookup(7) == 9);
+    CHECK(f(7) == 8);
+    at_rest(f);
+    at_rest(g);
+}
+
+TEST_CASE("a key prints as 32 hexadecimal digits") {
+    auto f = memo::memoize([](int x) { return x; });
+    std::ostringstream out;
+    out << f.key(1);
+    CHECK(out.str().size() == 32);
+    CHECK(out.str().find_first_not_of("0123456789abcdef") == std::string::npos);
+    CHECK(out.str() == memo::to_string(f.key(1)));
+    CHECK(f.key(1) != f.key(2));
+}
+
+TEST_CASE("an ignored parameter is passed on but is in no key") {
+    SECTION("by its place") {
+        auto f = memo::memoize<memo::memory, memo::ignore<1>>([](int x, int noise) { return x + noise; });
+        CHECK(f(1, 10) == 11);
+        CHECK(f(1, 99) == 11);
+        CHECK(f(2, 99) == 101);
+        CHECK(at_rest(f).hits == 1);
+    }
+    SECTION("by its type") {
+        auto f = memo::memoize([](memo::ignored<std::string> label, int x) {
+            return label.get() + std::to_string(x);
+        });
+        CHECK(f("a", 1) == "a1");
+        CHECK(f("b", 1) == "a1");
+        CHECK(f("b", 2) == "b2");
+        CHECK(at_rest(f).hits == 1);
+    }
+    SECTION("one that is written through") {
+        auto f = memo::memoize<memo::memory, memo::ignore<1>>([](int x, int& written) {
+            written = x;
+            return x;
+        });
+        int written = 0;
+        CHECK(f(5, written) == 5);
+        CHECK(written == 5);
+        at_rest(f);
+    }
+}
+
+TEST_CASE("a signature names the parameters of a generic callable") {
+    auto f = memo::memoize<memo::memory, memo::signature<double(double, int)>>(
+        [](auto x, auto y) { return x * y; });
+    static_assert(std::is_same_v<decltype(f(1, 2)), double>);
+    CHECK(f(1.5, 2) == 3.0);
+    CHECK(f(1.5, 2) == 3.0);
+    CHECK(at_rest(f).hits == 1);
+}
+
+TEST_CASE("a record with its witness is served for its own arguments") {
+    int runs = 0;
+    auto f = memo::memoize<memo::memory, memo::verify_full>(
+        memo::ignore_state([&runs](std::vector<int> const& v) {
+            ++runs;
+            return v.size();
+        }));
+    CHECK(f({1, 2, 3}) == 3);
+    CHECK(f({1, 2, 3}) == 3);
+    CHECK(f({1, 2}) == 2);
+    CHECK(f.lookup({1, 2}) == std::optional<std::size_t>(2));
+    CHECK(runs == 2);
+    CHECK(at_rest(f).corrupt == 0);
+}
+
+TEST_CASE("a record of other arguments is a counted miss under verify_full") {
+    auto const square = [](int x) { return x * x; };
+    auto f = memo::memoize<one_record, memo::verify_full>(square);
+    CHECK(f(2) == 4);
+    CHECK(f(3) == 9);
+    CHECK(f(3) == 9);
+    auto const s = at_rest(f);
+    CHECK(s.corrupt == 2); // seen at the first look and at the leader's
+    CHECK(s.misses == 2);
+    CHECK(s.hits == 1);
+}
+
+TEST_CASE("a captured state that was said is in the key") {
+    memo::memory const shared;
+    auto const make = [&](int offset) {
+        return memo::memoize(memo::keyed([offset](int x) { return x + offset; }, offset), {}, shared);
+    };
+    auto one = make(1);
+    auto two = make(2);
+    auto one_again = make(1);
+    CHECK(one(1) == 2);
+    CHECK(two(1) == 3);
+    CHECK(one_again(1) == 2);
+    CHECK(at_rest(one).hits == 0);
+    CHECK(at_rest(two).hits == 0);
+    CHECK(at_rest(one_again).hits == 1);
+}
+
+TEST_CASE("a state that is asked at each call is seen to change") {
+    int offset = 1;
+    auto f = memo::memoize(
+        memo::keyed_by([&offset](int x) { return x + offset; }, [&offset] { return offset; }));
+    CHECK(f(1) == 2);
+    CHECK(f(1) == 2);
+    offset = 5;
+    CHECK_FALSE(f.contains(1));
+    CHECK(f(1) == 6);
+    offset = 1;
+    CHECK(f(1) == 2);
+    auto const s = at_rest(f);
+    CHECK(s.misses == 2);
+    CHECK(s.hits == 2);
+}
+
+TEST_CASE("a state that is ignored may change unseen") {
+    int offset = 1;
+    auto f = memo::memoize(memo::ignore_state([&offset](int x) { return x + offset; }));
+    CHECK(f(1) == 2);
+    offset = 5;
+    CHECK(f(1) == 2);
+    at_rest(f);
+}
+
+TEST_CASE("a function is memoized by its address or by its name") {
+    free_runs = 0;
+    auto by_address = memo::memoize(&twice);
+    auto by_name = memo::memoize(memo::fn<&twice>{});
+    CHECK(by_address(2) == 4);
+    CHECK(by_address(2) == 4);
+    CHECK(by_name(2) == 4);
+    CHECK(by_name(2) == 4);
+    CHECK(free_runs == 2);
+    at_rest(by_address);
+    at_rest(by_name);
+}
+
+TEST_CASE("the object of a member function is in the key") {
+    auto f = memo::memoize(memo::fn<&scale::times>{});
+    CHECK(f(scale{2}, 10) == 20);
+    CHECK(f(scale{3}, 10) == 30);
+    CHECK(f(scale{2}, 10) == 20);
+    auto const s = at_rest(f);
+    CHECK(s.misses == 2);
+    CHECK(s.hits == 1);
+}
+
+TEST_CASE("arguments are converted to the parameters before they are hashed") {
+    auto f = memo::memoize([](std::vector<double> const& v, std::string const& s, double x) {
+        return v.size() + s.size() + static_cast<std::size_t>(x);
+    });
+    CHECK(f({1, 2}, "abc", 4) == 9);
+    CHECK(f(std::vector<double>{1.0, 2.0}, std::string("abc"), 4.0) == 9);
+    CHECK(at_rest(f).hits == 1);
+    CHECK(f.key({1, 2}, "abc", 4) == f.key(std::vector<double>{1.0, 2.0}, "abc", 4.0F));
+}
+
+TEST_CASE("values that look like nothing are values") {
+    auto zero = memo::memoize([](int) { return 0; });
+    auto no = memo::memoize([](int) { return false; });
+    auto empty = memo::memoize([](int) { return std::string(); });
+    auto none = memo::memoize([](int) { return std::optional<int>(); });
+    auto list = memo::memoize([](int) { return std::vector<int>(); });
+    auto null = memo::memoize([](int) { return std::shared_ptr<int const>(); });
+    auto const once = [](auto const& f, auto const& expected) {
+        CHECK(f(1) == expected);
+        CHECK(f(1) == expected);
+        CHECK(f.contains(1));
+        REQUIRE(f.lookup(1).has_value());
+        CHECK(*f.lookup(1) == expected);
+        auto const s = at_rest(f);
+        CHECK(s.evaluations == 1);
+        CHECK(s.hits == 1);
+    };
+    once(zero, 0);
+    once(no, false);
+    once(empty, std::string());
+    once(none, std::optional<int>());
+    once(list, std::vector<int>());
+    once(null, nullptr);
+}
+
+TEST_CASE("callers may change the value they were given") {
+    auto f = memo::memoize([](int n) { return std::vector<int>(static_cast<std::size_t>(n), 7); });
+    auto first = f(3);
+    first[0] = 99;
+    auto second = f(3);
+    CHECK(second == std::vector<int>{7, 7, 7});
+    second.clear();
+    CHECK(f(3) == std::vector<int>{7, 7, 7});
+    at_rest(f);
+}
+
+TEST_CASE("a shared pointer is handed out without copying what it points to") {
+    auto f = memo::memoize([](int n) { return std::make_shared<std::string const>(std::to_string(n)); });
+    auto const first = f(3);
+    auto const second = f(3);
+    CHECK(first.get() == second.get());
+    CHECK(*second == "3");
+    at_rest(f);
+}
+
+TEST_CASE("results that took less than the threshold are not stored") {
+    auto slow = memo::memoize([](int x) { return x; }, {.time_threshold = 1h});
+    slow(1);
+    slow(1);
+    CHECK(at_rest(slow).sets == 0);
+    CHECK(at_rest(slow).misses == 2);
+    auto all = memo::memoize([](int x) { return x; }, {.time_threshold = 0ns});
+    all(1);
+    CHECK(at_rest(all).sets == 1);
+}
+
+TEST_CASE("a stored result is served until its time is over") {
+    memo_test::fake_clock const clock;
+    auto f = memo::memoize([](int x) { return 2 * x; }, {.ttl = 10s}, memo::memory({.clock = clock}));
+    f(1);
+    clock.advance(10s - 1ns);
+    CHECK(f.contains(1));
+    CHECK(f(1) == 2);
+    clock.advance(1ns);
+    CHECK_FALSE(f.contains(1));
+    CHECK(f(1) == 2);
+    auto const s = at_rest(f);
+    CHECK(s.misses == 2);
+    CHECK(s.hits == 1);
+    CHECK(s.expirations == 1);
+}
+
+TEST_CASE("the longest ttl there is does not overflow") {
+    auto f = memo::memoize([](int x) { return x; }, {.ttl = std::chrono::nanoseconds::max()});
+    f(1);
+    CHECK(f.contains(1));
+    at_rest(f);
+}
+
+TEST_CASE("only the results that store_if accepts are stored") {
+    auto f = memo::memoize([](int x) { return x; }, {.store_if = [](int const& r) { return r > 0; }});
+    f(1);
+    f(-1);
+    CHECK(f.contains(1));
+    CHECK_FALSE(f.contains(-1));
+    CHECK(at_rest(f).sets == 1);
+}
+
+TEST_CASE("without single flight a call may run inside itself") {
+    int depth = 0;
+    std::optional<int> inner;
+    struct self {
+        virtual int call(int) = 0;
+        virtual ~self() = default;
+    };
+    self* again = nullptr;
+    auto f = memo::memoize(memo::ignore_state([&](int x) {
+                               if (++depth == 1) {
+                                   inner = again->call(x);
+                               }
+                               return x;
+                           }),
+                           {.single_flight = false});
+    struct caller : self {
+        explicit caller(decltype(f) g) : g_(std::move(g)) {}
+        int call(int x) override { return g_(x); }
+        decltype(f) g_;
+    } through(f);
+    again = &through;
+    CHECK(f(4) == 4);
+    CHECK(inner == 4);
+    auto const s = at_rest(f);
+    CHECK(s.misses == 2);
+    CHECK(s.coalesced == 0);
+}
+
+TEST_CASE("an exception of the function reaches the caller and leaves nothing behind") {
+    int runs = 0;
+    auto f = memo::memoize(memo::ignore_state([&runs](int x) {
+        if (++runs == 1) {
+            throw std::out_of_range("first");
+        }
+        return x;
+    }));
+    CHECK_THROWS_AS(f(1), std::out_of_range);
+    CHECK_FALSE(f.contains(1));
+    CHECK(f(1) == 1);
+    auto const s = at_rest(f);
+    CHECK(s.failures == 1);
+    CHECK(s.evaluations == 1);
+    CHECK(s.misses == 2);
+}
+
+TEST_CASE("a failing backend is counted and gone without") {
+    int runs = 0;
+    memo_test::faulty_backend const backend;
+    auto f = memo::memoize(counted(runs), {}, backend);
+    backend.faults().get.always();
+    CHECK(f(1) == 2);
+    CHECK(f(1) == 2);
+    CHECK(runs == 2);
+    CHECK(at_rest(f).errors == 4); // each call looks twice: before and after boarding
+    backend.faults().get.stop();
+    CHECK(f(1) == 2);
+    CHECK(runs == 2);
+
+    backend.faults().put.always();
+    CHECK(f(2) == 4);
+    CHECK_FALSE(f.contains(2));
+    CHECK(at_rest(f).errors == 5);
+    CHECK(at_rest(f).sets == 2);
+
+    backend.faults().erase.always();
+    CHECK_FALSE(f.forget(1));
+    backend.faults().clear.always();
+    CHECK_NOTHROW(f.clear());
+    CHECK(f.contains(1));
+    CHECK(at_rest(f).errors == 7);
+}
+
+TEST_CASE("a failing backend is reported when that was asked for") {
+    int runs = 0;
+    memo_test::faulty_backend const backend;
+    auto f = memo::memoize(counted(runs), {.on_error = memo::strict}, backend);
+    auto& faults = backend.faults();
+
+    faults.get.only(1);
+    CHECK(code_of([&] { f(1); }) == memo::errc::backend);
+    CHECK(runs == 0);
+    CHECK(at_rest(f).calls == 0); // it had no outcome
+    faults.get.only(1);
+    CHECK(code_of([&] { static_cast<void>(f.lookup(1)); }) == memo::errc::backend);
+
+    faults.put.only(1);
+    CHECK(code_of([&] { f(1); }) == memo::errc::backend);
+    CHECK(runs == 1);
+    CHECK(f(1) == 2);
+    faults.erase.only(1);
+    CHECK(code_of([&] { f.forget(1); }) == memo::errc::backend);
+    faults.clear.only(1);
+    CHECK(code_of([&] { f.clear(); }) == memo::errc::backend);
+    CHECK(f.contains(1));
+    CHECK(at_rest(f).errors == 5);
+    CHECK_THROWS_WITH((faults.get.only(1), f(1)), "memo: backend get: told to fail");
+}
+
+TEST_CASE("the counters balance when the leader's second look fails") {
+    int runs = 0;
+    memo_test::faulty_backend const backend;
+    auto f = memo::memoize(counted(runs), {.on_error = memo::strict}, backend);
+    backend.faults().get.only(2);
+    CHECK(code_of([&] { f(1); }) == memo::errc::backend);
+    at_rest(f);
+    CHECK(f(1) == 2); // and no flight was left behind
+    at_rest(f);
+}
+
+TEST_CASE("reset starts the counters from zero and keeps what is stored") {
+    memo_test::fake_clock const clock;
+    auto f = memo::memoize([](int x) { return x; }, {.ttl = 1s},
+                           memo::memory({.max_entries = 4, .clock = clock}));
+    for (int x = 0; x < 20; ++x) {
+        f(x);
+    }
+    CHECK(at_rest(f).evictions == 16);
+    f.reset_stats();
+    CHECK(memo::to_json(f.stats()) == memo::to_json(memo::statistics{}));
+    CHECK(f.backend().stats().entries == 4);
+    f(100);
+    auto const s = at_rest(f);
+    CHECK(s.calls == 1);
+    CHECK(s.evictions == 1);
+}
+
+TEST_CASE("time spent and time saved are counted") {
+    std::uint64_t sink = 0;
+    auto f = memo::memoize(memo::ignore_state([&sink](int n) {
+        auto const until = std::chrono::steady_clock::now() + 200us;
+        while (std::chrono::steady_clock::now() < until) {
+            ++sink;
+        }
+        return n;
+    }));
+    f(1);
+    f(1);
+    f(1);
+    auto const s = at_rest(f);
+    CHECK(s.computing >= 200us);
+    auto const computing = static_cast<double>(s.computing.count());
+    CHECK(static_cast<double>(s.saved.count()) == Approx(2 * computing).epsilon(0.125));
+}
+
+TEST_CASE("statistics print as text, JSON and Prometheus lines") {
+    auto f = memo::memoize([](int x) { return x; });
+    f(1);
+    f(1);
+    auto const s = at_rest(f);
+    std::ostringstream text;
+    text << s;
+    CHECK(text.str().rfind("calls 2, hits 1, misses 1, evaluations 1, sets 1", 0) == 0);
+
+    std::string const json = memo::to_json(s);
+    CHECK(json.rfind(R"({"calls":2,"hits":1,"misses":1,"refinements":0,"coalesced":0,)", 0) == 0);
+    CHECK(json.back() == '}');
+    for (auto const* name : {"evaluations", "failures", "sets", "evictions", "expirations", "errors", "timeouts",
+                             "reconnects", "corrupt", "too_large", "computing_seconds", "saved_seconds"}) {
+        CHECK(json.find(std::string("\"") + name + "\":") != std::string::npos);
+    }
+
+    std::string const prometheus = memo::to_prometheus(s, "a\"b\\c\nd");
+    CHECK(prometheus.find("# TYPE memo_calls_total counter\n"
+                          "memo_calls_total{function=\"a\\\"b\\\\c\\nd\"} 2\n") != std::string::npos);
+    CHECK(prometheus.back() == '\n');
+    std::istringstream lines(prometheus);
+    int count = 0;
+    for (std::string line; std::getline(lines, line); ++count) {
+        CHECK((line.rfind("# TYPE memo_", 0) == 0 || line.rfind("memo_", 0) == 0));
+    }
+    CHECK(count == 2 * 17);
+}
+
+TEST_CASE("the backend none runs the function at every call") {
+    int runs = 0;
+    auto f = memo::memoize<memo::none>(counted(runs));
+    CHECK(f(1) == 2);
+    CHECK(f.outcome(1).source == memo::source::computed);
+    CHECK_FALSE(f.contains(1));
+    CHECK_FALSE(f.lookup(1).has_value());
+    CHECK_FALSE(f.forget(1));
+    f.clear();
+    CHECK(runs == 2);
+    auto const s = at_rest(f);
+    CHECK(s.calls == 2);
+    CHECK(s.misses == 2);
+    CHECK(s.evaluations == 2);
+    CHECK(s.sets == 0);
+}
