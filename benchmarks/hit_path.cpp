@@ -62,9 +62,9 @@ template <class Argument, class Function>
 void add_calls(benchmark::interleaved& group, std::string const& name, std::vector<Argument> const& arguments,
                std::vector<std::uint32_t> const& order, Function& function) {
     group.add(name, order.size(), [&] {
-        double sum = 0;
+        decltype(function(arguments[0])) sum = 0;
         for (std::uint32_t const i : order) {
-            sum += static_cast<double>(function(arguments[i]));
+            sum += function(arguments[i]);
         }
         benchmark::keep(sum);
     });

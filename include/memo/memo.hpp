@@ -14,10 +14,10 @@
 #include <memo/key/state.hpp>
 #include <memo/memoized.hpp>
 #include <memo/options.hpp>
-#include <memo/policies.hpp>
-#include <memo/requirements.hpp>
 #include <memo/statistics.hpp>
 #include <memo/version.hpp>
+#include <memo/wrap/policies.hpp>
+#include <memo/wrap/requirements.hpp>
 
 #include <cstddef>
 #include <tuple>
@@ -32,8 +32,9 @@ namespace detail {
 /// Makes the wrapper, once nothing is left to refuse.
 template <class Evaluation, class Places, class Backend, class F, class StateFn, class R,
           class... P, std::size_t... Kept>
-auto wrap(stated<F, StateFn> callable, options<typename Evaluation::result> options,
-          Backend backend, std::type_identity<R(P...)>, std::index_sequence<Kept...>) {
+[[gnu::visibility("hidden")]] auto
+wrap(stated<F, StateFn> callable, options<typename Evaluation::result> options, Backend backend,
+     std::type_identity<R(P...)>, std::index_sequence<Kept...>) {
     using record = typename Evaluation::record;
     static_assert(
         backend_of<Backend, record>,
@@ -56,18 +57,17 @@ auto wrap(stated<F, StateFn> callable, options<typename Evaluation::result> opti
 /// Wraps a callable so that it remembers what it returned.
 ///
 /// Backend         where: memo::memory, memo::none, or a backend of yours
-/// Policies        any of memo::signature<R(P...)>, memo::ignore<I...>, memo::verify_full, in any
-/// order callable        a function, a lambda without captures, memo::fn<&f>{}, or anything with
-/// state that was said by
-///                 memo::keyed, memo::keyed_by, memo::ignore_state or a cereal serialize()
+/// Policies        any of memo::signature<R(P...)>, memo::ignore<I...>, memo::verify_full
+/// callable        a function, a lambda without captures, memo::fn<&f>{}, or anything whose state
+///                 is said by memo::keyed, memo::keyed_by, memo::ignore_state or a serialize()
 /// options         see memo::options
 /// backend         the store; copies of one share it
 /// Complexity:     5 to 20 us, once
-/// Throws:         memo::error: configuration, identity, name_conflict; what opening the backend
-/// throws
+/// Throws:         memo::error: configuration, identity, name_conflict; and what opening the
+///                 backend throws
 template <class Backend = memory, class... Policies, class F>
-[[nodiscard]] auto memoize(F&& callable, detail::options_for<F, Policies...> options = {},
-                           Backend backend = {}) {
+[[nodiscard, gnu::visibility("hidden")]] auto
+memoize(F&& callable, detail::options_for<F, Policies...> options = {}, Backend backend = {}) {
     using function = typename detail::callable_in<std::decay_t<F>>::type;
     using signature = detail::signature_for<F, Policies...>;
     constexpr bool accepted = detail::check_state<std::decay_t<F>>() &&

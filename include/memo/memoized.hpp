@@ -92,13 +92,12 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
 
     /// Drops what is stored for these arguments; true if there was something.
     bool forget(P... args) const {
-        return guarded("erase", false,
-                       [&] { return core_->partition.erase(name_of(args...).key); });
+        return guarded("erase", [&] { return core_->partition.erase(name_of(args...).key); });
     }
 
     /// Drops all that is stored for this function, and for no other.
     void clear() const {
-        guarded("clear", false, [&] {
+        guarded("clear", [&] {
             core_->partition.clear();
             return true;
         });
@@ -193,9 +192,10 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
 
     // Key to record.
 
-    [[nodiscard]] std::optional<remembered<record>> look(name const& called) const {
-        auto kept = guarded("get", std::optional<remembered<record>>(),
-                            [&] { return core_->partition.get(called.key); });
+    // Inlined by force, as is guarded(), so that key and record stay in registers.
+    [[nodiscard, gnu::always_inline]] inline std::optional<remembered<record>>
+    look(name const& called) const {
+        auto kept = guarded("get", [&] { return core_->partition.get(called.key); });
         if (kept && !Evaluation::is_of(kept->record, called.stream)) {
             core_->counters.beyond_hits().corrupt += 1;
             kept.reset();
@@ -222,8 +222,8 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
             return {boarding.result(), source::coalesced};
         }
         try {
-            if (auto kept =
-                    look(called)) { // a leader before this one has landed since the first look
+            // A leader before this one may have landed since the first look.
+            if (auto kept = look(called)) {
                 count(counters.late_hits);
                 result_type value = Evaluation::give(std::move(kept->record));
                 boarding.succeed(value);
@@ -255,7 +255,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
             (options.store_if && !options.store_if(value))) {
             return;
         }
-        guarded("put", false, [&] {
+        guarded("put", [&] {
             core_->partition.put(called.key, Evaluation::remember(value, called.stream),
                                  {taken, options.ttl});
             core_->counters.beyond_hits().sets += 1;
@@ -263,10 +263,11 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         });
     }
 
-    /// Runs an operation of the backend. Its failure is counted, and is thrown only under on_error
-    /// = strict.
-    template <class T, class Operation>
-    T guarded(char const* verb, T otherwise, Operation operation) const {
+    /// Runs an operation of the backend. Its failure is counted and gives false or nothing; it is
+    /// thrown only under on_error = strict.
+    template <class Operation>
+    [[gnu::always_inline]] inline auto guarded(char const* verb, Operation operation) const
+        -> decltype(operation()) {
         try {
             return operation();
         } catch (std::exception const& failure) {
@@ -274,7 +275,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         } catch (...) {
             failed(verb, "an exception that is no std::exception");
         }
-        return otherwise;
+        return {};
     }
 
     [[gnu::noinline]] void failed(char const* verb, char const* what) const {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 
-#include <memo/memo.hpp>
-
 #include "support/contract.hpp"
 #include "support/crew.hpp"
 #include "support/faulty_backend.hpp"
+#include <memo/memo.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -73,8 +72,9 @@ TEST_CASE("sixteen callers of one cold key share one evaluation") {
     std::size_t computed = 0;
     for (auto const& result : results) {
         CHECK(result->value == "7");
-        computed += result->source == memo::source::computed ? 1 : 0;
-        CHECK((result->source == memo::source::computed || result->source == memo::source::coalesced));
+        computed += result->source == memo::source::computed ? 1U : 0U;
+        CHECK((result->source == memo::source::computed ||
+               result->source == memo::source::coalesced));
     }
     CHECK(computed == 1);
     CHECK(runs == 1);
@@ -88,7 +88,8 @@ TEST_CASE("sixteen callers of one cold key share one evaluation") {
 }
 
 TEST_CASE("callers of different keys are evaluated at the same time") {
-    std::barrier all_run(static_cast<std::ptrdiff_t>(callers)); // opens only when all evaluations are under way
+    std::barrier all_run(
+        static_cast<std::ptrdiff_t>(callers)); // opens only when all evaluations are under way
     auto f = memo::memoize(memo::ignore_state([&all_run](int n) {
         all_run.arrive_and_wait();
         return n;
@@ -175,7 +176,9 @@ TEST_CASE("a circle of evaluations in two threads is an error, not a hang") {
     }));
     self = f;
     std::array<got<int>, 2> results;
-    together(2, [&](std::size_t i) { results[i] = attempt<int>([&] { return f(static_cast<int>(i)); }); });
+    together(2, [&](std::size_t i) {
+        results[i] = attempt<int>([&] { return f(static_cast<int>(i)); });
+    });
     for (auto const& result : results) {
         CHECK(code_of(result.exception) == memo::errc::recursion);
     }

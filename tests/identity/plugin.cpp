@@ -21,10 +21,15 @@ static int static_function(int x) {
     return x * CONSTANT + 4;
 }
 
-extern "C" void plugin_sites(memo::memory const& shared, std::vector<identity::site>& sites) {
+extern "C" void plugin_inline_sites(memo::memory const& shared,
+                                    std::vector<identity::site>& sites) {
     sites.push_back(identity::visit("fn<inline function>", memo::fn<&inline_function>(), shared));
     sites.push_back(identity::visit("lambda", lambda_of_an_inline_function(), shared));
     sites.push_back(identity::visit("functor", functor(), shared));
+}
+
+extern "C" void plugin_static_sites(memo::memory const& shared,
+                                    std::vector<identity::site>& sites) {
     sites.push_back(identity::visit("fn<static function>", memo::fn<&static_function>(), shared));
     sites.push_back(identity::visit("static function", &static_function, shared));
 }

@@ -18,7 +18,8 @@ class fake_clock {
     void advance(std::chrono::nanoseconds by) const { ns_->fetch_add(by.count()); }
 
   private:
-    std::shared_ptr<std::atomic<std::int64_t>> ns_ = std::make_shared<std::atomic<std::int64_t>>(1'000'000);
+    std::shared_ptr<std::atomic<std::int64_t>> ns_ =
+        std::make_shared<std::atomic<std::int64_t>>(1'000'000);
 };
 
 } // namespace memo_test

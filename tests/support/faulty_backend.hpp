@@ -54,7 +54,8 @@ class faulty_backend {
 
     template <class Record> class partition_type {
       public:
-        partition_type(memo::memory::partition_type<Record> inner, std::shared_ptr<memo_test::faults> told)
+        partition_type(memo::memory::partition_type<Record> inner,
+                       std::shared_ptr<memo_test::faults> told)
             : inner_(std::move(inner)), told_(std::move(told)) {}
 
         [[nodiscard]] std::optional<memo::remembered<Record>> get(memo::key128 key) const {
@@ -80,7 +81,8 @@ class faulty_backend {
         std::shared_ptr<memo_test::faults> told_;
     };
 
-    template <class Record> [[nodiscard]] partition_type<Record> partition(memo::key128 scope) const {
+    template <class Record>
+    [[nodiscard]] partition_type<Record> partition(memo::key128 scope) const {
         return {inner_.partition<Record>(scope), told_};
     }
     [[nodiscard]] memo::backend_statistics stats() const { return inner_.stats(); }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 
-#include <memo/memo.hpp>
-
 #include "support/contract.hpp"
 #include "support/fake_clock.hpp"
 #include "support/faulty_backend.hpp"
+#include <memo/memo.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -58,7 +57,9 @@ struct one_record {
         void clear() const {}
         [[nodiscard]] memo::backend_statistics stats() const { return {}; }
     };
-    template <class Record> [[nodiscard]] partition_type<Record> partition(memo::key128) const { return {}; }
+    template <class Record> [[nodiscard]] partition_type<Record> partition(memo::key128) const {
+        return {};
+    }
     [[nodiscard]] memo::backend_statistics stats() const { return {}; }
 };
 
@@ -167,7 +168,8 @@ TEST_CASE("a key prints as 32 hexadecimal digits") {
 
 TEST_CASE("an ignored parameter is passed on but is in no key") {
     SECTION("by its place") {
-        auto f = memo::memoize<memo::memory, memo::ignore<1>>([](int x, int noise) { return x + noise; });
+        auto f = memo::memoize<memo::memory, memo::ignore<1>>(
+            [](int x, int noise) { return x + noise; });
         CHECK(f(1, 10) == 11);
         CHECK(f(1, 99) == 11);
         CHECK(f(2, 99) == 101);
@@ -233,7 +235,8 @@ TEST_CASE("a record of other arguments is a counted miss under verify_full") {
 TEST_CASE("a captured state that was said is in the key") {
     memo::memory const shared;
     auto const make = [&](int offset) {
-        return memo::memoize(memo::keyed([offset](int x) { return x + offset; }, offset), {}, shared);
+        return memo::memoize(memo::keyed([offset](int x) { return x + offset; }, offset), {},
+                             shared);
     };
     auto one = make(1);
     auto two = make(2);
@@ -341,7 +344,8 @@ TEST_CASE("callers may change the value they were given") {
 }
 
 TEST_CASE("a shared pointer is handed out without copying what it points to") {
-    auto f = memo::memoize([](int n) { return std::make_shared<std::string const>(std::to_string(n)); });
+    auto f =
+        memo::memoize([](int n) { return std::make_shared<std::string const>(std::to_string(n)); });
     auto const first = f(3);
     auto const second = f(3);
     CHECK(first.get() == second.get());
@@ -362,7 +366,8 @@ TEST_CASE("results that took less than the threshold are not stored") {
 
 TEST_CASE("a stored result is served until its time is over") {
     memo_test::fake_clock const clock;
-    auto f = memo::memoize([](int x) { return 2 * x; }, {.ttl = 10s}, memo::memory({.clock = clock}));
+    auto f =
+        memo::memoize([](int x) { return 2 * x; }, {.ttl = 10s}, memo::memory({.clock = clock}));
     f(1);
     clock.advance(10s - 1ns);
     CHECK(f.contains(1));
@@ -384,7 +389,8 @@ TEST_CASE("the longest ttl there is does not overflow") {
 }
 
 TEST_CASE("only the results that store_if accepts are stored") {
-    auto f = memo::memoize([](int x) { return x; }, {.store_if = [](int const& r) { return r > 0; }});
+    auto f =
+        memo::memoize([](int x) { return x; }, {.store_if = [](int const& r) { return r > 0; }});
     f(1);
     f(-1);
     CHECK(f.contains(1));
@@ -548,14 +554,16 @@ TEST_CASE("statistics print as text, JSON and Prometheus lines") {
     std::string const json = memo::to_json(s);
     CHECK(json.rfind(R"({"calls":2,"hits":1,"misses":1,"refinements":0,"coalesced":0,)", 0) == 0);
     CHECK(json.back() == '}');
-    for (auto const* name : {"evaluations", "failures", "sets", "evictions", "expirations", "errors", "timeouts",
-                             "reconnects", "corrupt", "too_large", "computing_seconds", "saved_seconds"}) {
+    for (auto const* name :
+         {"evaluations", "failures", "sets", "evictions", "expirations", "errors", "timeouts",
+          "reconnects", "corrupt", "too_large", "computing_seconds", "saved_seconds"}) {
         CHECK(json.find(std::string("\"") + name + "\":") != std::string::npos);
     }
 
     std::string const prometheus = memo::to_prometheus(s, "a\"b\\c\nd");
     CHECK(prometheus.find("# TYPE memo_calls_total counter\n"
-                          "memo_calls_total{function=\"a\\\"b\\\\c\\nd\"} 2\n") != std::string::npos);
+                          "memo_calls_total{function=\"a\\\"b\\\\c\\nd\"} 2\n") !=
+          std::string::npos);
     CHECK(prometheus.back() == '\n');
     std::istringstream lines(prometheus);
     int count = 0;

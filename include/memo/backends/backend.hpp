@@ -54,8 +54,8 @@ concept partition_of = requires(P const& partition, key128 key, Record const& re
 
 /// A store for records of type Record.
 ///
-/// persistent      whether entries outlive the process: identities must then be told apart across
-/// builds remembers       false for the backend that keeps nothing
+/// persistent      whether entries outlive the process, so that builds must be told apart
+/// remembers       false for the backend that keeps nothing
 template <class B, class Record>
 concept backend_of = std::copyable<B> && requires(B const& backend, key128 scope) {
     { B::persistent } -> std::convertible_to<bool>;

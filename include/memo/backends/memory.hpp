@@ -54,8 +54,7 @@ class memory {
         }
 
         void put(key128 key, Record const& record, storing about) const {
-            std::int64_t const expires =
-                about.ttl.count() == 0 ? 0 : store_->after(about.ttl);
+            std::int64_t const expires = about.ttl.count() == 0 ? 0 : store_->after(about.ttl);
             auto const cost = detail::cost_byte(static_cast<std::uint64_t>(about.cost.count()));
             store_->put(*shelf_, key, detail::slot_value_of(record, cost, expires));
         }

@@ -26,8 +26,9 @@
 
 namespace memo::detail {
 
-/// One variable per callable type and signature. Hidden, so that equal types of two plugins stay
-/// two variables; writable, so that no linker merges it with another.
+/// One variable per callable type and signature. Hidden, so that equal types of two plugins stay two
+/// variables; writable, so that no linker merges it with another. All functions between the user's
+/// code and this are hidden as well, or one plugin would run the other's and find its variable.
 template <class... Types> struct [[gnu::visibility("hidden")]] anchor {
     [[gnu::visibility("hidden")]] static inline char tag = 0;
 };

@@ -33,11 +33,13 @@ struct claimant {
     std::string readable; ///< for people
     std::string module;   ///< build-id of the module that holds it
     std::uint64_t offset = 0;
+    bool pointer = false; ///< a function pointer: its type does not say which function it is
 
     /// Whether both are one function: the same code, or an inline function that two modules have
     /// compiled.
     [[nodiscard]] bool same_function(claimant const& other) const {
-        return type == other.type && (module != other.module || offset == other.offset);
+        bool const same_module = module == other.module;
+        return type == other.type && (same_module ? offset == other.offset : !pointer);
     }
 };
 

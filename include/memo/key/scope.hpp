@@ -47,7 +47,8 @@ template <class F> void const* code_address(F const& callable) {
 
 /// Where the code of a callable is anchored: a function pointer by its target, everything else by
 /// its type.
-template <class F, class Signature> code_identity identity_of_callable(F const& callable) {
+template <class F, class Signature>
+[[gnu::visibility("hidden")]] code_identity identity_of_callable(F const& callable) {
     if constexpr (is_function_pointer<F>) {
         return identity_of(code_address(callable));
     } else {
@@ -86,8 +87,9 @@ inline scope_digest digest_scope(function_name const& function, code_identity co
 /// tells one build from
 ///                 the next, name_conflict where the name is another callable's
 template <class F, class Signature>
-[[nodiscard]] key128 scope_of(F const& callable, function_name const& function, bool persistent,
-                              signature_names const& types, key128 state) {
+[[nodiscard, gnu::visibility("hidden")]] key128
+scope_of(F const& callable, function_name const& function, bool persistent,
+         signature_names const& types, key128 state) {
     if (function.name.empty() && !function.version.empty()) {
         throw error(errc::configuration, "memoize: .version = \"" + function.version +
                                              "\" without .name; a version says which edition of a "
@@ -103,9 +105,9 @@ template <class F, class Signature>
     }
     scope_digest const digest = digest_scope(function, code, types, state);
     if (named) {
-        name_registry::instance().claim(
-            digest.claim, function.name,
-            {typeid(F).name(), readable(typeid(F)), code.module, code.offset});
+        name_registry::instance().claim(digest.claim, function.name,
+                                        {typeid(F).name(), readable(typeid(F)), code.module,
+                                         code.offset, is_function_pointer<F>});
     }
     return digest.scope;
 }

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: BSL-1.0
 
-#include <memo/flow/single_flight.hpp>
-#include <memo/memo.hpp>
-
 #include "support/contract.hpp"
 #include "support/faulty_backend.hpp"
+#include <memo/flow/single_flight.hpp>
+#include <memo/memo.hpp>
 
 #include <catch2/catch.hpp>
 
 #include <cstdint>
+#include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stdexcept>
-#include <string>
-#include <type_traits>
 
 using memo_test::at_rest;
 
@@ -23,6 +22,12 @@ using flights_of_int = memo::detail::single_flight<int>;
 
 constexpr memo::key128 one{1, 1};
 constexpr memo::key128 two{2, 1}; // the same gate
+
+/// A leader that lands when it is told to.
+std::unique_ptr<flights_of_int::boarding> board_for_a_while(flights_of_int& flights) {
+    return std::unique_ptr<flights_of_int::boarding>(
+        new flights_of_int::boarding(flights.board(one)));
+}
 
 template <class F> std::optional<memo::errc> code_of(F&& f) {
     try {
@@ -45,8 +50,7 @@ TEST_CASE("the first to board a key leads, the next one follows") {
 
 TEST_CASE("a follower is given the leader's result, even after the leader has gone") {
     flights_of_int flights;
-    std::optional<flights_of_int::boarding> leader;
-    leader.emplace(flights.board(one));
+    auto leader = board_for_a_while(flights);
     auto const follower = flights.board(one);
     leader->succeed(7);
     leader.reset();
@@ -56,8 +60,7 @@ TEST_CASE("a follower is given the leader's result, even after the leader has go
 
 TEST_CASE("a follower is thrown what the leader's evaluation threw") {
     flights_of_int flights;
-    std::optional<flights_of_int::boarding> leader;
-    leader.emplace(flights.board(one));
+    auto leader = board_for_a_while(flights);
     auto const follower = flights.board(one);
     leader->fail(std::make_exception_ptr(std::out_of_range("far")));
     leader.reset();
@@ -79,7 +82,8 @@ TEST_CASE("waiting for one's own flight is an error, not a hang") {
 
 TEST_CASE("a function may call itself for other arguments, a thousand deep") {
     static std::function<std::uint64_t(int)> self;
-    auto fib = memo::memoize([](int n) -> std::uint64_t { return n < 2 ? 1 : self(n - 1) + self(n - 2); });
+    auto fib =
+        memo::memoize([](int n) -> std::uint64_t { return n < 2 ? 1 : self(n - 1) + self(n - 2); });
     self = fib;
     CHECK(fib(1000) == fib(999) + fib(998));
     auto const s = at_rest(fib);

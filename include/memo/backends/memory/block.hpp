@@ -59,7 +59,7 @@ inline void retire(slot_value value) {
 template <class Record>
 inline constexpr bool
     fits_word = std::is_trivially_copyable_v<Record>&& std::is_default_constructible_v<Record> &&
-                sizeof(Record) <= 8;
+                sizeof(Record) <= 8 && !tells_footprint<Record>;
 
 template <class Record>
 [[nodiscard]] slot_value slot_value_of(Record const& record, std::uint8_t cost,
@@ -80,7 +80,7 @@ template <class Record> [[nodiscard]] Record record_of(slot_value value) {
     if constexpr (fits_word<Record>) {
         if (!value.block) {
             Record record;
-            std::memcpy(static_cast<void*>(&record), &value.word, sizeof record); // void*: optionals have constructors
+            std::memcpy(static_cast<void*>(&record), &value.word, sizeof record);
             return record;
         }
     }

@@ -17,6 +17,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <thread>
@@ -63,23 +64,13 @@ struct alignas(64) bucket {
 
     /// Looks for a key. `further`: not here, but an entry has gone past this line.
     [[nodiscard]] sight look(slot_key key, slot_value& value, std::size_t& slot) const {
-        for (unsigned round = 0;; ++round) {
-            std::uint32_t const before = sequence.load(std::memory_order_acquire);
-            slot = find(key);
-            sight seen = sight::absent;
-            if (slot != nowhere) {
-                value = read(slot);
-                seen = sight::hit;
-            } else if (passed.load(std::memory_order_acquire) != 0) {
-                seen = sight::further;
-            }
-            if ((before & 1) == 0 && sequence.load(std::memory_order_relaxed) == before) {
-                return seen;
-            }
-            if (round > 64) { // the writer was put to sleep in the middle of its line
-                std::this_thread::yield();
-            }
+        glance seen = look_once(key);
+        if (!seen.trusted) [[unlikely]] {
+            seen = look_again(key);
         }
+        value = seen.value;
+        slot = seen.slot;
+        return seen.what;
     }
 
     void mark_visited(std::size_t slot) {
@@ -94,13 +85,15 @@ struct alignas(64) bucket {
     // For whoever holds the shard's lock.
 
     [[nodiscard]] std::size_t find(slot_key key) const {
-        for (std::size_t slot = 0; slot < slots; ++slot) {
-            if (low[slot].load(std::memory_order_acquire) == key.low &&
-                high[slot].load(std::memory_order_acquire) == key.high) {
-                return slot;
-            }
-        }
-        return nowhere;
+        // No branch and no loop: that a key is here can be predicted, in which slot it is cannot.
+        static_assert(slots == 3);
+        auto const match = [&](std::size_t slot) {
+            bool const same_low = low[slot].load(std::memory_order_acquire) == key.low;
+            bool const same_high = high[slot].load(std::memory_order_acquire) == key.high;
+            return static_cast<std::uint32_t>(same_low & same_high) << slot;
+        };
+        std::uint32_t const matches = match(0) | match(1) | match(2) | std::uint32_t{1} << nowhere;
+        return static_cast<std::size_t>(std::countr_zero(matches));
     }
 
     [[nodiscard]] std::size_t find_low(std::uint64_t wanted) const {
@@ -153,6 +146,40 @@ struct alignas(64) bucket {
         visited.store(
             static_cast<std::uint8_t>(visited.load(std::memory_order_relaxed) & ~bit_of(slot)),
             std::memory_order_relaxed);
+    }
+
+    /// What one pass over the line gave; `trusted` if no writer was at it meanwhile.
+    struct glance {
+        sight what = sight::absent;
+        std::size_t slot = nowhere;
+        slot_value value;
+        bool trusted = false;
+    };
+
+    [[nodiscard]] glance look_once(slot_key key) const {
+        glance seen;
+        std::uint32_t const before = sequence.load(std::memory_order_acquire);
+        seen.slot = find(key);
+        if (seen.slot != nowhere) {
+            seen.value = read(seen.slot);
+            seen.what = sight::hit;
+        } else if (passed.load(std::memory_order_acquire) != 0) {
+            seen.what = sight::further;
+        }
+        seen.trusted =
+            (before & 1) == 0 && sequence.load(std::memory_order_relaxed) == before;
+        return seen;
+    }
+
+    [[gnu::noinline]] glance look_again(slot_key key) const {
+        for (unsigned round = 0;; ++round) {
+            if (glance const seen = look_once(key); seen.trusted) {
+                return seen;
+            }
+            if (round > 64) { // the writer was put to sleep in the middle of its line
+                std::this_thread::yield();
+            }
+        }
     }
 
     [[nodiscard]] static constexpr std::uint8_t bit_of(std::size_t slot) noexcept {

@@ -88,9 +88,6 @@ class table {
                value, false);
         home.entries.store(home.entries.load(std::memory_order_relaxed) + 1,
                            std::memory_order_relaxed);
-        if (bounded_) {
-            home.order.inserted(wanted.low);
-        }
         return std::nullopt;
     }
 

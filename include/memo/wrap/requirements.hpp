@@ -7,7 +7,7 @@
 #include <memo/key/callable.hpp>
 #include <memo/key/encode.hpp>
 #include <memo/key/parameters.hpp>
-#include <memo/policies.hpp>
+#include <memo/wrap/policies.hpp>
 
 #include <concepts>
 #include <cstddef>

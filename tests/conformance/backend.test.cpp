@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: BSL-1.0
+
+// What every backend that remembers owes to the walk.
+
+#include "support/contract.hpp"
+#include "support/crew.hpp"
+#include "support/fake_clock.hpp"
+#include "support/keys.hpp"
+#include <memo/memo.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+using memo_test::key_of;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// How a test gets an empty backend, and one whose time it holds. One specialization per backend.
+template <class Backend> struct fresh;
+
+template <> struct fresh<memo::memory> {
+    memo_test::fake_clock clock;
+    memo::memory backend{{.clock = clock}};
+};
+
+using backends = std::tuple<memo::memory>;
+
+constexpr memo::key128 scope{11, 12};
+
+} // namespace
+
+TEMPLATE_LIST_TEST_CASE("a backend gives back what it was given", "", backends) {
+    fresh<TestType> const made;
+    auto const partition = made.backend.template partition<std::string>(scope);
+    CHECK_FALSE(partition.get(key_of(1)).has_value());
+    partition.put(key_of(1), "one", {});
+    partition.put(key_of(2), "", {});
+    REQUIRE(partition.get(key_of(1)).has_value());
+    CHECK(partition.get(key_of(1))->record == "one");
+    REQUIRE(partition.get(key_of(2)).has_value());
+    CHECK(partition.get(key_of(2))->record.empty());
+    CHECK_FALSE(partition.get(key_of(3)).has_value());
+}
+
+TEMPLATE_LIST_TEST_CASE("a backend keeps the last of two records for one key", "", backends) {
+    fresh<TestType> const made;
+    auto const partition = made.backend.template partition<std::vector<int>>(scope);
+    partition.put(key_of(1), {1, 2, 3}, {});
+    partition.put(key_of(1), {4}, {});
+    REQUIRE(partition.get(key_of(1)).has_value());
+    CHECK(partition.get(key_of(1))->record == std::vector<int>{4});
+    CHECK(partition.stats().entries == 1);
+}
+
+TEMPLATE_LIST_TEST_CASE("a backend forgets a key once and says so", "", backends) {
+    fresh<TestType> const made;
+    auto const partition = made.backend.template partition<int>(scope);
+    CHECK_FALSE(partition.erase(key_of(1)));
+    partition.put(key_of(1), 1, {});
+    CHECK(partition.erase(key_of(1)));
+    CHECK_FALSE(partition.erase(key_of(1)));
+    CHECK_FALSE(partition.get(key_of(1)).has_value());
+}
+
+TEMPLATE_LIST_TEST_CASE("a backend keeps functions apart", "", backends) {
+    fresh<TestType> const made;
+    auto const one = made.backend.template partition<int>(scope);
+    auto const same = made.backend.template partition<int>(scope);
+    auto const two = made.backend.template partition<int>(memo::key128{21, 22});
+    one.put(key_of(1), 1, {});
+    two.put(key_of(1), 2, {});
+    CHECK(one.get(key_of(1))->record == 1);
+    CHECK(same.get(key_of(1))->record == 1);
+    CHECK(two.get(key_of(1))->record == 2);
+    one.clear();
+    CHECK_FALSE(same.get(key_of(1)).has_value());
+    CHECK(two.get(key_of(1))->record == 2);
+}
+
+TEMPLATE_LIST_TEST_CASE("copies of a backend share one store", "", backends) {
+    fresh<TestType> const made;
+    auto const copy = made.backend;
+    made.backend.template partition<int>(scope).put(key_of(1), 1, {});
+    CHECK(copy.template partition<int>(scope).get(key_of(1)).has_value());
+    CHECK(copy.stats().entries == 1);
+}
+
+TEMPLATE_LIST_TEST_CASE("a backend tells what computing cost, to 12.5 percent", "", backends) {
+    fresh<TestType> const made;
+    auto const partition = made.backend.template partition<int>(scope);
+    for (auto const cost : {0ns, 3ns, 777ns, 123'456ns, std::chrono::nanoseconds(90min)}) {
+        partition.put(key_of(1), 1, {.cost = cost, .ttl = 0ns});
+        auto const told = static_cast<double>(partition.get(key_of(1))->cost);
+        CHECK(told == Approx(static_cast<double>(cost.count())).epsilon(0.125));
+    }
+}
+
+TEMPLATE_LIST_TEST_CASE("a backend serves a record until its time is over", "", backends) {
+    fresh<TestType> const made;
+    auto const partition = made.backend.template partition<int>(scope);
+    partition.put(key_of(1), 1, {.cost = 0ns, .ttl = 5s});
+    partition.put(key_of(2), 2, {});
+    made.clock.advance(4s);
+    CHECK(partition.get(key_of(1)).has_value());
+    made.clock.advance(1s);
+    CHECK_FALSE(partition.get(key_of(1)).has_value());
+    CHECK(partition.get(key_of(2)).has_value());
+    CHECK(partition.stats().expirations == 1);
+    partition.put(key_of(1), 3, {});
+    CHECK(partition.get(key_of(1))->record == 3);
+}
+
+TEMPLATE_LIST_TEST_CASE("a backend serves several threads", "", backends) {
+    fresh<TestType> const made;
+    auto const partition = made.backend.template partition<std::string>(scope);
+    std::atomic<bool> wrong{false};
+    memo_test::together(4, [&](std::size_t worker) {
+        for (std::uint64_t i = 0; i < 500; ++i) {
+            std::uint64_t const number = (i * 7 + worker) % 50;
+            partition.put(key_of(number), std::to_string(number), {});
+            auto const kept = partition.get(key_of(number));
+            if (kept && kept->record != std::to_string(number)) {
+                wrong = true;
+            }
+            if (i % 20 == worker) {
+                static_cast<void>(partition.erase(key_of(number)));
+            }
+        }
+    });
+    CHECK_FALSE(wrong);
+}
+
+TEMPLATE_LIST_TEST_CASE("a memoized function works on any backend", "", backends) {
+    fresh<TestType> const made;
+    int runs = 0;
+    auto f = memo::memoize(memo::ignore_state([&runs](std::string const& text) {
+                               ++runs;
+                               return text + text;
+                           }),
+                           {.name = "conformance/doubled", .version = "1"}, made.backend);
+    CHECK(f("ab") == "abab");
+    CHECK(f("ab") == "abab");
+    CHECK(runs == 1);
+    CHECK(f.forget("ab"));
+    CHECK(f("ab") == "abab");
+    CHECK(runs == 2);
+    f.clear();
+    CHECK_FALSE(f.contains("ab"));
+    auto const s = memo_test::at_rest(f);
+    CHECK(s.calls == 3);
+    CHECK(s.errors == 0);
+}

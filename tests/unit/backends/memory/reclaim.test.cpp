@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSL-1.0
+
+#include "support/crew.hpp"
+#include <memo/backends/memory/reclaim.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <array>
+#include <atomic>
+#include <barrier>
+#include <cstddef>
+#include <latch>
+#include <optional>
+#include <thread>
+
+using memo::detail::reclaimer;
+
+namespace {
+
+/// Something that says when it was freed.
+struct thing {
+    std::atomic<int> freed{0};
+    void retire(std::size_t bytes = 1) {
+        reclaimer::instance().retire(
+            this, [](void* self) { ++static_cast<thing*>(self)->freed; }, bytes);
+    }
+};
+
+struct bystander {
+    bystander() : section(reclaimer::instance()) {}
+    reclaimer::section section;
+};
+
+} // namespace
+
+TEST_CASE("what nobody reads is freed at once when that is asked for") {
+    thing retired;
+    retired.retire();
+    CHECK(retired.freed == 0);
+    reclaimer::instance().reclaim();
+    CHECK(retired.freed == 1);
+    reclaimer::instance().reclaim();
+    CHECK(retired.freed == 1);
+}
+
+TEST_CASE("what was retired while a section lives is freed after it") {
+    thing retired;
+    {
+        bystander const reading;
+        retired.retire();
+        reclaimer::instance().reclaim();
+        reclaimer::instance().reclaim();
+        CHECK(retired.freed == 0);
+    }
+    reclaimer::instance().reclaim();
+    CHECK(retired.freed == 1);
+}
+
+TEST_CASE("an inner section that ends does not end the outer one") {
+    thing retired;
+    {
+        bystander const outer;
+        { bystander const inner; }
+        retired.retire();
+        reclaimer::instance().reclaim();
+        CHECK(retired.freed == 0);
+        { bystander const inner; }
+        reclaimer::instance().reclaim();
+        CHECK(retired.freed == 0);
+    }
+    reclaimer::instance().reclaim();
+    CHECK(retired.freed == 1);
+}
+
+TEST_CASE("a section of another thread is waited for, one that began later is not") {
+    thing retired;
+    std::latch reads(1);
+    std::latch may_end(1);
+    std::thread reader([&] {
+        bystander const reading;
+        reads.count_down();
+        may_end.wait();
+    });
+    reads.wait();
+    retired.retire();
+    reclaimer::instance().reclaim();
+    CHECK(retired.freed == 0);
+    may_end.count_down();
+    reader.join();
+    bystander const later; // began after the thing was retired and the epoch raised
+    reclaimer::instance().reclaim();
+    CHECK(retired.freed == 1);
+}
+
+TEST_CASE("tending frees only once enough waits") {
+    thing small;
+    small.retire();
+    reclaimer::instance().tend();
+    CHECK(small.freed == 0);
+    thing large;
+    large.retire(std::size_t{1} << 20);
+    reclaimer::instance().tend();
+    CHECK(small.freed == 1);
+    CHECK(large.freed == 1);
+}
+
+TEST_CASE("a destructor may retire and reclaim again") {
+    struct chain {
+        thing last;
+        bool freed = false;
+    } first;
+    reclaimer::instance().retire(
+        &first,
+        [](void* self) {
+            auto* const here = static_cast<chain*>(self);
+            here->freed = true;
+            here->last.retire();
+            reclaimer::instance().reclaim();
+        },
+        1);
+    reclaimer::instance().reclaim();
+    CHECK(first.freed);
+    CHECK(first.last.freed == 1);
+}
+
+TEST_CASE("sections of more threads than there are slots are all waited for") {
+    constexpr std::size_t threads = memo::detail::thread_slots + 12;
+    std::array<thing, threads> retired;
+    std::atomic<bool> too_early{false};
+    std::barrier step(static_cast<std::ptrdiff_t>(threads));
+    memo_test::together(threads, [&](std::size_t i) {
+        std::optional<bystander> reading;
+        std::optional<bystander> nested;
+        reading.emplace();
+        nested.emplace();
+        nested.reset();
+        step.arrive_and_wait();
+        retired[i].retire();
+        step.arrive_and_wait();
+        // First those end that have a slot of their own, then the others one after the other.
+        bool const shares = memo::detail::thread_slot() == memo::detail::thread_slots;
+        if (!shares) {
+            reading.reset();
+        }
+        step.arrive_and_wait();
+        for (std::size_t turn = 0; turn < threads; ++turn) {
+            if (turn == i && shares) {
+                reclaimer::instance().reclaim();
+                for (auto const& each : retired) {
+                    too_early = too_early || each.freed != 0;
+                }
+                reading.reset();
+            }
+            step.arrive_and_wait();
+        }
+    });
+    CHECK_FALSE(too_early);
+    reclaimer::instance().reclaim();
+    for (auto const& each : retired) {
+        CHECK(each.freed == 1);
+    }
+}
