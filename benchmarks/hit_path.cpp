@@ -51,7 +51,8 @@ std::vector<numbers> vectors(std::size_t count, std::size_t length, std::mt19937
     return result;
 }
 
-std::vector<std::uint32_t> random_order(std::size_t among, std::size_t count, std::mt19937_64& random) {
+std::vector<std::uint32_t> random_order(std::size_t among, std::size_t count,
+                                        std::mt19937_64& random) {
     std::vector<std::uint32_t> order(count);
     std::ranges::generate(order, [&] { return static_cast<std::uint32_t>(random() % among); });
     return order;
@@ -59,8 +60,9 @@ std::vector<std::uint32_t> random_order(std::size_t among, std::size_t count, st
 
 /// Adds a variant that calls `function` for arguments in random order.
 template <class Argument, class Function>
-void add_calls(benchmark::interleaved& group, std::string const& name, std::vector<Argument> const& arguments,
-               std::vector<std::uint32_t> const& order, Function& function) {
+void add_calls(benchmark::interleaved& group, std::string const& name,
+               std::vector<Argument> const& arguments, std::vector<std::uint32_t> const& order,
+               Function& function) {
     group.add(name, order.size(), [&] {
         decltype(function(arguments[0])) sum = 0;
         for (std::uint32_t const i : order) {
@@ -104,8 +106,8 @@ struct ratios {
 
 /// Whole hits of a function with one parameter, all arguments stored before.
 template <class Memoized, class Argument, class Function>
-ratios hits(std::string const& title, std::vector<Argument> const& arguments, effort effort, Memoized const& f,
-            Function function) {
+ratios hits(std::string const& title, std::vector<Argument> const& arguments, effort effort,
+            Memoized const& f, Function function) {
     std::mt19937_64 random(2);
     auto const order = random_order(arguments.size(), effort.calls, random);
     auto const few = random_order(arguments.size(), effort.calls / 8 + 1, random);
@@ -127,7 +129,8 @@ ratios hits(std::string const& title, std::vector<Argument> const& arguments, ef
     add_calls(group, "obvious: stringstream, cereal, map, mutex", arguments, few, obvious);
     group.measure(effort.rounds);
     benchmark::print(title, group, "memo");
-    return {group.ratio("memo", "naive: map of tuples, mutex"), group.ratio("memo", "limit: hash and one line")};
+    return {group.ratio("memo", "naive: map of tuples, mutex"),
+            group.ratio("memo", "limit: hash and one line")};
 }
 
 void run(bool quick, std::string const& file) {

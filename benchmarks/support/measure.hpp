@@ -19,7 +19,9 @@
 namespace benchmark {
 
 /// Makes the compiler believe that the value is used.
-template <class T> void keep(T const& value) { asm volatile("" : : "r,m"(value) : "memory"); }
+template <class T> void keep(T const& value) {
+    asm volatile("" : : "r,m"(value) : "memory");
+}
 
 /// A second thread that sleeps while this lives. Without one glibc takes a std::mutex for free.
 class parked_thread {
@@ -45,7 +47,8 @@ inline double thread_time() {
 }
 
 inline double quantile(std::vector<double> values, double share) {
-    auto const place = static_cast<std::size_t>(share * static_cast<double>(values.size() - 1) + 0.5);
+    auto const place =
+        static_cast<std::size_t>(share * static_cast<double>(values.size() - 1) + 0.5);
     std::ranges::nth_element(values, values.begin() + static_cast<std::ptrdiff_t>(place));
     return values[place];
 }
@@ -66,13 +69,16 @@ class interleaved {
             for (auto& each : variants_) {
                 double const start = thread_time();
                 each.run();
-                each.times.push_back((thread_time() - start) / static_cast<double>(each.operations));
+                each.times.push_back((thread_time() - start) /
+                                     static_cast<double>(each.operations));
             }
         }
     }
 
     /// ns per operation
-    [[nodiscard]] double median(std::string const& name) const { return quantile(find(name).times, 0.5); }
+    [[nodiscard]] double median(std::string const& name) const {
+        return quantile(find(name).times, 0.5);
+    }
 
     /// The distance between the quartiles, as a share of the median.
     [[nodiscard]] double spread(std::string const& name) const {

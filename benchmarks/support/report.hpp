@@ -23,8 +23,8 @@ namespace benchmark {
 inline void print(std::string const& title, interleaved const& group, std::string const& base) {
     std::printf("\n%-44s %10s %8s %8s\n", title.c_str(), "ns", "spread", "ratio");
     for (auto const& name : group.names()) {
-        std::printf("  %-42s %10.1f %7.1f%% %8.2f\n", name.c_str(), group.median(name), 100 * group.spread(name),
-                    group.ratio(name, base));
+        std::printf("  %-42s %10.1f %7.1f%% %8.2f\n", name.c_str(), group.median(name),
+                    100 * group.spread(name), group.ratio(name, base));
     }
 }
 
@@ -41,8 +41,12 @@ inline std::string processor() {
 /// The goals of a benchmark and whether they were met.
 class goals {
   public:
-    void at_most(std::string const& id, double value, double goal) { add(id, value, goal, value <= goal); }
-    void below(std::string const& id, double value, double goal) { add(id, value, goal, value < goal); }
+    void at_most(std::string const& id, double value, double goal) {
+        add(id, value, goal, value <= goal);
+    }
+    void below(std::string const& id, double value, double goal) {
+        add(id, value, goal, value < goal);
+    }
 
     void print() const {
         std::printf("\n%-44s %10s %8s\n", "goal", "value", "goal");

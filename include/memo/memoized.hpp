@@ -57,9 +57,8 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     ///
     /// Complexity:     a hit costs the key and one look at the backend
     /// Throws:         what the function throws, untouched; memo::error for a call that needs its
-    /// own result, for an
-    ///                 argument that cannot be keyed, and for the backend's failures under on_error
-    ///                 = strict
+    ///                 own result, for an argument that cannot be keyed, and under on_error =
+    ///                 strict for the backend's failures
     result_type operator()(P... args) const {
         name const called = name_of(args...);
         if (auto kept = look(called)) {

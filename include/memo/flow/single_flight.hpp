@@ -44,7 +44,7 @@ template <class Result> class single_flight {
         /// Waits for the leader. Only for followers.
         ///
         /// Throws:         what the leader's evaluation threw; memo::error (recursion) instead of
-        /// waiting for oneself
+        ///                 waiting for oneself
         [[nodiscard]] Result result() const {
             flight_->wait();
             if (flight_->exception) {

@@ -57,7 +57,7 @@ class flight_base {
     /// Waits until the leader has landed.
     ///
     /// Throws:         memo::error (recursion) if the leader waits, maybe through others, for the
-    /// calling thread
+    ///                 calling thread
     void wait() const {
         traveller& me = traveller::self();
         std::unique_lock lock(circle());

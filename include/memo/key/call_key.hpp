@@ -30,8 +30,9 @@ template <class... Args>
 /// The key of a call.
 ///
 /// Complexity:     linear in the bytes of the arguments; no allocation but for unordered containers
-/// and cereal classes Thread safety:  safe while nobody changes the arguments Throws:         what
-/// a serialize() of an argument throws; memo::error for an argument that would be sliced
+///                 and cereal classes
+/// Thread safety:  safe while nobody changes the arguments
+/// Throws:         what a serialize() throws; memo::error for an argument that would be sliced
 template <class... Args> [[nodiscard]] key128 call_key(key128 scope, Args const&... args) {
     // A type that cannot be encoded was refused where the function was wrapped.
     if constexpr ((true && ... && encodable<Args>)) {

@@ -84,8 +84,8 @@ inline scope_digest digest_scope(function_name const& function, code_identity co
 ///
 /// persistent      whether the backend outlives the process
 /// Throws:         memo::error: configuration for a version without name, identity where nothing
-/// tells one build from
-///                 the next, name_conflict where the name is another callable's
+///                 tells one build from the next, name_conflict where the name is another
+///                 callable's
 template <class F, class Signature>
 [[nodiscard, gnu::visibility("hidden")]] key128
 scope_of(F const& callable, function_name const& function, bool persistent,

@@ -166,8 +166,7 @@ struct alignas(64) bucket {
         } else if (passed.load(std::memory_order_acquire) != 0) {
             seen.what = sight::further;
         }
-        seen.trusted =
-            (before & 1) == 0 && sequence.load(std::memory_order_relaxed) == before;
+        seen.trusted = (before & 1) == 0 && sequence.load(std::memory_order_relaxed) == before;
         return seen;
     }
 
