@@ -304,7 +304,7 @@ TEST_CASE("arguments are converted to the parameters before they are hashed") {
     CHECK(f({1, 2}, "abc", 4) == 9);
     CHECK(f(std::vector<double>{1.0, 2.0}, std::string("abc"), 4.0) == 9);
     CHECK(at_rest(f).hits == 1);
-    CHECK(f.key({1, 2}, "abc", 4) == f.key(std::vector<double>{1.0, 2.0}, "abc", 4.0F));
+    CHECK(f.key({1, 2}, "abc", 4) == f.key(std::vector<double>{1.0, 2.0}, "abc", 4.0));
 }
 
 TEST_CASE("values that look like nothing are values") {
