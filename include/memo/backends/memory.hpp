@@ -40,7 +40,7 @@ class memory {
 
         /// Complexity:     O(1), no lock, no allocation but the record's own copy
         [[nodiscard]] std::optional<remembered<Record>> get(key128 key) const {
-            detail::reclaimer::section const reading(detail::reclaimer::instance());
+            detail::read_section const reading;
             auto const found = shelf_->entries.find(key);
             if (!found) {
                 return std::nullopt;

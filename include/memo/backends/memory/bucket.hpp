@@ -55,54 +55,76 @@ struct alignas(64) bucket {
     std::array<std::atomic<std::uint8_t>, slots> cost{};
     std::atomic<std::uint8_t> blocks{0};  ///< bit i: slot i holds the address of a block
     std::atomic<std::uint8_t> visited{0}; ///< bit i: slot i was hit since eviction last looked
-    std::atomic<std::uint8_t> passed{
-        0}; ///< entries that found this line full and went on; sticks at `many`
+    std::atomic<std::uint8_t> passed{0};  ///< entries that went past this full line, or `many`
 
     // For readers.
 
     enum class sight { hit, absent, further };
 
+    /// The value of a key in the slot, if the line holds it and no writer was at it meanwhile. For
+    /// a hit at first sight; whatever else there is needs a careful look.
+    [[nodiscard, gnu::always_inline]] inline bool glance(slot_key key, slot_value& value,
+                                                         std::size_t& slot) const {
+        std::uint32_t const before = sequence.load(std::memory_order_acquire);
+        slot = find_low(key.low);
+        if (slot == nowhere) {
+            return false;
+        }
+        bool const same = high[slot].load(std::memory_order_acquire) == key.high;
+        value = read(slot);
+        return same && (before & 1) == 0 && sequence.load(std::memory_order_relaxed) == before;
+    }
+
     /// Looks for a key. `further`: not here, but an entry has gone past this line.
     [[nodiscard]] sight look(slot_key key, slot_value& value, std::size_t& slot) const {
-        glance seen = look_once(key);
-        if (!seen.trusted) [[unlikely]] {
-            seen = look_again(key);
+        for (unsigned round = 0;; ++round) {
+            std::uint32_t const before = sequence.load(std::memory_order_acquire);
+            slot = find(key);
+            sight seen = sight::absent;
+            if (slot != nowhere) {
+                value = read(slot);
+                seen = sight::hit;
+            } else if (passed.load(std::memory_order_acquire) != 0) {
+                seen = sight::further;
+            }
+            if ((before & 1) == 0 && sequence.load(std::memory_order_relaxed) == before) {
+                return seen;
+            }
+            if (round > 64) { // the writer was put to sleep in the middle of its line
+                std::this_thread::yield();
+            }
         }
-        value = seen.value;
-        slot = seen.slot;
-        return seen.what;
     }
 
     void mark_visited(std::size_t slot) {
         auto const seen = visited.load(std::memory_order_relaxed);
         if (auto const bit = bit_of(slot); (seen & bit) == 0) {
-            visited.store(
-                seen | bit,
-                std::memory_order_relaxed); // losing a neighbour's bit costs it a second chance
+            // Losing a neighbour's bit costs it a second chance.
+            visited.store(seen | bit, std::memory_order_relaxed);
         }
     }
 
     // For whoever holds the shard's lock.
 
     [[nodiscard]] std::size_t find(slot_key key) const {
-        // No branch and no loop: that a key is here can be predicted, in which slot it is cannot.
-        static_assert(slots == 3);
-        auto const match = [&](std::size_t slot) {
-            bool const same_low = low[slot].load(std::memory_order_acquire) == key.low;
-            bool const same_high = high[slot].load(std::memory_order_acquire) == key.high;
-            return static_cast<std::uint32_t>(same_low & same_high) << slot;
-        };
-        std::uint32_t const matches = match(0) | match(1) | match(2) | std::uint32_t{1} << nowhere;
-        return static_cast<std::size_t>(std::countr_zero(matches));
-    }
-
-    [[nodiscard]] std::size_t find_low(std::uint64_t wanted) const {
         for (std::size_t slot = 0; slot < slots; ++slot) {
-            if (low[slot].load(std::memory_order_relaxed) == wanted) {
+            if (low[slot].load(std::memory_order_acquire) == key.low &&
+                high[slot].load(std::memory_order_acquire) == key.high) {
                 return slot;
             }
         }
         return nowhere;
+    }
+
+    [[nodiscard]] std::size_t find_low(std::uint64_t wanted) const {
+        // No branch and no loop: that a key is here can be predicted, in which slot it is cannot.
+        static_assert(slots == 3);
+        auto const match = [&](std::size_t slot) {
+            bool const same = low[slot].load(std::memory_order_acquire) == wanted;
+            return static_cast<std::uint32_t>(same) << slot;
+        };
+        std::uint32_t const matches = match(0) | match(1) | match(2) | std::uint32_t{1} << nowhere;
+        return static_cast<std::size_t>(std::countr_zero(matches));
     }
 
     [[nodiscard]] std::size_t free_slot() const { return find_low(0); }
@@ -146,39 +168,6 @@ struct alignas(64) bucket {
         visited.store(
             static_cast<std::uint8_t>(visited.load(std::memory_order_relaxed) & ~bit_of(slot)),
             std::memory_order_relaxed);
-    }
-
-    /// What one pass over the line gave; `trusted` if no writer was at it meanwhile.
-    struct glance {
-        sight what = sight::absent;
-        std::size_t slot = nowhere;
-        slot_value value;
-        bool trusted = false;
-    };
-
-    [[nodiscard]] glance look_once(slot_key key) const {
-        glance seen;
-        std::uint32_t const before = sequence.load(std::memory_order_acquire);
-        seen.slot = find(key);
-        if (seen.slot != nowhere) {
-            seen.value = read(seen.slot);
-            seen.what = sight::hit;
-        } else if (passed.load(std::memory_order_acquire) != 0) {
-            seen.what = sight::further;
-        }
-        seen.trusted = (before & 1) == 0 && sequence.load(std::memory_order_relaxed) == before;
-        return seen;
-    }
-
-    [[gnu::noinline]] glance look_again(slot_key key) const {
-        for (unsigned round = 0;; ++round) {
-            if (glance const seen = look_once(key); seen.trusted) {
-                return seen;
-            }
-            if (round > 64) { // the writer was put to sleep in the middle of its line
-                std::this_thread::yield();
-            }
-        }
     }
 
     [[nodiscard]] static constexpr std::uint8_t bit_of(std::size_t slot) noexcept {

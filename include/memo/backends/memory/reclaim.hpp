@@ -29,49 +29,63 @@
 
 namespace memo::detail {
 
-class reclaimer {
+/// What readers write, one line each, and what they read of the writers. Initialized as a constant
+/// and never destroyed: a hit meets no guard, and threads may read until the end of the process.
+struct reader_lines {
+    struct alignas(128) line {
+        std::atomic<std::uint64_t> epoch{0}; ///< 0: not reading
+    };
+    std::array<line, thread_slots + 1> lines; ///< the last one counts the readers that share it
+    alignas(128) std::atomic<std::uint64_t> epoch{1};
+    std::atomic<bool> asymmetric{false}; ///< writers issue the readers' barrier
+};
+
+// Visible, so that plugins built with hidden visibility agree with their host about who reads.
+[[gnu::visibility("default")]] inline constinit reader_lines readers;
+
+/// While one lives in a thread, nothing that the thread can reach is freed. They nest.
+class read_section {
   public:
-    static reclaimer& instance() {
-        // Never destroyed: threads may read until the very end of the process.
-        static auto* const reclaim = new reclaimer;
-        return *reclaim;
+    read_section() : read_section(thread_slot()) {}
+    read_section(read_section const&) = delete;
+    read_section& operator=(read_section const&) = delete;
+    ~read_section() {
+        if (role_ == role::outermost) [[likely]] {
+            line_.store(0, std::memory_order_release);
+        } else if (role_ == role::sharing) {
+            line_.fetch_sub(1, std::memory_order_release);
+        }
     }
 
-    /// While one lives in a thread, nothing that the thread can reach is freed. They nest.
-    class section {
-      public:
-        explicit section(reclaimer& reclaim)
-            : line_(reclaim.lines_[thread_slot()].epoch),
-              shared_(&line_ == &reclaim.lines_[thread_slots].epoch) {
-            if (shared_) {
-                line_.fetch_add(1, std::memory_order_seq_cst);
-            } else if (line_.load(std::memory_order_relaxed) == 0) {
-                outermost_ = true;
-                auto const epoch = reclaim.epoch_.load(std::memory_order_acquire);
-                if (reclaim.asymmetric_) {
-                    // release: whoever sees this epoch has seen the end of this thread's earlier sections
-                    line_.store(epoch, std::memory_order_release);
-                    std::atomic_signal_fence(std::memory_order_seq_cst);
-                } else {
-                    line_.exchange(epoch, std::memory_order_seq_cst);
-                }
-            }
-        }
-        section(section const&) = delete;
-        section& operator=(section const&) = delete;
-        ~section() {
-            if (shared_) {
-                line_.fetch_sub(1, std::memory_order_release);
-            } else if (outermost_) {
-                line_.store(0, std::memory_order_release);
-            }
-        }
+  private:
+    enum class role : std::uint8_t { outermost, nested, sharing };
 
-      private:
-        std::atomic<std::uint64_t>& line_;
-        bool const shared_;
-        bool outermost_ = false;
-    };
+    explicit read_section(std::size_t slot) : line_(readers.lines[slot].epoch) {
+        if (slot == thread_slots) [[unlikely]] {
+            role_ = role::sharing;
+            line_.fetch_add(1, std::memory_order_seq_cst);
+        } else if (line_.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+            role_ = role::nested;
+        } else if (readers.asymmetric.load(std::memory_order_relaxed)) [[likely]] {
+            // release: whoever sees this epoch has seen the end of this thread's earlier sections
+            line_.store(readers.epoch.load(std::memory_order_acquire), std::memory_order_release);
+            std::atomic_signal_fence(std::memory_order_seq_cst);
+        } else {
+            line_.exchange(readers.epoch.load(std::memory_order_acquire),
+                           std::memory_order_seq_cst);
+        }
+    }
+
+    std::atomic<std::uint64_t>& line_;
+    role role_ = role::outermost;
+};
+
+class reclaimer {
+  public:
+    [[gnu::visibility("default")]] static reclaimer& instance() {
+        static auto* const reclaim = new reclaimer; // never destroyed, as its readers
+        return *reclaim;
+    }
 
     /// Takes a thing that no new reader can reach. Destroys nothing, so locks may be held.
     ///
@@ -98,8 +112,9 @@ class reclaimer {
         std::vector<retired> free;
         {
             std::scoped_lock const lock(mutex_);
-            std::uint64_t const epoch = epoch_.load(std::memory_order_relaxed) + 1;
-            epoch_.store(epoch, std::memory_order_release);
+            std::uint64_t const epoch = readers.epoch.load(std::memory_order_relaxed) + 1;
+            readers.epoch.exchange(epoch,
+                                   std::memory_order_seq_cst); // a barrier of the writer's own
             if (!fresh_.empty()) {
                 waiting_.push_back({epoch, std::exchange(fresh_, {})});
                 fresh_bytes_ = 0;
@@ -126,9 +141,6 @@ class reclaimer {
     static constexpr std::size_t most_things = 64;
     static constexpr std::size_t most_bytes = std::size_t{256} * 1024;
 
-    struct alignas(128) line {
-        std::atomic<std::uint64_t> epoch{0}; ///< 0: not reading
-    };
     struct retired {
         void* thing;
         void (*destroy)(void*);
@@ -138,7 +150,7 @@ class reclaimer {
         std::vector<retired> things;
     };
 
-    reclaimer() : asymmetric_(enlist()) {}
+    reclaimer() { readers.asymmetric = enlist(); }
 
 #if defined(__linux__)
     static bool enlist() noexcept {
@@ -150,9 +162,9 @@ class reclaimer {
     }
     /// A full barrier in every thread of the process; false if it could not be had, and nothing may
     /// be freed.
-    [[nodiscard]] bool barrier_for_all() const noexcept {
+    [[nodiscard]] static bool barrier_for_all() noexcept {
         auto const barrier = [] { return membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED); };
-        return !asymmetric_ || barrier() ||
+        return !readers.asymmetric || barrier() ||
                (enlist() && barrier()); // a fork may have to enlist anew
     }
 #else
@@ -164,22 +176,20 @@ class reclaimer {
     }
 #endif
 
-    [[nodiscard]] std::uint64_t oldest_reader() const noexcept {
-        if (lines_[thread_slots].epoch.load(std::memory_order_seq_cst) != 0) {
+    [[nodiscard]] static std::uint64_t oldest_reader() noexcept {
+        if (readers.lines[thread_slots].epoch.load(std::memory_order_seq_cst) != 0) {
             return 0; // readers that share a line do not say since when they read
         }
         std::uint64_t oldest = std::numeric_limits<std::uint64_t>::max();
         for (std::size_t slot = 0; slot < thread_slots; ++slot) {
-            if (auto const epoch = lines_[slot].epoch.load(std::memory_order_seq_cst); epoch != 0) {
+            if (auto const epoch = readers.lines[slot].epoch.load(std::memory_order_seq_cst);
+                epoch != 0) {
                 oldest = std::min(oldest, epoch);
             }
         }
         return oldest;
     }
 
-    std::array<line, thread_slots + 1> lines_;
-    std::atomic<std::uint64_t> epoch_{1};
-    bool const asymmetric_;
     std::mutex mutex_;
     std::vector<retired> fresh_;
     std::size_t fresh_bytes_ = 0;

@@ -39,31 +39,23 @@ class table {
         }
     }
 
-    /// Looks a key up. The caller is in a read section of the reclaimer, and stays in it while it
-    /// uses a block.
-    [[nodiscard]] std::optional<slot_value> find(key128 key) const {
+    /// Looks a key up. The caller is in a read section, and stays in it while it uses a block.
+    [[nodiscard, gnu::always_inline]] inline std::optional<slot_value> find(key128 key) const {
         slot_key const wanted(key);
         bucket_array const array = arrays_[wanted.shard].load(std::memory_order_acquire);
         if (!array.exists()) {
             return std::nullopt;
         }
-        bucket* here = &array.home_of(wanted.low);
-        for (std::size_t probes = array.count(); probes > 0; --probes) {
-            slot_value value;
-            std::size_t slot = 0;
-            auto const sight = here->look(wanted, value, slot);
-            if (sight == bucket::sight::hit) {
-                if (bounded_) {
-                    here->mark_visited(slot);
-                }
-                return value;
+        bucket& home = array.home_of(wanted.low);
+        slot_value value;
+        std::size_t slot = 0;
+        if (home.glance(wanted, value, slot)) [[likely]] {
+            if (bounded_) {
+                home.mark_visited(slot);
             }
-            if (sight == bucket::sight::absent) {
-                break;
-            }
-            here = &array.after(*here);
+            return value;
         }
-        return std::nullopt;
+        return find_carefully(array, wanted);
     }
 
     /// Stores what `make` gives for the value that is there, or for none; returns that old value.
@@ -149,6 +141,27 @@ class table {
     }
 
   private:
+    [[gnu::noinline]] std::optional<slot_value> find_carefully(bucket_array array,
+                                                               slot_key wanted) const {
+        bucket* here = &array.home_of(wanted.low);
+        for (std::size_t probes = array.count(); probes > 0; --probes) {
+            slot_value value;
+            std::size_t slot = 0;
+            auto const sight = here->look(wanted, value, slot);
+            if (sight == bucket::sight::hit) {
+                if (bounded_) {
+                    here->mark_visited(slot);
+                }
+                return value;
+            }
+            if (sight == bucket::sight::absent) {
+                break;
+            }
+            here = &array.after(*here);
+        }
+        return std::nullopt;
+    }
+
     struct alignas(128) shard {
         std::mutex mutex;
         std::atomic<std::size_t> entries{0}; ///< written under the lock, read by whoever counts

@@ -27,8 +27,7 @@ struct thing {
 };
 
 struct bystander {
-    bystander() : section(reclaimer::instance()) {}
-    reclaimer::section section;
+    memo::detail::read_section section;
 };
 
 } // namespace
