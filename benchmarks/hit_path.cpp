@@ -35,8 +35,7 @@ std::vector<int> distinct(std::size_t count, std::mt19937_64& random) {
             values.push_back(static_cast<int>(random()));
         }
         std::ranges::sort(values);
-        auto const rest = std::ranges::unique(values);
-        values.erase(rest.begin(), rest.end());
+        values.erase(std::unique(values.begin(), values.end()), values.end());
     }
     std::ranges::shuffle(values, random);
     values.resize(count);

@@ -39,7 +39,8 @@ template <> std::string made_for(std::uint64_t number) {
     return text;
 }
 template <> std::vector<std::uint64_t> made_for(std::uint64_t number) {
-    return std::vector<std::uint64_t>(number % 19, number);
+    std::vector<std::uint64_t> values(number % 19, number); // braces would make a list of two
+    return values;
 }
 
 /// A value that is in the word or behind it, as the moment has it: with a ttl it needs a block.

@@ -55,12 +55,12 @@ struct one_record {
         void put(memo::key128, Record const& record, memo::storing) const { *kept = record; }
         [[nodiscard]] bool erase(memo::key128) const { return false; }
         void clear() const {}
-        [[nodiscard]] memo::backend_statistics stats() const { return {}; }
+        [[nodiscard]] static memo::backend_statistics stats() { return {}; }
     };
     template <class Record> [[nodiscard]] partition_type<Record> partition(memo::key128) const {
         return {};
     }
-    [[nodiscard]] memo::backend_statistics stats() const { return {}; }
+    [[nodiscard]] static memo::backend_statistics stats() { return {}; }
 };
 
 template <class F> memo::errc code_of(F&& f) {
@@ -93,7 +93,7 @@ TEST_CASE("a value is computed once and then served") {
 TEST_CASE("copies of a memoized function share everything") {
     int runs = 0;
     auto f = memo::memoize(counted(runs));
-    auto g = f;
+    auto g = f; // NOLINT(performance-unnecessary-copy-initialization): the copy is the test
     CHECK(f(1) == g(1));
     CHECK(runs == 1);
     CHECK(at_rest(g).calls == 2);
@@ -176,7 +176,7 @@ TEST_CASE("an ignored parameter is passed on but is in no key") {
         CHECK(at_rest(f).hits == 1);
     }
     SECTION("by its type") {
-        auto f = memo::memoize([](memo::ignored<std::string> label, int x) {
+        auto f = memo::memoize([](memo::ignored<std::string> const& label, int x) {
             return label.get() + std::to_string(x);
         });
         CHECK(f("a", 1) == "a1");
@@ -414,9 +414,9 @@ TEST_CASE("without single flight a call may run inside itself") {
                            }),
                            {.single_flight = false});
     struct caller : self {
-        explicit caller(decltype(f) g) : g_(std::move(g)) {}
-        int call(int x) override { return g_(x); }
-        decltype(f) g_;
+        explicit caller(decltype(f) other) : callee(std::move(other)) {}
+        int call(int x) override { return callee(x); }
+        decltype(f) callee;
     } through(f);
     again = &through;
     CHECK(f(4) == 4);

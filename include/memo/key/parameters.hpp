@@ -92,7 +92,7 @@ struct own_encoder<as_set<Range>> {
         if (!std::ranges::is_sorted(values)) {
             std::ranges::sort(values);
         }
-        values.erase(std::ranges::unique(values).begin(), values.end());
+        values.erase(std::unique(values.begin(), values.end()), values.end());
         return values;
     }
 };

@@ -148,7 +148,7 @@ TEST_CASE("any sequence of words and byte pieces gives one digest") {
 
 TEST_CASE("the last word of bytes is padded with zeros") {
     for (std::size_t size = 0; size <= 17; ++size) {
-        std::array<std::uint8_t, 17> bytes;
+        std::array<std::uint8_t, 17> bytes{};
         bytes.fill(0xff);
         words witness;
         word_stream stream(&witness);
