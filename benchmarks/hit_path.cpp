@@ -11,8 +11,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <exception>
+#include <iostream>
 #include <random>
 #include <string>
 #include <tuple>
@@ -171,7 +171,7 @@ int main(int argc, char** argv) {
     try {
         run(quick, file);
     } catch (std::exception const& failure) {
-        std::fprintf(stderr, "%s\n", failure.what());
+        std::cerr << failure.what() << '\n';
         return 1;
     }
     return 0;

@@ -47,10 +47,9 @@ inline double thread_time() {
 }
 
 inline double quantile(std::vector<double> values, double share) {
-    auto const place =
-        static_cast<std::size_t>(share * static_cast<double>(values.size() - 1) + 0.5);
-    std::ranges::nth_element(values, values.begin() + static_cast<std::ptrdiff_t>(place));
-    return values[place];
+    auto const place = values.begin() + std::lround(share * static_cast<double>(values.size() - 1));
+    std::ranges::nth_element(values, place);
+    return *place;
 }
 
 /// Variants that are measured in turns.

@@ -7,8 +7,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include <cstdio>
 #include <fstream>
+#include <iomanip>
+#include <iostream>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -21,10 +22,11 @@ namespace benchmark {
 
 /// Prints every variant with its median, its spread and its time relative to `base`.
 inline void print(std::string const& title, interleaved const& group, std::string const& base) {
-    std::printf("\n%-44s %10s %8s %8s\n", title.c_str(), "ns", "spread", "ratio");
+    std::cout << '\n' << title << "\n       ns  spread   ratio\n" << std::fixed;
     for (auto const& name : group.names()) {
-        std::printf("  %-42s %10.1f %7.1f%% %8.2f\n", name.c_str(), group.median(name),
-                    100 * group.spread(name), group.ratio(name, base));
+        std::cout << std::setprecision(1) << std::setw(9) << group.median(name) << std::setw(7)
+                  << 100 * group.spread(name) << '%' << std::setprecision(2) << std::setw(8)
+                  << group.ratio(name, base) << "  " << name << '\n';
     }
 }
 
@@ -49,11 +51,12 @@ class goals {
     }
 
     void print() const {
-        std::printf("\n%-44s %10s %8s\n", "goal", "value", "goal");
+        std::cout << "\n    value     goal\n" << std::fixed << std::setprecision(3);
         for (auto const& each : goals_) {
-            std::printf("  %-42s %10.3f %8.3f  %s\n", each["id"].get<std::string>().c_str(),
-                        each["value"].get<double>(), each["goal"].get<double>(),
-                        each["ok"].get<bool>() ? "ok" : "MISSED");
+            std::cout << std::setw(9) << each["value"].get<double>() << std::setw(9)
+                      << each["goal"].get<double>()
+                      << (each["ok"].get<bool>() ? "  ok      " : "  MISSED  ")
+                      << each["id"].get<std::string>() << '\n';
         }
     }
 

@@ -5,7 +5,7 @@
 // thread's own: one shared counter costs 8 times the whole hit as soon as two threads meet on it.
 
 #include <memo/statistics.hpp>
-#include <memo/thread_slot.hpp>
+#include <memo/thread_line.hpp>
 
 #include <array>
 #include <atomic>
@@ -19,16 +19,16 @@ class call_counters {
   public:
     /// A call served from the cache. saved: ns
     void hit(std::uint64_t saved) {
-        std::size_t const slot = thread_slot();
-        auto& mine = lines_[slot];
-        if (slot < thread_slots) { // nobody else writes here
+        std::size_t const number = this_thread_line().number;
+        if (number < lines) [[likely]] { // nobody else writes here
+            auto& mine = lines_[number];
             mine.hits.store(mine.hits.load(std::memory_order_relaxed) + 1,
                             std::memory_order_relaxed);
             mine.saved.store(mine.saved.load(std::memory_order_relaxed) + saved,
                              std::memory_order_relaxed);
         } else {
-            mine.hits.fetch_add(1, std::memory_order_relaxed);
-            mine.saved.fetch_add(saved, std::memory_order_relaxed);
+            lines_[lines].hits.fetch_add(1, std::memory_order_relaxed);
+            lines_[lines].saved.fetch_add(saved, std::memory_order_relaxed);
         }
     }
 
@@ -101,7 +101,10 @@ class call_counters {
         return now;
     }
 
-    std::array<line, thread_slots + 1> lines_;
+    // How many threads have a line of their own; those beyond share the last one.
+    static constexpr std::size_t lines = 128;
+
+    std::array<line, lines + 1> lines_;
     slow slow_;
     mutable std::mutex mutex_;
     statistics at_reset_;

@@ -42,15 +42,15 @@ class memory {
         [[nodiscard]] std::optional<remembered<Record>> get(key128 key) const {
             detail::read_section const reading;
             auto const found = shelf_->entries.find(key);
-            if (!found) {
+            if (!found.exists()) {
                 return std::nullopt;
             }
-            if (found->block && expired(detail::header_of(*found).expires)) {
+            if (found.is_block() && expired(detail::header_of(found).expires)) {
                 drop_expired(key);
                 return std::nullopt;
             }
-            return remembered<Record>{detail::record_of<Record>(*found),
-                                      detail::cost_of(found->cost)};
+            return remembered<Record>{detail::record_of<Record>(found),
+                                      detail::cost_of(found.cost)};
         }
 
         void put(key128 key, Record const& record, storing about) const {
@@ -76,7 +76,7 @@ class memory {
 
         [[gnu::noinline]] void drop_expired(key128 key) const {
             bool const dropped = store_->erase_if(*shelf_, key, [&](detail::slot_value value) {
-                return value.block && expired(detail::header_of(value).expires);
+                return value.is_block() && expired(detail::header_of(value).expires);
             });
             if (dropped) {
                 shelf_->expirations.fetch_add(1, std::memory_order_relaxed);

@@ -6,12 +6,13 @@
 //
 // A stream ends with a guard word, the sum of its first words, each times an odd constant of its
 // own. XXH3-128 alone has full collisions between short inputs that hold {w, ~w} and {~w, w}, about
-// one in 2^28.7 such pairs (docs/decisions/0002-guard-word.md); the guard differs for every one of
+// one in 2^27 such pairs (docs/decisions/0002-guard-word.md); the guard differs for every one of
 // them, and with it the digest.
 //
 // Words are stored 8 bytes at a time and hashed in one go while they fit on the stack: packed
 // pieces of 4 bytes, read back across their borders by the hash, defeat store forwarding and
-// cost 2.6 to 3.1 times the whole hit.
+// cost 2.6 to 3.1 times the whole hit. Long bytes are hashed where they lie, and their digest stands
+// for them (docs/decisions/0006-long-bytes.md).
 
 #include <memo/key/hash.hpp>
 #include <memo/key/key128.hpp>
@@ -78,7 +79,7 @@ template <std::size_t Count> class fixed_words {
         }
     }
 
-    [[nodiscard]] key128 digest() noexcept {
+    [[nodiscard, gnu::flatten]] key128 digest() noexcept {
         words_[Count] = guard_of(words_.data(), Count);
         return hash128(words_.data(), sizeof words_);
     }
@@ -88,10 +89,14 @@ template <std::size_t Count> class fixed_words {
     std::size_t next_ = 0;
 };
 
-/// A stream of any length: gathered on the stack up to 4 KiB and hashed in one go, handed on in
-/// large pieces beyond.
+/// Bytes at least this long are in a stream by their digest. It must not be less than 241: XXH3 has
+/// its long loop from there on, whose digests need no guard.
+inline constexpr std::size_t long_bytes = 1024;
+
+/// A stream of any length: gathered on the stack up to 4 KiB and hashed in one go, in pieces beyond.
 ///
-/// witness         if given, receives every word of the stream but the guard
+/// witness         if given, receives every word of the stream but the guard, and long bytes as
+///                 they are
 class word_stream {
   public:
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): 4 KiB that are mostly never used
@@ -102,91 +107,83 @@ class word_stream {
     word_stream& operator=(word_stream const&) = delete;
 
     void put(std::uint64_t word) {
-        if (count_ == capacity) {
-            spill();
-        }
-        words_[count_++] = word;
+        bear_witness(&word, word_size);
+        gather(word);
     }
 
-    /// Bytes as they lie in memory, padded with zeros to whole words. Large ones are hashed where
-    /// they lie.
+    /// Bytes as they lie in memory, padded with zeros to whole words, or the digest of long ones.
     void put_bytes(void const* bytes, std::size_t size) {
-        auto const* from = static_cast<std::byte const*>(bytes);
-        std::size_t whole = size / word_size;
+        bear_witness(bytes, size);
+        if (size >= long_bytes) {
+            key128 const digest = hash128(bytes, size);
+            gather(digest.low);
+            gather(digest.high);
+            for_digests_ += words_for(size) - 2;
+            return;
+        }
+        std::size_t const whole = words_for(size);
+        if (whole == 0) {
+            return;
+        }
         if (whole > capacity - count_) {
-            // The guard is made of words that were gathered, so the first ones are.
-            if (!pieces_) {
-                std::size_t const head =
-                    std::min(whole, guarded_words - std::min(count_, guarded_words));
-                gather(from, head * word_size);
-                from += head * word_size;
-                whole -= head;
-            }
-            spill();
-            pass_on(from, whole);
-        } else {
-            gather(from, whole * word_size);
+            hand_on();
         }
-        if (std::size_t const rest = size % word_size; rest != 0) {
-            std::uint64_t last = 0;
-            std::memcpy(&last, static_cast<std::byte const*>(bytes) + (size - rest), rest);
-            put(last);
-        }
+        words_[count_ + whole - 1] = 0;
+        std::memcpy(&words_[count_], bytes, size);
+        count_ += whole;
     }
 
-    /// How many words were put so far.
-    [[nodiscard]] std::uint64_t position() const noexcept { return passed_on_ + count_; }
+    /// How many words were put so far; long bytes count in full.
+    [[nodiscard]] std::uint64_t position() const noexcept {
+        return handed_on_ + count_ + for_digests_;
+    }
 
     /// Ends the stream.
-    [[nodiscard]] key128 digest() {
+    [[nodiscard]] key128 digest() noexcept {
         if (!pieces_ && count_ < capacity) {
-            bear_witness(words_.data(), count_);
             words_[count_] = guard_of(words_.data(), count_);
             return hash128(words_.data(), (count_ + 1) * word_size);
         }
-        spill();
+        hand_on();
         pieces_->add(&guard_, word_size);
         return pieces_->digest();
     }
 
   private:
     static constexpr std::size_t capacity = 512;
+    static_assert(long_bytes <= (capacity - guarded_words) * word_size,
+                  "the first words must be together when they are handed on");
 
-    void gather(std::byte const* bytes, std::size_t size) noexcept {
-        if (size != 0) {
-            std::memcpy(&words_[count_], bytes, size);
-            count_ += size / word_size;
+    void gather(std::uint64_t word) noexcept {
+        if (count_ == capacity) {
+            hand_on();
         }
+        words_[count_++] = word;
     }
 
-    void pass_on(void const* bytes, std::size_t words) {
-        if (words != 0) {
-            pieces_->add(bytes, words * word_size);
-            passed_on_ += words;
-            bear_witness(bytes, words);
-        }
-    }
-
-    void bear_witness(void const* bytes, std::size_t words) {
-        if (witness_ != nullptr && words != 0) {
-            auto const old = witness_->size();
-            witness_->resize(old + words);
-            std::memcpy(witness_->data() + old, bytes, words * word_size);
-        }
-    }
-
-    void spill() {
+    void hand_on() noexcept {
         if (!pieces_) {
             guard_ = guard_of(words_.data(), count_);
             pieces_.emplace();
         }
-        pass_on(words_.data(), count_);
+        pieces_->add(words_.data(), count_ * word_size);
+        handed_on_ += count_;
         count_ = 0;
+    }
+
+    void bear_witness(void const* bytes, std::size_t size) {
+        if (witness_ != nullptr && size != 0) {
+            auto const old = witness_->size();
+            witness_->resize(old + words_for(size));
+            std::memcpy(witness_->data() + old, bytes, size);
+        }
     }
 
     std::array<std::uint64_t, capacity> words_;
     std::size_t count_ = 0;
-    std::uint64_t passed_on_ = 0;
+    std::uint64_t handed_on_ = 0;
+    std::uint64_t for_digests_ =
+        0; ///< words that long bytes would have filled beyond their digests
     std::uint64_t guard_ = 0;
     std::optional<hash128_pieces> pieces_;
     std::vector<std::uint64_t>* witness_;

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
+#include <numeric>
 #include <random>
 #include <span>
 #include <vector>
@@ -86,21 +87,22 @@ TEST_CASE("a stream of any length is the hash of its words and their guard") {
     }
 }
 
-TEST_CASE("bytes give the words they fill, wherever they are split around 4 KiB") {
+TEST_CASE("bytes give the words they fill, wherever they meet the border of a piece") {
     auto const seed = std::random_device{}();
     INFO("seed " << seed);
     std::mt19937_64 random(seed);
-    words const values = random_words(random, 1200);
-    for (std::size_t const first : std::initializer_list<std::size_t>{
-             0, 1, 28, 29, 30, 31, 480, 481, 482, 483, 511, 512, 513, 600}) {
-        for (std::size_t const second : std::initializer_list<std::size_t>{
-                 0, 1, 2, 29, 30, 31, 32, 482, 483, 510, 511, 512, 513, 514, 600}) {
+    words const values = random_words(random, 127);
+    for (std::size_t first = 380; first <= 513; ++first) {
+        for (std::size_t const second : std::initializer_list<std::size_t>{0, 1, 2, 64, 126, 127}) {
+            words expected = random_words(random, first);
             words witness;
             word_stream stream(&witness);
-            stream.put_bytes(values.data(), first * sizeof(std::uint64_t));
-            stream.put_bytes(values.data() + first, second * sizeof(std::uint64_t));
-            words const expected(values.begin(),
-                                 values.begin() + static_cast<std::ptrdiff_t>(first + second));
+            for (std::uint64_t const word : expected) {
+                stream.put(word);
+            }
+            stream.put_bytes(values.data(), second * sizeof(std::uint64_t));
+            expected.insert(expected.end(), values.begin(),
+                            values.begin() + static_cast<std::ptrdiff_t>(second));
             CAPTURE(first, second);
             CHECK(stream.position() == first + second);
             CHECK(stream.digest() == reference(expected));
@@ -109,40 +111,66 @@ TEST_CASE("bytes give the words they fill, wherever they are split around 4 KiB"
     }
 }
 
-TEST_CASE("any sequence of words and byte pieces gives one digest") {
+TEST_CASE("bytes from 1024 on are in a stream by their digest, and count and witness in full") {
+    std::vector<std::uint8_t> bytes(5000);
+    std::iota(bytes.begin(), bytes.end(), std::uint8_t{0});
+    for (std::size_t const size : {1023U, 1024U, 1025U, 5000U}) {
+        words witness;
+        word_stream stream(&witness);
+        stream.put(7);
+        stream.put_bytes(bytes.data(), size);
+        words seen(1 + memo::detail::words_for(size));
+        seen[0] = 7;
+        std::memcpy(&seen[1], bytes.data(), size);
+        key128 const digest = hash128(bytes.data(), size);
+        CAPTURE(size);
+        CHECK(stream.position() == seen.size());
+        CHECK(stream.digest() == reference(size < 1024 ? seen : words{7, digest.low, digest.high}));
+        CHECK(witness == seen);
+    }
+}
+
+TEST_CASE("any sequence of words and bytes gives one digest") {
     auto const seed = std::random_device{}();
     INFO("seed " << seed);
     std::mt19937_64 random(seed);
     words const source = random_words(random, 2000);
     auto const* bytes = reinterpret_cast<std::byte const*>(source.data());
     for (int round = 0; round < 2000; ++round) {
-        words expected;
+        words hashed;
+        words seen;
         words witness;
         word_stream stream(&witness);
-        auto const pieces = random() % 12;
-        for (std::uint64_t piece = 0; piece < pieces; ++piece) {
+        for (auto pieces = random() % 24; pieces > 0; --pieces) {
+            words put;
             if (random() % 2 == 0) {
-                for (auto left = random() % 40; left > 0; --left) {
-                    auto const word = random();
+                put = random_words(random, random() % 80);
+                for (auto const word : put) {
                     stream.put(word);
-                    expected.push_back(word);
                 }
             } else {
-                // Long pieces are rare, so that the short ones meet the border at every offset.
-                std::size_t const size = random() % (random() % 4 == 0 ? 12000 : 300);
+                // Long bytes are rare, so that the short ones meet the border at every offset.
+                std::size_t const size = random() % (random() % 4 == 0 ? 12000 : 1100);
                 std::size_t const from = random() % 4000; // unaligned on purpose
                 stream.put_bytes(bytes + from, size);
-                words padded(memo::detail::words_for(size));
+                put.resize(memo::detail::words_for(size));
                 if (size != 0) {
-                    std::memcpy(padded.data(), bytes + from, size);
+                    std::memcpy(put.data(), bytes + from, size);
                 }
-                expected.insert(expected.end(), padded.begin(), padded.end());
+                if (size >= 1024) {
+                    key128 const digest = hash128(bytes + from, size);
+                    seen.insert(seen.end(), put.begin(), put.end());
+                    hashed.insert(hashed.end(), {digest.low, digest.high});
+                    continue;
+                }
             }
+            seen.insert(seen.end(), put.begin(), put.end());
+            hashed.insert(hashed.end(), put.begin(), put.end());
         }
-        CAPTURE(round, expected.size());
-        CHECK(stream.position() == expected.size());
-        CHECK(stream.digest() == reference(expected));
-        CHECK(witness == expected);
+        CAPTURE(round, seen.size());
+        CHECK(stream.position() == seen.size());
+        CHECK(stream.digest() == reference(hashed));
+        CHECK(witness == seen);
     }
 }
 

@@ -45,12 +45,12 @@ inline block_header const& header_of(slot_value value) noexcept {
 inline constexpr std::size_t slot_bytes = 36;
 
 inline std::size_t bytes_of(slot_value value) noexcept {
-    return slot_bytes + (value.block ? header_of(value).bytes : 0);
+    return slot_bytes + (value.is_block() ? header_of(value).bytes : 0);
 }
 
 /// Hands a value that left the table to the reclaimer.
 inline void retire(slot_value value) {
-    if (value.block) {
+    if (value.is_block()) {
         auto* const header = reinterpret_cast<block_header*>(value.word);
         reclaimer::instance().retire(header, header->destroy, header->bytes);
     }
@@ -66,19 +66,19 @@ template <class Record>
                                        std::int64_t expires) {
     if constexpr (fits_word<Record>) {
         if (expires == 0) {
-            slot_value value{0, false, cost};
+            slot_value value{0, content::record, cost};
             std::memcpy(&value.word, &record, sizeof record);
             return value;
         }
     }
     block_header* const header = block<Record>::make(record, expires);
-    return {reinterpret_cast<std::uintptr_t>(header), true, cost};
+    return {reinterpret_cast<std::uintptr_t>(header), content::block, cost};
 }
 
 /// The record of a value. A block must be kept by a read section.
 template <class Record> [[nodiscard]] Record record_of(slot_value value) {
     if constexpr (fits_word<Record>) {
-        if (!value.block) {
+        if (!value.is_block()) {
             Record record;
             std::memcpy(static_cast<void*>(&record), &value.word, sizeof record);
             return record;

@@ -17,7 +17,6 @@
 
 #include <array>
 #include <atomic>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <thread>
@@ -36,11 +35,17 @@ struct slot_key {
           shard(static_cast<std::uint8_t>(key.high >> 58)) {}
 };
 
-/// What is kept for a key.
+/// What the word of a slot is.
+enum class content : std::uint8_t { nothing, record, block };
+
+/// What is kept for a key. Two registers, so that it comes out of a function call in them.
 struct slot_value {
-    std::uint64_t word = 0; ///< the value itself, or the address of its block
-    bool block = false;
+    std::uint64_t word = 0; ///< the record itself, or the address of its block
+    content is = content::nothing;
     std::uint8_t cost = 0; ///< see cost.hpp
+
+    [[nodiscard]] bool exists() const noexcept { return is != content::nothing; }
+    [[nodiscard]] bool is_block() const noexcept { return is == content::block; }
 };
 
 struct alignas(64) bucket {
@@ -66,11 +71,13 @@ struct alignas(64) bucket {
     [[nodiscard, gnu::always_inline]] inline bool glance(slot_key key, slot_value& value,
                                                          std::size_t& slot) const {
         std::uint32_t const before = sequence.load(std::memory_order_acquire);
-        slot = find_low(key.low);
-        if (slot == nowhere) {
-            return false;
-        }
-        bool const same = high[slot].load(std::memory_order_acquire) == key.high;
+        // No branch and no loop: that a key is here can be predicted, in which slot it is cannot.
+        static_assert(slots == 3);
+        bool const second = low[1].load(std::memory_order_acquire) == key.low;
+        bool const third = low[2].load(std::memory_order_acquire) == key.low;
+        slot = std::size_t{third} * 2 + std::size_t{second && !third};
+        bool const same = low[slot].load(std::memory_order_acquire) == key.low &&
+                          high[slot].load(std::memory_order_acquire) == key.high;
         value = read(slot);
         return same && (before & 1) == 0 && sequence.load(std::memory_order_relaxed) == before;
     }
@@ -117,21 +124,20 @@ struct alignas(64) bucket {
     }
 
     [[nodiscard]] std::size_t find_low(std::uint64_t wanted) const {
-        // No branch and no loop: that a key is here can be predicted, in which slot it is cannot.
-        static_assert(slots == 3);
-        auto const match = [&](std::size_t slot) {
-            bool const same = low[slot].load(std::memory_order_acquire) == wanted;
-            return static_cast<std::uint32_t>(same) << slot;
-        };
-        std::uint32_t const matches = match(0) | match(1) | match(2) | std::uint32_t{1} << nowhere;
-        return static_cast<std::size_t>(std::countr_zero(matches));
+        std::size_t slot = 0;
+        while (slot < slots && low[slot].load(std::memory_order_acquire) != wanted) {
+            ++slot;
+        }
+        return slot;
     }
 
     [[nodiscard]] std::size_t free_slot() const { return find_low(0); }
 
     [[nodiscard]] slot_value read(std::size_t slot) const {
+        static_assert(static_cast<int>(content::block) == static_cast<int>(content::record) + 1);
+        unsigned const block = blocks.load(std::memory_order_acquire) >> slot & 1U;
         return {word[slot].load(std::memory_order_acquire),
-                (blocks.load(std::memory_order_acquire) & bit_of(slot)) != 0,
+                static_cast<content>(static_cast<unsigned>(content::record) + block),
                 cost[slot].load(std::memory_order_acquire)};
     }
 
@@ -144,7 +150,7 @@ struct alignas(64) bucket {
         cost[slot].store(value.cost, std::memory_order_release);
         auto const others =
             static_cast<std::uint8_t>(blocks.load(std::memory_order_relaxed) & ~bit_of(slot));
-        blocks.store(value.block ? others | bit_of(slot) : others, std::memory_order_release);
+        blocks.store(value.is_block() ? others | bit_of(slot) : others, std::memory_order_release);
         sequence.store(before + 2, std::memory_order_release);
     }
 

@@ -15,7 +15,7 @@
 
 namespace memo::detail {
 
-/// An array of 2^n buckets and n, in one word, so that a reader gets both with one load.
+/// An array of 2^n buckets and 63 - n, in one word, so that a reader gets both with one load.
 class bucket_array {
   public:
     bucket_array() = default;
@@ -34,7 +34,7 @@ class bucket_array {
         for (std::size_t i = 0; i < count; ++i) {
             new (buckets + i) bucket;
         }
-        return bucket_array(reinterpret_cast<std::uintptr_t>(memory) | log2);
+        return bucket_array(reinterpret_cast<std::uintptr_t>(memory) | (63 - log2));
     }
 
     static void destroy(void* tagged) {
@@ -46,7 +46,7 @@ class bucket_array {
         return reinterpret_cast<bucket*>(tagged_ & ~low_bits);
     }
     [[nodiscard]] unsigned log2() const noexcept {
-        return static_cast<unsigned>(tagged_ & low_bits);
+        return static_cast<unsigned>(63 - (tagged_ & low_bits));
     }
     [[nodiscard]] std::size_t count() const noexcept {
         return std::size_t{1} << log2();
@@ -70,7 +70,7 @@ class bucket_array {
     }
 
     [[nodiscard]] bucket& home_of(std::uint64_t low) const noexcept {
-        return buckets()[low & mask()];
+        return buckets()[(low >> 1) >> (tagged_ & low_bits)]; // its n highest bits
     }
     [[nodiscard]] bucket& after(bucket const& b) const noexcept {
         return buckets()[static_cast<std::size_t>(&b - buckets() + 1) & mask()];

@@ -10,10 +10,9 @@
 // plain stores (the scheme of liburcu's membarrier flavour: Desnoyers et al. 2012, IEEE TPDS 23(2),
 // section 4.3).
 
-#include <memo/thread_slot.hpp>
+#include <memo/thread_line.hpp>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <limits>
@@ -29,55 +28,39 @@
 
 namespace memo::detail {
 
-/// What readers write, one line each, and what they read of the writers. Initialized as a constant
-/// and never destroyed: a hit meets no guard, and threads may read until the end of the process.
-struct reader_lines {
-    struct alignas(128) line {
-        std::atomic<std::uint64_t> epoch{0}; ///< 0: not reading
-    };
-    std::array<line, thread_slots + 1> lines; ///< the last one counts the readers that share it
-    alignas(128) std::atomic<std::uint64_t> epoch{1};
+/// What readers read of the writers. Initialized as a constant and never destroyed: a hit meets no
+/// guard, and threads may read until the end of the process.
+struct alignas(128) epoch_clock {
+    std::atomic<std::uint64_t> now{1};
     std::atomic<bool> asymmetric{false}; ///< writers issue the readers' barrier
 };
 
-// Visible, so that plugins built with hidden visibility agree with their host about who reads.
-[[gnu::visibility("default")]] inline constinit reader_lines readers;
+// Visible for the same reason as the lines of the threads.
+[[gnu::visibility("default")]] inline constinit epoch_clock epochs;
 
 /// While one lives in a thread, nothing that the thread can reach is freed. They nest.
 class read_section {
   public:
-    read_section() : read_section(thread_slot()) {}
-    read_section(read_section const&) = delete;
-    read_section& operator=(read_section const&) = delete;
-    ~read_section() {
-        if (role_ == role::outermost) [[likely]] {
-            line_.store(0, std::memory_order_release);
-        } else if (role_ == role::sharing) {
-            line_.fetch_sub(1, std::memory_order_release);
+    read_section()
+        : epoch_(this_thread_line().epoch), outer_(epoch_.load(std::memory_order_relaxed)) {
+        if (outer_ != 0) [[unlikely]] {
+            return; // the section around this one holds all that this one can reach
         }
-    }
-
-  private:
-    enum class role : std::uint8_t { outermost, nested, sharing };
-
-    explicit read_section(std::size_t slot) : line_(readers.lines[slot].epoch) {
-        if (slot == thread_slots) [[unlikely]] {
-            role_ = role::sharing;
-            line_.fetch_add(1, std::memory_order_seq_cst);
-        } else if (line_.load(std::memory_order_relaxed) != 0) [[unlikely]] {
-            role_ = role::nested;
-        } else if (readers.asymmetric.load(std::memory_order_relaxed)) [[likely]] {
+        if (epochs.asymmetric.load(std::memory_order_relaxed)) [[likely]] {
             // release: whoever sees this epoch has seen the end of this thread's earlier sections
-            line_.store(readers.epoch.load(std::memory_order_acquire), std::memory_order_release);
+            epoch_.store(epochs.now.load(std::memory_order_acquire), std::memory_order_release);
             std::atomic_signal_fence(std::memory_order_seq_cst);
         } else {
-            line_.exchange(readers.epoch.load(std::memory_order_acquire),
-                           std::memory_order_seq_cst);
+            epoch_.exchange(epochs.now.load(std::memory_order_acquire), std::memory_order_seq_cst);
         }
     }
+    read_section(read_section const&) = delete;
+    read_section& operator=(read_section const&) = delete;
+    ~read_section() { epoch_.store(outer_, std::memory_order_release); }
 
-    std::atomic<std::uint64_t>& line_;
-    role role_ = role::outermost;
+  private:
+    std::atomic<std::uint64_t>& epoch_;
+    std::uint64_t const outer_;
 };
 
 class reclaimer {
@@ -112,9 +95,9 @@ class reclaimer {
         std::vector<retired> free;
         {
             std::scoped_lock const lock(mutex_);
-            std::uint64_t const epoch = readers.epoch.load(std::memory_order_relaxed) + 1;
-            readers.epoch.exchange(epoch,
-                                   std::memory_order_seq_cst); // a barrier of the writer's own
+            std::uint64_t const epoch = epochs.now.load(std::memory_order_relaxed) + 1;
+            epochs.now.exchange(epoch,
+                                std::memory_order_seq_cst); // a barrier of the writer's own
             if (!fresh_.empty()) {
                 waiting_.push_back({epoch, std::exchange(fresh_, {})});
                 fresh_bytes_ = 0;
@@ -150,7 +133,7 @@ class reclaimer {
         std::vector<retired> things;
     };
 
-    reclaimer() { readers.asymmetric = enlist(); }
+    reclaimer() { epochs.asymmetric = enlist(); }
 
 #if defined(__linux__)
     static bool enlist() noexcept {
@@ -164,7 +147,7 @@ class reclaimer {
     /// be freed.
     [[nodiscard]] static bool barrier_for_all() noexcept {
         auto const barrier = [] { return membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED); };
-        return !readers.asymmetric || barrier() ||
+        return !epochs.asymmetric || barrier() ||
                (enlist() && barrier()); // a fork may have to enlist anew
     }
 #else
@@ -176,17 +159,13 @@ class reclaimer {
     }
 #endif
 
-    [[nodiscard]] static std::uint64_t oldest_reader() noexcept {
-        if (readers.lines[thread_slots].epoch.load(std::memory_order_seq_cst) != 0) {
-            return 0; // readers that share a line do not say since when they read
-        }
+    [[nodiscard]] static std::uint64_t oldest_reader() {
         std::uint64_t oldest = std::numeric_limits<std::uint64_t>::max();
-        for (std::size_t slot = 0; slot < thread_slots; ++slot) {
-            if (auto const epoch = readers.lines[slot].epoch.load(std::memory_order_seq_cst);
-                epoch != 0) {
+        thread_lines::instance().for_each([&](thread_line const& line) {
+            if (auto const epoch = line.epoch.load(std::memory_order_seq_cst); epoch != 0) {
                 oldest = std::min(oldest, epoch);
             }
-        }
+        });
         return oldest;
     }
 

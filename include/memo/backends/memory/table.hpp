@@ -39,12 +39,13 @@ class table {
         }
     }
 
-    /// Looks a key up. The caller is in a read section, and stays in it while it uses a block.
-    [[nodiscard, gnu::always_inline]] inline std::optional<slot_value> find(key128 key) const {
+    /// Looks a key up; gives nothing if it is not here. The caller is in a read section, and stays
+    /// in it while it uses a block.
+    [[nodiscard, gnu::always_inline]] inline slot_value find(key128 key) const {
         slot_key const wanted(key);
         bucket_array const array = arrays_[wanted.shard].load(std::memory_order_acquire);
         if (!array.exists()) {
-            return std::nullopt;
+            return {};
         }
         bucket& home = array.home_of(wanted.low);
         slot_value value;
@@ -141,8 +142,7 @@ class table {
     }
 
   private:
-    [[gnu::noinline]] std::optional<slot_value> find_carefully(bucket_array array,
-                                                               slot_key wanted) const {
+    [[gnu::noinline]] slot_value find_carefully(bucket_array array, slot_key wanted) const {
         bucket* here = &array.home_of(wanted.low);
         for (std::size_t probes = array.count(); probes > 0; --probes) {
             slot_value value;
@@ -159,7 +159,7 @@ class table {
             }
             here = &array.after(*here);
         }
-        return std::nullopt;
+        return {};
     }
 
     struct alignas(128) shard {

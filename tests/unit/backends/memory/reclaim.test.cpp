@@ -122,28 +122,19 @@ TEST_CASE("a destructor may retire and reclaim again") {
     CHECK(first.last.freed == 1);
 }
 
-TEST_CASE("sections of more threads than there are slots are all waited for") {
-    constexpr std::size_t threads = memo::detail::thread_slots + 12;
+TEST_CASE("sections of any number of threads are all waited for") {
+    constexpr std::size_t threads = 140;
     std::array<thing, threads> retired;
     std::atomic<bool> too_early{false};
     std::barrier step(static_cast<std::ptrdiff_t>(threads));
     memo_test::together(threads, [&](std::size_t i) {
         std::optional<bystander> reading;
-        std::optional<bystander> nested;
         reading.emplace();
-        nested.emplace();
-        nested.reset();
         step.arrive_and_wait();
         retired[i].retire();
         step.arrive_and_wait();
-        // First those end that have a slot of their own, then the others one after the other.
-        bool const shares = memo::detail::thread_slot() == memo::detail::thread_slots;
-        if (!shares) {
-            reading.reset();
-        }
-        step.arrive_and_wait();
         for (std::size_t turn = 0; turn < threads; ++turn) {
-            if (turn == i && shares) {
+            if (turn == i) {
                 reclaimer::instance().reclaim();
                 for (auto const& each : retired) {
                     too_early = too_early || each.freed != 0;
@@ -158,4 +149,32 @@ TEST_CASE("sections of more threads than there are slots are all waited for") {
     for (auto const& each : retired) {
         CHECK(each.freed == 1);
     }
+}
+
+TEST_CASE("live threads have lines of their own, and an ended thread's serves the next one") {
+    using memo::detail::this_thread_line;
+    auto const number_of_a_thread = [] {
+        std::size_t number = 0;
+        std::thread([&] { number = this_thread_line().number; }).join();
+        return number;
+    };
+    std::size_t const mine = this_thread_line().number;
+    std::size_t const first = number_of_a_thread();
+    CHECK(first != mine);
+    CHECK(number_of_a_thread() == first);
+}
+
+TEST_CASE("a destructor of a thread that ends may still read") {
+    struct late_reader {
+        ~late_reader() { bystander const reading; }
+    };
+    thing retired;
+    std::thread([] {
+        static thread_local late_reader const reader;
+        static_cast<void>(&reader);
+        bystander const reading; // made after the reader, and so gone before it
+    }).join();
+    retired.retire();
+    reclaimer::instance().reclaim();
+    CHECK(retired.freed == 1);
 }

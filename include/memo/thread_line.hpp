@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// A cache line for each thread that no other thread writes: where a read section says that it reads,
+// and the small number by which counters find a line of their own for the thread. So a hit costs no
+// atomic read-modify-write.
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace memo::detail {
+
+struct alignas(128) thread_line {
+    explicit thread_line(std::size_t chosen) : number(chosen) {}
+
+    std::atomic<std::uint64_t> epoch{0}; ///< of the thread's outermost read section; 0: not reading
+    std::size_t const number;            ///< 0, 1, 2, …: no two live threads have the same one
+    bool taken = true;                   ///< under the pool's lock
+};
+
+/// All lines. A thread that ends gives its line back for the next one.
+class thread_lines {
+  public:
+    // Visible, so that plugins built with hidden visibility agree with their host about who reads.
+    // Never destroyed: threads give their line back after main() has returned.
+    [[gnu::visibility("default")]] static thread_lines& instance() {
+        static auto* const lines = new thread_lines;
+        return *lines;
+    }
+
+    thread_line& take() {
+        std::scoped_lock const lock(mutex_);
+        for (auto const& line : lines_) {
+            if (!line->taken) {
+                line->taken = true;
+                return *line;
+            }
+        }
+        lines_.push_back(std::make_unique<thread_line>(lines_.size()));
+        return *lines_.back();
+    }
+
+    // The lock also orders the last writes of a thread before the first ones of the next owner of
+    // its line.
+    void give_back(thread_line& line) {
+        std::scoped_lock const lock(mutex_);
+        line.taken = false;
+    }
+
+    template <class Visit> void for_each(Visit visit) const {
+        std::scoped_lock const lock(mutex_);
+        for (auto const& line : lines_) {
+            visit(*line);
+        }
+    }
+
+  private:
+    mutable std::mutex mutex_;
+    std::vector<std::unique_ptr<thread_line>> lines_;
+};
+
+inline constinit thread_local thread_line* line_of_this_thread = nullptr;
+
+struct line_lease {
+    line_lease() { line_of_this_thread = &thread_lines::instance().take(); }
+    line_lease(line_lease const&) = delete;
+    line_lease& operator=(line_lease const&) = delete;
+    ~line_lease() {
+        thread_lines::instance().give_back(*line_of_this_thread);
+        line_of_this_thread = nullptr;
+    }
+};
+
+[[gnu::noinline]] inline thread_line& lease_line() {
+    static thread_local line_lease const lease;
+    if (line_of_this_thread ==
+        nullptr) { // the lease has ended, and the thread still runs destructors
+        line_of_this_thread = &thread_lines::instance().take();
+    }
+    return *line_of_this_thread;
+}
+
+/// The line of the calling thread.
+///
+/// Complexity:     O(1); the first call in a thread takes a lock
+/// Thread safety:  safe
+[[nodiscard]] inline thread_line& this_thread_line() {
+    thread_line* const line = line_of_this_thread;
+    return line != nullptr ? *line : lease_line();
+}
+
+} // namespace memo::detail
