@@ -10,10 +10,12 @@
 
 #include <catch2/catch.hpp>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -116,6 +118,72 @@ TEMPLATE_LIST_TEST_CASE("a backend serves a record until its time is over", "", 
     CHECK(partition.stats().expirations == 1);
     partition.put(key_of(1), 3, {});
     CHECK(partition.get(key_of(1))->record == 3);
+}
+
+TEMPLATE_LIST_TEST_CASE("a backend updates what is there, or begins", "", backends) {
+    fresh<TestType> const made;
+    auto const partition = made.backend.template partition<std::vector<int>>(scope);
+    auto const append = [](int value) {
+        return [value](std::vector<int> const* old) {
+            std::vector<int> longer = old != nullptr ? *old : std::vector<int>{};
+            longer.push_back(value);
+            return longer;
+        };
+    };
+    CHECK(partition.update(key_of(1), append(1), {}) == std::vector{1});
+    CHECK(partition.update(key_of(1), append(2), {}) == std::vector{1, 2});
+    CHECK(partition.update(key_of(2), append(3), {}) == std::vector{3});
+    CHECK(partition.get(key_of(1))->record == std::vector{1, 2});
+    CHECK(partition.stats().entries == 2);
+}
+
+TEMPLATE_LIST_TEST_CASE("a record that is updated lives no longer for it", "", backends) {
+    fresh<TestType> const made;
+    auto const partition = made.backend.template partition<std::string>(scope);
+    auto const grow = [](std::string const* old) { return old != nullptr ? *old + "+" : "new"; };
+    memo::storing const five_seconds{.cost = 0ns, .ttl = 5s};
+    CHECK(partition.update(key_of(1), grow, five_seconds) == "new");
+    made.clock.advance(3s);
+    CHECK(partition.update(key_of(1), grow, five_seconds) == "new+");
+    made.clock.advance(2s);
+    CHECK_FALSE(partition.get(key_of(1)).has_value());
+    CHECK(partition.update(key_of(1), grow, five_seconds) == "new");
+}
+
+TEMPLATE_LIST_TEST_CASE("an update whose merge throws changes nothing", "", backends) {
+    fresh<TestType> const made;
+    auto const partition = made.backend.template partition<std::string>(scope);
+    auto const refuse = [](std::string const*) -> std::string { throw std::length_error("no"); };
+    CHECK_THROWS_AS(partition.update(key_of(1), refuse, {}), std::length_error);
+    CHECK_FALSE(partition.get(key_of(1)).has_value());
+    partition.put(key_of(1), "kept", {});
+    CHECK_THROWS_AS(partition.update(key_of(1), refuse, {}), std::length_error);
+    CHECK(partition.get(key_of(1))->record == "kept");
+}
+
+TEMPLATE_LIST_TEST_CASE("no update is lost among threads", "", backends) {
+    fresh<TestType> const made;
+    using counts = std::array<std::uint64_t, 8>; // too large for a word of the table
+    auto const partition = made.backend.template partition<counts>(scope);
+    constexpr std::uint64_t updates = 2000;
+    memo_test::together(counts{}.size(), [&](std::size_t worker) {
+        for (std::uint64_t i = 0; i < updates; ++i) {
+            partition.update(key_of(i % 2),
+                             [&](counts const* old) {
+                                 counts now = old != nullptr ? *old : counts{};
+                                 ++now[worker];
+                                 return now;
+                             },
+                             {});
+        }
+    });
+    for (std::uint64_t const number : {0U, 1U}) {
+        auto const kept = partition.get(key_of(number));
+        REQUIRE(kept.has_value());
+        for (std::uint64_t const count : kept->record) {
+            CHECK(count == updates / 2);
+        }
+    }
 }
 
 TEMPLATE_LIST_TEST_CASE("a backend serves several threads", "", backends) {

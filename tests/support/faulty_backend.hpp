@@ -66,6 +66,11 @@ class faulty_backend {
             told_->put.pass();
             inner_.put(key, record, about);
         }
+        template <class Merge>
+        Record update(memo::key128 key, Merge const& merge, memo::storing about) const {
+            told_->put.pass();
+            return inner_.update(key, merge, about);
+        }
         [[nodiscard]] bool erase(memo::key128 key) const {
             told_->erase.pass();
             return inner_.erase(key);

@@ -25,6 +25,10 @@ struct storing {
     std::chrono::nanoseconds ttl{0};  ///< how long to serve it; 0: for ever
 };
 
+/// What `update` is given: the record that is there, or null, in; the record to store out. It may be
+/// called more than once, and is called with no other effect in mind than its result.
+template <class Record> struct merge_example { Record operator()(Record const*) const; };
+
 /// What a backend counts, for one function or for all.
 struct backend_statistics {
     std::uint64_t entries = 0;
@@ -40,6 +44,13 @@ struct backend_statistics {
 
 /// The part of a backend that belongs to one function.
 ///
+/// get             a record that is whole, was stored for this key, and is not too old
+/// put             replaces what is there
+/// update          reads, merges and writes as one step: of any number of updates at the same time,
+///                 in any thread, process or machine that shares the store, each one's merge is in
+///                 the record at the end. Gives the record that it stored. A record that is there
+///                 keeps its time to live: it counts from the first sample
+///
 /// Thread safety:  every operation may be called from any thread at any time
 /// Throws:         anything; the walk counts it and goes on, or reports it, as `on_error` says
 template <class P, class Record>
@@ -47,6 +58,7 @@ concept partition_of = requires(P const& partition, key128 key, Record const& re
                                 storing about) {
     { partition.get(key) } -> std::same_as<std::optional<remembered<Record>>>;
     { partition.put(key, record, about) } -> std::same_as<void>;
+    { partition.update(key, merge_example<Record>{}, about) } -> std::same_as<Record>;
     { partition.erase(key) } -> std::same_as<bool>;
     { partition.clear() } -> std::same_as<void>;
     { partition.stats() } -> std::same_as<backend_statistics>;

@@ -54,9 +54,25 @@ class memory {
         }
 
         void put(key128 key, Record const& record, storing about) const {
-            std::int64_t const expires = about.ttl.count() == 0 ? 0 : store_->after(about.ttl);
             auto const cost = detail::cost_byte(static_cast<std::uint64_t>(about.cost.count()));
-            store_->put(*shelf_, key, detail::slot_value_of(record, cost, expires));
+            store_->put(*shelf_, key, detail::slot_value_of(record, cost, expiry(about)));
+        }
+
+        template <class Merge> Record update(key128 key, Merge const& merge, storing about) const {
+            auto const cost = detail::cost_byte(static_cast<std::uint64_t>(about.cost.count()));
+            std::optional<Record> stored;
+            store_->update(*shelf_, key, [&](detail::slot_value old) {
+                std::int64_t expires = old.is_block() ? detail::header_of(old).expires : 0;
+                if (!old.exists() || expired(expires)) {
+                    stored = merge(nullptr);
+                    expires = expiry(about);
+                } else {
+                    Record const before = detail::record_of<Record>(old);
+                    stored = merge(&before);
+                }
+                return detail::slot_value_of(*stored, cost, expires);
+            });
+            return *std::move(stored);
         }
 
         [[nodiscard]] bool erase(key128 key) const {
@@ -70,6 +86,10 @@ class memory {
         }
 
       private:
+        [[nodiscard]] std::int64_t expiry(storing about) const {
+            return about.ttl.count() == 0 ? 0 : store_->after(about.ttl);
+        }
+
         [[nodiscard]] bool expired(std::int64_t expires) const {
             return expires != 0 && store_->now() >= expires;
         }

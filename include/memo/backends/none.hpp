@@ -16,6 +16,9 @@ class none {
     template <class Record> struct partition_type {
         [[nodiscard]] std::optional<remembered<Record>> get(key128) const { return std::nullopt; }
         void put(key128, Record const&, storing) const {}
+        template <class Merge> Record update(key128, Merge const& merge, storing) const {
+            return merge(nullptr);
+        }
         [[nodiscard]] bool erase(key128) const { return false; }
         void clear() const {}
         [[nodiscard]] static backend_statistics stats() { return {}; }

@@ -184,6 +184,18 @@ TEST_CASE("a plain record expires like any other") {
     CHECK(partition.get(key_of(1))->record == 3);
 }
 
+TEST_CASE("a record that is updated under a full bound does not push itself out") {
+    memo::memory const backend({.max_entries = 1});
+    auto const partition = backend.partition<std::string>(memo::key128{1, 2});
+    auto const grow = [](std::string const* old) { return (old != nullptr ? *old : "") + "+"; };
+    CHECK(partition.update(key_of(1), grow, {}) == "+");
+    CHECK(partition.update(key_of(1), grow, {}) == "++");
+    CHECK(partition.update(key_of(1), grow, {}) == "+++");
+    CHECK(partition.update(key_of(2), grow, {}) == "+");
+    CHECK(backend.stats().entries == 1);
+    CHECK(backend.stats().evictions == 1);
+}
+
 TEST_CASE("a cost in one byte is at most 12.5 percent off") {
     auto const check = [](std::uint64_t ns) {
         std::uint64_t const told = memo::detail::cost_of(memo::detail::cost_byte(ns));

@@ -45,6 +45,9 @@ inline block_header const& header_of(slot_value value) noexcept {
 inline constexpr std::size_t slot_bytes = 36;
 
 inline std::size_t bytes_of(slot_value value) noexcept {
+    if (!value.exists()) {
+        return 0;
+    }
     return slot_bytes + (value.is_block() ? header_of(value).bytes : 0);
 }
 

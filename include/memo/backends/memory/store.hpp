@@ -80,24 +80,45 @@ class memory_store {
 
     /// Stores a value, or disposes of it.
     void put(shelf& shelf, key128 key, slot_value value) {
-        std::size_t const bytes = bytes_of(value);
-        bool const fits = settings_.max_bytes == 0 || bytes <= settings_.max_bytes;
-        if (!fits) {
-            shelf.too_large.fetch_add(1, std::memory_order_relaxed);
-        }
-        if (!fits || !reserve(bytes)) {
+        if (!admit(shelf, value)) {
             retire(value);
             return;
         }
-        shelf.bytes.fetch_add(bytes, std::memory_order_relaxed);
         try {
-            if (auto const old =
-                    shelf.entries.change(key, [&](slot_value const*) { return value; })) {
+            if (auto const old = shelf.entries.put(key, value)) {
                 forget(shelf, *old);
             }
         } catch (...) { // no memory for a larger array
             forget(shelf, value);
             throw;
+        }
+        reclaimer::instance().tend();
+    }
+
+    /// Stores what `make` gives for the value that is there; again, if that was changed meanwhile.
+    template <class Make> void update(shelf& shelf, key128 key, Make make) {
+        bool done = false;
+        while (!done) {
+            read_section const reading; // what was found is not freed, so its address is no other's
+            slot_value const old = shelf.entries.find(key);
+            slot_value const value = make(old);
+            if (!admit(shelf, value, old)) {
+                retire(value);
+                break;
+            }
+            try {
+                done = shelf.entries.exchange(key, old, value);
+            } catch (...) { // no memory for a larger array
+                account(shelf, old, value);
+                retire(value);
+                throw;
+            }
+            if (done) {
+                retire(old);
+            } else {
+                account(shelf, old, value);
+                retire(value);
+            }
         }
         reclaimer::instance().tend();
     }
@@ -154,32 +175,36 @@ class memory_store {
                (settings_.max_bytes != 0 && bytes_ > settings_.max_bytes);
     }
 
-    /// Counts an entry that is about to be stored, and evicts until it fits. False if it cannot be
-    /// made to fit.
-    [[nodiscard]] bool reserve(std::size_t bytes) {
-        if (!bounded()) {
-            return true;
+    /// Accounts for a value that is about to be stored, maybe in the place of an old one, and evicts
+    /// until it fits. False if it cannot be made to fit.
+    [[nodiscard]] bool admit(shelf& shelf, slot_value value, slot_value old = {}) {
+        if (settings_.max_bytes != 0 && bytes_of(value) > settings_.max_bytes) {
+            shelf.too_large.fetch_add(1, std::memory_order_relaxed);
+            return false;
         }
-        entries_ += 1;
-        bytes_ += bytes;
+        account(shelf, value, old);
         while (over()) {
             if (!evict_one()) {
-                entries_ -= 1;
-                bytes_ -= bytes;
+                account(shelf, old, value);
                 return false;
             }
         }
         return true;
     }
 
+    /// Accounts for `now` in the place of `before`; either may be nothing.
+    void account(shelf& shelf, slot_value now, slot_value before) {
+        std::size_t const bytes = bytes_of(now) - bytes_of(before); // modulo 2^64, as the sums are
+        shelf.bytes.fetch_add(bytes, std::memory_order_relaxed);
+        if (bounded()) {
+            entries_ += std::size_t{now.exists()} - std::size_t{before.exists()};
+            bytes_ += bytes;
+        }
+    }
+
     /// Accounts for a value that left the table.
     void forget(shelf& shelf, slot_value value) {
-        std::size_t const bytes = bytes_of(value);
-        shelf.bytes.fetch_sub(bytes, std::memory_order_relaxed);
-        if (bounded()) {
-            entries_ -= 1;
-            bytes_ -= bytes;
-        }
+        account(shelf, {}, value);
         retire(value);
     }
 

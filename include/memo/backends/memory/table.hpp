@@ -59,29 +59,37 @@ class table {
         return find_carefully(array, wanted);
     }
 
-    /// Stores what `make` gives for the value that is there, or for none; returns that old value.
-    ///
-    /// make            called once, the shard locked
-    template <class Make> std::optional<slot_value> change(key128 key, Make make) {
+    /// Stores a value; returns the old one.
+    std::optional<slot_value> put(key128 key, slot_value value) {
         slot_key const wanted(key);
         shard& home = shards_[wanted.shard];
         std::scoped_lock const lock(home.mutex);
         place const found = locate(wanted);
         if (found.exists()) {
             slot_value const old = found.at->read(found.slot);
-            found.at->write(found.slot, wanted.low, wanted.high, make(&old));
+            found.at->write(found.slot, wanted.low, wanted.high, value);
             return old;
         }
-        slot_value const value = make(static_cast<slot_value const*>(nullptr));
-        make_room(wanted.shard);
-        if (bounded_) {
-            home.order.inserted(wanted.low); // may throw, and then nothing was inserted
-        }
-        insert(arrays_[wanted.shard].load(std::memory_order_relaxed), wanted.low, wanted.high,
-               value, false);
-        home.entries.store(home.entries.load(std::memory_order_relaxed) + 1,
-                           std::memory_order_relaxed);
+        add(wanted, value);
         return std::nullopt;
+    }
+
+    /// Stores `desired` if what is there is still `expected`; false if it is not.
+    bool exchange(key128 key, slot_value expected, slot_value desired) {
+        slot_key const wanted(key);
+        shard& home = shards_[wanted.shard];
+        std::scoped_lock const lock(home.mutex);
+        place const found = locate(wanted);
+        slot_value const now = found.exists() ? found.at->read(found.slot) : slot_value{};
+        if (now.is != expected.is || now.word != expected.word) {
+            return false;
+        }
+        if (found.exists()) {
+            found.at->write(found.slot, wanted.low, wanted.high, desired);
+        } else {
+            add(wanted, desired);
+        }
+        return true;
     }
 
     /// Removes a key if `agrees` says so of its value; returns what was removed.
@@ -213,6 +221,18 @@ class table {
         bool const visited = found.at->was_visited(found.slot);
         found.at->clear_visited(found.slot);
         return visited ? residence::visited : residence::idle;
+    }
+
+    /// Adds a key that is not there, its shard locked.
+    void add(slot_key wanted, slot_value value) {
+        shard& home = shards_[wanted.shard];
+        make_room(wanted.shard);
+        if (bounded_) {
+            home.order.inserted(wanted.low); // may throw, and then nothing was inserted
+        }
+        insert(arrays_[wanted.shard].load(std::memory_order_relaxed), wanted.low, wanted.high,
+               value, false);
+        home.entries.store(entries_of(home) + 1, std::memory_order_relaxed);
     }
 
     static void insert(bucket_array array, std::uint64_t low, std::uint16_t high, slot_value value,
