@@ -212,15 +212,17 @@ template <class Backend, class Evaluation> class walk {
             timed_run run(counters_.beyond_hits());
             auto const drawn = draw(replicate_of(called.key, by));
             storing const about{run.returned(), ttl_};
-            record local = now ? *std::move(now) : record{};
+            record const before = now ? *std::move(now) : record{};
             if (evaluation_.accepts(drawn)) {
-                return merge(called.key, Evaluation::add(drawn, by), std::move(local), about);
+                return merge(called.key, Evaluation::add(drawn, by),
+                             Evaluation::add(drawn, {})(&before), about);
             }
             counters_.beyond_hits().rejected += 1;
             if (evaluation_.counts_rejected()) {
-                return merge(called.key, Evaluation::add_rejected(by), std::move(local), about);
+                return merge(called.key, Evaluation::add_rejected(by),
+                             Evaluation::add_rejected({})(&before), about);
             }
-            return local;
+            return before;
         } else {
             timed_run run(counters_.beyond_hits());
             auto drawn = draw(replicate{});
@@ -239,11 +241,10 @@ template <class Backend, class Evaluation> class walk {
         }
     }
 
-    /// Changes the record in the backend, and gives it as it is then; or as it would be, if the
-    /// backend fails or keeps nothing.
+    /// Changes the record in the backend, and gives it as it is then; or as this call has it, if
+    /// the backend fails or keeps nothing.
     template <class Merge>
-    record merge(key128 key, Merge const& change, record local, storing about) {
-        record expected = change(&local);
+    record merge(key128 key, Merge const& change, record expected, storing about) {
         if constexpr (Backend::remembers) {
             auto stored = guarded("update", [&]() -> std::optional<record> {
                 auto result = partition_.update(key, change, about);
