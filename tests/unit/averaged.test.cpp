@@ -339,9 +339,8 @@ TEST_CASE("what was begun before a record was dropped does not enter the next on
         CHECK(quick(7) == 1);
         return 100.0;
     });
-    CHECK(slow(7) == 100); // its caller gets it
-    CHECK(quick.lookup(7) == 1.0);
-    CHECK(slow(7) == 50.5);
+    CHECK(slow(7) == 1);
+    CHECK(slow(7) == 50.5); // its caller has drawn more than the record that is there has
     CHECK(quick.lookup(7) == 1.0);
     CHECK(quick.estimate(7).count == 2);
 }
