@@ -17,9 +17,7 @@
 #include <memory>
 #include <string>
 
-namespace memo {
-
-namespace detail {
+namespace memo::detail {
 
 /// Throws:         memo::error (configuration) for a rule that cannot be followed
 inline void check(stopping_rule const& rule) {
@@ -157,5 +155,4 @@ class stopping {
     std::shared_ptr<student_quantiles const> t_;
 };
 
-} // namespace detail
-} // namespace memo
+} // namespace memo::detail
