@@ -48,6 +48,9 @@ wrap(stated<F, StateFn> callable, options<typename Evaluation::result> options, 
     key128 const scope = scope_of<F, R(P...)>(callable.function,
                                               {options.name, options.version, options.hash_prefix},
                                               Backend::persistent, types, callable.fixed);
+    if constexpr (requires { backend.describe(scope, options.name, options.version); }) {
+        backend.describe(scope, options.name, options.version);
+    }
     return memoized<Backend, stated<F, StateFn>, R(P...), Evaluation, Places>(
         std::move(callable), std::move(options), std::move(backend), scope);
 }

@@ -221,7 +221,8 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
             return {boarding.result(), source::coalesced};
         }
         try {
-            // A leader before this one may have landed since the first look.
+            [[maybe_unused]] auto const alone = lead(called);
+            // A leader before this one may have landed since the first look, here or elsewhere.
             if (auto kept = look(called)) {
                 count(counters.late_hits);
                 result_type value = Evaluation::give(std::move(kept->record));
@@ -235,6 +236,15 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         } catch (...) {
             boarding.fail(std::current_exception());
             throw;
+        }
+    }
+
+    // Keeps other processes from this key, where the backend is shared with some, until it goes.
+    auto lead(name const& called) const {
+        if constexpr (requires { core_->partition.lead(called.key); }) {
+            return core_->partition.lead(called.key);
+        } else {
+            return 0;
         }
     }
 

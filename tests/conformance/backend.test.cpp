@@ -6,6 +6,8 @@
 #include "support/crew.hpp"
 #include "support/fake_clock.hpp"
 #include "support/keys.hpp"
+#include "support/temp_dir.hpp"
+#include <memo/backends/disk.hpp>
 #include <memo/memo.hpp>
 
 #include <catch2/catch.hpp>
@@ -18,6 +20,7 @@
 #include <stdexcept>
 #include <string>
 #include <tuple>
+#include <typeinfo>
 #include <vector>
 
 using memo_test::key_of;
@@ -33,7 +36,13 @@ template <> struct fresh<memo::memory> {
     memo::memory backend{{.clock = clock}};
 };
 
-using backends = std::tuple<memo::memory>;
+template <> struct fresh<memo::disk> {
+    memo_test::temp_dir directory;
+    memo_test::fake_clock clock;
+    memo::disk backend{{.directory = directory.path(), .clock = clock.on_the_wall()}};
+};
+
+using backends = std::tuple<memo::memory, memo::disk>;
 
 constexpr memo::key128 scope{11, 12};
 
@@ -209,11 +218,13 @@ TEMPLATE_LIST_TEST_CASE("a backend serves several threads", "", backends) {
 TEMPLATE_LIST_TEST_CASE("a memoized function works on any backend", "", backends) {
     fresh<TestType> const made;
     int runs = 0;
-    auto f = memo::memoize(memo::ignore_state([&runs](std::string const& text) {
-                               ++runs;
-                               return text + text;
-                           }),
-                           {.name = "conformance/doubled", .version = "1"}, made.backend);
+    auto f = memo::memoize(
+        memo::ignore_state([&runs](std::string const& text) {
+            ++runs;
+            return text + text;
+        }),
+        {.name = "conformance/doubled", .version = "1", .hash_prefix = typeid(TestType).name()},
+        made.backend);
     CHECK(f("ab") == "abab");
     CHECK(f("ab") == "abab");
     CHECK(runs == 1);
