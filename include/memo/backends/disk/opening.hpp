@@ -94,8 +94,13 @@ inline void check_size(MDB_env* env, disk_opening const& how) {
             flags |= MDB_NOLOCK; // who may not write cannot take a place among the readers
         }
     }
+    bool const there = identity_of_file(how.directory.data_file()).has_value();
     lmdb_check("open", mdb_env_open(env, how.directory.data().c_str(), flags,
                                     static_cast<mdb_mode_t>(how.directory.mode())));
+    if (!there) { // whatever the umask took
+        ::chmod(how.directory.data_file().c_str(), how.directory.mode());
+        ::chmod(how.directory.path("v1/lock.mdb").c_str(), how.directory.mode());
+    }
     check_size(env, how);
     int dead = 0;
     mdb_reader_check(env, &dead);

@@ -41,11 +41,16 @@ class disk_registry {
         return *registry;
     }
 
-    /// Opens the data of a directory, or shares it.
+    /// Runs a function that may open data, one at a time in this process.
+    template <class Body> void alone(Body const& body) {
+        std::scoped_lock const lock(mutex_);
+        body();
+    }
+
+    /// Opens the data of a directory, or shares it. Within alone(); what it gives must not go there.
     ///
     /// Throws:         memo::error
     [[nodiscard]] std::shared_ptr<disk_environment> acquire(disk_settings const& settings) {
-        std::scoped_lock const lock(mutex_);
         disk_directory const directory(settings);
         file open_lock = settings.read_only
                              ? try_open(directory.path("open.lock"), O_RDONLY)
@@ -65,6 +70,16 @@ class disk_registry {
         if (identity_of_file(directory.data_file()) == damaged.identity()) {
             set_aside(directory, settings, "was found damaged while it was in use");
         }
+    }
+
+    /// A mutex that is to be free in a child after fork(). Nothing is waited for under it.
+    void guard(std::mutex& leaf) {
+        std::scoped_lock const lock(mutex_);
+        leaves_.push_back(&leaf);
+    }
+    void unguard(std::mutex& leaf) noexcept {
+        std::scoped_lock const lock(mutex_);
+        std::erase(leaves_, &leaf);
     }
 
   private:
@@ -181,12 +196,16 @@ class disk_registry {
         for (entry& each : all.entries_) {
             each.environment->before_fork();
         }
+        for (std::mutex* const leaf : all.leaves_) {
+            leaf->lock();
+        }
     }
     static void after_fork_in_parent() {
         disk_registry& all = instance();
         for (entry& each : all.entries_) {
             each.environment->after_fork_in_parent();
         }
+        all.unlock_leaves();
         all.mutex_.unlock();
     }
     static void after_fork_in_child() {
@@ -194,11 +213,19 @@ class disk_registry {
         for (entry& each : all.entries_) {
             each.environment->after_fork_in_child();
         }
+        all.unlock_leaves();
         all.mutex_.unlock();
+    }
+
+    void unlock_leaves() noexcept {
+        for (std::mutex* const leaf : leaves_) {
+            leaf->unlock();
+        }
     }
 
     std::mutex mutex_;
     std::vector<entry> entries_;
+    std::vector<std::mutex*> leaves_;
 };
 
 } // namespace memo::detail

@@ -52,7 +52,12 @@ class disk_store {
         if (settings_.max_bytes != 0 && !settings_.read_only) {
             clock_.emplace(current().directory().path("v1/clock"), settings_.mode);
         }
+        disk_registry::instance().guard(mutex_);
     }
+
+    disk_store(disk_store const&) = delete;
+    disk_store& operator=(disk_store const&) = delete;
+    ~disk_store() { disk_registry::instance().unguard(mutex_); }
 
     [[nodiscard]] disk_environment& current() const noexcept {
         return *current_.load(std::memory_order_acquire);
@@ -224,21 +229,23 @@ class disk_store {
 
     // The environment before stays open, as somebody may be looking at it, and its file is another.
     void renew(disk_environment const* before) {
-        std::scoped_lock const renewing(renewal_);
-        if (current_.load(std::memory_order_relaxed) == before) {
+        disk_registry::instance().alone([&] {
+            if (current_.load(std::memory_order_relaxed) != before) {
+                return; // another thread was here
+            }
+            kept_.reserve(kept_.size() + 1);
             kept_.push_back(disk_registry::instance().acquire(settings_));
             current_.store(kept_.back().get(), std::memory_order_release);
             std::scoped_lock const lock(mutex_);
             for (auto const& [scope, shelf] : by_scope_) {
                 shelf->named = shelf->name.empty();
             }
-        }
+        });
     }
 
     disk_settings const settings_;
     std::optional<disk_clock> clock_;
-    std::mutex renewal_;
-    std::vector<std::shared_ptr<disk_environment>> kept_; ///< under renewal_
+    std::vector<std::shared_ptr<disk_environment>> kept_; ///< changed within the registry's alone()
     std::atomic<disk_environment*> current_{nullptr};
     mutable std::mutex mutex_; ///< of the shelves; nothing is waited for under it
     std::unordered_map<key128, std::unique_ptr<disk_shelf>> by_scope_;
