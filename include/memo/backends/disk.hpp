@@ -116,7 +116,7 @@ class disk {
 
         [[nodiscard]] bool erase(key128 key) const {
             return !store_->read_only() && store_->write([&](MDB_txn* txn) {
-                return detail::remove(txn, detail::place_of(shelf_->scope, key));
+                return store_->remove_record(txn, detail::place_of(shelf_->scope, key));
             });
         }
 
@@ -150,9 +150,8 @@ class disk {
         };
 
         [[nodiscard]] found decode(key128 key, detail::bytes_view frame) const {
-            static std::uint32_t const type = detail::type_tag(typeid(Record));
             found here;
-            auto const header = detail::check_frame(frame, shelf_->scope, key, type);
+            auto const header = detail::check_frame(frame, shelf_->scope, key, type_);
             if (header) {
                 here.header = *header;
                 here.old = store_->is_old(*header);
@@ -189,7 +188,7 @@ class disk {
             bool const dropped = store_->write([&](MDB_txn* txn) {
                 auto const frame = detail::find(txn, place);
                 auto const header = frame ? detail::header_of(*frame) : std::nullopt;
-                return header && store_->is_old(*header) && detail::remove(txn, place);
+                return header && store_->is_old(*header) && store_->remove_record(txn, place);
             });
             if (dropped) {
                 shelf_->expirations.fetch_add(1, std::memory_order_relaxed);
@@ -198,6 +197,7 @@ class disk {
 
         std::shared_ptr<detail::disk_store> store_;
         detail::disk_shelf* shelf_;
+        std::uint32_t type_ = detail::type_tag(typeid(Record));
     };
 
     template <class Record> [[nodiscard]] partition_type<Record> partition(key128 scope) const {

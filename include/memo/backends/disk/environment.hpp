@@ -16,6 +16,7 @@
 #include <memo/backends/disk/lmdb.hpp>
 #include <memo/backends/disk/opening.hpp>
 #include <memo/backends/disk/readers.hpp>
+#include <memo/backends/disk/soundness.hpp>
 #include <memo/error.hpp>
 
 #include <algorithm>
@@ -105,6 +106,7 @@ class disk_environment {
     template <class Change> auto write(Change change) {
         turn const mine(*this);
         lmdb_transaction txn = begin(files_.environment.get(), 0);
+        look_at_pages();
         auto result = change(txn.get());
         commit(std::move(txn));
         if (++writes_ % writes_per_check == 0) {
@@ -112,6 +114,15 @@ class disk_environment {
             mdb_reader_check(files_.environment.get(), &dead);
         }
         return result;
+    }
+
+    /// Before a write to a place, within write().
+    ///
+    /// Throws:         disk_error; says_damaged(its code) if a page on the way is none
+    void require_sound(bytes_view place) const {
+        if (roots_ && !pages_.way_is_sound(roots_->records, place, roots_->pages)) {
+            lmdb_failed("put", MDB_CORRUPTED);
+        }
     }
 
     /// Opens again what can do no more.
@@ -199,9 +210,25 @@ class disk_environment {
         return txn.release();
     }
 
+    // The pages of another size of machine are taken as they are.
+    void look_at_pages() {
+        MDB_stat told{};
+        mdb_filehandle_t descriptor = -1;
+        lmdb_check("put", mdb_env_stat(files_.environment.get(), &told));
+        lmdb_check("put", mdb_env_get_fd(files_.environment.get(), &descriptor));
+        if (told.ms_psize != page_view::page_size) {
+            return;
+        }
+        roots_ = pages_.renew(descriptor) ? pages_.newest() : std::nullopt;
+        if (!roots_ || !pages_.free_pages_are_sound(roots_->free_pages, roots_->pages)) {
+            lmdb_failed("put", MDB_CORRUPTED);
+        }
+    }
+
     // After a fork, or when LMDB gave up.
     void refresh() {
         if (stale_) {
+            pages_.forget();
             files_ =
                 {}; // before the same file is opened again: closing it later would end its locks
             files_ = open_files(how_);
@@ -259,6 +286,8 @@ class disk_environment {
     std::mutex mutex_;
     disk_files files_;
     disk_readers readers_;
+    page_view pages_;
+    std::optional<page_view::roots> roots_; ///< as the write under way found them
     bool stale_ = false;
     bool dirty_ = false;
     std::uint64_t writes_ = 0;

@@ -91,10 +91,11 @@ draw(MDB_txn* txn, std::size_t count, disk_clock const& clock, disk_limits const
 
 /// Drops up to `count` of the drawn records that are worth it most.
 ///
+/// sound           given the place of each before it goes; throws if it cannot
 /// dropped         told the scope of each
-template <class Dropped>
+template <class Sound, class Dropped>
 void evict(MDB_txn* txn, std::size_t count, disk_clock const& clock, disk_limits const& limits,
-           Dropped const& dropped) {
+           Sound const& sound, Dropped const& dropped) {
     std::size_t const draws = std::max<std::size_t>(16, 2 * count);
     std::size_t const entries = size_of_database(txn).entries;
     auto const candidates = draw(txn, draws, clock, limits);
@@ -103,6 +104,7 @@ void evict(MDB_txn* txn, std::size_t count, disk_clock const& clock, disk_limits
         if (gone == count) {
             break;
         }
+        sound(each.place);
         if (remove(txn, each.place)) {
             dropped(each.scope);
             ++gone;
@@ -113,9 +115,9 @@ void evict(MDB_txn* txn, std::size_t count, disk_clock const& clock, disk_limits
 
 /// Makes room after a put: at most a few records for each one that was stored, and as many bytes more
 /// as it has.
-template <class Dropped>
+template <class Sound, class Dropped>
 void keep_bound(MDB_txn* txn, std::size_t put_bytes, disk_clock const& clock,
-                disk_limits const& limits, Dropped const& dropped) {
+                disk_limits const& limits, Sound const& sound, Dropped const& dropped) {
     database_size size = size_of_database(txn);
     if (size.bytes <= limits.max_bytes) {
         return;
@@ -126,7 +128,7 @@ void keep_bound(MDB_txn* txn, std::size_t put_bytes, disk_clock const& clock,
     std::size_t const rounds = 1 + put_bytes / (usual * few);
     bool const far_over = size.bytes > limits.max_bytes + limits.max_bytes / 64;
     for (std::size_t round = 0; round < rounds && size.bytes > limits.max_bytes; ++round) {
-        evict(txn, far_over ? most : few, clock, limits, dropped);
+        evict(txn, far_over ? most : few, clock, limits, sound, dropped);
         size = size_of_database(txn);
     }
 }

@@ -88,7 +88,11 @@ class disk_registry {
         std::size_t users = 0;
     };
 
-    disk_registry() { ::pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child); }
+    // Before this one's, as its lock is taken under locks of ours.
+    disk_registry() {
+        static_cast<void>(thread_lines::instance());
+        ::pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    }
 
     disk_environment* find_or_open(disk_directory const& directory, disk_settings const& settings) {
         if (auto const identity = identity_of_file(directory.data_file())) {

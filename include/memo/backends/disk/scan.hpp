@@ -70,7 +70,7 @@ std::size_t drop_records(disk_store& store, Chosen const& chosen, std::size_t po
             dropped += store.write([&](MDB_txn* txn) {
                 std::size_t count = 0;
                 for (std::size_t i = begin; i < end; ++i) {
-                    count += std::size_t{remove(txn, places[i])};
+                    count += std::size_t{store.remove_record(txn, places[i])};
                 }
                 return count;
             });

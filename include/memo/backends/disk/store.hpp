@@ -147,17 +147,26 @@ class disk_store {
             shelf.too_large.fetch_add(1, std::memory_order_relaxed);
             return false;
         }
-        insert(txn, place_of(shelf.scope, key), frame);
+        record_place const place = place_of(shelf.scope, key);
+        current().require_sound(place);
+        insert(txn, place, frame);
         if (!shelf.named) {
             insert_name(txn, shelf);
         }
         disk_clock const none;
         disk_clock const& clock = clock_ ? *clock_ : none;
         clock.touch(key);
-        keep_bound(txn, frame.size(), clock, limits, [&](key128 scope) {
+        auto const sound = [&](record_place const& victim) { current().require_sound(victim); };
+        keep_bound(txn, frame.size(), clock, limits, sound, [&](key128 scope) {
             open(scope).evictions.fetch_add(1, std::memory_order_relaxed);
         });
         return true;
+    }
+
+    /// Drops the record at a place, within a write. False if there is none.
+    bool remove_record(MDB_txn* txn, record_place const& place) {
+        current().require_sound(place);
+        return remove(txn, place);
     }
 
     [[nodiscard]] backend_statistics events(disk_shelf const& shelf) const {
@@ -208,7 +217,9 @@ class disk_store {
         frame_header header = new_header(shelf.scope, {}, now(), std::chrono::nanoseconds(0), 0);
         header.kind = record_kind::name;
         if (seal(frame, header)) {
-            insert(txn, name_place_of(shelf.scope), frame);
+            name_place const place = name_place_of(shelf.scope);
+            current().require_sound(place);
+            insert(txn, place, frame);
         }
         shelf.named = true;
     }
