@@ -7,7 +7,7 @@ packages_of() {
     case $1 in
         build)
             printf '%s %s\n' g++ g++ cmake cmake ninja-build ninja \
-                libcereal-dev cereal/cereal.hpp libxxhash-dev xxhash.h
+                libcereal-dev cereal/cereal.hpp libxxhash-dev xxhash.h liblmdb-dev lmdb.h
             ;;
         test) printf '%s %s\n' catch2 catch2/catch.hpp libeigen3-dev eigen3/Eigen/Core ;;
         demo)

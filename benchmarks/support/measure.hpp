@@ -2,7 +2,7 @@
 #pragma once
 
 // Variants of one operation in, their times out. The variants take turns in one process, so that a neighbour's load or
-// a change of clock meets all of them, and time is the thread's own CPU time.
+// a change of clock meets all of them, and time is the thread's own CPU time unless another clock is given.
 
 #include <algorithm>
 #include <cmath>
@@ -55,6 +55,9 @@ inline double quantile(std::vector<double> values, double share) {
 /// Variants that are measured in turns.
 class interleaved {
   public:
+    /// clock           gives ns
+    explicit interleaved(double (*clock)() = thread_time) : clock_(clock) {}
+
     /// operations      how many operations one call of `run` is
     void add(std::string name, std::size_t operations, std::function<void()> run) {
         variants_.push_back({std::move(name), operations, std::move(run), {}});
@@ -66,10 +69,9 @@ class interleaved {
         }
         for (std::size_t round = 0; round < rounds; ++round) {
             for (auto& each : variants_) {
-                double const start = thread_time();
+                double const start = clock_();
                 each.run();
-                each.times.push_back((thread_time() - start) /
-                                     static_cast<double>(each.operations));
+                each.times.push_back((clock_() - start) / static_cast<double>(each.operations));
             }
         }
     }
@@ -118,6 +120,7 @@ class interleaved {
         return *found;
     }
 
+    double (*clock_)();
     std::vector<variant> variants_;
 };
 

@@ -50,6 +50,9 @@ wrap(stated<F, StateFn> callable, typename Evaluation::options const& options, B
     key128 const scope = scope_of<F, R(P...)>(callable.function,
                                               {options.name, options.version, options.hash_prefix},
                                               Backend::persistent, types, callable.fixed);
+    if constexpr (requires { backend.describe(scope, options.name, options.version); }) {
+        backend.describe(scope, options.name, options.version);
+    }
     return memoized<Backend, stated<F, StateFn>, R(P...), Evaluation, Places>(
         std::move(callable), options, std::move(backend), scope);
 }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <pthread.h>
 #include <vector>
 
 namespace memo::detail {
@@ -26,9 +27,14 @@ struct alignas(128) thread_line {
 class thread_lines {
   public:
     // Visible, so that plugins built with hidden visibility agree with their host about who reads.
-    // Never destroyed: threads give their line back after main() has returned.
+    // Never destroyed: threads give their line back after main() has returned. A thread that was
+    // taking its line while another one called fork() does not hold the lock in the child.
     [[gnu::visibility("default")]] static thread_lines& instance() {
-        static auto* const lines = new thread_lines;
+        static auto* const lines = [] {
+            ::pthread_atfork([] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); },
+                             [] { instance().mutex_.unlock(); });
+            return new thread_lines;
+        }();
         return *lines;
     }
 

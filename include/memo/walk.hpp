@@ -6,8 +6,8 @@
 
 #include <memo/backends/backend.hpp>
 #include <memo/counters.hpp>
-#include <memo/error.hpp>
 #include <memo/flow/single_flight.hpp>
+#include <memo/guarded.hpp>
 #include <memo/key/hash.hpp>
 #include <memo/key/words.hpp>
 #include <memo/outcome.hpp>
@@ -20,7 +20,6 @@
 #include <exception>
 #include <mutex>
 #include <optional>
-#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -50,20 +49,19 @@ template <class Backend, class Evaluation> class walk {
     };
 
     walk(Backend const& backend, key128 scope, options const& chosen)
-        : partition_(backend.template partition<record>(scope)),
+        : partition_(backend.template partition<record>(scope), counters_, chosen.on_error),
           evaluation_(chosen),
           ttl_(chosen.ttl),
-          single_flight_(chosen.single_flight),
-          on_error_(chosen.on_error) {}
+          single_flight_(chosen.single_flight) {}
 
     [[nodiscard]] Evaluation const& evaluation() const noexcept { return evaluation_; }
 
     // Key to record.
 
-    // Inlined by force, as is guarded(), so that key and record stay in registers.
+    // Inlined by force, so that key and record stay in registers.
     [[nodiscard, gnu::always_inline]] inline std::optional<remembered<record>>
     look(name const& called) {
-        auto kept = guarded("get", [&] { return partition_.get(called.key); });
+        auto kept = partition_.get(called.key);
         if (kept && !Evaluation::is_of(kept->record, called.stream)) {
             counters_.beyond_hits().corrupt += 1;
             kept.reset();
@@ -104,6 +102,7 @@ template <class Backend, class Evaluation> class walk {
                 continue; // who wants more than the leader did goes on from there
             }
             try {
+                [[maybe_unused]] auto const alone = partition_.lead(called.key);
                 arrival arrived = lead(called, wanted, draw);
                 boarding.succeed(arrived.reached);
                 return arrived;
@@ -114,16 +113,9 @@ template <class Backend, class Evaluation> class walk {
         }
     }
 
-    [[nodiscard]] bool erase(key128 key) {
-        return guarded("erase", [&] { return partition_.erase(key); });
-    }
+    [[nodiscard]] bool erase(key128 key) const { return partition_.erase(key); }
 
-    void clear() {
-        guarded("clear", [&] {
-            partition_.clear();
-            return true;
-        });
-    }
+    void clear() const { partition_.clear(); }
 
     [[nodiscard]] statistics stats() {
         statistics sum = counters_.since_reset();
@@ -183,8 +175,8 @@ template <class Backend, class Evaluation> class walk {
     arrival lead(name const& called, Evaluation const& wanted, Draw const& draw) {
         auto& counters = counters_.beyond_hits();
         std::optional<record> now;
-        // A leader before this one may have landed since the first look; and an averaged record
-        // goes on from what is there.
+        // A leader before this one may have landed since the first look, here or in another
+        // process; and an averaged record goes on from what is there.
         if (Backend::remembers && (single_flight_ || Evaluation::merges)) {
             if (auto kept = look(called)) {
                 if (wanted.enough(kept->record)) {
@@ -231,11 +223,7 @@ template <class Backend, class Evaluation> class walk {
             counters_.beyond_hits().rejected += accepted ? 0 : 1;
             record made = Evaluation::remember(std::move(drawn), called.stream);
             if (Backend::remembers && accepted && evaluation_.slow_enough(taken)) {
-                guarded("put", [&] {
-                    partition_.put(called.key, made, {taken, ttl_});
-                    counters_.beyond_hits().sets += 1;
-                    return true;
-                });
+                partition_.put(called.key, made, {taken, ttl_});
             }
             return made;
         }
@@ -246,11 +234,8 @@ template <class Backend, class Evaluation> class walk {
     template <class Merge>
     record merge(key128 key, Merge const& change, record expected, storing about) {
         if constexpr (Backend::remembers) {
-            auto stored = guarded("update", [&]() -> std::optional<record> {
-                auto result = partition_.update(key, change, about);
-                counters_.beyond_hits().sets += 1;
-                return result;
-            });
+            auto stored = partition_.update(key, change, about);
+            counters_.beyond_hits().sets += stored ? 1 : 0;
             // Less than expected: what was there was dropped meanwhile, or does not fit.
             if (stored && Evaluation::draws_in(*stored) >= Evaluation::draws_in(expected)) {
                 return *std::move(stored);
@@ -265,50 +250,20 @@ template <class Backend, class Evaluation> class walk {
         } else if constexpr (!Backend::remembers) {
             return {next_number_.fetch_add(1, std::memory_order_relaxed), 0};
         } else {
-            auto const begun = guarded("update", [&] {
-                return std::optional(partition_.update(key, Evaluation::begin(random_birth()),
-                                                       {std::chrono::nanoseconds(0), ttl_}));
-            });
+            auto const begun = partition_.update(key, Evaluation::begin(random_birth()),
+                                                 {std::chrono::nanoseconds(0), ttl_});
             return begun ? ticket{begun->begun - 1, begun->birth} : ticket{random_number(), 0};
-        }
-    }
-
-    /// Runs an operation of the backend. Its failure is counted and gives false or nothing; it is
-    /// thrown only under on_error = strict.
-    template <class Operation>
-    [[gnu::always_inline]] inline auto guarded(char const* verb, Operation operation)
-        -> decltype(operation()) {
-        try {
-            return operation();
-        } catch (error const& failure) {
-            if (failure.code() == errc::sample) {
-                throw; // from the merge: the function's trouble, not the backend's
-            }
-            failed(verb, failure.what());
-        } catch (std::exception const& failure) {
-            failed(verb, failure.what());
-        } catch (...) {
-            failed(verb, "an exception that is no std::exception");
-        }
-        return {};
-    }
-
-    [[gnu::noinline]] void failed(char const* verb, char const* what) {
-        counters_.beyond_hits().errors += 1;
-        if (on_error_ == on_error_policy::strict) {
-            throw error(errc::backend, std::string("backend ") + verb + ": " + what);
         }
     }
 
     using partition_type =
         decltype(std::declval<Backend const&>().template partition<record>(key128{}));
 
-    partition_type const partition_;
+    call_counters counters_;
+    guarded<partition_type, record> const partition_;
     Evaluation const evaluation_;
     std::chrono::nanoseconds const ttl_;
     bool const single_flight_;
-    on_error_policy const on_error_;
-    call_counters counters_;
     single_flight<record> flights_;
     std::atomic<std::uint64_t> next_number_{0}; ///< of a sample, where no record numbers them
     std::mutex mutex_;

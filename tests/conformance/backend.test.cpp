@@ -6,6 +6,8 @@
 #include "support/crew.hpp"
 #include "support/fake_clock.hpp"
 #include "support/keys.hpp"
+#include "support/temp_dir.hpp"
+#include <memo/backends/disk.hpp>
 #include <memo/memo.hpp>
 
 #include <catch2/catch.hpp>
@@ -20,6 +22,7 @@
 #include <string>
 #include <thread>
 #include <tuple>
+#include <typeinfo>
 #include <vector>
 
 using memo_test::key_of;
@@ -35,7 +38,13 @@ template <> struct fresh<memo::memory> {
     memo::memory backend{{.clock = clock}};
 };
 
-using backends = std::tuple<memo::memory>;
+template <> struct fresh<memo::disk> {
+    memo_test::temp_dir directory;
+    memo_test::fake_clock clock;
+    memo::disk backend{{.directory = directory.path(), .clock = clock.on_the_wall()}};
+};
+
+using backends = std::tuple<memo::memory, memo::disk>;
 
 constexpr memo::key128 scope{11, 12};
 
@@ -213,11 +222,13 @@ TEMPLATE_LIST_TEST_CASE("a backend serves several threads", "", backends) {
 TEMPLATE_LIST_TEST_CASE("a memoized function works on any backend", "", backends) {
     fresh<TestType> const made;
     int runs = 0;
-    auto f = memo::memoize(memo::ignore_state([&runs](std::string const& text) {
-                               ++runs;
-                               return text + text;
-                           }),
-                           {.name = "conformance/doubled", .version = "1"}, made.backend);
+    auto f = memo::memoize(
+        memo::ignore_state([&runs](std::string const& text) {
+            ++runs;
+            return text + text;
+        }),
+        {.name = "conformance/doubled", .version = "1", .hash_prefix = typeid(TestType).name()},
+        made.backend);
     CHECK(f("ab") == "abab");
     CHECK(f("ab") == "abab");
     CHECK(runs == 1);
@@ -241,6 +252,7 @@ TEMPLATE_LIST_TEST_CASE("every sample of an averaged function counts on any back
                                                 }),
                                                 {.name = "conformance/averaged",
                                                  .version = "1",
+                                                 .hash_prefix = typeid(TestType).name(),
                                                  .single_flight = false,
                                                  .min_repetitions = 161,
                                                  .max_repetitions = 1000},

@@ -15,6 +15,15 @@ class fake_clock {
     [[nodiscard]] std::chrono::steady_clock::time_point operator()() const {
         return std::chrono::steady_clock::time_point(std::chrono::nanoseconds(ns_->load()));
     }
+    /// The same time, as the clock on the wall tells it: for what outlives the process.
+    [[nodiscard]] auto on_the_wall() const {
+        return [steady = *this] {
+            return std::chrono::system_clock::time_point(
+                std::chrono::hours(500'000) + // in 2027
+                std::chrono::duration_cast<std::chrono::system_clock::duration>(
+                    steady().time_since_epoch()));
+        };
+    }
     void advance(std::chrono::nanoseconds by) const { ns_->fetch_add(by.count()); }
 
   private:

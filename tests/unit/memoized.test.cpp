@@ -575,7 +575,7 @@ TEST_CASE("statistics print as text, JSON and Prometheus lines") {
     for (std::string line; std::getline(lines, line); ++count) {
         CHECK((line.rfind("# TYPE memo_", 0) == 0 || line.rfind("memo_", 0) == 0));
     }
-    CHECK(count == 2 * 17);
+    CHECK(count == 2 * 18);
 }
 
 TEST_CASE("the backend none runs the function at every call") {

@@ -66,6 +66,10 @@ concept partition_of = requires(P const& partition, key128 key, Record const& re
 
 /// A store for records of type Record.
 ///
+/// A backend that other processes share may have two members more. A partition's `lead(key)` waits
+/// until no other process computes that key and keeps others from it while what it gives lives; it
+/// does not throw. A backend's `describe(scope, name, version)` is told what a function is called.
+///
 /// persistent      whether entries outlive the process, so that builds must be told apart
 /// remembers       false for the backend that keeps nothing
 template <class B, class Record>

@@ -7,6 +7,7 @@
 #include <memo/key/key128.hpp>
 
 #include <cstddef>
+#include <cstdint>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -18,6 +19,11 @@ namespace memo::detail {
 [[nodiscard]] inline key128 hash128(void const* bytes, std::size_t size) noexcept {
     XXH128_hash_t const hash = XXH3_128bits(bytes, size);
     return {hash.low64, hash.high64};
+}
+
+/// XXH3-64 of `size` bytes, without seed: the checksum of what is kept outside of the process.
+[[nodiscard]] inline std::uint64_t hash64(void const* bytes, std::size_t size) noexcept {
+    return XXH3_64bits(bytes, size);
 }
 
 /// XXH3-128 of bytes that come in pieces: the same digest as `hash128` of all of them.

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Dense Eigen matrices, vectors and arrays as arguments: rows, columns, then the coefficients in
+// Dense Eigen matrices, vectors and arrays as arguments and results: rows, columns, then the coefficients in
 // column order, whatever the storage order. Include it beside <memo/memo.hpp>; the CMake target is
 // memo::eigen.
 
 #include <memo/key/encode.hpp>
+#include <memo/record/bytes.hpp>
+#include <memo/record/codec_values.hpp>
 
 #include <Eigen/Core>
 
@@ -46,6 +48,52 @@ struct own_encoder<Matrix> {
                 }
             }
         }
+    }
+};
+
+template <eigen_matrix Matrix>
+    requires codable<typename Matrix::Scalar>
+struct own_codec<Matrix> {
+    using scalar = typename Matrix::Scalar;
+
+    static constexpr bool plain = codec_of<scalar>::plain;
+
+    template <class Sink> static void save(Sink& sink, Matrix const& matrix) {
+        sink.put(static_cast<std::uint64_t>(matrix.rows()));
+        sink.put(static_cast<std::uint64_t>(matrix.cols()));
+        for (Eigen::Index column = 0; column < matrix.cols(); ++column) {
+            for (Eigen::Index row = 0; row < matrix.rows(); ++row) {
+                put_value(sink, static_cast<scalar const&>(matrix(row, column)));
+            }
+        }
+    }
+
+    template <class Source> static Matrix load(Source& source) {
+        auto const rows = source.template take<std::uint64_t>();
+        auto const columns = source.template take<std::uint64_t>();
+        if (!fits(rows, Matrix::RowsAtCompileTime, Matrix::MaxRowsAtCompileTime) ||
+            !fits(columns, Matrix::ColsAtCompileTime, Matrix::MaxColsAtCompileTime) ||
+            (columns != 0 && rows > source.left() / columns)) {
+            throw malformed();
+        }
+        Matrix matrix;
+        matrix.resize(static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(columns));
+        for (Eigen::Index column = 0; column < matrix.cols(); ++column) {
+            for (Eigen::Index row = 0; row < matrix.rows(); ++row) {
+                matrix(row, column) = take_value<scalar>(source);
+            }
+        }
+        return matrix;
+    }
+
+  private:
+    // Whether the type can have that many rows, or columns. With none of the one, the other is not
+    // bounded by the bytes that are left.
+    static bool fits(std::uint64_t count, int exactly, int at_most) {
+        constexpr std::uint64_t most = std::uint64_t{1} << 31U;
+        return count < most &&
+               (exactly == Eigen::Dynamic || count == static_cast<std::uint64_t>(exactly)) &&
+               (at_most == Eigen::Dynamic || count <= static_cast<std::uint64_t>(at_most));
     }
 };
 

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <elf.h>
 #include <link.h>
+#include <string>
 
 static_assert(CEREAL_THREAD_SAFE == 1, "the target must define CEREAL_THREAD_SAFE=1");
 
@@ -46,6 +47,10 @@ int find_build_id(dl_phdr_info* module, std::size_t /*size*/, void* found) {
 
 } // namespace
 
+#ifdef CONSUMER_DISK
+bool remembers_on_disk(std::string const& directory); // in disk.cpp
+#endif
+
 int main() {
     bool has_build_id = false;
     dl_iterate_phdr(find_build_id, &has_build_id);
@@ -62,5 +67,11 @@ int main() {
         std::puts("memo and the program's own xxHash do not get along");
         return 1;
     }
+#ifdef CONSUMER_DISK
+    if (!remembers_on_disk("consumer-cache")) {
+        std::puts("the disk backend does not remember");
+        return 1;
+    }
+#endif
     return 0;
 }

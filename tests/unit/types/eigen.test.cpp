@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include <memo/memo.hpp>
+#include <memo/record/codec.hpp>
 #include <memo/types/eigen.hpp>
 
 #include <Eigen/Core>
 #include <catch2/catch.hpp>
+
+#include <cstddef>
+#include <vector>
 
 namespace {
 
@@ -50,4 +54,18 @@ TEST_CASE("a function of a matrix is memoized") {
     CHECK(trace(identity) == 5);
     CHECK(trace.stats().evaluations == 1);
     CHECK(trace.stats().hits == 1);
+}
+
+TEST_CASE("a matrix comes back from its record, whatever its storage order") {
+    Eigen::MatrixXd a(2, 3);
+    a << 1, 2, 3, 4, 5, 6;
+    std::vector<std::byte> bytes;
+    memo::detail::encode_record(bytes, a);
+    CHECK(memo::detail::decode_record<Eigen::MatrixXd>(bytes) == a);
+    CHECK(memo::detail::decode_record<row_major>(bytes) == a);
+    CHECK(memo::detail::decode_record<Eigen::Matrix<double, 2, 3>>(bytes) == a);
+    using other_shape = Eigen::Matrix<double, 3, 2>;
+    CHECK_THROWS_AS(memo::detail::decode_record<other_shape>(bytes), memo::detail::malformed);
+    bytes.resize(bytes.size() - 1);
+    CHECK_THROWS_AS(memo::detail::decode_record<Eigen::MatrixXd>(bytes), memo::detail::malformed);
 }

@@ -81,15 +81,13 @@ class table {
         std::scoped_lock const lock(home.mutex);
         place const found = locate(wanted);
         slot_value const now = found.exists() ? found.at->read(found.slot) : slot_value{};
-        if (now.is != expected.is || now.word != expected.word) {
-            return false;
-        }
-        if (found.exists()) {
+        bool const same = now.is == expected.is && now.word == expected.word;
+        if (same && found.exists()) {
             found.at->write(found.slot, wanted.low, wanted.high, desired);
-        } else {
+        } else if (same) {
             add(wanted, desired);
         }
-        return true;
+        return same;
     }
 
     /// Removes a key if `agrees` says so of its value; returns what was removed.

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: BSL-1.0
+// What the disk backend costs beside a file for each entry, as people write it by hand (a temporary file and a rename),
+// and beside LMDB alone. Everything lies in one directory of the machine's disk; pages are warm.
+
+#include <memo/backends/disk.hpp>
+#include <memo/memo.hpp>
+#include <support/file_store.hpp>
+#include <support/measure.hpp>
+#include <support/report.hpp>
+#include <support/wall.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <random>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+namespace detail = memo::detail;
+
+struct settings {
+    bool quick = false;
+    bool many = true;
+    std::string file;
+    fs::path directory;
+};
+
+constexpr memo::key128 scope{0x243f6a8885a308d3, 0x13198a2e03707344};
+
+memo::key128 key_of(std::uint64_t number) {
+    return detail::hash128(&number, sizeof number);
+}
+
+/// 100 bytes that begin with a number.
+std::string value_of(std::uint64_t number, std::size_t size = 100) {
+    std::string value(size, 'v');
+    std::memcpy(value.data(), &number, sizeof number);
+    return value;
+}
+
+/// LMDB as one would use it for this, without a check of what is read.
+class raw_lmdb {
+  public:
+    explicit raw_lmdb(fs::path const& directory) {
+        fs::create_directories(directory);
+        MDB_env* env = nullptr;
+        detail::lmdb_check("create", mdb_env_create(&env));
+        env_.reset(env);
+        detail::lmdb_check("map", mdb_env_set_mapsize(env, std::size_t{64} << 30U));
+        detail::lmdb_check("open", mdb_env_open(env, directory.c_str(),
+                                                MDB_NOSYNC | MDB_NOTLS | MDB_NORDAHEAD, 0600));
+        detail::lmdb_transaction txn = detail::begin(env, 0);
+        detail::open_records(txn.get());
+        detail::commit(std::move(txn));
+        reader_ = detail::begin(env, MDB_RDONLY);
+        mdb_txn_reset(reader_.get());
+    }
+    raw_lmdb(raw_lmdb const&) = delete;
+    raw_lmdb& operator=(raw_lmdb const&) = delete;
+    ~raw_lmdb() { reader_.reset(); }
+
+    void put(memo::key128 key, std::string const& value) {
+        detail::lmdb_transaction txn = detail::begin(env_.get(), 0);
+        detail::insert(txn.get(), detail::place_of({}, key), std::as_bytes(std::span(value)));
+        detail::commit(std::move(txn));
+    }
+
+    std::string get(memo::key128 key) {
+        detail::lmdb_check("renew", mdb_txn_renew(reader_.get()));
+        auto const found = detail::find(reader_.get(), detail::place_of({}, key));
+        std::string value;
+        if (found) {
+            value.assign(reinterpret_cast<char const*>(found->data()), found->size());
+        }
+        mdb_txn_reset(reader_.get());
+        return value;
+    }
+
+  private:
+    detail::lmdb_environment env_;
+    detail::lmdb_transaction reader_;
+};
+
+std::vector<std::uint64_t> random_numbers(std::uint64_t among, std::size_t count,
+                                          std::uint64_t seed) {
+    std::mt19937_64 random(seed);
+    std::vector<std::uint64_t> numbers(count);
+    std::ranges::generate(numbers, [&] { return random() % among; });
+    return numbers;
+}
+
+template <class Get> std::function<void()> gets(std::vector<std::uint64_t> const& order, Get get) {
+    return [&order, get] {
+        std::size_t bytes = 0;
+        for (std::uint64_t const number : order) {
+            bytes += get(key_of(number)).size();
+        }
+        if (bytes == 0) {
+            throw std::logic_error("nothing was found");
+        }
+        benchmark::keep(bytes);
+    };
+}
+
+template <class Put> std::function<void()> puts(std::uint64_t& next, std::size_t count, Put put) {
+    return [&next, count, put] {
+        for (std::size_t i = 0; i < count; ++i, ++next) {
+            put(key_of(next), value_of(next));
+        }
+    };
+}
+
+/// Hits among so many entries, and what an entry takes on disk.
+void measure_hits(settings const& chosen, fs::path const& at, std::uint64_t entries,
+                  std::string const& id, double goal, benchmark::goals& goals) {
+    memo::disk const backend({.directory = at / "memo"});
+    auto const records = backend.partition<std::string>(scope);
+    benchmark::file_store const files(at / "files");
+    raw_lmdb raw(at / "raw");
+    for (std::uint64_t number = 0; number < entries; ++number) {
+        records.put(key_of(number), value_of(number), {});
+        files.put(key_of(number), value_of(number));
+        raw.put(key_of(number), value_of(number));
+    }
+    auto const order = random_numbers(entries, chosen.quick ? 2000 : 20'000, 1);
+    auto const from_memo = gets(order, [&](memo::key128 key) { return records.get(key)->record; });
+    auto const from_files = gets(order, [&](memo::key128 key) { return files.get(key); });
+    auto const from_raw = gets(order, [&](memo::key128 key) { return raw.get(key); });
+
+    benchmark::interleaved wall(benchmark::wall_time);
+    wall.add("memo", order.size(), from_memo);
+    wall.add("file for each entry", order.size(), from_files);
+    wall.add("LMDB alone", order.size(), from_raw);
+    wall.measure(chosen.quick ? 3 : 11);
+    benchmark::print("hit, 100 B, " + std::to_string(entries) + " entries (wall time)", wall,
+                     "memo");
+    goals.at_least(id, wall.ratio("file for each entry", "memo"), goal);
+    if (id != "hit_vs_file_1e5") {
+        return;
+    }
+    benchmark::interleaved processor;
+    processor.add("memo", order.size(), from_memo);
+    processor.add("LMDB alone", order.size(), from_raw);
+    processor.measure(chosen.quick ? 3 : 25);
+    benchmark::print("hit, 100 B (CPU time)", processor, "memo");
+    goals.at_most("hit_cpu_vs_raw_100B", processor.ratio("memo", "LMDB alone"), 1.5);
+    auto const size = static_cast<double>(fs::file_size(at / "memo/v1/data.mdb"));
+    goals.at_most("bytes_vs_file", size / static_cast<double>(files.bytes_on_disk()), 0.12);
+}
+
+/// Milliseconds until a cache is open that nobody has open.
+double milliseconds_to_open(fs::path const& directory) {
+    std::vector<double> times;
+    for (int i = 0; i < 15; ++i) {
+        double const start = benchmark::wall_time();
+        memo::disk const opened({.directory = directory});
+        times.push_back((benchmark::wall_time() - start) / 1e6);
+    }
+    return benchmark::quantile(times, 0.5);
+}
+
+void measure_writes(settings const& chosen, benchmark::goals& goals) {
+    fs::path const at = chosen.directory / "writes";
+    memo::disk const backend({.directory = at / "memo"});
+    auto const records = backend.partition<std::string>(scope);
+    std::uint64_t const bound = chosen.quick ? 2'000'000 : 20'000'000;
+    memo::disk const bounded({.directory = at / "bounded", .max_bytes = bound});
+    auto const bounded_records = bounded.partition<std::string>(scope);
+    std::size_t const count = chosen.quick ? 500 : 5000;
+    benchmark::file_store const files(at / "files");
+    for (std::uint64_t number = 0; bounded.stats().evictions < 1000; number += 1) {
+        bounded_records.put(key_of(number + (std::uint64_t{1} << 40U)), value_of(number), {});
+        if (number % 5 == 0) {
+            records.put(key_of(number + (std::uint64_t{1} << 40U)), value_of(number), {});
+        }
+    }
+    std::uint64_t next_record = 0;
+    std::uint64_t next_bounded = 0;
+    std::uint64_t next_file = 0;
+    benchmark::interleaved group(benchmark::wall_time);
+    group.add("memo", count, puts(next_record, count, [&](auto key, auto const& value) {
+                  records.put(key, value, {});
+              }));
+    group.add("memo, at its bound", count,
+              puts(next_bounded, count,
+                   [&](auto key, auto const& value) { bounded_records.put(key, value, {}); }));
+    group.add("file for each entry", count,
+              puts(next_file, count, [&](auto key, auto const& value) { files.put(key, value); }));
+    group.measure(chosen.quick ? 3 : 11);
+    benchmark::print("put, 100 B (wall time)", group, "memo");
+    goals.at_least("put_vs_file", group.ratio("file for each entry", "memo"), 1.5);
+    goals.at_most("put_at_limit", group.ratio("memo, at its bound", "memo"), 3.0);
+
+    auto const counters = backend.partition<std::uint64_t>(scope);
+    auto const one_more = [](std::uint64_t const* old) { return old != nullptr ? *old + 1 : 1; };
+    benchmark::interleaved updates(benchmark::wall_time);
+    updates.add("memo", count, [&] {
+        for (std::size_t i = 0; i < count; ++i) {
+            counters.update(key_of(i % 100), one_more, {});
+        }
+    });
+    updates.add("file and flock", count / 5, [&] {
+        for (std::size_t i = 0; i < count / 5; ++i) {
+            files.count(key_of(i % 100));
+        }
+    });
+    updates.measure(chosen.quick ? 3 : 11);
+    benchmark::print("update of one of 100 counters (wall time)", updates, "memo");
+    goals.at_least("update_vs_flock", updates.ratio("file and flock", "memo"), 10.0);
+}
+
+/// Operations per second of 4 processes, 9 of 10 of them hits.
+template <class Use> double rate_of_processes(double seconds, Use const& use) {
+    return benchmark::sum_of_children(4, [&](int worker) {
+        std::mt19937_64 random(static_cast<std::uint64_t>(worker) + 1);
+        std::uint64_t fresh = std::uint64_t{1} << (40U + static_cast<unsigned>(worker));
+        std::uint64_t done = 0;
+        auto operate = use();
+        double const start = benchmark::wall_time();
+        double passed = 0;
+        while (passed < seconds * 1e9) {
+            for (int i = 0; i < 100; ++i, ++done) {
+                bool const puts_now = random() % 10 == 0;
+                operate(puts_now ? ++fresh : random() % 20'000, puts_now);
+            }
+            passed = benchmark::wall_time() - start;
+        }
+        return static_cast<double>(done) / passed * 1e9;
+    });
+}
+
+void measure_processes(settings const& chosen, benchmark::goals& goals) {
+    fs::path const at = chosen.directory / "processes";
+    {
+        memo::disk const backend({.directory = at / "memo"});
+        auto const records = backend.partition<std::string>(scope);
+        benchmark::file_store const files(at / "files");
+        for (std::uint64_t number = 0; number < 20'000; ++number) {
+            records.put(key_of(number), value_of(number), {});
+            files.put(key_of(number), value_of(number));
+        }
+    }
+    std::vector<double> ratios;
+    for (int round = 0; round < (chosen.quick ? 1 : 7); ++round) {
+        double const seconds = chosen.quick ? 0.1 : 0.6;
+        double const mine = rate_of_processes(seconds, [&] {
+            return [records = memo::disk({.directory = at / "memo"}).partition<std::string>(scope)](
+                       std::uint64_t number, bool puts_now) {
+                if (puts_now) {
+                    records.put(key_of(number), value_of(number), {});
+                } else {
+                    benchmark::keep(records.get(key_of(number))->record.size());
+                }
+            };
+        });
+        double const other = rate_of_processes(seconds, [&] {
+            return
+                [files = benchmark::file_store(at / "files")](std::uint64_t number, bool puts_now) {
+                    if (puts_now) {
+                        files.put(key_of(number), value_of(number));
+                    } else {
+                        benchmark::keep(files.get(key_of(number)).size());
+                    }
+                };
+        });
+        std::cout << "4 processes, 90 % hits: memo " << mine / 1e3 << " k/s, files " << other / 1e3
+                  << " k/s\n";
+        ratios.push_back(mine / other);
+    }
+    goals.at_least("mixed_4p_vs_file", benchmark::quantile(ratios, 0.5), 2.0);
+
+    std::uint64_t const bound = 8'000'000;
+    double const most = benchmark::max_of_children(4, [&](int worker) {
+        memo::disk const backend({.directory = at / "bounded", .max_bytes = bound});
+        auto const records = backend.partition<std::string>(scope);
+        double largest = 0;
+        for (std::uint64_t i = 0; i < (chosen.quick ? 10'000U : 60'000U); ++i) {
+            std::uint64_t const number = i * 4 + static_cast<std::uint64_t>(worker);
+            records.put(key_of(number), value_of(number), {});
+            if (i % 64 == 0) {
+                largest = std::max(largest, static_cast<double>(backend.stats().bytes));
+            }
+        }
+        return largest;
+    });
+    goals.at_most("live_bytes_vs_limit", most / static_cast<double>(bound), 1.10);
+}
+
+void run(settings const& chosen) {
+    benchmark::goals goals;
+    measure_processes(chosen, goals); // first: its children must not inherit what the others open
+    measure_writes(chosen, goals);
+    measure_hits(chosen, chosen.directory / "1e5", chosen.quick ? 2000 : 100'000, "hit_vs_file_1e5",
+                 5, goals);
+    if (chosen.many) {
+        fs::path const at = chosen.directory / "1e6";
+        measure_hits(chosen, at, chosen.quick ? 5000 : 1'000'000, "hit_vs_file_1e6", 20, goals);
+        goals.at_most("open_1e6_ms", milliseconds_to_open(at / "memo"), 1.0);
+    }
+    goals.print();
+    if (!chosen.file.empty()) {
+        goals.write(chosen.file);
+    }
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app("What the disk backend costs");
+    settings chosen;
+    bool few = false;
+    std::string directory =
+        fs::temp_directory_path() / ("memo-benchmark-" + std::to_string(::getpid()));
+    app.add_flag("--quick", chosen.quick, "Less of everything; the figures mean nothing");
+    app.add_flag("--few", few, "Without the 10^6 entries");
+    app.add_option("--directory", directory, "Where to write; removed at the end");
+    app.add_option("--json", chosen.file, "Write the goals and the machine to this file");
+    CLI11_PARSE(app, argc, argv);
+    chosen.many = !few;
+    chosen.directory = directory;
+    int code = 0;
+    try {
+        run(chosen);
+    } catch (std::exception const& failure) {
+        std::cerr << failure.what() << '\n';
+        code = 1;
+    }
+    std::error_code ignored;
+    fs::remove_all(chosen.directory, ignored);
+    return code;
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Records kept on disk, shared by the processes of one machine. Needs LMDB: the CMake target is
+// memo::disk.
+
+#include <memo/backends/backend.hpp>
+#include <memo/backends/disk/entry.hpp>
+#include <memo/backends/disk/flight.hpp>
+#include <memo/backends/disk/lmdb.hpp>
+#include <memo/backends/disk/scan.hpp>
+#include <memo/backends/disk/settings.hpp>
+#include <memo/backends/disk/store.hpp>
+#include <memo/record/codec.hpp>
+#include <memo/record/frame.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+namespace memo {
+
+/// Keeps records in the files of a directory, for the next run and for other processes.
+///
+/// A stored record survives the end of the process however it ends. After a power cut some or all of
+/// the cache may be gone. What is served was stored for that call: every frame is checked. Copies
+/// share one store.
+///
+/// Thread safety:  safe; a hit takes no lock. Safe across fork(), for parent and child
+/// Throws:         memo::error where the directory cannot be used
+class disk {
+  public:
+    using settings = detail::disk_settings;
+
+    static constexpr bool persistent = true;
+    static constexpr bool remembers = true;
+
+    disk() : disk(settings{}) {}
+    explicit disk(settings chosen)
+        : store_(std::make_shared<detail::disk_store>(std::move(chosen))) {}
+
+    /// The entries of one function.
+    template <class Record> class partition_type {
+      public:
+        partition_type(std::shared_ptr<detail::disk_store> store, detail::disk_shelf& shelf)
+            : store_(std::move(store)), shelf_(&shelf) {}
+
+        /// Complexity:     O(log entries), no lock
+        [[nodiscard]] std::optional<remembered<Record>> get(key128 key) const {
+            found here;
+            if constexpr (detail::plain_record<Record>) {
+                store_->read(*shelf_, key,
+                             [&](detail::bytes_view frame) { here = decode(key, frame); });
+            } else {
+                // The code of a user must not meet a snapshot that is still held.
+                std::vector<std::byte> copy;
+                if (store_->read(*shelf_, key, [&](detail::bytes_view frame) {
+                        copy.assign(frame.begin(), frame.end());
+                    })) {
+                    here = decode(key, copy);
+                }
+            }
+            if (here.old) [[unlikely]] {
+                drop_old(key);
+            }
+            return std::move(here.kept);
+        }
+
+        void put(key128 key, Record const& record, storing about) const {
+            if (store_->read_only()) {
+                return;
+            }
+            auto const now = store_->now();
+            std::vector<std::byte> frame;
+            if (!encode(frame,
+                        detail::new_header(shelf_->scope, key, now, about.cost,
+                                           detail::expiry(now, about.ttl)),
+                        record)) {
+                return;
+            }
+            store_->write(
+                [&](MDB_txn* txn) { return store_->insert_frame(txn, *shelf_, key, frame); });
+        }
+
+        template <class Merge> Record update(key128 key, Merge const& merge, storing about) const {
+            if (store_->read_only()) {
+                auto const kept = get(key);
+                return merge(kept ? &kept->record : nullptr);
+            }
+            std::optional<Record> stored;
+            store_->write([&](MDB_txn* txn) {
+                auto const now = store_->now();
+                auto header = detail::new_header(shelf_->scope, key, now, about.cost,
+                                                 detail::expiry(now, about.ttl));
+                found before;
+                if (auto const frame = detail::find(txn, detail::place_of(shelf_->scope, key))) {
+                    before = decode(key, *frame);
+                }
+                if (before.kept) {
+                    header.expires = before.header.expires;
+                    header.created = before.header.created;
+                }
+                stored.emplace(merge(before.kept ? &before.kept->record : nullptr));
+                std::vector<std::byte> frame;
+                return encode(frame, header, *stored) &&
+                       store_->insert_frame(txn, *shelf_, key, frame);
+            });
+            return *std::move(stored);
+        }
+
+        [[nodiscard]] bool erase(key128 key) const {
+            return !store_->read_only() && store_->write([&](MDB_txn* txn) {
+                return store_->remove_record(txn, detail::place_of(shelf_->scope, key));
+            });
+        }
+
+        void clear() const {
+            if (!store_->read_only()) {
+                detail::drop_function(*store_, shelf_->scope);
+            }
+        }
+
+        /// Entries and bytes are those of all processes, counted up to 4096 and estimated beyond, to
+        /// some 2 percent of all; the rest is what this process saw.
+        [[nodiscard]] backend_statistics stats() const {
+            backend_statistics sum = store_->events(*shelf_);
+            backend_statistics const size = detail::size_of_function(*store_, shelf_->scope);
+            sum.entries = size.entries;
+            sum.bytes = size.bytes;
+            return sum;
+        }
+
+        /// Waits until no other process computes what has this key, and keeps others from it for as
+        /// long as what it gives lives.
+        [[nodiscard]] detail::disk_flight lead(key128 key) const {
+            return detail::disk_flight(store_->current(), shelf_->scope, key);
+        }
+
+      private:
+        struct found {
+            std::optional<remembered<Record>> kept;
+            detail::frame_header header;
+            bool old = false;
+        };
+
+        [[nodiscard]] found decode(key128 key, detail::bytes_view frame) const {
+            found here;
+            auto const header = detail::check_frame(frame, shelf_->scope, key, type_);
+            if (header) {
+                here.header = *header;
+                here.old = store_->is_old(*header);
+                if (here.old) {
+                    return here;
+                }
+                try {
+                    here.kept.emplace(remembered<Record>{
+                        detail::decode_record<Record>(detail::payload_of(frame)),
+                        static_cast<std::uint64_t>(header->computing().count())});
+                    return here;
+                } catch (detail::malformed const&) { // as corrupt as a wrong checksum
+                }
+            }
+            shelf_->corrupt.fetch_add(1, std::memory_order_relaxed);
+            return here;
+        }
+
+        // False, and counted, if it is too large.
+        [[nodiscard]] bool encode(std::vector<std::byte>& frame, detail::frame_header const& header,
+                                  Record const& record) const {
+            if (detail::encode_frame(frame, header, record)) {
+                return true;
+            }
+            shelf_->too_large.fetch_add(1, std::memory_order_relaxed);
+            return false;
+        }
+
+        [[gnu::noinline]] void drop_old(key128 key) const {
+            if (store_->read_only()) {
+                return;
+            }
+            auto const place = detail::place_of(shelf_->scope, key);
+            bool const dropped = store_->write([&](MDB_txn* txn) {
+                auto const frame = detail::find(txn, place);
+                auto const header = frame ? detail::header_of(*frame) : std::nullopt;
+                return header && store_->is_old(*header) && store_->remove_record(txn, place);
+            });
+            if (dropped) {
+                shelf_->expirations.fetch_add(1, std::memory_order_relaxed);
+            }
+        }
+
+        std::shared_ptr<detail::disk_store> store_;
+        detail::disk_shelf* shelf_;
+        std::uint32_t type_ = detail::type_tag(typeid(Record));
+    };
+
+    template <class Record> [[nodiscard]] partition_type<Record> partition(key128 scope) const {
+        return {store_, store_->open(scope)};
+    }
+
+    /// Says what the function of a scope is called, for tools that look at the directory.
+    void describe(key128 scope, std::string const& name, std::string const& version) const {
+        store_->describe(scope, name, version);
+    }
+
+    /// What all functions and processes have in the directory, and what this process saw happen.
+    [[nodiscard]] backend_statistics stats() const {
+        backend_statistics sum = store_->all_events();
+        detail::disk_environment::look const look(store_->current());
+        auto const size = detail::size_of_database(look.txn());
+        sum.entries = size.entries - detail::count_names(look.txn());
+        sum.bytes = size.bytes;
+        return sum;
+    }
+
+    /// Where the cache lies: an absolute path.
+    [[nodiscard]] std::string const& directory() const noexcept {
+        return store_->current().directory().root();
+    }
+
+  private:
+    std::shared_ptr<detail::disk_store> store_;
+};
+
+} // namespace memo

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The data of one directory, open in this process: looks and write transactions.
+//
+// Why a write transaction has a lock of ours around LMDB's: a process that is killed while others wait
+// for a robust mutex can leave one of them asleep for ever (docs/decisions/0020-disk-write-lock.md).
+// With the lock nobody ever waits for LMDB's mutexes, and the kernel gives a dead owner's lock to the
+// next. Whatever else takes those mutexes, the first look of a thread and the check for dead readers,
+// takes it too.
+//
+// Order of locks: mutex_, then open.lock, then write.lock.
+
+#include <memo/backends/disk/directory.hpp>
+#include <memo/backends/disk/file.hpp>
+#include <memo/backends/disk/lmdb.hpp>
+#include <memo/backends/disk/opening.hpp>
+#include <memo/backends/disk/readers.hpp>
+#include <memo/backends/disk/soundness.hpp>
+#include <memo/error.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <ctime>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace memo::detail {
+
+/// Seconds that only go forward, to a few ms, for 5 ns.
+[[nodiscard]] inline std::int64_t coarse_seconds() noexcept {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return now.tv_sec;
+}
+
+class disk_environment {
+  public:
+    /// Opens what is there, or begins anew. Under open.lock.
+    ///
+    /// Throws:         disk_error; says_damaged(its code) where the data cannot be used
+    explicit disk_environment(disk_opening how)
+        : how_(std::move(how)), files_(open_files(how_)), last_look_(coarse_seconds()) {}
+    disk_environment(disk_environment const&) = delete;
+    disk_environment& operator=(disk_environment const&) = delete;
+
+    /// Closes, and says that all is on the disk if nobody else writes. Not under open.lock.
+    ~disk_environment() {
+        if (!stale_) {
+            readers_.drain();
+            try {
+                settle();
+            } catch (error const&) { // the next one finds it dirty
+            }
+        }
+    }
+
+    [[nodiscard]] disk_directory const& directory() const noexcept { return how_.directory; }
+    [[nodiscard]] file_identity identity() const noexcept { return files_.identity; }
+    [[nodiscard]] bool read_only() const noexcept { return how_.read_only; }
+    [[nodiscard]] bool durable() const noexcept { return how_.durable; }
+    /// Bytes of address space, and the most that the file can have.
+    [[nodiscard]] std::uint64_t map() const noexcept { return how_.map; }
+    [[nodiscard]] file& flights() noexcept { return files_.flights; }
+
+    /// Whether the file that is open is still the one that the path leads to. Asks the file system
+    /// once a second.
+    [[nodiscard]] bool still_there() noexcept {
+        std::int64_t const now = coarse_seconds();
+        if (last_look_.exchange(now, std::memory_order_relaxed) == now) {
+            return true;
+        }
+        return identity_of_file(directory().data_file()) == files_.identity;
+    }
+
+    /// A snapshot, for as long as this lives. No code of a user may run meanwhile.
+    class look {
+      public:
+        explicit look(disk_environment& environment) : environment_(environment) {
+            txn_ = environment.readers_.take();
+            if (txn_ == nullptr) [[unlikely]] {
+                txn_ = environment.new_reader();
+            } else if (int const code = mdb_txn_renew(txn_); code != MDB_SUCCESS) [[unlikely]] {
+                environment.readers_.drop(txn_);
+                lmdb_failed("get", code);
+            }
+        }
+        look(look const&) = delete;
+        look& operator=(look const&) = delete;
+        ~look() {
+            mdb_txn_reset(txn_);
+            environment_.readers_.give_back(txn_);
+        }
+        [[nodiscard]] MDB_txn* txn() const noexcept { return txn_; }
+
+      private:
+        disk_environment& environment_;
+        MDB_txn* txn_;
+    };
+
+    /// Runs change(txn) and commits what it did; nothing of it stays if anything throws.
+    template <class Change> auto write(Change change) {
+        turn const mine(*this);
+        lmdb_transaction txn = begin(files_.environment.get(), 0);
+        look_at_pages();
+        auto result = change(txn.get());
+        commit(std::move(txn));
+        if (++writes_ % writes_per_check == 0) {
+            int dead = 0;
+            mdb_reader_check(files_.environment.get(), &dead);
+        }
+        return result;
+    }
+
+    /// Before a write to a place, within write().
+    ///
+    /// Throws:         disk_error; says_damaged(its code) if a page on the way is none
+    void require_sound(bytes_view place) const {
+        if (roots_ && !pages_.way_is_sound(roots_->records, place, roots_->pages)) {
+            lmdb_failed("put", MDB_CORRUPTED);
+        }
+    }
+
+    /// Opens again what can do no more.
+    void reopen() {
+        std::scoped_lock const lock(mutex_);
+        if (!stale_) {
+            readers_.drain();
+            files_.environment.reset();
+            stale_ = true;
+        }
+        refresh();
+    }
+
+    // Around fork(): no thread of this process is inside of a write, so no lock of ours is held by
+    // the file descriptions that the child shares, and the child's copy of the mutex is free.
+    void before_fork() { mutex_.lock(); }
+    void after_fork_in_parent() noexcept { mutex_.unlock(); }
+    void after_fork_in_child() noexcept {
+        files_.users.close();
+        files_.writes.close();
+        files_.flights.close();
+        readers_.abandon();
+        stale_ = true;
+        dirty_ = false;
+        mutex_.unlock();
+    }
+
+  private:
+    static constexpr std::uint64_t writes_per_check = 4096;
+    static constexpr std::int64_t seconds_between_syncs = 5;
+
+    /// The right to write, of one thread of one process.
+    class turn {
+      public:
+        explicit turn(disk_environment& environment)
+            : environment_(environment),
+              lock_(environment.lock_in_process()),
+              right_(environment.lock_among_processes()) {
+            environment.writer_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+        }
+        turn(turn const&) = delete;
+        turn& operator=(turn const&) = delete;
+        ~turn() {
+            environment_.writer_.store({}, std::memory_order_relaxed);
+            right_.reset();
+            environment_.hand_over();
+        }
+
+      private:
+        disk_environment& environment_;
+        std::unique_lock<std::mutex> lock_;
+        std::optional<write_right> right_;
+    };
+
+    [[nodiscard]] bool this_thread_writes() const noexcept {
+        return writer_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+    }
+
+    [[nodiscard]] std::unique_lock<std::mutex> lock_in_process() {
+        if (this_thread_writes()) {
+            throw error(errc::backend, "disk put: a merge or a serialize() stores a record while "
+                                       "its own record is stored; compute it before");
+        }
+        std::unique_lock lock(mutex_);
+        refresh();
+        say_dirty();
+        return lock;
+    }
+
+    [[nodiscard]] std::optional<write_right> lock_among_processes() {
+        return std::optional<write_right>(std::in_place, files_.writes);
+    }
+
+    MDB_txn* new_reader() {
+        lmdb_transaction txn;
+        if (this_thread_writes()) {
+            txn = begin(files_.environment.get(), MDB_RDONLY);
+        } else {
+            std::scoped_lock const lock(mutex_);
+            refresh();
+            write_right const mine(files_.writes);
+            txn = begin(files_.environment.get(), MDB_RDONLY);
+        }
+        readers_.add();
+        return txn.release();
+    }
+
+    // The pages of another size of machine are taken as they are.
+    void look_at_pages() {
+        MDB_stat told{};
+        mdb_filehandle_t descriptor = -1;
+        lmdb_check("put", mdb_env_stat(files_.environment.get(), &told));
+        lmdb_check("put", mdb_env_get_fd(files_.environment.get(), &descriptor));
+        if (told.ms_psize != page_view::page_size) {
+            return;
+        }
+        roots_ = pages_.renew(descriptor) ? pages_.newest() : std::nullopt;
+        if (!roots_ || !pages_.free_pages_are_sound(roots_->free_pages, roots_->pages)) {
+            lmdb_failed("put", MDB_CORRUPTED);
+        }
+    }
+
+    // After a fork, or when LMDB gave up.
+    void refresh() {
+        if (stale_) {
+            pages_.forget();
+            files_ =
+                {}; // before the same file is opened again: closing it later would end its locks
+            files_ = open_files(how_);
+            stale_ = false;
+        }
+    }
+
+    // Before the first write: from now on a crash of the machine costs the data.
+    void say_dirty() {
+        if (dirty_ || how_.durable) {
+            return;
+        }
+        file const open_lock = open_lock_file(directory().path("open.lock"), directory().mode());
+        lock_file(open_lock, LOCK_EX);
+        disk_state state = directory().state();
+        std::string const boot = this_boot();
+        if (!state.dirty || state.boot != boot) {
+            directory().set_state({boot, true, std::max(state.map, how_.map)}, true);
+        }
+        dirty_ = true;
+    }
+
+    // Lets the disk begin with what was written, so that a power cut finds most of it there. Does not
+    // wait for it.
+    void hand_over() noexcept {
+        std::int64_t const now = coarse_seconds();
+        if (how_.durable || now - last_sync_ < seconds_between_syncs) {
+            return;
+        }
+        last_sync_ = now;
+        mdb_filehandle_t descriptor = -1;
+        if (mdb_env_get_fd(files_.environment.get(), &descriptor) == MDB_SUCCESS) {
+            ::sync_file_range(descriptor, 0, 0, SYNC_FILE_RANGE_WRITE);
+        }
+    }
+
+    // The last one to leave waits for the disk, and says so.
+    void settle() {
+        if (!dirty_) {
+            return;
+        }
+        file const open_lock = open_lock_file(directory().path("open.lock"), directory().mode());
+        lock_file(open_lock, LOCK_EX);
+        if (identity_of_file(directory().data_file()) != files_.identity ||
+            !lock_file(files_.users, LOCK_EX | LOCK_NB)) {
+            return;
+        }
+        lmdb_check("sync", mdb_env_sync(files_.environment.get(), 1));
+        disk_state state = directory().state();
+        state.dirty = false;
+        directory().set_state(state, false);
+    }
+
+    disk_opening const how_;
+    std::mutex mutex_;
+    disk_files files_;
+    disk_readers readers_;
+    page_view pages_;
+    std::optional<page_view::roots> roots_; ///< as the write under way found them
+    bool stale_ = false;
+    bool dirty_ = false;
+    std::uint64_t writes_ = 0;
+    std::int64_t last_sync_ = coarse_seconds();
+    std::atomic<std::thread::id> writer_{};
+    std::atomic<std::int64_t> last_look_;
+};
+
+} // namespace memo::detail

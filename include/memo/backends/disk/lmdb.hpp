@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// LMDB with owners for its handles and exceptions for its codes: the only header that sees it.
+//
+// Source: LMDB 0.9.24, lmdb.h.
+
+#include <memo/backends/disk/file.hpp>
+
+#include <lmdb.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace memo::detail {
+
+using bytes_view = std::span<std::byte const>;
+
+[[noreturn]] inline void lmdb_failed(char const* verb, int code) {
+    throw disk_error(std::string("disk ") + verb + ": " + mdb_strerror(code) + " (" +
+                         std::to_string(code) + ")",
+                     code);
+}
+
+inline void lmdb_check(char const* verb, int code) {
+    if (code != MDB_SUCCESS) {
+        lmdb_failed(verb, code);
+    }
+}
+
+/// Whether a code says that the file itself is damaged.
+[[nodiscard]] constexpr bool says_damaged(int code) noexcept {
+    return code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_INVALID ||
+           code == MDB_VERSION_MISMATCH || code == MDB_CURSOR_FULL || code == MDB_INCOMPATIBLE;
+}
+
+/// Whether the environment can do no more until it is opened again.
+[[nodiscard]] constexpr bool says_stuck(int code) noexcept {
+    return code == MDB_PANIC || code == MDB_MAP_RESIZED || code == MDB_BAD_RSLOT;
+}
+
+struct environment_closer {
+    void operator()(MDB_env* env) const noexcept { mdb_env_close(env); }
+};
+using lmdb_environment = std::unique_ptr<MDB_env, environment_closer>;
+
+struct transaction_ender {
+    void operator()(MDB_txn* txn) const noexcept { mdb_txn_abort(txn); }
+};
+using lmdb_transaction = std::unique_ptr<MDB_txn, transaction_ender>;
+
+struct cursor_closer {
+    void operator()(MDB_cursor* cursor) const noexcept { mdb_cursor_close(cursor); }
+};
+using lmdb_cursor = std::unique_ptr<MDB_cursor, cursor_closer>;
+
+[[nodiscard]] inline lmdb_transaction begin(MDB_env* env, unsigned flags) {
+    MDB_txn* txn = nullptr;
+    lmdb_check("begin", mdb_txn_begin(env, nullptr, flags, &txn));
+    return lmdb_transaction(txn);
+}
+
+inline void commit(lmdb_transaction txn) {
+    lmdb_check("commit", mdb_txn_commit(txn.release()));
+}
+
+/// All records lie in the unnamed database, which every environment has.
+inline constexpr MDB_dbi records = 1;
+
+/// The first use of an environment names its database.
+inline void open_records(MDB_txn* txn) {
+    MDB_dbi dbi = 0;
+    lmdb_check("open", mdb_dbi_open(txn, nullptr, 0, &dbi));
+}
+
+[[nodiscard]] inline MDB_val to_value(bytes_view bytes) noexcept {
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): LMDB reads what it takes as void*
+    return {bytes.size(), const_cast<std::byte*>(bytes.data())};
+}
+
+[[nodiscard]] inline bytes_view to_bytes(MDB_val value) noexcept {
+    return {static_cast<std::byte const*>(value.mv_data), value.mv_size};
+}
+
+/// Where a key's bytes lie in the map, until the transaction ends.
+[[nodiscard]] inline std::optional<bytes_view> find(MDB_txn* txn, bytes_view key) {
+    MDB_val name = to_value(key);
+    MDB_val found{};
+    int const code = mdb_get(txn, records, &name, &found);
+    if (code == MDB_NOTFOUND) {
+        return std::nullopt;
+    }
+    lmdb_check("get", code);
+    return to_bytes(found);
+}
+
+inline void insert(MDB_txn* txn, bytes_view key, bytes_view value) {
+    MDB_val name = to_value(key);
+    MDB_val stored = to_value(value);
+    lmdb_check("put", mdb_put(txn, records, &name, &stored, 0));
+}
+
+/// False if there was nothing.
+inline bool remove(MDB_txn* txn, bytes_view key) {
+    MDB_val name = to_value(key);
+    int const code = mdb_del(txn, records, &name, nullptr);
+    if (code == MDB_NOTFOUND) {
+        return false;
+    }
+    lmdb_check("erase", code);
+    return true;
+}
+
+[[nodiscard]] inline lmdb_cursor open_cursor(MDB_txn* txn) {
+    MDB_cursor* cursor = nullptr;
+    lmdb_check("scan", mdb_cursor_open(txn, records, &cursor));
+    return lmdb_cursor(cursor);
+}
+
+struct key_and_value {
+    bytes_view key;
+    bytes_view value;
+};
+
+/// The entry at a cursor's next place; nothing behind the last.
+///
+/// operation       MDB_FIRST, MDB_NEXT, MDB_SET_RANGE
+[[nodiscard]] inline std::optional<key_and_value> step(MDB_cursor* cursor, MDB_cursor_op operation,
+                                                       bytes_view from = {}) {
+    MDB_val key = to_value(from);
+    MDB_val value{};
+    int const code = mdb_cursor_get(cursor, &key, &value, operation);
+    if (code == MDB_NOTFOUND) {
+        return std::nullopt;
+    }
+    lmdb_check("scan", code);
+    return key_and_value{to_bytes(key), to_bytes(value)};
+}
+
+/// What the database takes of its file.
+struct database_size {
+    std::size_t entries;
+    std::size_t bytes; ///< of the pages in use
+};
+
+[[nodiscard]] inline database_size size_of_database(MDB_txn* txn) {
+    MDB_stat stat{};
+    lmdb_check("stat", mdb_stat(txn, records, &stat));
+    return {stat.ms_entries, (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) *
+                                 std::size_t{stat.ms_psize}};
+}
+
+} // namespace memo::detail

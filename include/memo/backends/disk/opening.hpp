@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The files of one directory's data, opened: LMDB's environment, and the locks of ours around it.
+
+#include <memo/backends/disk/directory.hpp>
+#include <memo/backends/disk/file.hpp>
+#include <memo/backends/disk/lmdb.hpp>
+
+#include <cstdint>
+
+namespace memo::detail {
+
+/// How the data of a directory is opened.
+struct disk_opening {
+    disk_directory directory;
+    bool durable = false; ///< every commit waits for the disk
+    bool read_only = false;
+    std::uint64_t map = 0; ///< bytes of address space
+};
+
+/// What is open.
+struct disk_files {
+    lmdb_environment environment;
+    file users;             ///< locked, shared: somebody has the data open
+    file writes;            ///< byte 0 is the right to write
+    file flights;           ///< byte n is the right to compute what has such a key
+    file_identity identity; ///< of data.mdb
+};
+
+inline void unlock_byte(file& locked, std::int64_t offset) noexcept {
+    if (locked.is_open()) {
+        try {
+            lock_byte(locked, F_UNLCK, offset);
+        } catch (error const&) { // closing it gives every lock back
+            locked.close();
+        }
+    }
+}
+
+/// The right to write, among processes, for as long as it lives. None is needed where nothing can be
+/// written.
+class write_right {
+  public:
+    explicit write_right(file& lock) : lock_(lock) {
+        if (lock_.is_open()) {
+            lock_byte(lock_, F_WRLCK, 0);
+        }
+    }
+    write_right(write_right const&) = delete;
+    write_right& operator=(write_right const&) = delete;
+    ~write_right() { unlock_byte(lock_, 0); }
+
+  private:
+    file& lock_;
+};
+
+// A page behind the end of the file would be a SIGBUS. A few may lack: those that were allocated and
+// given back in one transaction are never written.
+inline void check_size(MDB_env* env, disk_opening const& how) {
+    constexpr std::uint64_t pages_never_written = 64;
+    MDB_envinfo told{};
+    MDB_stat pages{};
+    mdb_filehandle_t descriptor = -1;
+    lmdb_check("open", mdb_env_info(env, &told));
+    lmdb_check("open", mdb_env_stat(env, &pages));
+    lmdb_check("open", mdb_env_get_fd(env, &descriptor));
+    struct stat now {};
+    if (::fstat(descriptor, &now) != 0) {
+        file_failed("open", how.directory.data_file(), errno);
+    }
+    std::uint64_t const need = (std::uint64_t{told.me_last_pgno} + 1) * pages.ms_psize;
+    auto const have = static_cast<std::uint64_t>(now.st_size);
+    if (have >= need) {
+        return;
+    }
+    if (need > how.map || need - have > pages_never_written * pages.ms_psize || how.read_only ||
+        ::ftruncate(descriptor, static_cast<off_t>(need)) != 0) {
+        lmdb_failed("open", MDB_CORRUPTED);
+    }
+}
+
+[[nodiscard]] inline lmdb_environment open_environment(disk_opening const& how) {
+    constexpr unsigned most_readers = 1024;
+    MDB_env* env = nullptr;
+    lmdb_check("open", mdb_env_create(&env));
+    lmdb_environment opened(env);
+    lmdb_check("open", mdb_env_set_mapsize(env, how.map));
+    lmdb_check("open", mdb_env_set_maxreaders(env, most_readers));
+    unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (how.durable ? MDB_NOMETASYNC : MDB_NOSYNC);
+    if (how.read_only) {
+        flags |= MDB_RDONLY;
+        if (::access(how.directory.path("v1/lock.mdb").c_str(), R_OK | W_OK) != 0) {
+            flags |= MDB_NOLOCK; // who may not write cannot take a place among the readers
+        }
+    }
+    bool const there = identity_of_file(how.directory.data_file()).has_value();
+    lmdb_check("open", mdb_env_open(env, how.directory.data().c_str(), flags,
+                                    static_cast<mdb_mode_t>(how.directory.mode())));
+    if (!there) { // whatever the umask took
+        ::chmod(how.directory.data_file().c_str(), how.directory.mode());
+        ::chmod(how.directory.path("v1/lock.mdb").c_str(), how.directory.mode());
+    }
+    check_size(env, how);
+    int dead = 0;
+    mdb_reader_check(env, &dead);
+    lmdb_transaction const txn = begin(env, MDB_RDONLY);
+    open_records(txn.get());
+    return opened;
+}
+
+/// Opens what is there, or begins anew.
+///
+/// Throws:         disk_error; says_damaged(its code) where the data cannot be used
+[[nodiscard]] inline disk_files open_files(disk_opening const& how) {
+    disk_files files;
+    disk_directory const& directory = how.directory;
+    if (how.read_only) {
+        files.users = try_open(directory.path("users.lock"), O_RDONLY);
+        files.writes = try_open(directory.path("v1/write.lock"), O_RDWR);
+    } else {
+        directory.make_data();
+        files.users = open_lock_file(directory.path("users.lock"), directory.mode());
+        files.writes = open_lock_file(directory.path("v1/write.lock"), directory.mode());
+        files.flights = open_lock_file(directory.path("v1/flight.lock"), directory.mode());
+    }
+    if (files.users.is_open()) {
+        lock_file(files.users, LOCK_SH);
+    }
+    write_right const mine(files.writes);
+    files.environment = open_environment(how);
+    files.identity = identity_of_file(directory.data_file()).value_or(file_identity{});
+    return files;
+}
+
+} // namespace memo::detail

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// A directory in, its environment out: one per data file and process, whatever path leads to it. Two
+// of them would be one too many: closing the second would end the locks of the first, and the next
+// process would overwrite pages that are being read.
+
+#include <memo/backends/disk/directory.hpp>
+#include <memo/backends/disk/environment.hpp>
+#include <memo/backends/disk/file.hpp>
+#include <memo/backends/disk/settings.hpp>
+#include <memo/error.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <pthread.h>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace memo::detail {
+
+/// The address space for the data, which is the most that its file can grow to: 4 times the bound,
+/// as pages that readers hold are not used again; 64 GiB if there is none.
+[[nodiscard]] constexpr std::uint64_t map_for(std::uint64_t max_bytes) noexcept {
+    constexpr std::uint64_t gib = std::uint64_t{1} << 30U;
+    constexpr std::uint64_t page = 4096;
+    return max_bytes == 0 ? 64 * gib : std::max(gib, (4 * max_bytes + page - 1) / page * page);
+}
+
+class disk_registry {
+  public:
+    // Visible, so that plugins built with hidden visibility share it with their host. Never
+    // destroyed: a backend may outlive main().
+    [[gnu::visibility("default")]] static disk_registry& instance() {
+        static auto* const registry = new disk_registry;
+        return *registry;
+    }
+
+    /// Runs a function that may open data, one at a time in this process.
+    template <class Body> void alone(Body const& body) {
+        std::scoped_lock const lock(mutex_);
+        body();
+    }
+
+    /// Opens the data of a directory, or shares it. Within alone(); what it gives must not go there.
+    ///
+    /// Throws:         memo::error
+    [[nodiscard]] std::shared_ptr<disk_environment> acquire(disk_settings const& settings) {
+        disk_directory const directory(settings);
+        file open_lock = settings.read_only
+                             ? try_open(directory.path("open.lock"), O_RDONLY)
+                             : open_lock_file(directory.path("open.lock"), directory.mode());
+        if (open_lock.is_open()) {
+            lock_file(open_lock, LOCK_EX);
+        }
+        disk_environment* const opened = find_or_open(directory, settings);
+        return {opened, [](disk_environment* closed) { instance().release(closed); }};
+    }
+
+    /// Moves data that turned out to be damaged out of the way, if nobody else did.
+    void set_aside(disk_environment& damaged, disk_settings const& settings) {
+        disk_directory const& directory = damaged.directory();
+        file const open_lock = open_lock_file(directory.path("open.lock"), directory.mode());
+        lock_file(open_lock, LOCK_EX);
+        if (identity_of_file(directory.data_file()) == damaged.identity()) {
+            set_aside(directory, settings, "was found damaged while it was in use");
+        }
+    }
+
+    /// A mutex that is to be free in a child after fork(). Nothing is waited for under it.
+    void guard(std::mutex& leaf) {
+        std::scoped_lock const lock(mutex_);
+        leaves_.push_back(&leaf);
+    }
+    void unguard(std::mutex& leaf) noexcept {
+        std::scoped_lock const lock(mutex_);
+        std::erase(leaves_, &leaf);
+    }
+
+  private:
+    struct entry {
+        std::unique_ptr<disk_environment> environment;
+        std::size_t users = 0;
+    };
+
+    // Before this one's, as its lock is taken under locks of ours.
+    disk_registry() {
+        static_cast<void>(thread_lines::instance());
+        ::pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    }
+
+    disk_environment* find_or_open(disk_directory const& directory, disk_settings const& settings) {
+        if (auto const identity = identity_of_file(directory.data_file())) {
+            for (entry& each : entries_) {
+                if (each.environment->identity() == identity) {
+                    require_same(*each.environment, settings);
+                    ++each.users;
+                    return each.environment.get();
+                }
+            }
+        }
+        disk_opening const how{directory, settings.durability == durability::power_loss,
+                               settings.read_only, admit(directory, settings)};
+        auto fresh = open(how, settings);
+        entries_.push_back({std::move(fresh), 1});
+        return entries_.back().environment.get();
+    }
+
+    static std::unique_ptr<disk_environment> open(disk_opening const& how,
+                                                  disk_settings const& settings) {
+        try {
+            return std::make_unique<disk_environment>(how);
+        } catch (disk_error const& failure) {
+            if (!says_damaged(failure.code()) || settings.read_only) {
+                throw;
+            }
+            set_aside(how.directory, settings, "is damaged");
+        }
+        return std::make_unique<disk_environment>(how);
+    }
+
+    /// Decides whether the data may be used, and gives the size of its map.
+    static std::uint64_t admit(disk_directory const& directory, disk_settings const& settings) {
+        bool const there = identity_of_file(directory.data_file()).has_value();
+        if (settings.read_only && !there) {
+            throw error(errc::configuration, "disk: " + directory.root() +
+                                                 " holds no cache that could be read, and "
+                                                 ".read_only makes none");
+        }
+        disk_state state = directory.state();
+        std::string const boot = this_boot();
+        bool const written_now = !boot.empty() && state.boot == boot;
+        if (there && !written_now && (state.dirty || state.map == 0)) {
+            if (settings.read_only) {
+                throw error(errc::configuration,
+                            "disk: the cache in " + directory.root() +
+                                " was being written when the machine went down; open it without "
+                                ".read_only, or run: memo-cache salvage " +
+                                directory.root());
+            }
+            set_aside(directory, settings, "was being written when the machine went down");
+        }
+        std::uint64_t const wanted = map_for(settings.max_bytes);
+        if (settings.read_only) {
+            return std::max(state.map, wanted);
+        }
+        std::uint64_t const map =
+            state.map == 0 || (state.map < wanted && is_alone(directory)) ? wanted : state.map;
+        if (!written_now || state.map != map) {
+            directory.set_state({boot, written_now && state.dirty, map}, false);
+        }
+        return map;
+    }
+
+    static bool is_alone(disk_directory const& directory) {
+        file const users = open_lock_file(directory.path("users.lock"), directory.mode());
+        return lock_file(users, LOCK_EX | LOCK_NB);
+    }
+
+    static void set_aside(disk_directory const& directory, disk_settings const& settings,
+                          std::string const& why) {
+        std::string const place = directory.set_aside();
+        if (!place.empty() && settings.report) {
+            settings.report("memo: disk: the cache in " + directory.root() + ' ' + why +
+                            "; it was moved to " + place +
+                            " and a new one begins. To carry over what is whole, run: memo-cache "
+                            "salvage " +
+                            directory.root());
+        }
+    }
+
+    static void require_same(disk_environment const& open, disk_settings const& settings) {
+        if ((open.read_only() && !settings.read_only) ||
+            (settings.durability == durability::power_loss && !open.durable() &&
+             !settings.read_only)) {
+            throw error(errc::configuration,
+                        "disk: " + open.directory().root() +
+                            " is open in this process with another .read_only or .durability; "
+                            "give both backends the same");
+        }
+    }
+
+    void release(disk_environment* closed) noexcept {
+        std::scoped_lock const lock(mutex_);
+        auto const found = std::ranges::find(
+            entries_, closed, [](entry const& each) { return each.environment.get(); });
+        if (found != entries_.end() && --found->users == 0) {
+            entries_.erase(found);
+        }
+    }
+
+    static void before_fork() {
+        disk_registry& all = instance();
+        all.mutex_.lock();
+        for (entry& each : all.entries_) {
+            each.environment->before_fork();
+        }
+        for (std::mutex* const leaf : all.leaves_) {
+            leaf->lock();
+        }
+    }
+    static void after_fork_in_parent() {
+        disk_registry& all = instance();
+        for (entry& each : all.entries_) {
+            each.environment->after_fork_in_parent();
+        }
+        all.unlock_leaves();
+        all.mutex_.unlock();
+    }
+    static void after_fork_in_child() {
+        disk_registry& all = instance();
+        for (entry& each : all.entries_) {
+            each.environment->after_fork_in_child();
+        }
+        all.unlock_leaves();
+        all.mutex_.unlock();
+    }
+
+    void unlock_leaves() noexcept {
+        for (std::mutex* const leaf : leaves_) {
+            leaf->unlock();
+        }
+    }
+
+    std::mutex mutex_;
+    std::vector<entry> entries_;
+    std::vector<std::mutex*> leaves_;
+};
+
+} // namespace memo::detail

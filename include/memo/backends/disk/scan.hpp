@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// What takes more than one record: dropping all of a function, and telling how many it has.
+
+#include <memo/backends/backend.hpp>
+#include <memo/backends/disk/entry.hpp>
+#include <memo/backends/disk/environment.hpp>
+#include <memo/backends/disk/lmdb.hpp>
+#include <memo/backends/disk/store.hpp>
+#include <memo/key/key128.hpp>
+#include <memo/record/frame.hpp>
+
+#include <cstddef>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+namespace memo::detail {
+
+/// The header of a record's frame, unchecked; nothing if the bytes are too few for one.
+[[nodiscard]] inline std::optional<frame_header> header_of(bytes_view frame) noexcept {
+    if (frame.size() < frame_header_size) {
+        return std::nullopt;
+    }
+    frame_header header;
+    std::memcpy(&header, frame.data(), frame_header_size);
+    return header;
+}
+
+/// Visits up to `most` entries from a place on; gives the place behind the last one, or nothing at
+/// the end.
+template <class Visit>
+std::optional<std::vector<std::byte>> scan(MDB_txn* txn, bytes_view from, std::size_t most,
+                                           Visit const& visit) {
+    lmdb_cursor const cursor = open_cursor(txn);
+    auto found =
+        from.empty() ? step(cursor.get(), MDB_FIRST) : step(cursor.get(), MDB_SET_RANGE, from);
+    for (std::size_t count = 0; found; ++count) {
+        if (count == most) {
+            return std::vector<std::byte>(found->key.begin(), found->key.end());
+        }
+        visit(*found);
+        found = step(cursor.get(), MDB_NEXT);
+    }
+    return std::nullopt;
+}
+
+/// Drops the records of which `chosen` says so. In portions, so that nobody waits for long.
+/// Gives how many there were.
+///
+/// chosen          given a key_and_value; must not run code of a user
+template <class Chosen>
+std::size_t drop_records(disk_store& store, Chosen const& chosen, std::size_t portion = 1024) {
+    std::size_t dropped = 0;
+    std::optional<std::vector<std::byte>> from{std::in_place};
+    while (from) {
+        std::vector<record_place> places;
+        {
+            disk_environment::look const look(store.current());
+            from = scan(look.txn(), *from, 16 * portion, [&](key_and_value const& found) {
+                if (is_record(found) && chosen(found)) {
+                    std::memcpy(places.emplace_back().data(), found.key.data(),
+                                sizeof(record_place));
+                }
+            });
+        }
+        for (std::size_t begin = 0; begin < places.size(); begin += portion) {
+            std::size_t const end = std::min(begin + portion, places.size());
+            dropped += store.write([&](MDB_txn* txn) {
+                std::size_t count = 0;
+                for (std::size_t i = begin; i < end; ++i) {
+                    count += std::size_t{store.remove_record(txn, places[i])};
+                }
+                return count;
+            });
+        }
+    }
+    return dropped;
+}
+
+inline std::size_t drop_function(disk_store& store, key128 scope) {
+    return drop_records(store, [&](key_and_value const& found) {
+        auto const header = header_of(found.value);
+        return header && header->scope == scope;
+    });
+}
+
+/// How many functions have their names stored.
+[[nodiscard]] inline std::size_t count_names(MDB_txn* txn) {
+    std::size_t names = 0;
+    lmdb_cursor const cursor = open_cursor(txn);
+    for (auto found = step(cursor.get(), MDB_FIRST); found && !is_record(*found);
+         found = step(cursor.get(), MDB_NEXT)) {
+        ++names;
+    }
+    return names;
+}
+
+/// Entries and bytes of one function: counted where there are few, else estimated from records that
+/// lie next to one another, which are drawn at random as their places are digests.
+///
+/// Complexity:     at most 4096 records are looked at
+[[nodiscard]] inline backend_statistics size_of_function(disk_store& store, key128 scope) {
+    constexpr std::size_t most = 4096;
+    std::size_t seen = 0;
+    std::size_t names = 0;
+    backend_statistics of_function;
+    disk_environment::look const look(store.current());
+    static_cast<void>(scan(look.txn(), {}, most, [&](key_and_value const& found) {
+        if (!is_record(found)) {
+            ++names;
+            return;
+        }
+        ++seen;
+        auto const header = header_of(found.value);
+        if (header && header->scope == scope) {
+            ++of_function.entries;
+            of_function.bytes += found.value.size();
+        }
+    }));
+    std::size_t const total = size_of_database(look.txn()).entries;
+    if (total > seen + names && seen > 0) {
+        double const scale = static_cast<double>(total - names) / static_cast<double>(seen);
+        auto const scaled = [&](std::uint64_t count) {
+            return static_cast<std::uint64_t>(static_cast<double>(count) * scale + 0.5);
+        };
+        of_function.entries = scaled(of_function.entries);
+        of_function.bytes = scaled(of_function.bytes);
+    }
+    return of_function;
+}
+
+} // namespace memo::detail

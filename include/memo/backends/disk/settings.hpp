@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// What a user may say about a disk backend.
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <iostream>
+#include <string>
+
+namespace memo {
+
+/// What a stored record survives.
+enum class durability {
+    process,    ///< the end of the process, however it ends; a power cut may take the cache
+    power_loss, ///< a power cut too, but for the last record; every put waits for the disk
+};
+
+namespace detail {
+
+/// The settings of a disk backend.
+struct disk_settings {
+    /// Where: made if it is missing, with its parents. Empty: `$XDG_CACHE_HOME/memo`, or
+    /// `~/.cache/memo`.
+    std::string directory{};
+    /// The most bytes of live pages to keep, over all functions and processes. 0: no bound. The file
+    /// keeps the pages that it once had, and is never larger than 4 times the bound, or 1 GiB.
+    std::uint64_t max_bytes = 0;
+    /// Records older than this are not served. 0: all are.
+    std::chrono::seconds max_age{0};
+    /// Who may read and write the files; the directory can be entered by who can read.
+    unsigned mode = 0600;
+    memo::durability durability = memo::durability::process;
+    /// Serves what is there, and stores nothing. The directory may be one without write permission.
+    bool read_only = false;
+    /// Locks and shared memory do not hold between machines. Only for a file system that is mounted
+    /// by one machine.
+    bool allow_network_fs = false;
+    /// What `ttl` and `max_age` are measured with.
+    std::function<std::chrono::system_clock::time_point()> clock = std::chrono::system_clock::now;
+    /// Hears of damage that was set aside, one sentence each, and what to do about it.
+    std::function<void(std::string const&)> report = [](std::string const& text) {
+        std::cerr << text << '\n';
+    };
+};
+
+} // namespace detail
+} // namespace memo

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// One disk backend's way to its data: the environment that the path leads to now, what happened to
+// each function's records, and what is done when the data is damaged, gone or full.
+
+#include <memo/backends/backend.hpp>
+#include <memo/backends/disk/clock.hpp>
+#include <memo/backends/disk/entry.hpp>
+#include <memo/backends/disk/environment.hpp>
+#include <memo/backends/disk/eviction.hpp>
+#include <memo/backends/disk/lmdb.hpp>
+#include <memo/backends/disk/registry.hpp>
+#include <memo/backends/disk/settings.hpp>
+#include <memo/key/key128.hpp>
+#include <memo/record/frame.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace memo::detail {
+
+/// What happened to one function's records, as far as this backend saw it.
+struct disk_shelf {
+    explicit disk_shelf(key128 of) : scope(of) {}
+
+    key128 const scope;
+    std::atomic<std::uint64_t> evictions{0};
+    std::atomic<std::uint64_t> expirations{0};
+    std::atomic<std::uint64_t> corrupt{0};
+    std::atomic<std::uint64_t> too_large{0};
+    std::atomic<bool> named{true}; ///< false: what it is called has to be stored yet
+    std::string name;              ///< these two are set before it is false
+    std::string version;
+};
+
+class disk_store {
+  public:
+    explicit disk_store(disk_settings settings) : settings_(std::move(settings)) {
+        renew(nullptr);
+        if (settings_.max_bytes != 0 && !settings_.read_only) {
+            clock_.emplace(current().directory().path("v1/clock"), settings_.mode);
+        }
+        disk_registry::instance().guard(mutex_);
+    }
+
+    disk_store(disk_store const&) = delete;
+    disk_store& operator=(disk_store const&) = delete;
+    ~disk_store() { disk_registry::instance().unguard(mutex_); }
+
+    [[nodiscard]] disk_environment& current() const noexcept {
+        return *current_.load(std::memory_order_acquire);
+    }
+    [[nodiscard]] bool read_only() const noexcept { return settings_.read_only; }
+    [[nodiscard]] unix_time now() const { return settings_.clock(); }
+
+    /// The counters of one function, the same for every wrapper of it.
+    [[nodiscard]] disk_shelf& open(key128 scope) {
+        std::scoped_lock const lock(mutex_);
+        auto& shelf = by_scope_[scope];
+        if (!shelf) {
+            shelf = std::make_unique<disk_shelf>(scope);
+        }
+        return *shelf;
+    }
+
+    /// Says what a function is called: for tools, stored with its next record.
+    void describe(key128 scope, std::string const& name, std::string const& version) {
+        disk_shelf& shelf = open(scope);
+        std::scoped_lock const lock(mutex_);
+        if (!name.empty() && shelf.name.empty()) {
+            shelf.name = name;
+            shelf.version = version;
+            shelf.named = false;
+        }
+    }
+
+    /// Visits the bytes that are stored for a key, where they lie. False if there are none.
+    template <class Visit> bool read(disk_shelf& shelf, key128 key, Visit const& visit) {
+        record_place const place = place_of(shelf.scope, key);
+        for (int attempt = 0; attempt < 2; ++attempt) {
+            disk_environment& environment = current();
+            try {
+                disk_environment::look const look(environment);
+                if (auto const found = find(look.txn(), place)) {
+                    if (clock_) {
+                        clock_->touch(key);
+                    }
+                    visit(*found);
+                    return true;
+                }
+            } catch (disk_error const& failure) {
+                if (!recover(environment, failure)) {
+                    throw;
+                }
+                shelf.corrupt.fetch_add(1, std::memory_order_relaxed);
+                continue;
+            }
+            if (environment.still_there()) {
+                return false;
+            }
+            renew(&environment);
+        }
+        return false;
+    }
+
+    /// Runs change(txn) as one step. It may run twice, the first time for nothing.
+    template <class Change> auto write(Change const& change) {
+        if (disk_environment& environment = current(); !environment.still_there()) {
+            renew(&environment);
+        }
+        disk_environment& environment = current();
+        try {
+            return environment.write(change);
+        } catch (disk_error const& failure) {
+            if (!recover(environment, failure)) {
+                throw;
+            }
+        }
+        return current().write(change);
+    }
+
+    /// Whether a record is served no more. Its time may be over, or it is older than all may be.
+    [[nodiscard]] bool is_old(frame_header const& header) const {
+        if (header.expires == 0 && settings_.max_age.count() == 0) [[likely]] {
+            return false; // asks no clock
+        }
+        unix_time const time = now();
+        return header.expired(time) || header.created < oldest_created(time);
+    }
+
+    /// Puts a frame where it belongs, within a write, and keeps the bound. False if it is too large.
+    [[nodiscard]] bool insert_frame(MDB_txn* txn, disk_shelf& shelf, key128 key, bytes_view frame) {
+        disk_limits limits = this->limits();
+        if (frame.size() > limits.max_bytes / 2) {
+            shelf.too_large.fetch_add(1, std::memory_order_relaxed);
+            return false;
+        }
+        record_place const place = place_of(shelf.scope, key);
+        current().require_sound(place);
+        insert(txn, place, frame);
+        if (!shelf.named) {
+            insert_name(txn, shelf);
+        }
+        disk_clock const none;
+        disk_clock const& clock = clock_ ? *clock_ : none;
+        clock.touch(key);
+        auto const sound = [&](record_place const& victim) { current().require_sound(victim); };
+        keep_bound(txn, frame.size(), clock, limits, sound, [&](key128 scope) {
+            open(scope).evictions.fetch_add(1, std::memory_order_relaxed);
+        });
+        return true;
+    }
+
+    /// Drops the record at a place, within a write. False if there is none.
+    bool remove_record(MDB_txn* txn, record_place const& place) {
+        current().require_sound(place);
+        return remove(txn, place);
+    }
+
+    [[nodiscard]] backend_statistics events(disk_shelf const& shelf) const {
+        backend_statistics sum;
+        sum.evictions = shelf.evictions;
+        sum.expirations = shelf.expirations;
+        sum.corrupt = shelf.corrupt;
+        sum.too_large = shelf.too_large;
+        return sum;
+    }
+
+    [[nodiscard]] backend_statistics all_events() const {
+        backend_statistics sum;
+        std::scoped_lock const lock(mutex_);
+        for (auto const& [scope, shelf] : by_scope_) {
+            backend_statistics const one = events(*shelf);
+            sum.evictions += one.evictions;
+            sum.expirations += one.expirations;
+            sum.corrupt += one.corrupt;
+            sum.too_large += one.too_large;
+        }
+        return sum;
+    }
+
+  private:
+    [[nodiscard]] std::uint32_t oldest_created(unix_time time) const {
+        if (settings_.max_age.count() == 0) {
+            return 0;
+        }
+        auto const oldest =
+            std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()) -
+            settings_.max_age;
+        return static_cast<std::uint32_t>(std::max<std::int64_t>(0, oldest.count() + 1));
+    }
+
+    // Without a bound of the user's the map is one: a full map could not even drop a record.
+    [[nodiscard]] disk_limits limits() const {
+        std::uint64_t const room = current().map() / 16 * 15;
+        std::uint64_t const bound =
+            settings_.max_bytes == 0 ? room : std::min(settings_.max_bytes, room);
+        unix_time const time = now();
+        return {bound, oldest_created(time), time};
+    }
+
+    void insert_name(MDB_txn* txn, disk_shelf& shelf) {
+        std::vector<std::byte> frame(frame_header_size);
+        encode_record(frame, std::tuple(shelf.name, shelf.version));
+        frame_header header = new_header(shelf.scope, {}, now(), std::chrono::nanoseconds(0), 0);
+        header.kind = record_kind::name;
+        if (seal(frame, header)) {
+            name_place const place = name_place_of(shelf.scope);
+            current().require_sound(place);
+            insert(txn, place, frame);
+        }
+        shelf.named = true;
+    }
+
+    /// Makes the next attempt worth while; false if that is beyond us.
+    bool recover(disk_environment& environment, disk_error const& failure) {
+        if (says_damaged(failure.code()) && !settings_.read_only) {
+            disk_registry::instance().set_aside(environment, settings_);
+            renew(&environment);
+            return true;
+        }
+        if (says_stuck(failure.code())) {
+            environment.reopen();
+            return true;
+        }
+        return false;
+    }
+
+    // The environment before stays open, as somebody may be looking at it, and its file is another.
+    void renew(disk_environment const* before) {
+        disk_registry::instance().alone([&] {
+            if (current_.load(std::memory_order_relaxed) != before) {
+                return; // another thread was here
+            }
+            kept_.reserve(kept_.size() + 1);
+            kept_.push_back(disk_registry::instance().acquire(settings_));
+            current_.store(kept_.back().get(), std::memory_order_release);
+            std::scoped_lock const lock(mutex_);
+            for (auto const& [scope, shelf] : by_scope_) {
+                shelf->named = shelf->name.empty();
+            }
+        });
+    }
+
+    disk_settings const settings_;
+    std::optional<disk_clock> clock_;
+    std::vector<std::shared_ptr<disk_environment>> kept_; ///< changed within the registry's alone()
+    std::atomic<disk_environment*> current_{nullptr};
+    mutable std::mutex mutex_; ///< of the shelves; nothing is waited for under it
+    std::unordered_map<key128, std::unique_ptr<disk_shelf>> by_scope_;
+};
+
+} // namespace memo::detail

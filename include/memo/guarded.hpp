@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// A backend's partition in, the same partition out whose failures cost the cache and nothing else.
+
+#include <memo/backends/backend.hpp>
+#include <memo/counters.hpp>
+#include <memo/error.hpp>
+#include <memo/key/key128.hpp>
+#include <memo/options.hpp>
+
+#include <exception>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace memo::detail {
+
+/// A partition for records of type Record. What fails is counted and gives false or nothing; it is
+/// thrown, as memo::error (backend), only under on_error = strict.
+///
+/// Thread safety:  safe
+template <class Partition, class Record> class guarded {
+  public:
+    guarded(Partition partition, call_counters& counters, on_error_policy on_error)
+        : partition_(std::move(partition)), counters_(counters), on_error_(on_error) {}
+
+    // Inlined by force, as is attempt(), so that key and record stay in registers.
+    [[nodiscard, gnu::always_inline]] inline std::optional<remembered<Record>>
+    get(key128 key) const {
+        return attempt("get", [&] { return partition_.get(key); });
+    }
+
+    void put(key128 key, Record const& record, storing about) const {
+        attempt("put", [&] {
+            partition_.put(key, record, about);
+            counters_.beyond_hits().sets += 1;
+            return true;
+        });
+    }
+
+    /// The record that is there now; nothing if there is none for a failure.
+    template <class Merge>
+    [[nodiscard]] std::optional<Record> update(key128 key, Merge const& merge,
+                                               storing about) const {
+        return attempt("update",
+                       [&] { return std::optional(partition_.update(key, merge, about)); });
+    }
+
+    [[nodiscard]] bool erase(key128 key) const {
+        return attempt("erase", [&] { return partition_.erase(key); });
+    }
+
+    void clear() const {
+        attempt("clear", [&] {
+            partition_.clear();
+            return true;
+        });
+    }
+
+    [[nodiscard]] backend_statistics stats() const { return partition_.stats(); }
+
+    /// Keeps other processes from a key until what it gives goes, where the backend is shared with
+    /// some.
+    [[nodiscard]] auto lead(key128 key) const {
+        if constexpr (requires { partition_.lead(key); }) {
+            return partition_.lead(key);
+        } else {
+            return 0;
+        }
+    }
+
+  private:
+    template <class Operation>
+    [[gnu::always_inline]] inline auto attempt(char const* verb, Operation operation) const
+        -> decltype(operation()) {
+        try {
+            return operation();
+        } catch (error const& failure) {
+            if (failure.code() == errc::sample) {
+                throw; // from a merge: the function's trouble, not the backend's
+            }
+            failed(verb, failure.what());
+        } catch (std::exception const& failure) {
+            failed(verb, failure.what());
+        } catch (...) {
+            failed(verb, "an exception that is no std::exception");
+        }
+        return {};
+    }
+
+    [[gnu::noinline]] void failed(char const* verb, char const* what) const {
+        counters_.beyond_hits().errors += 1;
+        if (on_error_ == on_error_policy::strict) {
+            throw error(errc::backend, std::string("backend ") + verb + ": " + what);
+        }
+    }
+
+    Partition partition_;
+    call_counters& counters_;
+    on_error_policy on_error_;
+};
+
+} // namespace memo::detail

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// A record in, portable little-endian bytes out, and back. Types that the library knows need nothing
+// (codec_values.hpp, codec_ranges.hpp, codec_vocabulary.hpp); classes are written and read by their
+// cereal functions (archives.hpp). The bytes that are read may be anything: see bytes.hpp for what is
+// never believed.
+
+#include <memo/record/archives.hpp>
+#include <memo/record/bytes.hpp>
+#include <memo/record/codec_values.hpp>
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace memo::detail {
+
+/// Whether a record is read without running code of the user.
+template <class Record> inline constexpr bool plain_record = codec_of<Record>::plain;
+
+/// Appends the bytes of a record.
+///
+/// Throws:         what a serialize() throws; memo::error for classes too deep in one another
+template <class Record> void encode_record(std::vector<std::byte>& out, Record const& record) {
+    static_assert(
+        codable<Record>,
+        "memo: this result cannot be kept outside of the process. Give its class a cereal "
+        "serialize(), or include the cereal/types header that it needs");
+    if constexpr (codable<Record>) {
+        if constexpr (plain_record<Record>) {
+            byte_sink sink(out);
+            put_value(sink, record);
+        } else {
+            record_writer archive{byte_sink(out)};
+            put_value(archive, record);
+        }
+    }
+}
+
+/// The record that these bytes are, all of them.
+///
+/// Throws:         malformed; what a serialize() throws
+template <class Record> [[nodiscard]] Record decode_record(std::span<std::byte const> bytes) {
+    auto const whole = [](auto& source) {
+        Record record = take_value<Record>(source);
+        if (source.left() != 0) {
+            throw malformed();
+        }
+        return record;
+    };
+    if constexpr (plain_record<Record>) {
+        byte_source source(bytes);
+        return whole(source);
+    } else {
+        try {
+            record_reader archive{byte_source(bytes)};
+            return whole(archive);
+        } catch (cereal::Exception const&) { // cereal's own refusals: an index, a pointer, a name
+            throw malformed();
+        }
+    }
+}
+
+} // namespace memo::detail

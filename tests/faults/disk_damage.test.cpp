@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: BSL-1.0
+
+// Files that are not what was written. Each trial damages a copy and lets a process of its own use it:
+// it may find less, but nothing wrong, and no signal ends it.
+
+#include "support/keys.hpp"
+#include "support/process.hpp"
+#include "support/temp_dir.hpp"
+#include <memo/backends/disk.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace fs = std::filesystem;
+using memo_test::key_of;
+
+namespace {
+
+constexpr memo::key128 scope{1, 2};
+constexpr std::uint64_t entries = 2000;
+constexpr std::size_t page = 4096;
+
+std::string value_of(std::uint64_t number) {
+    std::size_t const size = number % 100 == 0 ? 6000 : 100; // some lie in pages of their own
+    std::string value(size, '\0');
+    std::mt19937_64 letters(number);
+    std::ranges::generate(value, [&] { return static_cast<char>('a' + letters() % 26); });
+    return value;
+}
+
+memo::disk open(std::string const& directory, bool* reported = nullptr) {
+    return memo::disk({.directory = directory, .report = [=](std::string const&) {
+                           if (reported != nullptr) {
+                               *reported = true;
+                           }
+                       }});
+}
+
+/// A directory with entries in it, closed or as a crash leaves it.
+void fill(std::string const& directory, bool crashed) {
+    REQUIRE(memo_test::in_process([&] {
+                memo::disk const backend = open(directory);
+                auto const values = backend.partition<std::string>(scope);
+                for (std::uint64_t number = 0; number < entries; ++number) {
+                    values.put(key_of(number), value_of(number), {});
+                }
+                if (crashed) {
+                    ::_exit(0);
+                }
+            }) == 0);
+}
+
+std::vector<char> read_file(std::string const& path) {
+    std::ifstream in(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void write_file(std::string const& path, std::vector<char> const& bytes) {
+    std::ofstream out(path, std::ios::binary | std::ios::trunc);
+    out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+}
+
+/// As if the machine had been started again since.
+void pretend_another_boot(std::string const& directory) {
+    std::string const path = directory + "/state";
+    auto const bytes = read_file(path);
+    std::string text(bytes.begin(), bytes.end());
+    std::size_t const at = text.find("boot ");
+    REQUIRE(at != std::string::npos);
+    text[at + 5] = text[at + 5] == '0' ? '1' : '0';
+    write_file(path, {text.begin(), text.end()});
+}
+
+/// What a use of the directory found.
+struct outcome {
+    std::uint64_t found = 0;
+    std::uint64_t corrupt = 0;
+    std::uint64_t refused = 0; ///< puts
+    bool reported = false;
+};
+
+/// Looks for all entries, stores some anew, and looks again. 0: nothing wrong was served; else which
+/// check failed, or minus the signal.
+int use(std::string const& directory, outcome& seen) {
+    return memo_test::in_process([&] {
+        bool reported = false;
+        memo::disk const backend = open(directory, &reported);
+        auto const values = backend.partition<std::string>(scope);
+        for (std::uint64_t number = 0; number < entries; ++number) {
+            if (auto const kept = values.get(key_of(number))) {
+                ++seen.found;
+                if (kept->record != value_of(number)) {
+                    return 1;
+                }
+            }
+        }
+        for (std::uint64_t number = 0; number < entries; number += 7) {
+            try {
+                values.put(key_of(number), value_of(number), {});
+            } catch (memo::error const&) {
+                ++seen.refused; // a call of a memoized function counts it and goes on
+            }
+            auto const kept = values.get(key_of(number));
+            if (kept && kept->record != value_of(number)) {
+                return 2;
+            }
+        }
+        seen.corrupt = backend.stats().corrupt;
+        seen.reported = reported;
+        return 0;
+    });
+}
+
+/// Damages copies of one directory, each in a way of its own.
+template <class Damage> void damage_and_use(int count, bool crashed, Damage const& damage) {
+    auto const seed = std::random_device{}();
+    CAPTURE(seed);
+    std::mt19937_64 random(seed);
+    memo_test::temp_dir const whole;
+    fill(whole.path(), crashed);
+    auto const original = read_file(whole / "v1/data.mdb");
+    REQUIRE(original.size() > 50 * page);
+    memo_test::shared<outcome> all;
+    for (int trial = 0; trial < count; ++trial) {
+        CAPTURE(trial);
+        memo_test::temp_dir const copy;
+        fs::copy(whole.path(), copy.path(), fs::copy_options::recursive);
+        auto bytes = original;
+        damage(bytes, random, copy.path());
+        write_file(copy / "v1/data.mdb", bytes);
+        memo_test::shared<outcome> seen;
+        REQUIRE(use(copy.path(), *seen) == 0);
+        all->found += seen->found;
+        all->corrupt += seen->corrupt;
+        all->refused += seen->refused;
+        all->reported = all->reported || seen->reported;
+    }
+    std::cout << count << " trials: " << all->found << " of "
+              << static_cast<std::uint64_t>(count) * entries << " entries served, " << all->corrupt
+              << " refused as corrupt, " << all->refused << " puts failed\n";
+    CHECK((all->corrupt > 0 || all->reported || count < 10));
+}
+
+} // namespace
+
+TEST_CASE("a directory that nothing happened to has all of its entries") {
+    memo_test::temp_dir const directory;
+    for (bool const crashed : {false, true}) {
+        fill(directory.path(), crashed);
+        memo_test::shared<outcome> seen;
+        REQUIRE(use(directory.path(), *seen) == 0);
+        CHECK(seen->found == entries);
+        CHECK(seen->corrupt == 0);
+        CHECK(seen->refused == 0);
+        CHECK_FALSE(seen->reported);
+    }
+}
+
+TEST_CASE("a flipped bit gives no wrong value and no signal") {
+    damage_and_use(memo_test::trials(20), true, [](auto& bytes, auto& random, auto const&) {
+        bytes[random() % bytes.size()] ^= static_cast<char>(1U << (random() % 8));
+    });
+}
+
+TEST_CASE("a page of zeros gives no wrong value and no signal") {
+    damage_and_use(memo_test::trials(20), true, [](auto& bytes, auto& random, auto const&) {
+        std::size_t const at = random() % (bytes.size() / page) * page;
+        std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(at), page, '\0');
+    });
+}
+
+TEST_CASE("a file that is cut gives no wrong value and no signal") {
+    damage_and_use(memo_test::trials(20), true, [](auto& bytes, auto& random, auto const&) {
+        bytes.resize(random() % bytes.size());
+    });
+}
+
+TEST_CASE("pages of different times give no wrong value and no signal") {
+    damage_and_use(memo_test::trials(20), true, [](auto& bytes, auto& random, auto const& path) {
+        pretend_another_boot(path);
+        for (int swaps = 0; swaps < 30; ++swaps) {
+            auto const at = [&] {
+                return bytes.begin() +
+                       static_cast<std::ptrdiff_t>(random() % (bytes.size() / page) * page);
+            };
+            auto const one = at();
+            std::swap_ranges(one, one + page, at());
+        }
+    });
+}
+
+TEST_CASE("data of another boot is set aside, unless all of it had reached the disk") {
+    for (bool const crashed : {false, true}) {
+        memo_test::temp_dir const directory;
+        fill(directory.path(), crashed);
+        pretend_another_boot(directory.path());
+        memo_test::shared<outcome> seen;
+        REQUIRE(use(directory.path(), *seen) == 0);
+        CHECK(seen->found == (crashed ? 0 : entries));
+        CHECK(seen->reported == crashed);
+        CHECK(fs::exists(directory / "v1.bad.1/data.mdb") == crashed);
+    }
+}
+
+TEST_CASE("the next damage takes the place of the last") {
+    memo_test::temp_dir const directory;
+    for (int times = 0; times < 3; ++times) {
+        fill(directory.path(), true);
+        pretend_another_boot(directory.path());
+        REQUIRE(memo_test::in_process([&] { open(directory.path()); }) == 0);
+        CHECK(fs::exists(directory / "v1.bad.1/data.mdb"));
+        CHECK_FALSE(fs::exists(directory / "v1.bad.2"));
+    }
+}
+
+TEST_CASE("files that are no database are set aside") {
+    for (std::size_t const size : {0U, 1U, 100U, 4096U, 8192U, 100'000U}) {
+        memo_test::temp_dir const directory;
+        fill(directory.path(), true);
+        write_file(directory / "v1/data.mdb", std::vector<char>(size, 'x'));
+        memo_test::shared<outcome> seen;
+        REQUIRE(use(directory.path(), *seen) == 0);
+        CHECK(seen->found == 0);
+    }
+    memo_test::temp_dir const directory;
+    fill(directory.path(), true);
+    write_file(directory / "state", {'?'});
+    memo_test::shared<outcome> seen;
+    REQUIRE(use(directory.path(), *seen) == 0);
+    CHECK(seen->found == 0);
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: BSL-1.0
+
+// Writers that are killed in the middle of what they do.
+
+#include "support/keys.hpp"
+#include "support/process.hpp"
+#include "support/temp_dir.hpp"
+#include <memo/backends/disk.hpp>
+#include <memo/memo.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <iostream>
+#include <string>
+#include <vector>
+
+using memo_test::key_of;
+using memo_test::process;
+
+namespace {
+
+constexpr std::size_t writers = 4;
+constexpr memo::key128 values_scope{1, 2};
+constexpr memo::key128 counter_scope{3, 4};
+
+/// What one writer has been told to be stored.
+struct acknowledged {
+    std::atomic<std::uint64_t> puts;
+    std::atomic<std::uint64_t> updates;
+    std::atomic<std::uint64_t> wrong;
+};
+using board = std::array<acknowledged, writers>;
+
+std::uint64_t number_of(std::size_t writer, std::uint64_t put) {
+    return put * writers + writer;
+}
+
+std::string value_of(std::uint64_t number) {
+    return std::string(20 + number % 200, static_cast<char>('a' + number % 26)) +
+           std::to_string(number);
+}
+
+/// Stores values, one after the other, and counts in a counter that all share. Without end.
+void write_for_ever(std::string const& directory, std::size_t writer, board& told) {
+    memo::disk const backend({.directory = directory});
+    auto const values = backend.partition<std::string>(values_scope);
+    auto const counters = backend.partition<std::uint64_t>(counter_scope);
+    for (std::uint64_t put = told[writer].puts;; ++put) {
+        std::uint64_t const number = number_of(writer, put);
+        values.put(key_of(number), value_of(number), {});
+        told[writer].puts = put + 1;
+        if (put % 2 == 0) {
+            auto const count = [](std::uint64_t const* old) {
+                return old != nullptr ? *old + 1 : 1;
+            };
+            counters.update(key_of(0), count, {});
+            ++told[writer].updates;
+        }
+        std::uint64_t const other = number_of(writer, put / 2);
+        auto const kept = values.get(key_of(other));
+        if (!kept || kept->record != value_of(other)) {
+            ++told[writer].wrong;
+        }
+    }
+}
+
+} // namespace
+
+TEST_CASE("killed writers lose nothing and stop nobody") {
+    memo_test::temp_dir const directory;
+    memo_test::shared<board> told;
+    int const rounds = memo_test::trials(6);
+    int kills = 0;
+    double longest = 0;
+    for (int round = 0; round < rounds; ++round) {
+        std::vector<process> running;
+        for (std::size_t writer = 0; writer < writers; ++writer) {
+            running.emplace_back([&, writer] { write_for_ever(directory.path(), writer, *told); });
+        }
+        // One after the other is killed, at some moment; those that live must go on.
+        for (std::size_t dead = 0; dead <= writers; ++dead) {
+            std::array<std::uint64_t, writers> before{};
+            for (std::size_t writer = dead; writer < writers; ++writer) {
+                before[writer] = (*told)[writer].puts;
+            }
+            double const seconds = memo_test::seconds_until([&] {
+                for (std::size_t writer = dead; writer < writers; ++writer) {
+                    if ((*told)[writer].puts < before[writer] + 20) {
+                        return false;
+                    }
+                }
+                return true;
+            });
+            longest = std::max(longest, dead > 0 ? seconds : 0.0); // opening is not going on
+            REQUIRE(seconds < 30);
+            if (dead < writers) {
+                running[dead].kill();
+                ++kills;
+            }
+        }
+        int const checked = memo_test::in_process([&] {
+            memo::disk const backend({.directory = directory.path()});
+            auto const values = backend.partition<std::string>(values_scope);
+            for (std::size_t writer = 0; writer < writers; ++writer) {
+                std::uint64_t const puts = (*told)[writer].puts;
+                for (std::uint64_t put = puts - std::min<std::uint64_t>(puts, 5000); put < puts;
+                     ++put) {
+                    std::uint64_t const number = number_of(writer, put);
+                    auto const kept = values.get(key_of(number));
+                    if (!kept) {
+                        return 1;
+                    }
+                    if (kept->record != value_of(number)) {
+                        return 2;
+                    }
+                }
+            }
+            std::uint64_t updates = 0;
+            for (auto const& each : *told) {
+                updates += each.updates;
+            }
+            auto const counter = backend.partition<std::uint64_t>(counter_scope).get(key_of(0));
+            // A killed writer may have counted and not been told so.
+            return counter && counter->record >= updates &&
+                           counter->record <= updates + static_cast<std::uint64_t>(kills)
+                       ? 0
+                       : 3;
+        });
+        REQUIRE(checked == 0);
+    }
+    for (auto const& each : *told) {
+        CHECK(each.wrong == 0);
+    }
+    CHECK(longest < 10);
+    std::cout << kills << " kills, " << (*told)[0].puts * writers
+              << " puts; the longest that a living writer stood still: " << longest << " s\n";
+}
+
+TEST_CASE("whoever waits for a computing process goes on when it is killed") {
+    memo_test::temp_dir const directory;
+    struct state {
+        std::atomic<int> computing;
+        std::atomic<int> evaluations;
+    };
+    memo_test::shared<state> seen;
+    auto const call = [&](bool for_ever) {
+        auto const f = memo::memoize<memo::disk>(memo::ignore_state([&, for_ever](int x) {
+                                                     ++seen->evaluations;
+                                                     ++seen->computing;
+                                                     while (for_ever) {
+                                                         ::pause();
+                                                     }
+                                                     return 2 * x;
+                                                 }),
+                                                 {.name = "faults/flight", .version = "1"},
+                                                 memo::disk{{.directory = directory.path()}});
+        return f(21);
+    };
+    process leader([&] { call(true); });
+    memo_test::seconds_until([&] { return seen->computing == 1; });
+    process follower([&] { return call(false); });
+    leader.kill();
+    CHECK(follower.wait() == 42);
+    CHECK(seen->evaluations == 2);
+}

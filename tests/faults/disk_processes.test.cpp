@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: BSL-1.0
+
+// What processes do to one another, and to the directory that they share.
+
+#include "support/crew.hpp"
+#include "support/keys.hpp"
+#include "support/process.hpp"
+#include "support/temp_dir.hpp"
+#include <memo/backends/disk.hpp>
+#include <memo/memo.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <vector>
+
+namespace fs = std::filesystem;
+using memo_test::in_process;
+using memo_test::key_of;
+using memo_test::process;
+
+namespace {
+
+constexpr memo::key128 scope{1, 2};
+
+std::string value_of(std::uint64_t number) {
+    return std::string(100, static_cast<char>('a' + number % 26)) + std::to_string(number);
+}
+
+/// How many of the first values are there; -1 if one is wrong.
+int count_values(memo::disk const& backend, std::uint64_t among) {
+    auto const values = backend.partition<std::string>(scope);
+    int count = 0;
+    for (std::uint64_t number = 0; number < among; ++number) {
+        if (auto const kept = values.get(key_of(number))) {
+            if (kept->record != value_of(number)) {
+                return -1;
+            }
+            ++count;
+        }
+    }
+    return count;
+}
+
+void store_values(memo::disk const& backend, std::uint64_t from, std::uint64_t to) {
+    auto const values = backend.partition<std::string>(scope);
+    for (std::uint64_t number = from; number < to; ++number) {
+        values.put(key_of(number), value_of(number), {});
+    }
+}
+
+bool try_to_write(std::string const& path) {
+    return static_cast<bool>(std::ofstream(path) << "x");
+}
+
+/// A record like that of an averaged function (Welford's moments).
+struct sums {
+    std::uint64_t count = 0;
+    double mean = 0;
+    double m2 = 0;
+    template <class Archive> void serialize(Archive& archive) { archive(count, mean, m2); }
+};
+
+void add(sums& to, double sample) {
+    ++to.count;
+    double const delta = sample - to.mean;
+    to.mean += delta / static_cast<double>(to.count);
+    to.m2 += delta * (sample - to.mean);
+}
+
+double sample_of(int number) {
+    return std::sin(number);
+}
+
+} // namespace
+
+TEST_CASE("parent and children go on with an open cache after fork") {
+    memo_test::temp_dir const directory;
+    memo::disk const backend({.directory = directory.path()});
+    store_values(backend, 0, 100);
+    std::vector<process> children;
+    for (std::uint64_t child = 1; child <= 4; ++child) {
+        children.emplace_back([&, child] {
+            if (count_values(backend, 100) != 100) {
+                return 1;
+            }
+            store_values(backend, child * 1000, child * 1000 + 200);
+            return in_process([&] { return count_values(backend, 100) == 100 ? 0 : 2; });
+        });
+    }
+    store_values(backend, 100, 200);
+    CHECK(count_values(backend, 200) == 200);
+    for (process& child : children) {
+        CHECK(child.wait() == 0);
+    }
+    CHECK(backend.stats().entries == 200 + 4 * 200);
+    CHECK(count_values(backend, 6000) == 1000);
+}
+
+TEST_CASE("fork among threads that use the cache") {
+    memo_test::temp_dir const directory;
+    memo::disk const backend({.directory = directory.path()});
+    store_values(backend, 0, 100);
+    std::atomic<bool> done{false};
+    std::atomic<int> failures{0};
+    memo_test::together(3, [&](std::size_t worker) {
+        if (worker == 0) {
+            for (int i = 0; i < 20; ++i) {
+                failures += in_process([&] {
+                    store_values(backend, 500, 505);
+                    return count_values(backend, 100) == 100 ? 0 : 1;
+                });
+            }
+            done = true;
+        }
+        while (!done) {
+            failures += count_values(backend, 100) == 100 ? 0 : 1;
+            store_values(backend, 100 * worker, 100 * worker + 10);
+        }
+    });
+    CHECK(failures == 0);
+}
+
+TEST_CASE("two paths to one directory are one cache") {
+    memo_test::temp_dir const directory;
+    memo_test::temp_dir const elsewhere;
+    fs::create_directory_symlink(directory.path(), elsewhere / "link");
+    memo::disk const one({.directory = directory.path()});
+    store_values(one, 0, 500);
+    {
+        memo::disk const two({.directory = elsewhere / "link"});
+        CHECK(count_values(two, 500) == 500);
+        store_values(two, 500, 600);
+    } // closing it must not end the locks of the first
+    memo_test::shared<std::atomic<bool>> stop;
+    process writer([&] {
+        memo::disk const backend({.directory = directory.path()});
+        for (std::uint64_t i = 0; !*stop; ++i) {
+            store_values(backend, 600 + i % 300, 601 + i % 300);
+        }
+    });
+    for (int i = 0; i < 20; ++i) {
+        CHECK(count_values(one, 600) == 600);
+    }
+    *stop = true;
+    CHECK(writer.wait() == 0);
+    CHECK(memo::disk({.directory = directory.path() + "/."}).stats().entries ==
+          one.stats().entries);
+}
+
+TEST_CASE("a reader that was killed does not keep the file growing") {
+    memo_test::temp_dir const directory;
+    memo_test::shared<std::atomic<bool>> holds;
+    memo::disk const backend({.directory = directory.path()});
+    store_values(backend, 0, 200);
+    process reader([&] {
+        memo::detail::disk_store store({.directory = directory.path()});
+        memo::detail::disk_environment::look const look(store.current());
+        *holds = true;
+        while (true) {
+            ::pause();
+        }
+    });
+    memo_test::seconds_until([&] { return holds->load(); });
+    reader.kill();
+    auto const size = [&] { return fs::file_size(directory / "v1/data.mdb"); };
+    for (int round = 0; round < 25; ++round) { // beyond the next check for dead readers
+        store_values(backend, 0, 200);
+    }
+    auto const before = size();
+    for (int round = 0; round < 50; ++round) {
+        store_values(backend, 0, 200);
+    }
+    CHECK(size() < before + 1'000'000);
+}
+
+TEST_CASE("a directory that is removed while it is used is made again") {
+    memo_test::temp_dir const directory;
+    std::string const path = directory / "cache";
+    memo::disk const backend({.directory = path});
+    store_values(backend, 0, 100);
+    fs::remove_all(path);
+    CHECK(count_values(backend, 100) >= 0);
+    double const seconds = memo_test::seconds_until([&] {
+        store_values(backend, 100, 101);
+        return fs::exists(path + "/v1/data.mdb");
+    });
+    CHECK(seconds < 5);
+    store_values(backend, 0, 50);
+    CHECK(count_values(backend, 100) == 50);
+    CHECK(in_process([&] {
+              return count_values(memo::disk({.directory = path}), 100) == 50 ? 0 : 1;
+          }) == 0);
+}
+
+TEST_CASE("a cache that may only be read is served, and stores nothing") {
+    memo_test::temp_dir const directory;
+    {
+        memo::disk const backend({.directory = directory.path(), .mode = 0644});
+        store_values(backend, 0, 100);
+    }
+    constexpr uid_t nobody = 65534;
+    bool const is_root = ::geteuid() == 0; // whom no permission stops
+    fs::permissions(directory.path(), fs::perms(0555));
+    fs::permissions(directory / "v1", fs::perms(0555));
+    int const result = in_process([&] {
+        if (is_root && ::setuid(nobody) != 0) {
+            return 1;
+        }
+        if (try_to_write(directory / "x")) {
+            return 2;
+        }
+        memo::disk const backend({.directory = directory.path(), .read_only = true});
+        store_values(backend, 100, 200);
+        if (count_values(backend, 200) != 100) {
+            return 3;
+        }
+        try {
+            memo::disk const writing({.directory = directory.path()});
+            return 4;
+        } catch (memo::error const& failure) {
+            return std::string(failure.what()).find(directory.path()) != std::string::npos ? 0 : 5;
+        }
+    });
+    fs::permissions(directory.path(), fs::perms(0700));
+    fs::permissions(directory / "v1", fs::perms(0700));
+    CHECK(result == 0);
+    CHECK_THROWS_WITH(memo::disk({.directory = directory / "empty", .read_only = true}),
+                      Catch::Contains("empty"));
+}
+
+TEST_CASE("strange names of directories are names") {
+    memo_test::temp_dir const directory;
+    for (std::string const name : {"with space", "a\nb", "quote'\"", "%s%n", "..hidden", "\xff\xfe",
+                                   "-rf", "$HOME", "deep/er"}) {
+        CAPTURE(name);
+        {
+            memo::disk const backend({.directory = directory / name});
+            store_values(backend, 0, 10);
+        }
+        CHECK(count_values(memo::disk({.directory = directory / name}), 10) == 10);
+        CHECK(fs::exists(directory / name + "/v1/data.mdb"));
+        CHECK(fs::exists(directory / name + "/CACHEDIR.TAG"));
+    }
+    std::ofstream(directory / "file") << "not a directory";
+    for (std::string const& bad :
+         {directory / "file", directory / "file/below", directory / std::string(5000, 'x'),
+          directory / std::string("zero\0byte", 9)}) {
+        CHECK_THROWS_AS(memo::disk({.directory = bad}), memo::error);
+    }
+}
+
+TEST_CASE("only the owner can read a cache, unless its mode says more") {
+    memo_test::temp_dir const directory;
+    mode_t const before = ::umask(0);
+    memo::disk const secret({.directory = directory / "secret"});
+    ::umask(0077);
+    memo::disk const open({.directory = directory / "open", .mode = 0664});
+    store_values(secret, 0, 1);
+    store_values(open, 0, 1);
+    ::umask(before);
+    auto const mode = [&](std::string const& path) {
+        return static_cast<unsigned>(fs::status(directory / path).permissions());
+    };
+    CHECK(mode("secret") == 0700);
+    CHECK(mode("secret/v1/data.mdb") == 0600);
+    CHECK(mode("open") == 0775);
+    CHECK(mode("open/v1") == 0775);
+    CHECK(mode("open/v1/data.mdb") == 0664);
+    CHECK(mode("open/v1/lock.mdb") == 0664);
+    CHECK(mode("open/v1/write.lock") == 0664);
+}
+
+TEST_CASE("file systems of the network are refused by their magic numbers") {
+    CHECK(memo::detail::is_network_file_system(0x6969));           // NFS
+    CHECK(memo::detail::is_network_file_system(0xff534d42));       // CIFS
+    CHECK_FALSE(memo::detail::is_network_file_system(0xef53));     // ext4
+    CHECK_FALSE(memo::detail::is_network_file_system(0x01021994)); // tmpfs
+}
+
+TEST_CASE("no update is lost among processes") {
+    memo_test::temp_dir const directory;
+    constexpr int processes = 4;
+    int const updates = memo_test::trials(500);
+    std::vector<process> running;
+    for (int worker = 0; worker < processes; ++worker) {
+        running.emplace_back([&, worker] {
+            memo::disk const backend({.directory = directory.path()});
+            auto const partition = backend.partition<sums>(scope);
+            for (int i = worker; i < processes * updates; i += processes) {
+                partition.update(key_of(1),
+                                 [&](sums const* old) {
+                                     sums now = old != nullptr ? *old : sums{};
+                                     add(now, sample_of(i));
+                                     return now;
+                                 },
+                                 {});
+            }
+        });
+    }
+    for (process& each : running) {
+        REQUIRE(each.wait() == 0);
+    }
+    sums serial;
+    for (int i = 0; i < processes * updates; ++i) {
+        add(serial, sample_of(i));
+    }
+    auto const kept =
+        memo::disk({.directory = directory.path()}).partition<sums>(scope).get(key_of(1));
+    REQUIRE(kept.has_value());
+    CHECK(kept->record.count == serial.count);
+    CHECK(kept->record.mean == Approx(serial.mean).margin(1e-9));
+    CHECK(kept->record.m2 == Approx(serial.m2).epsilon(1e-9));
+}
+
+TEST_CASE("processes that ask for the same calls evaluate each once") {
+    memo_test::temp_dir const directory;
+    memo_test::shared<std::atomic<int>> evaluations;
+    constexpr int calls = 300;
+    std::vector<process> running;
+    for (int worker = 0; worker < 4; ++worker) {
+        running.emplace_back([&] {
+            auto const f = memo::memoize<memo::disk>(memo::ignore_state([&](int x) {
+                                                         ++*evaluations;
+                                                         ::usleep(200);
+                                                         return 2 * x;
+                                                     }),
+                                                     {.name = "faults/once", .version = "1"},
+                                                     memo::disk{{.directory = directory.path()}});
+            for (int x = 0; x < calls; ++x) {
+                if (f(x) != 2 * x) {
+                    return 1;
+                }
+            }
+            return 0;
+        });
+    }
+    for (process& each : running) {
+        CHECK(each.wait() == 0);
+    }
+    CHECK(*evaluations == calls);
+}
+
+TEST_CASE("a bound holds while processes write") {
+    memo_test::temp_dir const directory;
+    constexpr std::uint64_t bound = 4'000'000;
+    std::vector<process> running;
+    for (std::uint64_t worker = 0; worker < 4; ++worker) {
+        running.emplace_back([&, worker] {
+            memo::disk const backend({.directory = directory.path(), .max_bytes = bound});
+            std::uint64_t most = 0;
+            for (std::uint64_t i = 0; i < 10'000; ++i) {
+                store_values(backend, i * 4 + worker, i * 4 + worker + 1);
+                if (i % 100 == 0) {
+                    most = std::max(most, backend.stats().bytes);
+                }
+            }
+            return most > bound / 2 && most <= bound + bound / 10 ? 0 : 1;
+        });
+    }
+    for (process& each : running) {
+        CHECK(each.wait() == 0);
+    }
+    auto const stats = memo::disk({.directory = directory.path(), .max_bytes = bound}).stats();
+    CHECK(stats.bytes <= bound + bound / 10);
+    CHECK(fs::file_size(directory / "v1/data.mdb") <= 4 * bound);
+}
+
+TEST_CASE("what is asked for stays, and what is never asked for goes") {
+    memo_test::temp_dir const directory;
+    memo::disk const backend({.directory = directory.path(), .max_bytes = 2'000'000});
+    store_values(backend, 0, 100);
+    for (std::uint64_t i = 1000; i < 20'000; ++i) {
+        store_values(backend, i, i + 1);
+        if (i % 100 == 0) {
+            static_cast<void>(count_values(backend, 100));
+        }
+    }
+    CHECK(count_values(backend, 100) > 80);
+    CHECK(count_values(backend, 20'000) < 15'000);
+    CHECK(backend.stats().evictions > 1000);
+}

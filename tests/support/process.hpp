@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Processes that a test starts, talks to through shared memory, and ends.
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <thread>
+#include <type_traits>
+#include <unistd.h>
+#include <utility>
+
+namespace memo_test {
+
+/// A T that is shared with the processes that are started from here on. Begins as zeros.
+template <class T> class shared {
+    static_assert(std::is_trivially_destructible_v<T>);
+
+  public:
+    shared() {
+        void* const memory =
+            ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED) { // NOLINT(cppcoreguidelines-pro-type-cstyle-cast): its macro
+            throw std::runtime_error("no shared memory");
+        }
+        value_ = new (memory) T{};
+    }
+    shared(shared const&) = delete;
+    shared& operator=(shared const&) = delete;
+    ~shared() { ::munmap(value_, sizeof(T)); }
+
+    T* operator->() const noexcept { return value_; }
+    T& operator*() const noexcept { return *value_; }
+
+  private:
+    T* value_;
+};
+
+/// A copy of this process that runs a function and ends: with what it returns, with 99 if it throws.
+/// A child that does not end by itself within two minutes ends by SIGALRM.
+class process {
+  public:
+    template <class Body> explicit process(Body&& body) {
+        std::fflush(nullptr);
+        id_ = ::fork();
+        if (id_ < 0) {
+            throw std::runtime_error("cannot fork");
+        }
+        if (id_ == 0) {
+            ::alarm(120);
+            ::_exit(run(body));
+        }
+    }
+    process(process&& other) noexcept : id_(std::exchange(other.id_, 0)) {}
+    process& operator=(process&&) = delete;
+    process(process const&) = delete;
+    process& operator=(process const&) = delete;
+    ~process() {
+        if (id_ > 0) {
+            kill();
+        }
+    }
+
+    /// Ends it as nobody expects, and waits until it is gone.
+    void kill() {
+        ::kill(id_, SIGKILL);
+        static_cast<void>(wait());
+    }
+
+    /// What it returned; minus the signal that ended it.
+    [[nodiscard]] int wait() {
+        int status = 0;
+        ::waitpid(std::exchange(id_, 0), &status, 0);
+        return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+    }
+
+  private:
+    template <class Body> static int run(Body& body) noexcept {
+        try {
+            if constexpr (std::is_void_v<decltype(body())>) {
+                body();
+                return 0;
+            } else {
+                return body();
+            }
+        } catch (std::exception const& failure) {
+            std::fputs((std::string("in a child: ") + failure.what() + '\n').c_str(), stderr);
+        } catch (...) {
+            std::fputs("in a child: no std::exception\n", stderr);
+        }
+        return 99;
+    }
+
+    pid_t id_ = 0;
+};
+
+/// Runs a function in a process of its own.
+template <class Body> int in_process(Body&& body) {
+    return process(std::forward<Body>(body)).wait();
+}
+
+/// Seconds until something held; as many as `most` if it did not.
+template <class Predicate> double seconds_until(Predicate const& holds, double most = 30) {
+    auto const start = std::chrono::steady_clock::now();
+    auto const passed = [&] {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    };
+    while (!holds() && passed() < most) {
+        std::this_thread::yield();
+    }
+    return passed();
+}
+
+/// How often a fault is tried: a few times in a usual run, as often as MEMO_FAULT_TRIALS says.
+inline int trials(int usual) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment
+    auto const* const text = std::getenv("MEMO_FAULT_TRIALS");
+    return text != nullptr ? std::atoi(text) : usual; // NOLINT(cert-err34-c): 0 tries nothing
+}
+
+} // namespace memo_test

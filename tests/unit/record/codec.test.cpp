@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: BSL-1.0
+
+#include <memo/record/codec.hpp>
+
+#include <catch2/catch.hpp>
+#include <cereal/types/base_class.hpp>
+#include <cereal/types/complex.hpp>
+#include <cereal/types/memory.hpp>
+#include <cereal/types/polymorphic.hpp>
+#include <cereal/types/vector.hpp>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <complex>
+#include <cstdint>
+#include <cstdlib>
+#include <deque>
+#include <filesystem>
+#include <forward_list>
+#include <limits>
+#include <list>
+#include <map>
+#include <memory>
+#include <new>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace {
+
+// The largest single allocation since it was set to zero.
+std::atomic<std::size_t> largest_allocation{
+    0}; // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+
+} // namespace
+
+[[gnu::noinline]] void* operator new(std::size_t size) {
+    if (size > largest_allocation.load()) {
+        largest_allocation = size;
+    }
+    // NOLINTNEXTLINE(cppcoreguidelines-no-malloc): this is where memory comes from
+    if (void* const memory = std::malloc(size > 0 ? size : 1)) {
+        return memory;
+    }
+    throw std::bad_alloc();
+}
+// NOLINTNEXTLINE(cppcoreguidelines-no-malloc)
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
+    std::free(memory);
+}
+// NOLINTNEXTLINE(cppcoreguidelines-no-malloc)
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
+    std::free(memory);
+}
+
+namespace {
+
+using bytes = std::vector<std::byte>;
+using memo::detail::malformed;
+
+template <class T> bytes encoded(T const& value) {
+    bytes out;
+    memo::detail::encode_record(out, value);
+    return out;
+}
+
+template <class T> T there_and_back(T const& value) {
+    return memo::detail::decode_record<T>(encoded(value));
+}
+
+bytes hexadecimal(std::string const& digits) {
+    bytes out;
+    for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
+        out.push_back(static_cast<std::byte>(std::stoul(digits.substr(i, 2), nullptr, 16)));
+    }
+    return out;
+}
+
+struct point {
+    double x = 0;
+    std::int32_t y = 0;
+
+    template <class Archive> void serialize(Archive& archive) { archive(x, y); }
+    friend bool operator==(point const&, point const&) = default;
+};
+
+struct everything {
+    point where;
+    std::vector<point> path;
+    std::map<std::string, std::vector<double>> table;
+    std::optional<std::string> maybe;
+    std::array<int, 3> raw{};
+    std::complex<double> z; // only cereal's own header knows it
+
+    template <class Archive> void serialize(Archive& archive, std::uint32_t version) {
+        archive(where, path, table, maybe);
+        archive(cereal::make_nvp("raw", raw), z);
+        static_cast<void>(version);
+    }
+    friend bool operator==(everything const&, everything const&) = default;
+};
+
+struct circle_part {
+    int number = 0;
+    std::shared_ptr<circle_part> next;
+
+    template <class Archive> void serialize(Archive& archive) { archive(number, next); }
+};
+
+struct other_part {
+    int number = 0;
+    template <class Archive> void serialize(Archive& archive) { archive(number); }
+};
+
+struct two_kinds {
+    std::shared_ptr<circle_part> one;
+    std::shared_ptr<other_part> other;
+    template <class Archive> void serialize(Archive& archive) { archive(one, other); }
+};
+
+struct chain {
+    std::unique_ptr<chain> next;
+    template <class Archive> void serialize(Archive& archive) { archive(next); }
+};
+
+struct base {
+    base() = default;
+    base(base const&) = default;
+    base& operator=(base const&) = default;
+    virtual ~base() = default;
+    int in_base = 0;
+    template <class Archive> void serialize(Archive& archive) { archive(in_base); }
+};
+
+struct derived : base {
+    int in_derived = 0;
+    template <class Archive> void serialize(Archive& archive) {
+        archive(cereal::base_class<base>(this), in_derived);
+    }
+};
+
+/// Never begins empty: no default constructor, and the library needs none for it.
+struct seven {
+    explicit seven(int) {}
+};
+
+} // namespace
+
+CEREAL_CLASS_VERSION(everything, 3)
+CEREAL_REGISTER_TYPE(derived)
+
+TEST_CASE("a record comes back as it was") {
+    CHECK(there_and_back(true));
+    CHECK(there_and_back(-1.5) == -1.5);
+    CHECK(there_and_back(std::uint64_t{1} << 63U) == std::uint64_t{1} << 63U);
+    CHECK(there_and_back(std::string("memo")) == "memo");
+    CHECK(there_and_back(std::vector<double>{1, 2, 3}) == std::vector<double>{1, 2, 3});
+    CHECK(there_and_back(std::vector<bool>{true, false, true}) ==
+          std::vector<bool>{true, false, true});
+    CHECK(there_and_back(std::monostate{}) == std::monostate{});
+    CHECK(there_and_back(memo::key128{1, 2}) == memo::key128{1, 2});
+    CHECK(there_and_back(memo::index_set{1, 2, 500}) == memo::index_set{1, 2, 500});
+    CHECK(there_and_back(memo::index_set{}) == memo::index_set{});
+    CHECK(there_and_back(std::chrono::seconds(5)) == std::chrono::seconds(5));
+    CHECK(there_and_back(std::filesystem::path("a//b")).native() == "a//b");
+
+    using table = std::map<std::string, std::vector<std::pair<int, std::string>>>;
+    table const words{{"a", {{1, "x"}, {2, ""}}}, {"", {}}};
+    CHECK(there_and_back(words) == words);
+    std::unordered_map<int, std::set<int>> const bags{{1, {2, 3}}, {4, {}}};
+    CHECK(there_and_back(bags) == bags);
+    std::tuple<std::deque<int>, std::list<std::string>, std::forward_list<int>> const lists{
+        {1, 2}, {"a"}, {3, 4, 5}};
+    CHECK(there_and_back(lists) == lists);
+    std::variant<int, std::string, std::vector<int>> const choice = std::vector{1, 2};
+    CHECK(there_and_back(choice) == choice);
+    std::array<std::optional<std::string>, 2> const maybe{std::nullopt, "there"};
+    CHECK(there_and_back(maybe) == maybe);
+}
+
+TEST_CASE("a class comes back by its cereal functions") {
+    everything const all{{1.5, 2}, {{3, 4}, {5, 6}}, {{"a", {1, 2}}}, "maybe", {7, 8, 9}, {1, -1}};
+    CHECK(there_and_back(all) == all);
+    CHECK(there_and_back(std::vector{all, all}) == std::vector{all, all});
+}
+
+TEST_CASE("shared pointees stay shared, and circles closed") {
+    auto const first = std::make_shared<circle_part>();
+    first->number = 1;
+    first->next = std::make_shared<circle_part>();
+    first->next->number = 2;
+    first->next->next = first;
+    std::pair const both(first, first);
+    auto const back = there_and_back(both);
+    CHECK(back.first == back.second);
+    CHECK(back.first->next->number == 2);
+    CHECK(back.first->next->next == back.first);
+    back.first->next->next.reset();
+    first->next->next.reset();
+    CHECK(there_and_back(std::shared_ptr<std::vector<int> const>()) == nullptr);
+    auto const frozen = std::make_shared<std::vector<int> const>(3, 7);
+    CHECK(*there_and_back(frozen) == *frozen);
+}
+
+TEST_CASE("a derived class comes back through a pointer to its base") {
+    auto value = std::make_shared<derived>();
+    value->in_base = 1;
+    value->in_derived = 2;
+    auto const back = there_and_back(std::shared_ptr<base>(value));
+    auto const* const whole = dynamic_cast<derived const*>(back.get());
+    REQUIRE(whole != nullptr);
+    CHECK(whole->in_base == 1);
+    CHECK(whole->in_derived == 2);
+}
+
+TEST_CASE("the bytes of a record are these") {
+    CHECK(encoded(std::int32_t{258}) == hexadecimal("02010000"));
+    CHECK(encoded(1.0) == hexadecimal("000000000000f03f"));
+    CHECK(encoded(std::string("ab")) == hexadecimal("02000000000000006162"));
+    CHECK(encoded(std::optional<std::uint8_t>(7)) == hexadecimal("0107"));
+    CHECK(encoded(std::variant<int, bool>(true)) == hexadecimal("0100000001"));
+    CHECK(encoded(std::vector<std::string>{"a"}) ==
+          hexadecimal("0100000000000000010000000000000061"));
+    CHECK(encoded(point{1.0, 2}) == hexadecimal("000000000000f03f02000000c5"));
+    CHECK(encoded(memo::index_set{0, 64}) ==
+          hexadecimal("020000000000000001000000000000000100000000000000"));
+}
+
+TEST_CASE("bytes that end early or late are refused") {
+    everything const all{{1.5, 2}, {{3, 4}}, {{"a", {1}}}, "m", {7, 8, 9}, {}};
+    bytes const whole = encoded(all);
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+        std::span<std::byte const> const part(whole.data(), size);
+        CHECK_THROWS_AS(memo::detail::decode_record<everything>(part), malformed);
+    }
+    bytes longer = whole;
+    longer.push_back(std::byte{0});
+    CHECK_THROWS_AS(memo::detail::decode_record<everything>(longer), malformed);
+}
+
+TEST_CASE("a count larger than the bytes left is refused and allocates nothing") {
+    bytes claim;
+    memo::detail::byte_sink(claim).put(std::uint64_t{1} << 28U);
+    memo::detail::byte_sink(claim).put(std::uint64_t{0});
+    REQUIRE(claim.size() == 16);
+    largest_allocation = 0;
+    using namespace memo::detail;
+    CHECK_THROWS_AS(decode_record<std::vector<double>>(claim), malformed);
+    CHECK_THROWS_AS(decode_record<std::string>(claim), malformed);
+    CHECK_THROWS_AS(decode_record<std::vector<everything>>(claim), malformed);
+    CHECK_THROWS_AS(decode_record<std::vector<std::monostate>>(claim), malformed);
+    CHECK_THROWS_AS((decode_record<std::unordered_map<int, int>>(claim)), malformed);
+    CHECK_THROWS_AS(decode_record<memo::index_set>(claim), malformed);
+    CHECK(largest_allocation < 4096);
+}
+
+TEST_CASE("values that the type does not have are refused") {
+    using namespace memo::detail;
+    CHECK_THROWS_AS(decode_record<bool>(hexadecimal("02")), malformed);
+    CHECK_THROWS_AS(decode_record<std::optional<int>>(hexadecimal("ff00000000")), malformed);
+    CHECK_THROWS_AS((decode_record<std::variant<int, bool>>(hexadecimal("0200000001"))), malformed);
+    CHECK_THROWS_AS(decode_record<memo::index_set>(hexadecimal("01000000000000000000000000000000")),
+                    malformed);
+    CHECK_THROWS_AS(decode_record<point>(hexadecimal("000000000000f03f02000000c4")), malformed);
+}
+
+TEST_CASE("a pointee's number that belongs to another type is refused") {
+    bytes out;
+    {
+        memo::detail::record_writer archive{memo::detail::byte_sink(out)};
+        archive.put(std::uint32_t{0x80000001}); // a new circle_part, number 1
+        archive.put(std::int32_t{5});
+        archive.put(std::uint32_t{0});
+        archive.put(memo::detail::class_end);
+        archive.put(std::uint32_t{1}); // number 1 again, as an other_part
+        archive.put(memo::detail::class_end);
+    }
+    CHECK_THROWS_AS(memo::detail::decode_record<two_kinds>(out), malformed);
+}
+
+TEST_CASE("classes too deep in one another are refused on both sides") {
+    auto const grow = [](std::size_t depth) {
+        chain first;
+        for (std::size_t i = 1; i < depth; ++i) {
+            auto next = std::make_unique<chain>();
+            next->next = std::move(first.next);
+            first.next = std::move(next);
+        }
+        return first;
+    };
+    chain const fits = grow(memo::detail::deepest_class);
+    CHECK_NOTHROW(memo::detail::decode_record<chain>(encoded(fits)));
+    CHECK_THROWS_AS(encoded(grow(memo::detail::deepest_class + 1)), memo::error);
+    CHECK_THROWS_AS(memo::detail::decode_record<chain>(bytes(1'000'000, std::byte{1})), malformed);
+}
+
+TEST_CASE("arbitrary bytes never give more than a refusal") {
+    auto const seed = std::random_device{}();
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    bytes const whole = encoded(everything{{1.5, 2}, {{3, 4}}, {{"a", {1}}}, "m", {7, 8, 9}, {}});
+    std::size_t refused = 0;
+    largest_allocation = 0;
+    for (int round = 0; round < 20'000; ++round) {
+        bytes damaged = whole;
+        for (int changes = 0; changes < 3; ++changes) {
+            damaged[random() % damaged.size()] = static_cast<std::byte>(random() & 0xffU);
+        }
+        try {
+            static_cast<void>(memo::detail::decode_record<everything>(damaged));
+        } catch (malformed const&) {
+            ++refused;
+        }
+    }
+    CHECK(refused > 0);
+    CHECK(largest_allocation < 1'000'000);
+}
+
+TEST_CASE("a record is plain when none of its parts runs code of the user") {
+    STATIC_REQUIRE(memo::detail::plain_record<std::map<std::string, std::vector<double>>>);
+    STATIC_REQUIRE_FALSE(memo::detail::plain_record<point>);
+    STATIC_REQUIRE_FALSE(memo::detail::plain_record<std::vector<std::optional<point>>>);
+    STATIC_REQUIRE_FALSE(memo::detail::codable<seven>);
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSL-1.0
+
+#include <memo/record/frame.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+using namespace std::chrono_literals;
+using memo::detail::frame_trouble;
+using memo::detail::unix_time;
+
+namespace {
+
+using bytes = std::vector<std::byte>;
+
+constexpr memo::key128 scope{1, 2};
+constexpr memo::key128 key{3, 4};
+constexpr unix_time now{1'700'000'000s};
+
+template <class Record>
+bytes framed(Record const& record, std::chrono::nanoseconds cost = 0ns,
+             std::chrono::nanoseconds ttl = 0ns) {
+    bytes out;
+    REQUIRE(memo::detail::encode_frame(
+        out, memo::detail::new_header(scope, key, now, cost, memo::detail::expiry(now, ttl)),
+        record));
+    return out;
+}
+
+template <class Record> auto decoded(std::span<std::byte const> frame, unix_time at = now) {
+    return memo::detail::decode_frame<Record>(frame, scope, key, at);
+}
+
+std::string hexadecimal(bytes const& all) {
+    std::string text;
+    for (std::byte const each : all) {
+        constexpr auto const* digits = "0123456789abcdef";
+        text += digits[std::to_integer<unsigned>(each) >> 4U];
+        text += digits[std::to_integer<unsigned>(each) & 15U];
+    }
+    return text;
+}
+
+} // namespace
+
+TEST_CASE("a frame gives its record back, and what was said of it") {
+    auto const back = decoded<std::string>(framed(std::string("memo"), 250ms, 10s));
+    REQUIRE(back.record.has_value());
+    CHECK(*back.record == "memo");
+    CHECK(back.trouble == frame_trouble::none);
+    CHECK(back.header.computing().count() == Approx(250e6).epsilon(1e-6));
+    CHECK(back.header.created == 1'700'000'000);
+    CHECK(back.header.expires == unix_time(now + 10s).time_since_epoch().count());
+}
+
+TEST_CASE("the bytes of a frame are these") {
+    CHECK(hexadecimal(framed(1.5, 1s, 2s)) ==
+          "3e45f2a9e1f401be6d656d6f0100000001000000000000000200000000000000"
+          "03000000000000000400000000000000caa7c7c908000000"
+          "00f153650000803f00945fadfe9c9717"
+          "000000000000f83f");
+}
+
+TEST_CASE("a frame is served until its time is over") {
+    bytes const frame = framed(1, 0ns, 5s);
+    CHECK(decoded<int>(frame, now + 5s - 1ns).record == 1);
+    CHECK(decoded<int>(frame, now + 5s).trouble == frame_trouble::expired);
+    CHECK(decoded<int>(framed(1), now + 1'000'000h).record == 1);
+    CHECK(memo::detail::expiry(now, std::chrono::nanoseconds::max()) ==
+          std::numeric_limits<std::int64_t>::max());
+}
+
+TEST_CASE("a frame of another call, function or type is corrupt") {
+    bytes const frame = framed(1);
+    using memo::detail::decode_frame;
+    CHECK(decode_frame<int>(frame, scope, {3, 5}, now).trouble == frame_trouble::corrupt);
+    CHECK(decode_frame<int>(frame, scope, {4, 4}, now).trouble == frame_trouble::corrupt);
+    CHECK(decode_frame<int>(frame, {1, 3}, key, now).trouble == frame_trouble::corrupt);
+    CHECK(decode_frame<float>(frame, scope, key, now).trouble == frame_trouble::corrupt);
+}
+
+TEST_CASE("any flipped bit makes a frame corrupt") {
+    bytes frame = framed(std::string("a value that is longer than a word"), 1s, 2s);
+    for (std::size_t bit = 0; bit < frame.size() * 8; ++bit) {
+        auto const mask = static_cast<std::byte>(1U << (bit % 8));
+        frame[bit / 8] ^= mask;
+        CHECK(decoded<std::string>(frame).trouble == frame_trouble::corrupt);
+        frame[bit / 8] ^= mask;
+    }
+    CHECK(decoded<std::string>(frame).record.has_value());
+}
+
+TEST_CASE("a frame that is cut or has bytes behind it is corrupt") {
+    bytes frame = framed(std::string("memo"));
+    for (std::size_t size = 0; size < frame.size(); ++size) {
+        CHECK(decoded<std::string>(std::span(frame).first(size)).trouble == frame_trouble::corrupt);
+    }
+    frame.push_back(std::byte{0});
+    CHECK(decoded<std::string>(frame).trouble == frame_trouble::corrupt);
+    CHECK(decoded<std::string>(bytes(4096)).trouble == frame_trouble::corrupt);
+}
+
+TEST_CASE("a frame whose checksum holds and whose payload is no record is corrupt") {
+    bytes frame(memo::detail::frame_header_size);
+    frame.resize(frame.size() + 8, std::byte{0xff}); // a count of 2^64 - 1
+    auto header = memo::detail::new_header(scope, key, now, 0ns, 0);
+    header.type = memo::detail::type_tag(typeid(std::vector<double>));
+    REQUIRE(memo::detail::seal(frame, header));
+    CHECK(memo::detail::check_frame(frame).has_value());
+    CHECK(decoded<std::vector<double>>(frame).trouble == frame_trouble::corrupt);
+}
