@@ -212,7 +212,7 @@ template <class Backend, class Evaluation> class walk {
             timed_run run(counters_.beyond_hits());
             auto const drawn = draw(replicate_of(called.key, by));
             storing const about{run.returned(), ttl_};
-            record const before = now ? *std::move(now) : record{};
+            record before = now ? *std::move(now) : record{};
             if (evaluation_.accepts(drawn)) {
                 return merge(called.key, Evaluation::add(drawn, by),
                              Evaluation::add(drawn, {})(&before), about);
