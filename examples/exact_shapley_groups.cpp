@@ -16,11 +16,10 @@
 #include "support/data_directory.hpp"
 #include "support/exact_shapley.hpp"
 #include "support/output_files.hpp"
-#include "support/preparation.hpp"
 #include "support/progress_bar.hpp"
+#include "support/sample_groups.hpp"
 #include "support/softmax_regression.hpp"
 #include "support/stopwatch.hpp"
-#include "support/wrong_labels.hpp"
 #include <memo/memo.hpp>
 
 #include <nlohmann/json.hpp>
@@ -32,8 +31,6 @@
 #include <functional>
 #include <iomanip>
 #include <iostream>
-#include <numeric>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -41,10 +38,6 @@ namespace {
 
 using namespace examples;
 
-constexpr std::size_t digits = 10;
-constexpr std::size_t rows_per_group = 20;
-constexpr std::size_t test_rows = 300;
-constexpr double worth_of_guessing = 1.0 / digits;
 constexpr gradient_descent training{.steps = 6, .rate = 1};
 
 struct settings {
@@ -54,51 +47,18 @@ struct settings {
     output_files files;
 };
 
-/// The players: group g holds the training rows from g * rows_per_group on.
-struct sample_groups {
-    split samples;
-    std::vector<std::size_t> wrong_labels; ///< how many each group has
-
-    [[nodiscard]] std::size_t size() const { return wrong_labels.size(); }
-};
-
-/// Draws the groups at random; the last quarter of them gets half of its labels wrong.
-sample_groups draw_groups(dataset const& all, std::size_t count, std::uint64_t seed) {
-    random_engine engine(seed);
-    sample_groups groups{split_at_random(all, count * rows_per_group, test_rows, engine), {}};
-    standardise(groups.samples);
-    std::vector<std::size_t> rows(groups.samples.train.size());
-    std::iota(rows.begin(), rows.end(), std::size_t{0});
-    for (std::size_t group = 0; group < count; ++group) {
-        std::size_t const wrong = 4 * (count - group) <= count ? rows_per_group / 2 : 0;
-        auto const of_group = std::span(rows).subspan(group * rows_per_group, rows_per_group);
-        make_labels_wrong(groups.samples.train, of_group, wrong, digits, engine);
-        groups.wrong_labels.push_back(wrong);
-    }
-    return groups;
-}
-
 /// Trains on the chosen groups and scores on the test rows.
 double test_accuracy(sample_groups const& groups, memo::index_set const& chosen) {
-    std::vector<std::size_t> rows;
-    for (std::size_t const group : chosen) {
-        for (std::size_t row = 0; row < rows_per_group; ++row) {
-            rows.push_back(group * rows_per_group + row);
-        }
-    }
-    softmax_regression<digits> const model(groups.samples.train, rows, training);
+    softmax_regression<digits> const model(groups.samples.train, rows_of(chosen), training);
     return accuracy(model, groups.samples.test);
 }
 
 /// The utility, together with what it depends on beside its argument: other samples or another way
 /// of training are another function, and a cache must not mix them up.
 auto utility_of(sample_groups const& groups) {
-    auto const& [train, test, held_out] = groups.samples;
     return memo::keyed(
         [&groups](memo::index_set const& chosen) { return test_accuracy(groups, chosen); },
-        memo::fingerprint(train.features.values(), train.labels, test.features.values(),
-                          test.labels),
-        training.steps, training.rate);
+        fingerprint_of(groups), training.steps, training.rate);
 }
 
 struct valuation {

@@ -49,6 +49,9 @@ class goals {
     void at_least(std::string const& id, double value, double goal) {
         add(id, value, goal, value >= goal);
     }
+    void exactly(std::string const& id, double value, double goal) {
+        add(id, value, goal, value == goal);
+    }
     void below(std::string const& id, double value, double goal) {
         add(id, value, goal, value < goal);
     }

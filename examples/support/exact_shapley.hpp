@@ -7,8 +7,10 @@
 // coalitions: each is asked for n times. A cache makes n - 1 of those n free.
 
 #include "game.hpp"
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace examples {
 
@@ -23,20 +25,28 @@ namespace examples {
     return coalition;
 }
 
-/// The Shapley value of one player: the mean over all sizes of the mean marginal u(S + player) -
-/// u(S) over all coalitions S of that size (Shapley 1953, A value for n-person games, Contributions
-/// to the Theory of Games II).
+/// How much the marginals of one player count in the Shapley value: the weight of those to
+/// coalitions of k others is 1 / (n C(n-1, k)), the mean over all sizes of the mean over all
+/// coalitions of a size (Shapley 1953, A value for n-person games, Contributions to the Theory of
+/// Games II).
+///
+/// Returns         n weights, for k = 0 … n-1
+[[nodiscard]] inline std::vector<double> shapley_weights(std::size_t n) {
+    // Each next one follows from C(n-1, k+1) = C(n-1, k) (n-1-k) / (k+1).
+    std::vector<double> weight(n, 1 / static_cast<double>(n));
+    for (std::size_t k = 0; k + 1 < n; ++k) {
+        weight[k + 1] = weight[k] * static_cast<double>(k + 1) / static_cast<double>(n - 1 - k);
+    }
+    return weight;
+}
+
+/// The Shapley value of one player: the weighted sum of its marginals u(S + player) - u(S).
 ///
 /// player          in [0, n); n at most 63
 /// Complexity:     2^n requests
 [[nodiscard]] inline double exact_shapley_value(game const& of, std::size_t player) {
     std::size_t const n = of.players();
-    // weight[k] = 1 / (n C(n-1, k)): each next one follows from C(n-1, k+1) = C(n-1, k) (n-1-k) /
-    // (k+1).
-    std::vector<double> weight(n, 1 / static_cast<double>(n));
-    for (std::size_t k = 0; k + 1 < n; ++k) {
-        weight[k + 1] = weight[k] * static_cast<double>(k + 1) / static_cast<double>(n - 1 - k);
-    }
+    auto const weight = shapley_weights(n);
     double value = 0;
     for (std::uint64_t bits = 0; bits < std::uint64_t{1} << n; ++bits) {
         if ((bits >> player & 1) != 0) {
@@ -60,6 +70,33 @@ namespace examples {
         values.push_back(exact_shapley_value(of, player));
     }
     return values;
+}
+
+/// The standard errors of all values, if every worth is a mean with a standard error of its own and
+/// their errors are independent.
+///
+/// players         n, at most 63
+/// error_of        called as `double error_of(coalition)` for each that is not empty
+/// Complexity:     2^n requests
+template <class ErrorOf>
+[[nodiscard]] std::vector<double> exact_shapley_errors(std::size_t players,
+                                                       ErrorOf const& error_of) {
+    auto const weight = shapley_weights(players);
+    std::vector<double> variances(players);
+    for (std::uint64_t bits = 1; bits < std::uint64_t{1} << players; ++bits) {
+        auto const coalition = coalition_of(bits, players);
+        std::size_t const size = coalition.size();
+        double const error = error_of(coalition);
+        for (std::size_t player = 0; player < players; ++player) {
+            bool const inside = (bits >> player & 1) != 0;
+            double const counted = weight[inside ? size - 1 : size] * error;
+            variances[player] += counted * counted;
+        }
+    }
+    for (double& each : variances) {
+        each = std::sqrt(each);
+    }
+    return variances;
 }
 
 } // namespace examples

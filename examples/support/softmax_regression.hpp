@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Multinomial logistic ("softmax") regression, trained by gradient descent. The same samples in the
-// same order give the same weights to the last bit.
+// Multinomial logistic ("softmax") regression, trained by gradient descent, or by stochastic
+// gradient descent. The same samples in the same order, and the same random numbers, give the same
+// weights to the last bit.
 
 #include "dataset.hpp"
+#include "random.hpp"
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -20,6 +22,12 @@ struct gradient_descent {
     double rate;
 };
 
+/// How many samples stochastic gradient descent draws, and how fast it goes.
+struct stochastic_gradient_descent {
+    std::size_t draws;
+    double rate;
+};
+
 /// A linear classifier for classes 0 … Classes-1.
 template <std::size_t Classes> class softmax_regression {
   public:
@@ -31,6 +39,18 @@ template <std::size_t Classes> class softmax_regression {
         for (std::size_t step = 0; step < descent.steps; ++step) {
             add_gradient(samples, rows, gradient);
             descend(gradient, descent.rate / static_cast<double>(rows.size()));
+        }
+    }
+
+    /// Trains on samples drawn from those at `rows`, one at a time, with replacement, from zero
+    /// weights; at least one row.
+    softmax_regression(dataset const& samples, std::span<std::size_t const> rows,
+                       stochastic_gradient_descent const& descent, random_engine& engine)
+        : weights_(samples.features.columns()) {
+        weight_table gradient(weights_.size());
+        for (std::size_t draw = 0; draw < descent.draws; ++draw) {
+            add_gradient(samples, rows.subspan(uniform_below(rows.size(), engine), 1), gradient);
+            descend(gradient, descent.rate);
         }
     }
 

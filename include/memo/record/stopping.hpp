@@ -102,9 +102,6 @@ class stopping {
 
   private:
     [[nodiscard]] double confidence() const { return rule_.confidence.value_or(0.95); }
-    [[nodiscard]] double width() const {
-        return rule_.range ? rule_.range->high - rule_.range->low : 0;
-    }
 
     template <class Sample>
     [[nodiscard]] double error_of(moments<Sample> const& m, std::size_t i) const {
@@ -112,7 +109,7 @@ class stopping {
             return half_width(m, i);
         }
         // One standard error is the half-width at 0.683.
-        return equal_so_far(m, i) ? guard(m.count(), 0.683) : m.standard_error(i);
+        return std::hypot(m.standard_error(i), guard(m, i, 0.683));
     }
 
     template <class Sample>
@@ -123,21 +120,27 @@ class stopping {
         if (rule_.interval == empirical_bernstein) {
             return bernstein(m, i);
         }
-        return equal_so_far(m, i) ? guard(m.count(), confidence())
-                                  : t_->quantile(m.count() - 1) * m.standard_error(i);
+        return std::hypot(t_->quantile(m.count() - 1) * m.standard_error(i),
+                          guard(m, i, confidence()));
     }
 
-    /// Equal samples say nothing of the variance of a score that has few values.
+    /// What the samples may not have shown yet of a score that has few values; 0 without a range.
+    ///
+    /// n equal samples leave another value possible, a range away, with a chance of
+    /// -ln(1 - at) / n (the rule of three; Hanley and Lippman-Hand 1983, JAMA 249(13)). The guard is
+    /// that much for samples that are equal or lie at the ends of the range, and less by the factor
+    /// by which their variance is below the largest that their mean allows (Bhatia and Davis 2000,
+    /// American Mathematical Monthly 107(4)): 1/m for the mean of m such scores.
     template <class Sample>
-    [[nodiscard]] bool equal_so_far(moments<Sample> const& m, std::size_t i) const {
-        return rule_.range && m.m2(i) == 0;
-    }
-
-    /// What n equal samples leave possible: another value with a chance of at most
-    /// -ln(1 - confidence) / n (the rule of three; Hanley and Lippman-Hand 1983, JAMA 249(13)),
-    /// half a range away.
-    [[nodiscard]] double guard(std::uint64_t count, double at) const {
-        return -std::log1p(-at) / static_cast<double>(count) * width() / 2;
+    [[nodiscard]] double guard(moments<Sample> const& m, std::size_t i, double at) const {
+        if (!rule_.range) {
+            return 0;
+        }
+        auto const n = static_cast<double>(m.count());
+        double const width = rule_.range->high - rule_.range->low;
+        double const largest = n * (rule_.range->high - m.mean(i)) * (m.mean(i) - rule_.range->low);
+        double const coarseness = m.m2(i) == 0 ? 1 : std::min(1., m.m2(i) / largest);
+        return -std::log1p(-at) / n * width * coarseness;
     }
 
     /// Holds for all counts at once, so one may stop when one likes. Source: Mnih, Szepesvari and
@@ -148,7 +151,8 @@ class stopping {
         auto const n = static_cast<double>(m.count());
         double const share = (1 - confidence()) * (p - 1) / p / std::pow(n, p);
         double const x = std::log(3 / share);
-        return std::sqrt(2 * (m.m2(i) / n) * x / n) + 3 * width() * x / n;
+        return std::sqrt(2 * (m.m2(i) / n) * x / n) +
+               3 * (rule_.range->high - rule_.range->low) * x / n;
     }
 
     stopping_rule rule_;

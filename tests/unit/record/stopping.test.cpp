@@ -74,10 +74,26 @@ TEST_CASE("equal samples of a declared range are not taken for certainty") {
         m.add(1);
         ++count;
     }
-    CHECK(count == 15); // half of -ln(0.05) / n is 0.0999 at 15
+    CHECK(count == 30); // -ln(0.05) / n is 0.0999 at 30
     stopping_rule without = rule;
     without.range.reset();
     CHECK(settled(without, {1, 1, 1}));
+}
+
+TEST_CASE("a declared range widens the interval by what rare values may still change") {
+    auto const half_width = [](std::initializer_list<double> samples) {
+        stopping_rule const rule{.confidence = 0.95, .range = memo::sample_range{0, 1}};
+        return stopping(rule, false).estimate_of(of(samples), 0).half_width;
+    };
+    // Scores of 0 and 1, in full: -ln(0.05) / 10 = 0.29957 beside 2.26216 * 0.1.
+    CHECK(half_width({1, 1, 1, 1, 1, 1, 1, 1, 1, 0}) == Approx(0.37539).margin(1e-5));
+    // A 150th of the variance that the mean allows: -ln(0.05) / 3 / 150 = 0.00666 beside 0.12421.
+    CHECK(half_width({0.45, 0.5, 0.55}) == Approx(0.12439).margin(1e-5));
+    // The standard error alone, without a confidence: 0.1 beside -ln(1 - 0.683) / 10 = 0.11488.
+    stopping_rule rule{.rtol_stderr = 0, .atol_stderr = 0.1524, .range = memo::sample_range{0, 1}};
+    CHECK(settled(rule, {1, 1, 1, 1, 1, 1, 1, 1, 1, 0}));
+    rule.atol_stderr = 0.1522;
+    CHECK_FALSE(settled(rule, {1, 1, 1, 1, 1, 1, 1, 1, 1, 0}));
 }
 
 TEST_CASE("Bernstein's interval is wider than Student's, and holds the range in it") {
