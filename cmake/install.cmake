@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 
 set(package_dir "${CMAKE_INSTALL_DATADIR}/cmake/memo")
 
-install(TARGETS memo memo_eigen EXPORT memo FILE_SET HEADERS)
+install(TARGETS memo memo_eigen memo_memcached EXPORT memo FILE_SET HEADERS)
 install(EXPORT memo NAMESPACE memo:: FILE memoTargets.cmake DESTINATION "${package_dir}")
 
 # 0.x: a new minor version may change names, keys and records.
