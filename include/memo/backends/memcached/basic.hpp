@@ -6,6 +6,7 @@
 
 #include <memo/backends/backend.hpp>
 #include <memo/backends/memcached/failures.hpp>
+#include <memo/backends/memcached/item_codec.hpp>
 #include <memo/backends/memcached/patience.hpp>
 #include <memo/backends/memcached/scope.hpp>
 #include <memo/backends/memcached/servers.hpp>
@@ -14,7 +15,6 @@
 #include <memo/options.hpp>
 #include <memo/record/frame.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -52,6 +52,7 @@ template <class Connection> class basic_memcached {
             : store_(std::move(store)),
               scope_(&store_->scope(digest)),
               digest_(digest),
+              codec_(store_->settings, scope_->counters, digest),
               strict_(on_error == on_error_policy::strict ||
                       store_->settings.on_error == on_error_policy::strict) {}
 
@@ -64,6 +65,10 @@ template <class Connection> class basic_memcached {
             std::optional<remembered<Record>> kept;
             auto visit = store_->visit(store_->server_of(key), scope_->counters);
             item const found = read(visit, key);
+            if (found.code == detail::wire_code::too_large) { // none of ours; a put will replace it
+                detail::count_one(scope_->counters.corrupt);
+                return kept;
+            }
             if (!detail::is_answer(found.code)) {
                 detail::remember_failed_lookup(scope_, key);
                 failed("get", key, found.code);
@@ -74,7 +79,8 @@ template <class Connection> class basic_memcached {
                 detail::count_one(scope_->counters.expirations);
             }
             if (found.record.record) {
-                kept = {*std::move(found.record.record), cost_of(found.record.header)};
+                auto const cost = found.record.header.computing().count();
+                kept = {*std::move(found.record.record), static_cast<std::uint64_t>(cost)};
             }
             return kept;
         }
@@ -86,17 +92,18 @@ template <class Connection> class basic_memcached {
                 return;
             }
             std::vector<std::byte> frame;
-            if (!encode(frame, key, record, about.cost, expiry(about))) {
+            std::int64_t const expires = codec_.expiry(about);
+            if (!codec_.encode(frame, key, record, about.cost, expires)) {
                 return;
             }
+            detail::wire_item const offered = codec_.item(frame, expires);
             std::size_t const server = store_->server_of(key);
             auto visit = store_->visit(server, scope_->counters);
             auto const code = visit.ask([&](Connection& connection, detail::deadline const& by) {
                 auto const known = scope_->know_generation(connection, server, by);
                 return known != detail::wire_code::done
                            ? known
-                           : connection.set(scope_->name_of(key, server).text(),
-                                            {frame, item_flags, lifetime(expiry(about))}, by);
+                           : connection.set(scope_->name_of(key, server).text(), offered, by);
             });
             if (!detail::is_answer(code)) {
                 failed("put", key, code);
@@ -120,12 +127,12 @@ template <class Connection> class basic_memcached {
                 }
                 auto const& [record, header, trouble] = found.record;
                 Record next = merge(record ? &*record : nullptr);
-                std::int64_t const expires = record ? header.expires : expiry(about);
+                std::int64_t const expires = record ? header.expires : codec_.expiry(about);
                 std::vector<std::byte> frame;
-                if (!encode(frame, key, next, about.cost, expires)) {
+                if (!codec_.encode(frame, key, next, about.cost, expires)) {
                     return next;
                 }
-                detail::wire_item const offered{frame, item_flags, lifetime(expires)};
+                detail::wire_item const offered = codec_.item(frame, expires);
                 auto const code =
                     visit.ask_once([&](Connection& connection, detail::deadline const& by) {
                         auto const name = scope_->name_of(key, server);
@@ -190,9 +197,6 @@ template <class Connection> class basic_memcached {
         }
 
       private:
-        /// Tells our items from another program's.
-        static constexpr std::uint32_t item_flags = detail::frame_magic;
-
         struct item {
             detail::wire_code code;
             std::uint64_t token = 0;
@@ -210,58 +214,11 @@ template <class Connection> class basic_memcached {
                 auto const reply = connection.get(scope_->name_of(key, server).text(), by);
                 if (reply.code == detail::wire_code::done) {
                     found.token = reply.token;
-                    found.record = decode(reply, key);
+                    found.record = codec_.template decode<Record>(reply, key);
                 }
                 return reply.code;
             });
             return found;
-        }
-
-        [[nodiscard]] detail::decoded<Record> decode(detail::wire_reply const& reply,
-                                                     key128 key) const {
-            detail::decoded<Record> read{};
-            read.trouble = detail::frame_trouble::corrupt;
-            if (reply.flags == item_flags) {
-                read = detail::decode_frame<Record>(reply.value, digest_, key, now());
-            }
-            if (read.trouble == detail::frame_trouble::corrupt) {
-                detail::count_one(scope_->counters.corrupt);
-            }
-            return read;
-        }
-
-        [[nodiscard]] bool encode(std::vector<std::byte>& frame, key128 key, Record const& record,
-                                  std::chrono::nanoseconds cost, std::int64_t expires) const {
-            auto const header = detail::new_header(digest_, key, now(), cost, expires);
-            bool const fits = detail::encode_frame(frame, header, record) &&
-                              frame.size() <= store_->settings.max_value_bytes;
-            if (!fits) {
-                detail::count_one(scope_->counters.too_large);
-            }
-            return fits;
-        }
-
-        [[nodiscard]] static std::uint64_t cost_of(detail::frame_header const& header) {
-            return static_cast<std::uint64_t>(header.computing().count());
-        }
-
-        [[nodiscard]] detail::unix_time now() const {
-            auto const& clock = store_->settings.clock;
-            return clock ? clock() : std::chrono::system_clock::now();
-        }
-
-        /// ns since 1970; 0: never. The shorter of what the function and the settings say.
-        [[nodiscard]] std::int64_t expiry(storing about) const {
-            std::chrono::nanoseconds const most = store_->settings.ttl;
-            bool const is_bounded = about.ttl.count() != 0 && most.count() != 0;
-            return detail::expiry(now(), is_bounded ? std::min(about.ttl, most)
-                                                    : std::max(about.ttl, most));
-        }
-
-        /// The same for the server, which may keep it a second longer and no shorter.
-        [[nodiscard]] std::int64_t lifetime(std::int64_t expires) const {
-            return expires == 0 ? 0
-                                : detail::item_expiry(expires - now().time_since_epoch().count());
         }
 
         void count_if_ambiguous(detail::wire_code code) const {
@@ -298,6 +255,7 @@ template <class Connection> class basic_memcached {
         std::shared_ptr<store_type> store_;
         detail::memcached_scope* scope_;
         key128 digest_;
+        detail::item_codec codec_;
         bool strict_;
     };
 

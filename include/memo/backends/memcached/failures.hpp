@@ -10,7 +10,6 @@
 #include <memo/backends/memcached/transport.hpp>
 #include <memo/key/key128.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -123,27 +122,6 @@ inline void add_to(memcached_statistics& sum, memcached_counters const& counters
     sum.out_of_step += value(counters.out_of_step);
     sum.server_full += value(counters.server_full);
     sum.breaker_opens += value(counters.breaker_opens);
-}
-
-/// A time to live as the protocol has it, rounded up by a second.
-///
-/// left            ns
-/// Source:         memcached, doc/protocol.txt, "Expiration times": above 30 days it is an absolute
-///                 time, so that a longer one must be given as one
-[[nodiscard]] inline std::int64_t item_expiry(std::int64_t left) {
-    constexpr std::int64_t ns_per_second = 1'000'000'000;
-    constexpr std::int64_t longest_relative = std::int64_t{60} * 60 * 24 * 30;
-    constexpr std::int64_t longest_absolute = INT32_MAX; // memcached's exptime is 32 bits wide
-    if (left <= 0) {
-        return -1;
-    }
-    std::int64_t const seconds = left / ns_per_second + 1;
-    if (seconds <= longest_relative) {
-        return seconds;
-    }
-    auto const now = std::chrono::duration_cast<std::chrono::seconds>(
-        std::chrono::system_clock::now().time_since_epoch());
-    return std::min(now.count() + seconds, longest_absolute);
 }
 
 } // namespace memo::detail

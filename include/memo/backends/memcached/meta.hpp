@@ -9,17 +9,15 @@
 // Source: memcached, doc/protocol.txt, "Meta Commands"; authentication: the same, "Authentication".
 
 #include <memo/backends/memcached/meta_line.hpp>
+#include <memo/backends/memcached/meta_request.hpp>
 #include <memo/backends/memcached/socket.hpp>
 #include <memo/backends/memcached/transport.hpp>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -56,8 +54,7 @@ class meta_connection {
     }
 
     [[nodiscard]] wire_reply get(std::string_view key, deadline const& by) {
-        begin("mg", key);
-        request_ += " v c f";
+        request_.begin("mg", key).add(" v c f");
         return ask(key, {}, by);
     }
 
@@ -75,18 +72,13 @@ class meta_connection {
     }
 
     [[nodiscard]] wire_code erase(std::string_view key, deadline const& by) {
-        begin("md", key);
+        request_.begin("md", key);
         return ask(key, {}, by).code;
     }
 
     [[nodiscard]] wire_reply count(std::string_view key, std::uint64_t initial, std::uint64_t step,
                                    deadline const& by) {
-        begin("ma", key);
-        request_ += " N0 J";
-        append(initial);
-        request_ += " D";
-        append(step);
-        request_ += " v";
+        request_.begin("ma", key).add(" N0 J").add(initial).add(" D").add(step).add(" v");
         wire_reply reply = ask(key, {}, by);
         if (reply.code == wire_code::done) {
             std::string_view const digits(
@@ -101,33 +93,14 @@ class meta_connection {
 
   private:
     static constexpr std::size_t first_buffer_bytes = 16 * 1024;
-    static constexpr std::string_view line_end = "\r\n";
-
-    void begin(std::string_view verb, std::string_view key) {
-        request_.assign(verb);
-        request_ += ' ';
-        request_ += key;
-    }
-
-    template <std::integral N> void append(N number) {
-        std::array<char, 24> digits{};
-        auto const end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-        request_.append(digits.data(), end);
-    }
 
     [[nodiscard]] wire_code store(std::string_view key, wire_item const& item,
                                   std::string_view mode, std::uint64_t token, deadline const& by) {
-        begin("ms", key);
-        request_ += ' ';
-        append(item.value.size());
-        request_ += mode;
+        request_.begin("ms", key).add(" ").add(item.value.size()).add(mode);
         if (token != 0) {
-            append(token);
+            request_.add(token);
         }
-        request_ += " F";
-        append(item.flags);
-        request_ += " T";
-        append(item.expiry);
+        request_.add(" F").add(item.flags).add(" T").add(item.expiry);
         return ask(key, item.value, by).code;
     }
 
@@ -137,24 +110,23 @@ class meta_connection {
         if (!is_open()) {
             return {wire_code::closed};
         }
-        ++opaque_;
-        request_ += " k O";
-        append(opaque_);
-        request_ += line_end;
+        request_.end(++opaque_);
         wire_code const sent = send(value, by);
         return sent == wire_code::done ? answer(key, by) : fail(sent);
     }
 
     [[nodiscard]] wire_code send(std::span<std::byte const> value, deadline const& by) {
-        iovec const head{request_.data(), request_.size()};
+        // sendmsg(2) only reads what iovec calls mutable.
+        auto* const line = const_cast<char*>(request_.text().data()); // NOLINT(*-const-cast)
+        iovec const head{line, request_.text().size()};
         if (value.data() == nullptr) {
             return socket_.send(std::array{head}, by);
         }
-        // sendmsg(2) only reads what iovec calls mutable.
         auto* const bytes = const_cast<std::byte*>(value.data()); // NOLINT(*-const-cast): see above
-        auto* const end = const_cast<char*>(line_end.data());     // NOLINT(*-const-cast): see above
+        auto* const end =
+            const_cast<char*>(meta_line_end.data()); // NOLINT(*-const-cast): see above
         return socket_.send(
-            std::array{head, iovec{bytes, value.size()}, iovec{end, line_end.size()}}, by);
+            std::array{head, iovec{bytes, value.size()}, iovec{end, meta_line_end.size()}}, by);
     }
 
     struct read_line {
@@ -167,7 +139,7 @@ class meta_connection {
         filled_ = 0;
         for (;;) {
             std::string_view const text(buffer_.data(), std::min(filled_, meta_line_bytes));
-            if (auto const end = text.find(line_end); end != std::string_view::npos) {
+            if (auto const end = text.find(meta_line_end); end != std::string_view::npos) {
                 return {wire_code::done, text.substr(0, end)};
             }
             if (filled_ >= meta_line_bytes) {
@@ -204,7 +176,7 @@ class meta_connection {
         wire_reply reply;
         reply.flags = parsed->flags;
         reply.token = parsed->token;
-        std::size_t const head = text.size() + line_end.size();
+        std::size_t const head = text.size() + meta_line_end.size();
         if (parsed->kind == meta_kind::value) {
             return with_value(reply, head, parsed->size, by);
         }
@@ -219,9 +191,9 @@ class meta_connection {
     [[nodiscard]] wire_reply with_value(wire_reply reply, std::size_t head, std::uint64_t size,
                                         deadline const& by) {
         if (size > settings_->max_value_bytes) {
-            return fail(wire_code::out_of_step);
+            return fail(wire_code::too_large);
         }
-        std::size_t const whole = head + static_cast<std::size_t>(size) + line_end.size();
+        std::size_t const whole = head + static_cast<std::size_t>(size) + meta_line_end.size();
         if (whole > buffer_.size()) {
             buffer_.resize(whole);
         }
@@ -231,8 +203,8 @@ class meta_connection {
                 return fail(code);
             }
         }
-        if (filled_ != whole || std::string_view(buffer_.data() + whole - line_end.size(),
-                                                 line_end.size()) != line_end) {
+        if (filled_ != whole || std::string_view(buffer_.data() + whole - meta_line_end.size(),
+                                                 meta_line_end.size()) != meta_line_end) {
             return fail(wire_code::out_of_step);
         }
         reply.code = wire_code::done;
@@ -275,9 +247,7 @@ class meta_connection {
 
     [[nodiscard]] wire_code log_in(deadline const& by) {
         std::string const credentials = settings_->username + ' ' + settings_->password;
-        request_ = "set memo 0 0 ";
-        append(credentials.size());
-        request_ += line_end;
+        request_.begin("set", "memo").add(" 0 0 ").add(credentials.size()).add(meta_line_end);
         wire_code code = send(std::as_bytes(std::span(credentials)), by);
         if (code == wire_code::done) {
             auto const [read, text] = line(by);
@@ -296,7 +266,7 @@ class meta_connection {
     stream_socket socket_;
     std::uint64_t times_opened_ = 0;
     std::uint64_t opaque_ = 0;
-    std::string request_;
+    meta_request request_;
     std::vector<char> buffer_;
     std::size_t filled_ = 0;
 };

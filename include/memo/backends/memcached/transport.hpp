@@ -22,7 +22,7 @@ enum class wire_code {
     done,        ///< found, stored, erased, counted
     absent,      ///< no such key
     conflict,    ///< add: the key is there; exchange: its CAS token is another one
-    too_large,   ///< the server does not take a value of this size
+    too_large,   ///< the server does not take a value of this size, or has one that we do not
     server_full, ///< the server has no memory for it
     refused,     ///< the server does not understand, or wants a password
     timed_out,   ///< no whole answer by the deadline
