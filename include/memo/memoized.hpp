@@ -135,9 +135,18 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         core(Callable&& called, memo::options<result_type>&& chosen, Backend&& store, key128 digest)
             : scope(digest),
               backend(std::move(store)),
-              partition(backend.template partition<record>(scope)),
+              partition(open(backend, scope, chosen.on_error)),
               callable(std::move(called)),
               options(std::move(chosen)) {}
+
+        // A backend that counts its failures itself is told when it has to throw them instead.
+        static partition_type open(Backend const& backend, key128 scope, on_error_policy on_error) {
+            if constexpr (requires { backend.template partition<record>(scope, on_error); }) {
+                return backend.template partition<record>(scope, on_error);
+            } else {
+                return backend.template partition<record>(scope);
+            }
+        }
 
         key128 const scope;
         Backend const backend;

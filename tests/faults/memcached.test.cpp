@@ -228,13 +228,12 @@ TEMPLATE_LIST_TEST_CASE("a server that stands still costs one timeout a call, th
     auto chosen = settings_for(server.address(), 50ms);
     TestType const backend(chosen);
     std::atomic<int> runs{0};
-    auto const f = memo::memoize(memo::ignore_state([&runs](int x) {
-                                     ++runs;
-                                     return 2 * x;
-                                 }),
-                                 {.name = std::string("stopped on ") + typeid(TestType).name(),
-                                  .version = "1"},
-                                 backend);
+    auto const f = memo::memoize(
+        memo::ignore_state([&runs](int x) {
+            ++runs;
+            return 2 * x;
+        }),
+        {.name = std::string("stopped on ") + typeid(TestType).name(), .version = "1"}, backend);
     CHECK(f(1) == 2);
     CHECK(f(1) == 2);
     CHECK(runs == 1);
@@ -313,11 +312,9 @@ TEMPLATE_LIST_TEST_CASE("a server that was never there changes no result", "", b
     CHECK_FALSE(twice.forget(1));
     CHECK_NOTHROW(twice.clear());
 
-    auto strict_settings = chosen;
-    strict_settings.on_error = memo::strict;
-    auto const strict = memo::memoize(memo::ignore_state([](int x) { return 2 * x; }),
-                                      {.name = name, .version = "strict", .on_error = memo::strict},
-                                      TestType(strict_settings));
+    auto const strict =
+        memo::memoize(memo::ignore_state([](int x) { return 2 * x; }),
+                      {.name = name, .version = "strict", .on_error = memo::strict}, backend);
     try {
         strict(1);
         FAIL("no exception");
@@ -325,8 +322,14 @@ TEMPLATE_LIST_TEST_CASE("a server that was never there changes no result", "", b
         CHECK(failure.code() == memo::errc::backend);
         CHECK_THAT(failure.what(), Catch::Contains("memcached get ") &&
                                        Catch::Contains(chosen.servers.front()) &&
-                                       Catch::Contains("no connection within 5000 ms"));
+                                       Catch::Contains("not tried"));
     }
+    auto strict_settings = chosen;
+    strict_settings.on_error = memo::strict;
+    auto const partition = TestType(strict_settings).template partition<int>(scope);
+    CHECK_THROWS_WITH(partition.get(key_of(1)), Catch::Contains("no connection within 5000 ms"));
+    CHECK_THROWS_WITH(partition.put(key_of(2), 1, {}), Catch::Contains("not tried"));
+    CHECK_THROWS_WITH(partition.clear(), Catch::Contains("not tried"));
 }
 
 TEMPLATE_LIST_TEST_CASE("an answer that drips is given up at the deadline", "", backends) {

@@ -52,7 +52,10 @@ struct backend_statistics {
 ///                 keeps its time to live: it counts from the first sample
 ///
 /// Thread safety:  every operation may be called from any thread at any time
-/// Throws:         anything; the walk counts it and goes on, or reports it, as `on_error` says
+/// Throws:         anything; the walk counts it and goes on, or reports it, as `on_error` says. A
+///                 backend for which throwing costs too much counts its failures itself and gives
+///                 what it would give of an empty store; its `partition(scope, on_error)` is then
+///                 told when to throw
 template <class P, class Record>
 concept partition_of = requires(P const& partition, key128 key, Record const& record,
                                 storing about) {

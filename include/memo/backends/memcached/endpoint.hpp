@@ -6,7 +6,9 @@
 
 #include <memo/error.hpp>
 
+#include <charconv>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <netdb.h>
@@ -14,6 +16,7 @@
 #include <string_view>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <system_error>
 
 namespace memo::detail {
 
@@ -77,8 +80,11 @@ struct endpoint {
     if (bracketed) {
         host = text.substr(1, bracket - 1);
     }
-    if (host.empty() || port.empty() || port.find_first_not_of("0123456789") != std::string::npos) {
-        refuse_server(spelled, "host or port is missing, or the port is no number");
+    std::uint16_t number = 0;
+    auto const* const end = port.data() + port.size();
+    auto const [stopped, failure] = std::from_chars(port.data(), end, number);
+    if (host.empty() || failure != std::errc() || stopped != end || number == 0) {
+        refuse_server(spelled, "the host is missing, or the port is no number of 1 to 65535");
     }
 
     addrinfo wanted{};
@@ -86,8 +92,8 @@ struct endpoint {
     wanted.ai_socktype = SOCK_STREAM;
     wanted.ai_flags = AI_NUMERICSERV;
     addrinfo* found = nullptr;
-    if (int const failure = ::getaddrinfo(host.c_str(), port.c_str(), &wanted, &found)) {
-        refuse_server(spelled, ::gai_strerror(failure));
+    if (int const unknown = ::getaddrinfo(host.c_str(), port.c_str(), &wanted, &found)) {
+        refuse_server(spelled, ::gai_strerror(unknown));
     }
     std::unique_ptr<addrinfo, void (*)(addrinfo*)> const held(found, &::freeaddrinfo);
     endpoint made;
@@ -96,10 +102,10 @@ struct endpoint {
     made.spelled = spelled;
     made.host.resize(NI_MAXHOST);
     made.port = port;
-    if (int const failure =
+    if (int const unknown =
             ::getnameinfo(found->ai_addr, found->ai_addrlen, made.host.data(),
                           static_cast<socklen_t>(made.host.size()), nullptr, 0, NI_NUMERICHOST)) {
-        refuse_server(spelled, ::gai_strerror(failure));
+        refuse_server(spelled, ::gai_strerror(unknown));
     }
     made.host.resize(std::strlen(made.host.c_str()));
     return made;

@@ -18,6 +18,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -55,7 +56,7 @@ class meta_connection {
 
     [[nodiscard]] wire_reply get(std::string_view key, deadline const& by) {
         request_.begin("mg", key).add(" v c f");
-        return ask(key, {}, by);
+        return ask(key, std::nullopt, by);
     }
 
     [[nodiscard]] wire_code set(std::string_view key, wire_item const& item, deadline const& by) {
@@ -73,13 +74,13 @@ class meta_connection {
 
     [[nodiscard]] wire_code erase(std::string_view key, deadline const& by) {
         request_.begin("md", key);
-        return ask(key, {}, by).code;
+        return ask(key, std::nullopt, by).code;
     }
 
     [[nodiscard]] wire_reply count(std::string_view key, std::uint64_t initial, std::uint64_t step,
                                    deadline const& by) {
         request_.begin("ma", key).add(" N0 J").add(initial).add(" D").add(step).add(" v");
-        wire_reply reply = ask(key, {}, by);
+        wire_reply reply = ask(key, std::nullopt, by);
         if (reply.code == wire_code::done) {
             std::string_view const digits(
                 static_cast<char const*>(static_cast<void const*>(reply.value.data())),
@@ -93,6 +94,7 @@ class meta_connection {
 
   private:
     static constexpr std::size_t first_buffer_bytes = 16 * 1024;
+    using body = std::optional<std::span<std::byte const>>; // what follows a request's line
 
     [[nodiscard]] wire_code store(std::string_view key, wire_item const& item,
                                   std::string_view mode, std::uint64_t token, deadline const& by) {
@@ -105,8 +107,7 @@ class meta_connection {
     }
 
     /// Ends the request, sends it with the bytes that follow it, and reads the answer.
-    [[nodiscard]] wire_reply ask(std::string_view key, std::span<std::byte const> value,
-                                 deadline const& by) {
+    [[nodiscard]] wire_reply ask(std::string_view key, body value, deadline const& by) {
         if (!is_open()) {
             return {wire_code::closed};
         }
@@ -115,18 +116,19 @@ class meta_connection {
         return sent == wire_code::done ? answer(key, by) : fail(sent);
     }
 
-    [[nodiscard]] wire_code send(std::span<std::byte const> value, deadline const& by) {
+    [[nodiscard]] wire_code send(body value, deadline const& by) {
         // sendmsg(2) only reads what iovec calls mutable.
         auto* const line = const_cast<char*>(request_.text().data()); // NOLINT(*-const-cast)
         iovec const head{line, request_.text().size()};
-        if (value.data() == nullptr) {
+        if (!value) {
             return socket_.send(std::array{head}, by);
         }
-        auto* const bytes = const_cast<std::byte*>(value.data()); // NOLINT(*-const-cast): see above
+        auto* const bytes =
+            const_cast<std::byte*>(value->data()); // NOLINT(*-const-cast): see above
         auto* const end =
             const_cast<char*>(meta_line_end.data()); // NOLINT(*-const-cast): see above
         return socket_.send(
-            std::array{head, iovec{bytes, value.size()}, iovec{end, meta_line_end.size()}}, by);
+            std::array{head, iovec{bytes, value->size()}, iovec{end, meta_line_end.size()}}, by);
     }
 
     struct read_line {
