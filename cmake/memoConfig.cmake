@@ -1,5 +1,5 @@
-# find_package(memo 0.1 [COMPONENTS eigen memcached]) gives memo::memo, and with the components memo::eigen and
-# memo::memcached.
+# find_package(memo 0.1 [COMPONENTS eigen libmemcached memcached]) gives memo::memo, and with the components memo::eigen,
+# memo::libmemcached and memo::memcached.
 include(CMakeFindDependencyMacro)
 
 set(memo_module_path "${CMAKE_MODULE_PATH}")
@@ -10,6 +10,10 @@ find_dependency(Threads)
 if("eigen" IN_LIST memo_FIND_COMPONENTS)
     find_dependency(Eigen3 3.4 CONFIG)
     set(memo_eigen_FOUND TRUE)
+endif()
+if("libmemcached" IN_LIST memo_FIND_COMPONENTS)
+    find_dependency(libmemcached 1.1.4 MODULE)
+    set(memo_libmemcached_FOUND TRUE)
 endif()
 if("memcached" IN_LIST memo_FIND_COMPONENTS)
     set(memo_memcached_FOUND TRUE)
@@ -22,6 +26,6 @@ include("${CMAKE_CURRENT_LIST_DIR}/memoTargets.cmake")
 foreach(component IN LISTS memo_FIND_COMPONENTS)
     if(memo_FIND_REQUIRED_${component} AND NOT memo_${component}_FOUND)
         set(memo_FOUND FALSE)
-        set(memo_NOT_FOUND_MESSAGE "memo has no component '${component}'; it has: eigen, memcached")
+        set(memo_NOT_FOUND_MESSAGE "memo has no component '${component}'; it has: eigen, libmemcached, memcached")
     endif()
 endforeach()

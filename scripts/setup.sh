@@ -11,7 +11,8 @@ packages_of() {
             ;;
         test)
             printf '%s %s\n' catch2 catch2/catch.hpp libeigen3-dev eigen3/Eigen/Core \
-                memcached memcached
+                memcached memcached libmemcached-dev libmemcached/memcached.h \
+                libsasl2-dev sasl/sasl.h
             ;;
         demo)
             printf '%s %s\n' nlohmann-json3-dev nlohmann/json.hpp libcli11-dev CLI/CLI.hpp \

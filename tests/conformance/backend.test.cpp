@@ -7,6 +7,7 @@
 #include "support/fake_clock.hpp"
 #include "support/fresh_memcached.hpp"
 #include "support/keys.hpp"
+#include <memo/backends/libmemcached.hpp>
 #include <memo/memo.hpp>
 
 #include <catch2/catch.hpp>
@@ -46,7 +47,7 @@ template <class Connection> struct fresh<memo::basic_memcached<Connection>> {
     }()};
 };
 
-using backends = std::tuple<memo::memory, memo::memcached>;
+using backends = std::tuple<memo::memory, memo::memcached, memo::libmemcached>;
 
 constexpr memo::key128 scope{11, 12};
 

@@ -180,7 +180,7 @@ inline fault_of_answer duplicate() {
 }
 
 inline fault_of_answer instead(std::string bytes) {
-    return [=](std::string) { return delivery{bytes}; };
+    return [bytes = std::move(bytes)](std::string const&) { return delivery{bytes}; };
 }
 
 /// Changes the last hexadecimal digit before the given mark.

@@ -8,6 +8,7 @@
 #include "support/keys.hpp"
 #include "support/memcached_client.hpp"
 #include "support/memcached_server.hpp"
+#include <memo/backends/libmemcached.hpp>
 #include <memo/backends/memcached.hpp>
 #include <memo/memo.hpp>
 
@@ -29,7 +30,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using backends = std::tuple<memo::memcached>;
+using backends = std::tuple<memo::memcached, memo::libmemcached>;
 
 constexpr memo::key128 scope{41, 42};
 
@@ -129,8 +130,8 @@ TEMPLATE_LIST_TEST_CASE("a record that is too large is refused and the old one s
     CHECK(partition.get(key_of(1))->record == "small");
     CHECK(partition.stats().too_large == 1);
     CHECK(partition.stats().errors == 0);
-    auto const grown = partition.update(
-        key_of(1), [](std::string const*) { return std::string(3000, 'x'); }, {});
+    auto const grown =
+        partition.update(key_of(1), [](std::string const*) { return std::string(3000, 'x'); }, {});
     CHECK(grown.size() == 3000);
     CHECK(partition.get(key_of(1))->record == "small");
     CHECK(partition.stats().too_large == 2);
