@@ -16,7 +16,8 @@ namespace memo {
 /// A record as a backend gives it back.
 template <class Record> struct remembered {
     Record record;
-    std::uint64_t cost = 0; ///< ns that computing it took, to 12 %
+    std::uint64_t cost = 0;           ///< ns that computing it took, to 12 %
+    std::chrono::nanoseconds left{0}; ///< how long it is to be served yet; 0: for ever
 };
 
 /// What is told of a record when it is stored.

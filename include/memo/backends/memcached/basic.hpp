@@ -80,7 +80,8 @@ template <class Connection> class basic_memcached {
             }
             if (found.record.record) {
                 auto const cost = found.record.header.computing().count();
-                kept = {*std::move(found.record.record), static_cast<std::uint64_t>(cost)};
+                kept = {*std::move(found.record.record), static_cast<std::uint64_t>(cost),
+                        codec_.left(found.record.header.expires)};
             }
             return kept;
         }

@@ -89,6 +89,13 @@ class item_codec {
         return detail::expiry(now(), both ? std::min(about.ttl, most) : std::max(about.ttl, most));
     }
 
+    /// From an expiry to what is left of it; 0: for ever.
+    [[nodiscard]] std::chrono::nanoseconds left(std::int64_t expires) const {
+        auto const left = std::chrono::nanoseconds(expires) - now().time_since_epoch();
+        return expires == 0 ? std::chrono::nanoseconds(0)
+                            : std::max(left, std::chrono::nanoseconds(1));
+    }
+
   private:
     static constexpr std::uint32_t flags = frame_magic;
 

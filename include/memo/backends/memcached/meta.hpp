@@ -42,7 +42,8 @@ class meta_connection {
             return wire_code::done;
         }
         deadline const by(settings_->connect_timeout);
-        wire_code const code = socket_.connect(*server_, by);
+        wire_code const code =
+            socket_.connect(*server_, settings_->connect_timeout, settings_->operation_timeout);
         if (code != wire_code::done) {
             return code;
         }
