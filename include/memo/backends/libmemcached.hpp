@@ -266,10 +266,10 @@ static_assert(wire_connection<libmemcached_connection>);
 } // namespace detail
 
 /// memo::memcached by libmemcached, for servers that speak no meta protocol (before 1.6.10). Same
-/// settings, items and guarantees, but three that the library cannot give: an operation whose answer
-/// drips may outlast its timeout, a server that answers to a store with another command's answer
-/// ends the process by an assertion of the library, and a username is refused. So the server and
-/// the way to it must be trusted.
+/// settings, items and guarantees, but for what the library cannot give: an operation whose answer
+/// drips may outlast its timeout; a store that is answered as another command would be, or a line
+/// VERSION, ends the process inside the library; a username is refused. So the server and the way to
+/// it must be trusted.
 ///
 /// Thread safety:  safe; a forked child makes connections of its own
 using libmemcached = basic_memcached<detail::libmemcached_connection>;
