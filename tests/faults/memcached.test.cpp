@@ -199,8 +199,8 @@ TEMPLATE_LIST_TEST_CASE("an update whose answer is lost is never done twice", ""
     auto const add_one = [](std::uint64_t const* old) { return old != nullptr ? *old + 1 : 1; };
     partition.update(key_of(1), add_one, {});
 
-    std::uint64_t lost = 0;
-    std::uint64_t answers = 0;
+    std::atomic<std::uint64_t> lost{0};
+    std::atomic<std::uint64_t> answers{0};
     proxy.inject([&](std::string const& answer) {
         bool const is_stored = answer.rfind("HD", 0) == 0 || answer.rfind("STORED", 0) == 0;
         if (is_stored && ++answers % 3 == 0) {
