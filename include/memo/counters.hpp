@@ -36,9 +36,11 @@ class call_counters {
         std::atomic<std::uint64_t> calls{0}; ///< calls that were not a hit at first sight
         std::atomic<std::uint64_t> late_hits{0};
         std::atomic<std::uint64_t> misses{0};
+        std::atomic<std::uint64_t> refinements{0};
         std::atomic<std::uint64_t> coalesced{0};
         std::atomic<std::uint64_t> evaluations{0};
         std::atomic<std::uint64_t> failures{0};
+        std::atomic<std::uint64_t> rejected{0};
         std::atomic<std::uint64_t> sets{0};
         std::atomic<std::uint64_t> errors{0};
         std::atomic<std::uint64_t> corrupt{0};
@@ -75,9 +77,11 @@ class call_counters {
         sum.calls = sum.hits + slow_.calls;
         sum.hits += slow_.late_hits;
         sum.misses = slow_.misses;
+        sum.refinements = slow_.refinements;
         sum.coalesced = slow_.coalesced;
         sum.evaluations = slow_.evaluations;
         sum.failures = slow_.failures;
+        sum.rejected = slow_.rejected;
         sum.sets = slow_.sets;
         sum.errors = slow_.errors;
         sum.corrupt = slow_.corrupt;
@@ -90,9 +94,11 @@ class call_counters {
         now.calls -= then.calls;
         now.hits -= then.hits;
         now.misses -= then.misses;
+        now.refinements -= then.refinements;
         now.coalesced -= then.coalesced;
         now.evaluations -= then.evaluations;
         now.failures -= then.failures;
+        now.rejected -= then.rejected;
         now.sets -= then.sets;
         now.errors -= then.errors;
         now.corrupt -= then.corrupt;

@@ -15,6 +15,7 @@ enum class errc {
     identity,      ///< nothing identifies the callable well enough for this backend
     name_conflict, ///< two different callables claim one name and version
     recursion,     ///< a call needs its own result, in one thread or in a circle of threads
+    sample,        ///< a result of an averaged function cannot be averaged with the others
     argument,      ///< an argument's value cannot be turned into a key
     backend,       ///< the backend failed and `on_error = strict` asked to hear of it
 };

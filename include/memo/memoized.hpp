@@ -4,24 +4,18 @@
 // The walk of one call: its arguments become a key, the key is looked up, one caller runs the
 // function, what it returned is remembered, the value goes back.
 
-#include <memo/backends/backend.hpp>
-#include <memo/counters.hpp>
-#include <memo/error.hpp>
-#include <memo/flow/single_flight.hpp>
+#include <memo/estimate.hpp>
+#include <memo/flow/snapshot.hpp>
 #include <memo/key/call_key.hpp>
 #include <memo/options.hpp>
 #include <memo/outcome.hpp>
-#include <memo/record/evaluation.hpp>
+#include <memo/replicate.hpp>
 #include <memo/statistics.hpp>
+#include <memo/walk.hpp>
 
-#include <chrono>
-#include <cstdint>
-#include <exception>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -41,127 +35,113 @@ class memoized;
 
 template <class Backend, class Callable, class R, class... P, class Evaluation, std::size_t... Kept>
 class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept...>> {
-    using record = typename Evaluation::record;
-    using witness = typename Evaluation::witness;
-    using partition_type =
-        decltype(std::declval<Backend const&>().template partition<record>(key128{}));
+    using walk = detail::walk<Backend, Evaluation>;
+    using name = typename walk::name;
+    using sample = typename Evaluation::sample;
 
   public:
     using result_type = typename Evaluation::result;
+    using options_type = typename Evaluation::options;
 
-    memoized(Callable callable, memo::options<result_type> options, Backend backend, key128 scope)
-        : core_(std::make_shared<core>(std::move(callable), std::move(options), std::move(backend),
-                                       scope)) {}
+    memoized(Callable callable, options_type const& options, Backend backend, key128 scope)
+        : core_(std::make_shared<core>(std::move(callable), options, std::move(backend), scope)) {}
 
-    /// The function's value for these arguments, remembered or computed.
+    /// The function's value for these arguments, remembered or computed. Of an averaged function
+    /// the mean; NaN if all of its results were refused.
     ///
     /// Complexity:     a hit costs the key and one look at the backend
     /// Throws:         what the function throws, untouched; memo::error for a call that needs its
-    ///                 own result, for an argument that cannot be keyed, and under on_error =
-    ///                 strict for the backend's failures
+    ///                 own result, for an argument that cannot be keyed, for a result that cannot
+    ///                 be averaged, and under on_error = strict for the backend's failures
     result_type operator()(P... args) const {
         name const called = name_of(args...);
-        if (auto kept = look(called)) {
-            core_->counters.hit(kept->cost);
+        if (auto kept = core_->way.hit(called)) {
             return Evaluation::give(std::move(kept->record));
         }
-        return miss(called, args...).value;
+        return Evaluation::give(miss(called, core_->way.evaluation(), args...).reached);
     }
 
     /// The same, and where the value came from.
     [[nodiscard]] memo::outcome<result_type> outcome(P... args) const {
         name const called = name_of(args...);
-        if (auto kept = look(called)) {
-            core_->counters.hit(kept->cost);
+        if (auto kept = core_->way.hit(called)) {
             return {Evaluation::give(std::move(kept->record)), source::hit};
         }
-        return miss(called, args...);
+        auto arrived = miss(called, core_->way.evaluation(), args...);
+        return {Evaluation::give(std::move(arrived.reached)), arrived.source};
+    }
+
+    /// Averaged functions: the same, and all that is known of the mean.
+    [[nodiscard]] auto estimate(P... args) const requires Evaluation::merges {
+        name const called = name_of(args...);
+        auto const& evaluation = core_->way.evaluation();
+        if (auto const kept = core_->way.hit(called)) {
+            return evaluation.estimate(kept->record);
+        }
+        return evaluation.estimate(miss(called, evaluation, args...).reached);
+    }
+
+    /// Averaged functions: draws on from what is stored until a tighter rule is met, whatever
+    /// `repeat` says; what is given counts as settled by that rule.
+    ///
+    /// Throws:         memo::error (configuration) for a rule that cannot be followed
+    [[nodiscard]] auto refine(P... args, refinement const& more) const requires Evaluation::merges {
+        name const called = name_of(args...);
+        Evaluation const tighter = core_->way.evaluation().tightened(more);
+        return tighter.estimate(miss(called, tighter, args...).reached);
     }
 
     /// What is stored for these arguments. Never runs the function, and is not counted as a call.
     [[nodiscard]] std::optional<result_type> lookup(P... args) const {
-        if (auto kept = look(name_of(args...))) {
+        auto kept = core_->way.look(name_of(args...));
+        if (kept && Evaluation::gives(kept->record)) {
             return Evaluation::give(std::move(kept->record));
         }
         return std::nullopt;
     }
 
     /// Whether anything is stored for these arguments.
-    [[nodiscard]] bool contains(P... args) const { return look(name_of(args...)).has_value(); }
-
-    /// Drops what is stored for these arguments; true if there was something.
-    bool forget(P... args) const {
-        return guarded("erase", [&] { return core_->partition.erase(name_of(args...).key); });
+    [[nodiscard]] bool contains(P... args) const {
+        auto const kept = core_->way.look(name_of(args...));
+        return kept && Evaluation::gives(kept->record);
     }
 
+    /// Drops what is stored for these arguments; true if there was something.
+    bool forget(P... args) const { return core_->way.erase(name_of(args...).key); }
+
     /// Drops all that is stored for this function, and for no other.
-    void clear() const {
-        guarded("clear", [&] {
-            core_->partition.clear();
-            return true;
-        });
+    void clear() const { core_->way.clear(); }
+
+    /// This function for one pass of an estimator: each call is asked once and then has one value
+    /// for as long as the snapshot lives, whatever others add to its mean. What the snapshot
+    /// serves by itself is not counted.
+    [[nodiscard]] auto snapshot() const {
+        return detail::snapshot<memoized, result_type, P...>(*this);
     }
 
     /// The key of these arguments: 32 hexadecimal digits when printed.
     [[nodiscard]] key128 key(P... args) const { return name_of(args...).key; }
 
     /// What happened since the function was wrapped or the counters were reset.
-    [[nodiscard]] statistics stats() const {
-        statistics sum = core_->counters.since_reset();
-        std::scoped_lock const lock(core_->mutex);
-        backend_statistics const now = core_->partition.stats();
-        backend_statistics const& then = core_->at_reset;
-        sum.evictions = now.evictions - then.evictions;
-        sum.expirations = now.expirations - then.expirations;
-        sum.errors += now.errors - then.errors;
-        sum.timeouts = now.timeouts - then.timeouts;
-        sum.reconnects = now.reconnects - then.reconnects;
-        sum.corrupt += now.corrupt - then.corrupt;
-        sum.too_large = now.too_large - then.too_large;
-        return sum;
-    }
+    [[nodiscard]] statistics stats() const { return core_->way.stats(); }
 
     /// Starts all counters from zero. What is stored stays.
-    void reset_stats() const {
-        core_->counters.reset();
-        std::scoped_lock const lock(core_->mutex);
-        core_->at_reset = core_->partition.stats();
-    }
+    void reset_stats() const { core_->way.reset_stats(); }
 
     [[nodiscard]] Backend const& backend() const noexcept { return core_->backend; }
 
   private:
     struct core {
-        core(Callable&& called, memo::options<result_type>&& chosen, Backend&& store, key128 digest)
+        core(Callable&& called, options_type const& chosen, Backend&& store, key128 digest)
             : scope(digest),
               backend(std::move(store)),
-              partition(open(backend, scope, chosen.on_error)),
-              callable(std::move(called)),
-              options(std::move(chosen)) {}
-
-        // A backend that counts its failures itself is told when it has to throw them instead.
-        static partition_type open(Backend const& backend, key128 scope, on_error_policy on_error) {
-            if constexpr (requires { backend.template partition<record>(scope, on_error); }) {
-                return backend.template partition<record>(scope, on_error);
-            } else {
-                return backend.template partition<record>(scope);
-            }
-        }
+              way(backend, scope, chosen),
+              callable(std::move(called)) {}
 
         key128 const scope;
         Backend const backend;
-        partition_type const partition;
+        walk way;
         Callable callable;
-        memo::options<result_type> const options;
-        detail::call_counters counters;
-        detail::single_flight<result_type> flights;
-        std::mutex mutex;
-        backend_statistics at_reset;
-    };
-
-    struct name {
-        key128 key;
-        [[no_unique_address]] witness stream;
     };
 
     // Arguments to key.
@@ -177,7 +157,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     }
 
     template <class... Args> name name_from(Args const&... args) const {
-        if constexpr (std::is_empty_v<witness>) {
+        if constexpr (std::is_empty_v<typename Evaluation::witness>) {
             return {detail::call_key(core_->scope, args...), {}};
         } else {
             name named;
@@ -186,110 +166,25 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         }
     }
 
-    // Two streams with one key, if ever there are, must not share a flight where they do not share
-    // a record.
-    static key128 flight_of(name const& called) {
-        if constexpr (std::is_empty_v<witness>) {
-            return called.key;
-        } else {
-            key128 const other =
-                detail::hash128(called.stream.data(), called.stream.size() * detail::word_size);
-            return {called.key.low ^ other.low, called.key.high ^ other.high};
-        }
-    }
+    // Arguments to sample.
 
-    // Key to record.
-
-    // Inlined by force, as is guarded(), so that key and record stay in registers.
-    [[nodiscard, gnu::always_inline]] inline std::optional<remembered<record>>
-    look(name const& called) const {
-        auto kept = guarded("get", [&] { return core_->partition.get(called.key); });
-        if (kept && !Evaluation::is_of(kept->record, called.stream)) {
-            core_->counters.beyond_hits().corrupt += 1;
-            kept.reset();
-        }
-        return kept;
-    }
-
-    // One caller goes.
-
-    [[gnu::noinline]] memo::outcome<result_type> miss(name const& called,
-                                                      std::remove_reference_t<P>&... args) const {
-        auto& counters = core_->counters.beyond_hits();
-        auto const count = [&](auto& kind) {
-            counters.calls += 1;
-            kind += 1;
-        };
-        if (!core_->options.single_flight || !Backend::remembers) {
-            count(counters.misses);
-            return {evaluate_and_store(called, args...), source::computed};
-        }
-        auto boarding = core_->flights.board(flight_of(called));
-        if (!boarding.leads()) {
-            count(counters.coalesced);
-            return {boarding.result(), source::coalesced};
-        }
-        try {
-            // A leader before this one may have landed since the first look.
-            if (auto kept = look(called)) {
-                count(counters.late_hits);
-                result_type value = Evaluation::give(std::move(kept->record));
-                boarding.succeed(value);
-                return {std::move(value), source::hit};
+    [[gnu::noinline]] typename walk::arrival miss(name const& called, Evaluation const& wanted,
+                                                  std::remove_reference_t<P>&... args) const {
+        return core_->way.miss(called, wanted, [&](replicate const& which) -> sample {
+            if constexpr (Evaluation::numbered) {
+                return std::invoke(core_->callable.function, pass<P>(args)..., which);
+            } else {
+                return std::invoke(core_->callable.function, pass<P>(args)...);
             }
-            count(counters.misses);
-            result_type value = evaluate_and_store(called, args...);
-            boarding.succeed(value);
-            return {std::move(value), source::computed};
-        } catch (...) {
-            boarding.fail(std::current_exception());
-            throw;
-        }
-    }
-
-    // Arguments to result, no lock held; result to record.
-
-    result_type evaluate_and_store(name const& called, std::remove_reference_t<P>&... args) const {
-        detail::timed_run run(core_->counters.beyond_hits());
-        result_type value = std::invoke(core_->callable.function, static_cast<P&&>(args)...);
-        std::chrono::nanoseconds const taken = run.returned();
-        store(called, value, taken);
-        return value;
-    }
-
-    void store(name const& called, result_type const& value, std::chrono::nanoseconds taken) const {
-        auto const& options = core_->options;
-        if (!Backend::remembers || taken < options.time_threshold ||
-            (options.store_if && !options.store_if(value))) {
-            return;
-        }
-        guarded("put", [&] {
-            core_->partition.put(called.key, Evaluation::remember(value, called.stream),
-                                 {taken, options.ttl});
-            core_->counters.beyond_hits().sets += 1;
-            return true;
         });
     }
 
-    /// Runs an operation of the backend. Its failure is counted and gives false or nothing; it is
-    /// thrown only under on_error = strict.
-    template <class Operation>
-    [[gnu::always_inline]] inline auto guarded(char const* verb, Operation operation) const
-        -> decltype(operation()) {
-        try {
-            return operation();
-        } catch (std::exception const& failure) {
-            failed(verb, failure.what());
-        } catch (...) {
-            failed(verb, "an exception that is no std::exception");
-        }
-        return {};
-    }
-
-    [[gnu::noinline]] void failed(char const* verb, char const* what) const {
-        core_->counters.beyond_hits().errors += 1;
-        if (core_->options.on_error == on_error_policy::strict) {
-            throw error(errc::backend, std::string("backend ") + verb + ": " + what);
+    /// An argument as the function takes it; a copy where it is drawn from again.
+    template <class T> static decltype(auto) pass(std::remove_reference_t<T>& argument) {
+        if constexpr (Evaluation::merges && !std::is_lvalue_reference_v<T>) {
+            return std::remove_cvref_t<T>(argument);
+        } else {
+            return static_cast<T&&>(argument);
         }
     }
 

@@ -4,7 +4,10 @@
 // What a user may say about one memoized function, beside the function itself.
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace memo {
@@ -37,6 +40,82 @@ template <class R> struct options {
     on_error_policy on_error = on_error_policy::degrade;
     /// If given, only the results that it accepts are stored.
     std::function<bool(R const&)> store_if{};
+};
+
+/// From where to where the samples of a function can be.
+struct sample_range {
+    double low;
+    double high;
+};
+
+/// By which inequality `confidence` is meant: Student's t, for means of samples that are roughly
+/// normal; or Bernstein's with the empirical variance, which holds for any samples in the declared
+/// range however often one looks, and needs far more of them.
+enum class interval_kind { student, empirical_bernstein };
+
+using enum interval_kind;
+
+/// When a mean is exact enough: `count >= min_repetitions` and
+/// `error <= atol_stderr + rtol_stderr * |mean|`; or, unsettled, `count == max_repetitions`. The
+/// error is the standard error, or the half-width of the interval at `confidence` if there is one.
+struct stopping_rule {
+    double rtol_stderr = 0.1;
+    double atol_stderr = 0;
+    std::uint64_t min_repetitions = 3; ///< less than 2 is taken for 2
+    std::uint64_t max_repetitions = 100;
+    std::optional<double> confidence{};  ///< between 0 and 1
+    std::optional<sample_range> range{}; ///< guards scores of few values, see docs/averaging.md
+    interval_kind interval = student;
+    std::optional<std::size_t> decides{}; ///< the one number of a vector that counts; all if none
+};
+
+/// What becomes of a sample that is not a number: it does not enter the mean, and another may be
+/// drawn; the same, and it counts as one of max_repetitions, so that a call that gives nothing else
+/// comes to an end; or it makes the mean NaN.
+enum class on_nan_policy { reject, count, propagate };
+
+using enum on_nan_policy;
+
+/// How often one call draws: at most once, as pyDVL does, so that values move from call to call
+/// until they are settled; or until the mean is settled, so that every call gives the final value.
+enum class repeat_policy { per_call, until_settled };
+
+using enum repeat_policy;
+
+/// The options of memoize<Backend, averaged>. What the members from
+/// rtol_stderr to decides mean is said at stopping_rule.
+///
+/// R               the function's result type, so that of one sample
+template <class R> struct averaged_options {
+    // As in options.
+    std::string name{};
+    std::string version{};
+    std::string hash_prefix{};
+    std::chrono::nanoseconds time_threshold{0}; ///< must stay 0: the mean needs quick samples, too
+    std::chrono::nanoseconds ttl{0};            ///< of a record, from its first sample on
+    bool single_flight = true; ///< if false, all who ask for an unsettled key draw at the same time
+    on_error_policy on_error = on_error_policy::degrade;
+    std::function<bool(R const&)> store_if{}; ///< samples that it refuses do not enter the mean
+
+    double rtol_stderr = 0.1;
+    double atol_stderr = 0;
+    std::uint64_t min_repetitions = 3;
+    std::uint64_t max_repetitions = 100;
+    std::optional<double> confidence{};
+    std::optional<sample_range> range{};
+    interval_kind interval = student;
+    std::optional<std::size_t> decides{};
+    repeat_policy repeat = per_call;
+    on_nan_policy on_nan = reject;
+};
+
+/// What to ask more of a stored mean: see memoized::refine. What is not given stays as it is.
+struct refinement {
+    std::optional<double> rtol_stderr{};
+    std::optional<double> atol_stderr{};
+    std::optional<std::uint64_t> min_repetitions{};
+    std::optional<std::uint64_t> max_repetitions{};
+    std::optional<double> confidence{};
 };
 
 } // namespace memo

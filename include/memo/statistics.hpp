@@ -22,6 +22,7 @@ struct statistics {
     std::uint64_t coalesced = 0;   ///< calls that were given another caller's evaluation
     std::uint64_t evaluations = 0; ///< runs of the function that returned
     std::uint64_t failures = 0;    ///< runs of the function that threw
+    std::uint64_t rejected = 0;    ///< results that store_if or on_nan kept out of the record
     std::uint64_t sets = 0;        ///< records handed to the backend
     std::uint64_t evictions = 0;   ///< records dropped to keep a bound
     std::uint64_t expirations = 0; ///< records dropped because their time was over
@@ -46,6 +47,7 @@ template <class Visitor> void for_each_counter(statistics const& s, Visitor&& vi
     visit("coalesced", s.coalesced);
     visit("evaluations", s.evaluations);
     visit("failures", s.failures);
+    visit("rejected", s.rejected);
     visit("sets", s.sets);
     visit("evictions", s.evictions);
     visit("expirations", s.expirations);

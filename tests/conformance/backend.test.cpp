@@ -16,10 +16,12 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <typeinfo>
 #include <vector>
@@ -195,7 +197,9 @@ TEMPLATE_LIST_TEST_CASE("no update is lost among threads", "", backends) {
             partition.update(key_of(i % 2),
                              [&](counts const* old) {
                                  counts now = old != nullptr ? *old : counts{};
-                                 ++now[worker];
+                                 if (++now[worker] % 16 == 0) {
+                                     std::this_thread::yield(); // others come in between
+                                 }
                                  return now;
                              },
                              {});
@@ -251,4 +255,35 @@ TEMPLATE_LIST_TEST_CASE("a memoized function works on any backend", "", backends
     auto const s = memo_test::at_rest(f);
     CHECK(s.calls == 3);
     CHECK(s.errors == 0);
+}
+
+TEMPLATE_LIST_TEST_CASE("every sample of an averaged function counts on any backend", "",
+                        backends) {
+    fresh<TestType> const made;
+    std::atomic<std::uint64_t> drawn{0};
+    auto const f = memo::memoize<TestType, memo::averaged>(
+        memo::ignore_state(
+            [&](int, memo::replicate) { return std::sqrt(static_cast<double>(++drawn)); }),
+        {.name = std::string("averaged on ") + typeid(TestType).name(),
+         .version = "1",
+         .single_flight = false,
+         .min_repetitions = 161,
+         .max_repetitions = 1000},
+        made.backend);
+    memo_test::together(8, [&](std::size_t) {
+        for (int i = 0; i < 20; ++i) {
+            f(1);
+        }
+    });
+    CHECK(f.stats().evaluations == 160);
+    CHECK(f.stats().errors == 0);
+    auto const e = f.estimate(1); // and one more
+    memo::detail::moments<double> serial;
+    for (std::uint64_t i = 1; i <= 161; ++i) {
+        serial.add(std::sqrt(static_cast<double>(i)));
+    }
+    CHECK(e.count == 161);
+    CHECK(e.mean == Approx(serial.mean()).epsilon(1e-9));
+    CHECK(e.variance == Approx(serial.variance()).epsilon(1e-9));
+    memo_test::at_rest(f);
 }

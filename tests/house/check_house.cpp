@@ -95,9 +95,10 @@ using layers = std::map<std::string, std::set<std::string>>;
 
 layers const& visible_from() {
     static layers const table{
-        {"memo.hpp", {"memoized.hpp", "wrap", "flow", "backends", "record", "key"}},
+        {"memo.hpp", {"memoized.hpp", "wrap", "backends", "record", "key"}},
         {"wrap", {"record", "key"}},
-        {"memoized.hpp", {"flow", "backends/backend.hpp", "record", "key"}},
+        {"memoized.hpp", {"walk.hpp", "flow", "record", "key"}},
+        {"walk.hpp", {"flow", "backends/backend.hpp", "record", "key"}},
         {"types", {"record", "key"}},
         {"flow", {"record", "key"}},
         {"backends", {"record", "key"}},

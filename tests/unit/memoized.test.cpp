@@ -53,6 +53,11 @@ struct one_record {
             return *kept ? std::optional(memo::remembered<Record>{**kept, 0}) : std::nullopt;
         }
         void put(memo::key128, Record const& record, memo::storing) const { *kept = record; }
+        template <class Merge>
+        Record update(memo::key128, Merge const& merge, memo::storing) const {
+            *kept = merge(*kept ? &**kept : nullptr);
+            return **kept;
+        }
         [[nodiscard]] bool erase(memo::key128) const { return false; }
         void clear() const {}
         [[nodiscard]] static memo::backend_statistics stats() { return {}; }

@@ -5,6 +5,7 @@
 // function a partition of its own, and a partition moves records: key in, record out.
 
 #include <memo/key/key128.hpp>
+#include <memo/options.hpp>
 
 #include <chrono>
 #include <concepts>
@@ -80,4 +81,17 @@ concept backend_of = std::copyable<B> && requires(B const& backend, key128 scope
     { backend.stats() } -> std::same_as<backend_statistics>;
 };
 
+namespace detail {
+
+/// A function's partition, told when to throw if it wants to know.
+template <class Record, class Backend>
+[[nodiscard]] auto open_partition(Backend const& backend, key128 scope, on_error_policy on_error) {
+    if constexpr (requires { backend.template partition<Record>(scope, on_error); }) {
+        return backend.template partition<Record>(scope, on_error);
+    } else {
+        return backend.template partition<Record>(scope);
+    }
+}
+
+} // namespace detail
 } // namespace memo

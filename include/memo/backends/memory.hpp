@@ -72,7 +72,7 @@ class memory {
                     stored = merge(nullptr);
                     expires = expiry(about);
                 } else {
-                    Record const before = detail::record_of<Record>(old);
+                    auto const before = detail::record_of<Record>(old);
                     stored = merge(&before);
                 }
                 return detail::slot_value_of(*stored, cost, expires);

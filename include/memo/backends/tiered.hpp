@@ -7,7 +7,7 @@
 #include <memo/backends/tiered/worth.hpp>
 #include <memo/key/key128.hpp>
 #include <memo/options.hpp>
-#include <memo/record/frame.hpp>
+#include <memo/record/kind.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -132,8 +132,8 @@ template <class Near, class Far> class tiered {
     template <class Record>
     [[nodiscard]] partition_type<Record>
     partition(key128 scope, on_error_policy on_error = on_error_policy::degrade) const {
-        return {open<Record>(near_, scope, on_error), open<Record>(far_, scope, on_error),
-                admission_};
+        return {detail::open_partition<Record>(near_, scope, on_error),
+                detail::open_partition<Record>(far_, scope, on_error), admission_};
     }
 
     [[nodiscard]] backend_statistics stats() const { return sum(near_.stats(), far_.stats()); }
@@ -142,15 +142,6 @@ template <class Near, class Far> class tiered {
     [[nodiscard]] Far const& far() const noexcept { return far_; }
 
   private:
-    template <class Record, class Backend>
-    static auto open(Backend const& backend, key128 scope, on_error_policy on_error) {
-        if constexpr (requires { backend.template partition<Record>(scope, on_error); }) {
-            return backend.template partition<Record>(scope, on_error);
-        } else {
-            return backend.template partition<Record>(scope);
-        }
-    }
-
     [[nodiscard]] static backend_statistics sum(backend_statistics one,
                                                 backend_statistics const& other) {
         one.entries = std::max(one.entries, other.entries);

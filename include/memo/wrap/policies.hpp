@@ -6,7 +6,9 @@
 #include <memo/key/callable.hpp>
 #include <memo/key/state.hpp>
 #include <memo/options.hpp>
+#include <memo/record/averaged.hpp>
 #include <memo/record/evaluation.hpp>
+#include <memo/replicate.hpp>
 
 #include <array>
 #include <cstddef>
@@ -26,7 +28,8 @@ template <class T> inline constexpr bool is_ignore = false;
 template <std::size_t... I> inline constexpr bool is_ignore<ignore<I...>> = true;
 
 template <class T>
-concept policy = is_signature<T> || is_ignore<T> || std::is_same_v<T, verify_full>;
+concept policy = is_signature<T> || is_ignore<T> || std::is_same_v<T, verify_full> ||
+    std::is_same_v<T, averaged>;
 
 /// What stands for a signature that is not known, so that the refusal is the first error and not
 /// its consequences.
@@ -92,9 +95,35 @@ struct kept_parameters<signature<R(P...)>, Policies...> {
     }(std::make_index_sequence<kept.count>{}));
 };
 
-template <class R, class... Policies>
-using evaluation_for = std::conditional_t<(false || ... || std::is_same_v<Policies, verify_full>),
-                                          exact_witnessed<R>, exact<R>>;
+template <class Policy, class... Policies>
+inline constexpr bool has_policy = (false || ... || std::is_same_v<Policies, Policy>);
+
+/// The signature without a memo::replicate at its end.
+template <class Signature, class Before = signature<void()>> struct numbered_signature;
+template <class R, class... B> struct numbered_signature<signature<R()>, signature<void(B...)>> {
+    static constexpr bool numbered = false;
+    using type = signature<R(B...)>;
+};
+template <class R, class Last, class... B>
+    requires std::is_same_v<std::remove_cvref_t<Last>, replicate>
+struct numbered_signature<signature<R(Last)>, signature<void(B...)>> {
+    static constexpr bool numbered = true;
+    using type = signature<R(B...)>;
+};
+template <class R, class First, class... P, class... B>
+struct numbered_signature<signature<R(First, P...)>, signature<void(B...)>>
+    : numbered_signature<signature<R(P...)>, signature<void(B..., First)>> {};
+
+/// What is remembered of results of type R.
+template <class R, bool Numbered, class... Policies> struct evaluation_of {
+    using type =
+        std::conditional_t<has_policy<verify_full, Policies...>, exact_witnessed<R>, exact<R>>;
+};
+template <class R, bool Numbered, class... Policies>
+    requires has_policy<averaged, Policies...> && can_be_averaged<R>
+struct evaluation_of<R, Numbered, Policies...> {
+    using type = averaging<R, Numbered>;
+};
 
 template <class Signature> struct result_of_signature;
 template <class R, class... P> struct result_of_signature<signature<R(P...)>> {
@@ -106,12 +135,23 @@ template <class F> struct callable_in<keyed_callable<F>> { using type = F; };
 template <class F, class S> struct callable_in<keyed_by_callable<F, S>> { using type = F; };
 template <class F> struct callable_in<stateless_callable<F>> { using type = F; };
 
+/// The signature with which the callable is called.
 template <class F, class... Policies>
-using signature_for =
+using full_signature_for =
     typename chosen_signature<typename callable_in<std::decay_t<F>>::type, Policies...>::type;
 
+/// The signature with which the wrapper is called.
 template <class F, class... Policies>
-using options_for = options<typename result_of_signature<signature_for<F, Policies...>>::type>;
+using signature_for = typename numbered_signature<full_signature_for<F, Policies...>>::type;
+
+template <class F, class... Policies>
+using evaluation_for =
+    typename evaluation_of<typename result_of_signature<signature_for<F, Policies...>>::type,
+                           numbered_signature<full_signature_for<F, Policies...>>::numbered,
+                           Policies...>::type;
+
+template <class F, class... Policies>
+using options_for = typename evaluation_for<F, Policies...>::options;
 
 } // namespace detail
 } // namespace memo

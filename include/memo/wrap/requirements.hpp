@@ -67,7 +67,8 @@ template <class P, bool Kept> consteval bool check_parameter() {
     return true;
 }
 
-template <class F, class R, class... P> consteval bool check_call() {
+/// Signature: the one with which the callable is called.
+template <class F, class R, class... P> consteval bool check_call(std::type_identity<R(P...)>) {
     static_assert(std::is_invocable_v<F&, P...>, "memo: the callable cannot be called with the "
                                                  "parameters that memo::signature<R(P...)> names");
     if constexpr (std::is_invocable_v<F&, P...>) {
@@ -86,15 +87,40 @@ template <class F, class R, class... P> consteval bool check_call() {
 template <class F, class... Policies> consteval bool check_policies() {
     static_assert((true && ... && policy<Policies>),
                   "memo: memoize<Backend, Policies...> takes memo::signature<R(P...)>, "
-                  "memo::ignore<I...> and "
+                  "memo::ignore<I...>, memo::averaged and "
                   "memo::verify_full as policies, and was given something else");
+    static_assert(!has_policy<averaged, Policies...> || !has_policy<verify_full, Policies...>,
+                  "memo: memo::verify_full keeps the arguments beside one exact result; leave it "
+                  "out of an averaged function");
     return true;
 }
 
-template <class F, class Signature, class... Policies> struct requirements;
+/// What only an averaged function must be and may ask for.
+template <class R, bool Numbered, class... Policies> consteval bool check_averaged() {
+    constexpr bool is_averaged = has_policy<averaged, Policies...>;
+    static_assert(!is_averaged || can_be_averaged<std::decay_t<R>>,
+                  "memo: the result of an averaged function must be a number, or a std::vector or "
+                  "std::array of numbers");
+    static_assert(is_averaged || !Numbered,
+                  "memo: the function takes a memo::replicate, which numbers the samples of a "
+                  "mean. Add the policy memo::averaged, or drop the parameter");
+    return true;
+}
 
-template <class F, class R, class... P, class... Policies>
-struct requirements<F, signature<R(P...)>, Policies...> {
+template <class P, class... Policies> consteval bool check_drawn_again() {
+    static_assert(!has_policy<averaged, Policies...> || std::is_lvalue_reference_v<P> ||
+                      std::is_copy_constructible_v<std::remove_cvref_t<P>>,
+                  "memo: an averaged function is run again for the same arguments, so each must be "
+                  "copyable. Take this one by const reference");
+    return true;
+}
+
+/// Signature       with which the wrapper is called
+/// Full            with which the callable is called: the same, or with a memo::replicate at its end
+template <class F, class Signature, class Full, class... Policies> struct requirements;
+
+template <class F, class R, class... P, class Full, class... Policies>
+struct requirements<F, signature<R(P...)>, Full, Policies...> {
     static consteval bool check() {
         constexpr bool known = !std::is_same_v<signature<R(P...)>, unknown_signature>;
         static_assert(known, "memo: the call operator is generic or overloaded, so the parameter "
@@ -106,9 +132,11 @@ struct requirements<F, signature<R(P...)>, Policies...> {
                           "have; they are "
                           "counted from 0");
             return []<std::size_t... I>(std::index_sequence<I...>) {
-                return check_result<R>() &&
+                constexpr bool numbered = !std::is_same_v<signature<R(P...)>, Full>;
+                return check_result<R>() && check_averaged<R, numbered, Policies...>() &&
                        (true && ... && check_parameter<P, keeps<P, Policies...>(I)>()) &&
-                       check_call<F, R, P...>();
+                       (true && ... && check_drawn_again<P, Policies...>()) &&
+                       check_call<F>(typename Full::function{});
             }
             (std::index_sequence_for<P...>{});
         }

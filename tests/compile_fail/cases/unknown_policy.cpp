@@ -1,4 +1,4 @@
-// expect: takes memo::signature<R(P...)>, memo::ignore<I...> and memo::verify_full as policies
+// expect: takes memo::signature<R(P...)>, memo::ignore<I...>, memo::averaged and memo::verify_full as policies
 #include <memo/memo.hpp>
 
 #ifdef MEMO_BAD

@@ -75,7 +75,7 @@ struct alignas(64) bucket {
         static_assert(slots == 3);
         bool const second = low[1].load(std::memory_order_acquire) == key.low;
         bool const third = low[2].load(std::memory_order_acquire) == key.low;
-        slot = std::size_t{third} * 2 + std::size_t{second && !third};
+        slot = static_cast<std::size_t>(third) * 2 + static_cast<std::size_t>(second && !third);
         bool const same = low[slot].load(std::memory_order_acquire) == key.low &&
                           high[slot].load(std::memory_order_acquire) == key.high;
         value = read(slot);

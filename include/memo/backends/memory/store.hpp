@@ -197,7 +197,8 @@ class memory_store {
         std::size_t const bytes = bytes_of(now) - bytes_of(before); // modulo 2^64, as the sums are
         shelf.bytes.fetch_add(bytes, std::memory_order_relaxed);
         if (bounded()) {
-            entries_ += std::size_t{now.exists()} - std::size_t{before.exists()};
+            entries_ += static_cast<std::size_t>(now.exists());
+            entries_ -= static_cast<std::size_t>(before.exists());
             bytes_ += bytes;
         }
     }

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// A memoized function in, the same function with one value per call out.
+
+#include <memo/key/key128.hpp>
+
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+
+namespace memo::detail {
+
+/// The values of one pass. Copies share them.
+///
+/// Thread safety:  safe; two callers who ask first get the same value
+template <class Function, class Result, class... P> class snapshot {
+  public:
+    explicit snapshot(Function function) : function_(std::move(function)) {}
+
+    /// The function's value as this snapshot has it, or now, if it was not asked before.
+    ///
+    /// Complexity:     a lock and a look, or a call
+    /// Throws:         what the function throws
+    Result operator()(P... args) const {
+        key128 const key = function_.key(args...);
+        {
+            std::scoped_lock const lock(seen_->mutex);
+            if (auto const found = seen_->values.find(key); found != seen_->values.end()) {
+                return found->second;
+            }
+        }
+        Result value = function_(static_cast<P&&>(args)...);
+        std::scoped_lock const lock(seen_->mutex);
+        return seen_->values.try_emplace(key, std::move(value)).first->second;
+    }
+
+  private:
+    struct values_seen {
+        std::mutex mutex;
+        std::unordered_map<key128, Result> values;
+    };
+
+    Function function_;
+    std::shared_ptr<values_seen> seen_ = std::make_shared<values_seen>();
+};
+
+} // namespace memo::detail

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: BSL-1.0
+
+#include <memo/record/moments.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <random>
+#include <vector>
+
+using memo::detail::moments;
+
+namespace {
+
+__extension__ using wide = __int128;
+
+// Samples in 1024ths, so that sums are exact.
+struct exact {
+    std::vector<std::int64_t> parts;
+
+    [[nodiscard]] static double number(std::int64_t part) {
+        return static_cast<double>(part) / 1024;
+    }
+    [[nodiscard]] double mean() const {
+        wide sum = 0;
+        for (auto const part : parts) {
+            sum += part;
+        }
+        return static_cast<double>(static_cast<long double>(sum) /
+                                   (1024.0L * static_cast<long double>(parts.size())));
+    }
+    [[nodiscard]] double m2() const {
+        auto const n = static_cast<wide>(parts.size());
+        wide sum = 0;
+        wide squares = 0;
+        for (auto const part : parts) {
+            wide const from_first = part - parts.front();
+            sum += from_first;
+            squares += from_first * from_first;
+        }
+        return static_cast<double>(static_cast<long double>(n * squares - sum * sum) /
+                                   (1024.0L * 1024.0L * static_cast<long double>(n)));
+    }
+};
+
+exact normal_samples(std::size_t count, double offset, double deviation, std::uint64_t seed) {
+    std::mt19937_64 random(seed);
+    std::normal_distribution<double> draw(offset, deviation);
+    exact result;
+    for (std::size_t i = 0; i < count; ++i) {
+        result.parts.push_back(std::llround(draw(random) * 1024));
+    }
+    return result;
+}
+
+moments<double> of(std::vector<std::int64_t> const& parts, std::size_t begin, std::size_t end) {
+    moments<double> result;
+    for (std::size_t i = begin; i < end; ++i) {
+        result.add(exact::number(parts[i]));
+    }
+    return result;
+}
+
+moments<double> of(exact const& samples) {
+    return of(samples.parts, 0, samples.parts.size());
+}
+
+Approx near(double expected) {
+    return Approx(expected).epsilon(1e-12).margin(0);
+}
+
+} // namespace
+
+TEST_CASE("moments are those of exact arithmetic") {
+    for (double const offset : {0.0, -3.0, 1e6, 1e9, -1e9}) {
+        for (std::size_t const count : {2U, 3U, 1000U, 100000U}) {
+            exact const samples = normal_samples(count, offset, 1, count);
+            moments<double> const m = of(samples);
+            CAPTURE(offset, count);
+            CHECK(m.count() == count);
+            CHECK(m.mean() == near(samples.mean()));
+            CHECK(m.m2() == near(samples.m2()));
+            CHECK(m.variance() == near(samples.m2() / static_cast<double>(count - 1)));
+            CHECK(m.standard_error() ==
+                  near(std::sqrt(samples.m2() / static_cast<double>(count - 1) /
+                                 static_cast<double>(count))));
+        }
+    }
+}
+
+TEST_CASE("moments merge to the same in any split and order") {
+    auto const seed = std::random_device{}();
+    INFO("seed " << seed);
+    std::mt19937_64 random(seed);
+    for (double const offset : {0.0, 1e9}) {
+        exact const samples = normal_samples(20000, offset, 0.25, seed);
+        for (int round = 0; round < 50; ++round) {
+            auto parts = samples.parts;
+            std::shuffle(parts.begin(), parts.end(), random);
+            std::vector<moments<double>> pieces;
+            for (std::size_t begin = 0; begin < parts.size();) {
+                std::size_t const end =
+                    std::min(parts.size(), begin + random() % (round % 2 == 0 ? 40 : 8000));
+                pieces.push_back(of(parts, begin, end)); // empty ones, too
+                begin = end;
+            }
+            while (pieces.size() > 1) { // as a tree of random form
+                std::swap(pieces[random() % pieces.size()], pieces.back());
+                auto const last = pieces.back();
+                pieces.pop_back();
+                pieces[random() % pieces.size()].merge(last);
+            }
+            CAPTURE(offset, round);
+            CHECK(pieces.front().count() == parts.size());
+            CHECK(pieces.front().mean() == near(samples.mean()));
+            CHECK(pieces.front().m2() == near(samples.m2()));
+        }
+    }
+}
+
+TEST_CASE("what is undefined is NaN") {
+    moments<double> m;
+    CHECK(std::isnan(m.mean()));
+    CHECK(std::isnan(m.variance()));
+    m.add(3);
+    CHECK(m.mean() == 3);
+    CHECK(std::isnan(m.variance()));
+    CHECK(std::isnan(m.standard_error()));
+    m.add(3);
+    CHECK(m.variance() == 0);
+    CHECK(m.standard_error() == 0);
+}
+
+TEST_CASE("a sample that is no number shows in the mean, even as the first one") {
+    for (double const odd :
+         {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+        for (int const place : {0, 1, 2}) {
+            moments<double> m;
+            for (int i = 0; i < 3; ++i) {
+                m.add(i == place ? odd : 1.0);
+            }
+            CAPTURE(odd, place);
+            CHECK_FALSE(std::isfinite(m.mean()));
+            CHECK(std::isnan(m.variance()));
+        }
+    }
+}
+
+TEST_CASE("vectors and arrays are averaged number by number") {
+    std::mt19937_64 random(5);
+    moments<std::vector<float>> of_vectors;
+    moments<std::array<int, 3>> of_arrays;
+    std::array<moments<double>, 3> one_by_one;
+    for (int i = 0; i < 100; ++i) {
+        std::array<int, 3> sample{};
+        for (std::size_t k = 0; k < 3; ++k) {
+            sample[k] = static_cast<int>(random() % 1000);
+            one_by_one[k].add(sample[k]);
+        }
+        of_vectors.add({sample.begin(), sample.end()});
+        of_arrays.add(sample);
+    }
+    CHECK(of_vectors.count() == 100);
+    CHECK(of_vectors.size() == 3);
+    for (std::size_t k = 0; k < 3; ++k) {
+        CHECK(of_vectors.means()[k] == one_by_one[k].mean());
+        CHECK(of_arrays.means()[k] == one_by_one[k].mean());
+        CHECK(of_vectors.variance(k) == one_by_one[k].variance());
+        CHECK(of_arrays.variance(k) == one_by_one[k].variance());
+    }
+}
+
+TEST_CASE("vectors of another length are refused and change nothing") {
+    moments<std::vector<double>> m;
+    m.add({1, 2});
+    CHECK_THROWS_AS(m.add({1, 2, 3}), memo::error);
+    moments<std::vector<double>> other;
+    other.add({1});
+    CHECK_THROWS_AS(m.merge(other), memo::error);
+    CHECK(m.count() == 1);
+    CHECK(m.means() == std::vector<double>{1, 2});
+    m.merge({});
+    CHECK(m.count() == 1);
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSL-1.0
+
+#include <memo/record/stopping.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <limits>
+#include <vector>
+
+using memo::stopping_rule;
+using memo::detail::moments;
+using memo::detail::stopping;
+
+namespace {
+
+moments<double> of(std::initializer_list<double> samples) {
+    moments<double> m;
+    for (double const sample : samples) {
+        m.add(sample);
+    }
+    return m;
+}
+
+bool settled(stopping_rule const& rule, std::initializer_list<double> samples) {
+    return stopping(rule, false).settled(of(samples));
+}
+
+} // namespace
+
+TEST_CASE("a mean is settled when its standard error is within the tolerances") {
+    // 0.9, 1.0, 1.1: mean 1, standard error 0.1 / sqrt(3) = 0.0577.
+    CHECK(settled({.rtol_stderr = 0.0578}, {0.9, 1.0, 1.1}));
+    CHECK_FALSE(settled({.rtol_stderr = 0.0577}, {0.9, 1.0, 1.1}));
+    CHECK(settled({.rtol_stderr = 0.0378, .atol_stderr = 0.02}, {0.9, 1.0, 1.1}));
+    CHECK_FALSE(settled({.rtol_stderr = 0.0377, .atol_stderr = 0.02}, {0.9, 1.0, 1.1}));
+}
+
+TEST_CASE("the sign of the mean does not matter") {
+    CHECK(settled({.rtol_stderr = 0.0578}, {-0.9, -1.0, -1.1}));
+    CHECK_FALSE(settled({.rtol_stderr = 0.0577}, {-0.9, -1.0, -1.1}));
+}
+
+TEST_CASE("a mean of zero is settled by the absolute tolerance alone") {
+    CHECK_FALSE(settled({.rtol_stderr = 100}, {-0.1, 0.0, 0.1}));
+    CHECK(settled({.rtol_stderr = 0, .atol_stderr = 0.0578}, {-0.1, 0.0, 0.1}));
+}
+
+TEST_CASE("constants are settled at min_repetitions exactly, and at two at the least") {
+    CHECK_FALSE(settled({}, {-1, -1}));
+    CHECK(settled({}, {-1, -1, -1}));
+    CHECK(settled({}, {0, 0, 0}));
+    CHECK_FALSE(settled({.min_repetitions = 0}, {1}));
+    CHECK(settled({.min_repetitions = 0}, {1, 1}));
+}
+
+TEST_CASE("a confidence asks for the half-width of the t interval") {
+    // Half-width at 0.95: 4.303 * 0.0577 = 0.2484.
+    CHECK(settled({.rtol_stderr = 0.2485, .confidence = 0.95}, {0.9, 1.0, 1.1}));
+    CHECK_FALSE(settled({.rtol_stderr = 0.2484, .confidence = 0.95}, {0.9, 1.0, 1.1}));
+}
+
+TEST_CASE("equal samples of a declared range are not taken for certainty") {
+    stopping_rule const rule{.rtol_stderr = 0,
+                             .atol_stderr = 0.1,
+                             .confidence = 0.95,
+                             .range = memo::sample_range{0, 1}};
+    moments<double> m;
+    std::uint64_t count = 0;
+    while (!stopping(rule, false).settled(m)) {
+        m.add(1);
+        ++count;
+    }
+    CHECK(count == 15); // half of -ln(0.05) / n is 0.0999 at 15
+    stopping_rule without = rule;
+    without.range.reset();
+    CHECK(settled(without, {1, 1, 1}));
+}
+
+TEST_CASE("Bernstein's interval is wider than Student's, and holds the range in it") {
+    stopping_rule const t{.confidence = 0.95, .range = memo::sample_range{0, 1}};
+    stopping_rule bernstein = t;
+    bernstein.interval = memo::empirical_bernstein;
+    moments<double> m;
+    for (int i = 0; i < 50; ++i) {
+        m.add(i % 2);
+    }
+    double const narrow = stopping(t, false).estimate_of(m, 0).half_width;
+    double const wide = stopping(bernstein, false).estimate_of(m, 0).half_width;
+    CHECK(wide > 2 * narrow);
+    bernstein.range = memo::sample_range{0, 10};
+    CHECK(stopping(bernstein, false).estimate_of(m, 0).half_width > wide);
+}
+
+TEST_CASE("no more samples are taken at max_repetitions, and the mean is not settled for it") {
+    stopping const rule({.rtol_stderr = 0, .min_repetitions = 2, .max_repetitions = 3}, false);
+    CHECK_FALSE(rule.enough(of({1, 2}), 0));
+    CHECK(rule.enough(of({1, 2, 3}), 0));
+    CHECK(rule.enough(of({1, 2}), 1));
+    CHECK_FALSE(rule.settled(of({1, 2, 3})));
+    CHECK_FALSE(rule.estimate_of(of({1, 2, 3}), 0).settled);
+}
+
+TEST_CASE("a mean that is no number is never settled") {
+    double const nan = std::numeric_limits<double>::quiet_NaN();
+    CHECK_FALSE(settled({.rtol_stderr = 1, .atol_stderr = 1e300}, {1, nan, 1, 1}));
+    CHECK_FALSE(settled({.rtol_stderr = 1, .confidence = 0.95, .range = memo::sample_range{0, 2}},
+                        {nan, nan, nan}));
+}
+
+TEST_CASE("a vector is settled when its worst number is, or the one that decides") {
+    moments<std::vector<double>> m;
+    m.add({1.0, 5.0, 0.9});
+    m.add({1.0, -5.0, 1.0});
+    m.add({1.0, 3.0, 1.1});
+    CHECK_FALSE(stopping({.rtol_stderr = 0.1}, false).settled(m));
+    CHECK(stopping({.rtol_stderr = 0.1, .decides = 0}, false).settled(m));
+    CHECK_FALSE(stopping({.rtol_stderr = 0.1, .decides = 1}, false).settled(m));
+    CHECK(stopping({.rtol_stderr = 0.1, .decides = 2}, false).settled(m));
+    CHECK_FALSE(stopping({.rtol_stderr = 0.1, .decides = 3}, false).settled(m));
+    auto const e = stopping({.rtol_stderr = 0.1}, false).estimate_of(m, 2);
+    CHECK(e.mean == std::vector<double>{1.0, 1.0, 1.0});
+    CHECK(e.standard_error[0] == 0);
+    CHECK(e.half_width[2] == Approx(0.2484).margin(1e-4));
+    CHECK(e.count == 3);
+    CHECK(e.rejected == 2);
+}
+
+TEST_CASE("a rule that cannot be followed is refused") {
+    double const nan = std::numeric_limits<double>::quiet_NaN();
+    std::vector<stopping_rule> const refused = {
+        {.rtol_stderr = -0.1},
+        {.rtol_stderr = nan},
+        {.atol_stderr = -1},
+        {.min_repetitions = 5, .max_repetitions = 4},
+        {.min_repetitions = 0, .max_repetitions = 1},
+        {.confidence = 0.0},
+        {.confidence = 1.0},
+        {.confidence = 95.0},
+        {.range = memo::sample_range{1, 1}},
+        {.range = memo::sample_range{0, std::numeric_limits<double>::infinity()}},
+        {.interval = memo::empirical_bernstein},
+    };
+    for (std::size_t i = 0; i < refused.size(); ++i) {
+        CAPTURE(i);
+        CHECK_THROWS_AS(stopping(refused[i], false), memo::error);
+    }
+    CHECK_NOTHROW(stopping({.rtol_stderr = 0}, false));
+}
