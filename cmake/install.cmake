@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 
 set(package_dir "${CMAKE_INSTALL_DATADIR}/cmake/memo")
 
-install(TARGETS memo memo_eigen memo_disk EXPORT memo FILE_SET HEADERS)
+install(TARGETS memo memo_eigen memo_disk memo_memcached memo_libmemcached EXPORT memo FILE_SET HEADERS)
 install(EXPORT memo NAMESPACE memo:: FILE memoTargets.cmake DESTINATION "${package_dir}")
 
 # 0.x: a new minor version may change names, keys and records.
@@ -17,6 +17,7 @@ install(
     FILES
         "${PROJECT_SOURCE_DIR}/cmake/memoConfig.cmake"
         "${PROJECT_SOURCE_DIR}/cmake/Findlmdb.cmake"
+        "${PROJECT_SOURCE_DIR}/cmake/Findlibmemcached.cmake"
         "${PROJECT_SOURCE_DIR}/cmake/Findxxhash.cmake"
         "${PROJECT_BINARY_DIR}/memoConfigVersion.cmake"
     DESTINATION "${package_dir}"

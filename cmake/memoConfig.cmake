@@ -1,4 +1,5 @@
-# find_package(memo 0.1 [COMPONENTS disk eigen]) gives memo::memo, and a target for each component, as memo::disk.
+# find_package(memo 0.1 [COMPONENTS disk eigen libmemcached memcached]) gives memo::memo, and a target for each component, as
+# memo::disk.
 include(CMakeFindDependencyMacro)
 
 set(memo_module_path "${CMAKE_MODULE_PATH}")
@@ -14,6 +15,13 @@ if("eigen" IN_LIST memo_FIND_COMPONENTS)
     find_dependency(Eigen3 3.4 CONFIG)
     set(memo_eigen_FOUND TRUE)
 endif()
+if("libmemcached" IN_LIST memo_FIND_COMPONENTS)
+    find_dependency(libmemcached 1.1.4 MODULE)
+    set(memo_libmemcached_FOUND TRUE)
+endif()
+if("memcached" IN_LIST memo_FIND_COMPONENTS)
+    set(memo_memcached_FOUND TRUE)
+endif()
 set(CMAKE_MODULE_PATH "${memo_module_path}")
 unset(memo_module_path)
 
@@ -22,6 +30,6 @@ include("${CMAKE_CURRENT_LIST_DIR}/memoTargets.cmake")
 foreach(component IN LISTS memo_FIND_COMPONENTS)
     if(memo_FIND_REQUIRED_${component} AND NOT memo_${component}_FOUND)
         set(memo_FOUND FALSE)
-        set(memo_NOT_FOUND_MESSAGE "memo has no component '${component}'; it has: disk, eigen")
+        set(memo_NOT_FOUND_MESSAGE "memo has no component '${component}'; it has: disk, eigen, libmemcached, memcached")
     endif()
 endforeach()

@@ -9,7 +9,11 @@ packages_of() {
             printf '%s %s\n' g++ g++ cmake cmake ninja-build ninja \
                 libcereal-dev cereal/cereal.hpp libxxhash-dev xxhash.h liblmdb-dev lmdb.h
             ;;
-        test) printf '%s %s\n' catch2 catch2/catch.hpp libeigen3-dev eigen3/Eigen/Core ;;
+        test)
+            printf '%s %s\n' catch2 catch2/catch.hpp libeigen3-dev eigen3/Eigen/Core \
+                memcached memcached libmemcached-dev libmemcached/memcached.h \
+                libsasl2-dev sasl/sasl.h
+            ;;
         demo)
             printf '%s %s\n' nlohmann-json3-dev nlohmann/json.hpp libcli11-dev CLI/CLI.hpp \
                 gnuplot-nox gnuplot

@@ -21,7 +21,8 @@
 namespace benchmark {
 
 /// Prints every variant with its median, its spread and its time relative to `base`.
-inline void print(std::string const& title, interleaved const& group, std::string const& base) {
+template <class Group>
+void print(std::string const& title, Group const& group, std::string const& base) {
     std::cout << '\n' << title << "\n       ns  spread   ratio\n" << std::fixed;
     for (auto const& name : group.names()) {
         std::cout << std::setprecision(1) << std::setw(9) << group.median(name) << std::setw(7)

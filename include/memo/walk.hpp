@@ -49,7 +49,8 @@ template <class Backend, class Evaluation> class walk {
     };
 
     walk(Backend const& backend, key128 scope, options const& chosen)
-        : partition_(backend.template partition<record>(scope), counters_, chosen.on_error),
+        : partition_(detail::open_partition<record>(backend, scope, chosen.on_error), counters_,
+                     chosen.on_error),
           evaluation_(chosen),
           ttl_(chosen.ttl),
           single_flight_(chosen.single_flight) {}

@@ -5,9 +5,12 @@
 #include "support/contract.hpp"
 #include "support/crew.hpp"
 #include "support/fake_clock.hpp"
+#include "support/fresh_memcached.hpp"
 #include "support/keys.hpp"
 #include "support/temp_dir.hpp"
 #include <memo/backends/disk.hpp>
+#include <memo/backends/libmemcached.hpp>
+#include <memo/backends/tiered.hpp>
 #include <memo/memo.hpp>
 
 #include <catch2/catch.hpp>
@@ -34,17 +37,38 @@ namespace {
 template <class Backend> struct fresh;
 
 template <> struct fresh<memo::memory> {
+    static constexpr bool counts_entries = true;
     memo_test::fake_clock clock;
     memo::memory backend{{.clock = clock}};
 };
 
 template <> struct fresh<memo::disk> {
+    static constexpr bool counts_entries = true;
     memo_test::temp_dir directory;
     memo_test::fake_clock clock;
     memo::disk backend{{.directory = directory.path(), .clock = clock.on_the_wall()}};
 };
 
-using backends = std::tuple<memo::memory, memo::disk>;
+template <class Connection> struct fresh<memo::basic_memcached<Connection>> {
+    static constexpr bool counts_entries = false; // a server does not tell whose its items are
+    memo_test::fake_clock clock;
+    memo::basic_memcached<Connection> backend{[this] {
+        auto chosen = memo_test::fresh_memcached_settings();
+        chosen.clock = memo_test::time_of_day(clock);
+        return chosen;
+    }()};
+};
+
+template <class Far> struct fresh<memo::tiered<memo::memory, Far>> {
+    static constexpr bool counts_entries = fresh<Far>::counts_entries;
+    fresh<Far> far;
+    memo_test::fake_clock clock = far.clock;
+    memo::tiered<memo::memory, Far> backend{memo::memory({.clock = clock}), far.backend};
+};
+
+using backends = std::tuple<memo::memory, memo::disk, memo::memcached, memo::libmemcached,
+                            memo::tiered<memo::memory, memo::memory>,
+                            memo::tiered<memo::memory, memo::memcached>>;
 
 constexpr memo::key128 scope{11, 12};
 
@@ -70,7 +94,7 @@ TEMPLATE_LIST_TEST_CASE("a backend keeps the last of two records for one key", "
     partition.put(key_of(1), {4}, {});
     REQUIRE(partition.get(key_of(1)).has_value());
     CHECK(partition.get(key_of(1))->record == std::vector<int>{4});
-    CHECK(partition.stats().entries == 1);
+    CHECK((!fresh<TestType>::counts_entries || partition.stats().entries == 1));
 }
 
 TEMPLATE_LIST_TEST_CASE("a backend forgets a key once and says so", "", backends) {
@@ -103,7 +127,7 @@ TEMPLATE_LIST_TEST_CASE("copies of a backend share one store", "", backends) {
     auto const copy = made.backend;
     made.backend.template partition<int>(scope).put(key_of(1), 1, {});
     CHECK(copy.template partition<int>(scope).get(key_of(1)).has_value());
-    CHECK(copy.stats().entries == 1);
+    CHECK((!fresh<TestType>::counts_entries || copy.stats().entries == 1));
 }
 
 TEMPLATE_LIST_TEST_CASE("a backend tells what computing cost, to 12.5 percent", "", backends) {
@@ -145,7 +169,7 @@ TEMPLATE_LIST_TEST_CASE("a backend updates what is there, or begins", "", backen
     CHECK(partition.update(key_of(1), append(2), {}) == std::vector{1, 2});
     CHECK(partition.update(key_of(2), append(3), {}) == std::vector{3});
     CHECK(partition.get(key_of(1))->record == std::vector{1, 2});
-    CHECK(partition.stats().entries == 2);
+    CHECK((!fresh<TestType>::counts_entries || partition.stats().entries == 2));
 }
 
 TEMPLATE_LIST_TEST_CASE("a record that is updated lives no longer for it", "", backends) {
@@ -227,7 +251,7 @@ TEMPLATE_LIST_TEST_CASE("a memoized function works on any backend", "", backends
             ++runs;
             return text + text;
         }),
-        {.name = "conformance/doubled", .version = "1", .hash_prefix = typeid(TestType).name()},
+        {.name = std::string("doubled on ") + typeid(TestType).name(), .version = "1"},
         made.backend);
     CHECK(f("ab") == "abab");
     CHECK(f("ab") == "abab");
@@ -246,17 +270,15 @@ TEMPLATE_LIST_TEST_CASE("every sample of an averaged function counts on any back
                         backends) {
     fresh<TestType> const made;
     std::atomic<std::uint64_t> drawn{0};
-    auto const f =
-        memo::memoize<TestType, memo::averaged>(memo::ignore_state([&](int, memo::replicate) {
-                                                    return std::sqrt(static_cast<double>(++drawn));
-                                                }),
-                                                {.name = "conformance/averaged",
-                                                 .version = "1",
-                                                 .hash_prefix = typeid(TestType).name(),
-                                                 .single_flight = false,
-                                                 .min_repetitions = 161,
-                                                 .max_repetitions = 1000},
-                                                made.backend);
+    auto const f = memo::memoize<TestType, memo::averaged>(
+        memo::ignore_state(
+            [&](int, memo::replicate) { return std::sqrt(static_cast<double>(++drawn)); }),
+        {.name = std::string("averaged on ") + typeid(TestType).name(),
+         .version = "1",
+         .single_flight = false,
+         .min_repetitions = 161,
+         .max_repetitions = 1000},
+        made.backend);
     memo_test::together(8, [&](std::size_t) {
         for (int i = 0; i < 20; ++i) {
             f(1);

@@ -5,6 +5,7 @@
 // function a partition of its own, and a partition moves records: key in, record out.
 
 #include <memo/key/key128.hpp>
+#include <memo/options.hpp>
 
 #include <chrono>
 #include <concepts>
@@ -16,7 +17,8 @@ namespace memo {
 /// A record as a backend gives it back.
 template <class Record> struct remembered {
     Record record;
-    std::uint64_t cost = 0; ///< ns that computing it took, to 12 %
+    std::uint64_t cost = 0;           ///< ns that computing it took, to 12 %
+    std::chrono::nanoseconds left{0}; ///< how long it is to be served yet; 0: for ever
 };
 
 /// What is told of a record when it is stored.
@@ -52,7 +54,10 @@ struct backend_statistics {
 ///                 keeps its time to live: it counts from the first sample
 ///
 /// Thread safety:  every operation may be called from any thread at any time
-/// Throws:         anything; the walk counts it and goes on, or reports it, as `on_error` says
+/// Throws:         anything; the walk counts it and goes on, or reports it, as `on_error` says. A
+///                 backend for which throwing costs too much counts its failures itself and gives
+///                 what it would give of an empty store; its `partition(scope, on_error)` is then
+///                 told when to throw
 template <class P, class Record>
 concept partition_of = requires(P const& partition, key128 key, Record const& record,
                                 storing about) {
@@ -80,4 +85,17 @@ concept backend_of = std::copyable<B> && requires(B const& backend, key128 scope
     { backend.stats() } -> std::same_as<backend_statistics>;
 };
 
+namespace detail {
+
+/// A function's partition, told when to throw if it wants to know.
+template <class Record, class Backend>
+[[nodiscard]] auto open_partition(Backend const& backend, key128 scope, on_error_policy on_error) {
+    if constexpr (requires { backend.template partition<Record>(scope, on_error); }) {
+        return backend.template partition<Record>(scope, on_error);
+    } else {
+        return backend.template partition<Record>(scope);
+    }
+}
+
+} // namespace detail
 } // namespace memo

@@ -9,6 +9,7 @@
 #include <memo/backends/memory/reclaim.hpp>
 #include <memo/backends/memory/store.hpp>
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -45,12 +46,16 @@ class memory {
             if (!found.exists()) {
                 return std::nullopt;
             }
-            if (found.is_block() && expired(detail::header_of(found).expires)) {
-                drop_expired(key);
-                return std::nullopt;
+            std::chrono::nanoseconds left{0};
+            if (found.is_block() && detail::header_of(found).expires != 0) {
+                left = std::chrono::nanoseconds(detail::header_of(found).expires - store_->now());
+                if (left.count() <= 0) {
+                    drop_expired(key);
+                    return std::nullopt;
+                }
             }
-            return remembered<Record>{detail::record_of<Record>(found),
-                                      detail::cost_of(found.cost)};
+            return remembered<Record>{detail::record_of<Record>(found), detail::cost_of(found.cost),
+                                      left};
         }
 
         void put(key128 key, Record const& record, storing about) const {

@@ -5,6 +5,7 @@
 // begun.
 
 #include <memo/options.hpp>
+#include <memo/record/kind.hpp>
 #include <memo/record/moments.hpp>
 #include <memo/record/numbering.hpp>
 #include <memo/record/stopping.hpp>
@@ -33,6 +34,9 @@ template <class Sample> struct averaged_record {
         archive(samples, rejected, begun, birth);
     }
 };
+
+template <class Sample>
+inline constexpr record_kind kind_of_record<averaged_record<Sample>> = record_kind::moments;
 
 /// How samples of type Sample come together.
 ///

@@ -7,9 +7,9 @@
 
 #include <memo/key/hash.hpp>
 #include <memo/key/key128.hpp>
-#include <memo/record/averaged.hpp>
 #include <memo/record/bytes.hpp>
 #include <memo/record/codec.hpp>
+#include <memo/record/kind.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -28,17 +28,6 @@ namespace memo::detail {
 
 inline constexpr std::uint16_t frame_format = 1;
 inline constexpr std::uint32_t frame_magic = 0x6f6d656d; ///< "memo"
-
-/// What a frame holds.
-enum class record_kind : std::uint8_t {
-    value = 0,   ///< the result of an exact function, or a record that nothing is known of
-    moments = 1, ///< the running moments of an averaged function
-    name = 2,    ///< not a record: what a function is called, for tools
-};
-
-template <class Record> inline constexpr record_kind kind_of_record = record_kind::value;
-template <class Sample>
-inline constexpr record_kind kind_of_record<averaged_record<Sample>> = record_kind::moments;
 
 /// 32 bits of a type's name in the Itanium C++ ABI, which g++ and clang share.
 [[nodiscard]] inline std::uint32_t type_tag(std::type_info const& type) {

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What the memcached backend costs beside a hand-written blocking client, over both wires, and what
+// a server that is away costs. Starts servers of its own.
+//
+//   memcached [--quick] [--json FILE]
+
+#include <memo/backends/libmemcached.hpp>
+#include <memo/backends/memcached.hpp>
+#include <memo/memo.hpp>
+#include <support/report.hpp>
+#include <support/wall_clock.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include "tests/support/child_process.hpp"
+#include "tests/support/fault_proxy.hpp"
+#include "tests/support/keys.hpp"
+#include "tests/support/memcached_server.hpp"
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <iostream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <vector>
+
+using memo_test::key_of;
+using memo_test::memcached_server;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr memo::key128 scope{51, 52};
+
+/// 100 bytes as a vector of bytes has them, and the same number on the wire.
+using payload = std::array<std::uint8_t, 100>;
+
+struct effort {
+    std::size_t rounds;
+    std::size_t operations;
+};
+
+/// A client as one writes it by hand: blocking, classic text protocol, no check of anything.
+class raw_client {
+  public:
+    explicit raw_client(memcached_server const& server) {
+        std::string const address = server.address();
+        if (address.starts_with('/')) {
+            sockaddr_un where{};
+            where.sun_family = AF_UNIX;
+            address.copy(&where.sun_path[0], sizeof where.sun_path - 1);
+            socket_ = memo_test::file_descriptor(::socket(AF_UNIX, SOCK_STREAM, 0));
+            auto const* const generic = reinterpret_cast<sockaddr const*>(&where);
+            if (::connect(socket_.get(), generic, sizeof where) != 0) {
+                throw std::runtime_error("cannot connect to " + address);
+            }
+        } else {
+            socket_ = memo_test::connect_to(server.port());
+            int const on = 1;
+            ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        }
+    }
+
+    /// The answer to a request, which ends with `end`.
+    std::string_view ask(std::string_view request, std::string_view end) {
+        if (::send(socket_.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) {
+            throw std::runtime_error("cannot send");
+        }
+        std::size_t size = 0;
+        for (;;) {
+            auto const more =
+                ::recv(socket_.get(), buffer_.data() + size, buffer_.size() - size, 0);
+            if (more <= 0) {
+                throw std::runtime_error("closed");
+            }
+            size += static_cast<std::size_t>(more);
+            std::string_view const answer(buffer_.data(), size);
+            if (answer.ends_with(end)) {
+                return answer;
+            }
+        }
+    }
+
+  private:
+    memo_test::file_descriptor socket_;
+    std::array<char, 4096> buffer_{};
+};
+
+memo::memcached_settings settings_for(std::string const& address,
+                                      std::string const& name_space = "bench") {
+    memo::memcached_settings chosen;
+    chosen.servers = {address};
+    chosen.name_space = name_space;
+    chosen.operation_timeout = 5s;
+    chosen.connect_timeout = 5s;
+    return chosen;
+}
+
+template <class Partition> void must_have(Partition const& partition, memo::key128 key) {
+    if (!partition.get(key)) {
+        throw std::logic_error("what was stored is not there");
+    }
+}
+
+payload sample_payload() {
+    payload value{};
+    value.fill('v');
+    return value;
+}
+
+template <class Backend>
+void add_backend(benchmark::round_trips& hits, benchmark::round_trips& stores,
+                 benchmark::round_trips& updates, std::string const& name, Backend const& backend) {
+    auto const partition = backend.template partition<payload>(scope);
+    auto const numbers = backend.template partition<double>(scope);
+    partition.put(key_of(1), sample_payload(), {});
+    must_have(partition, key_of(1));
+    hits.add(name, [=] { must_have(partition, key_of(1)); });
+    stores.add(name, [=, next = std::uint64_t{1000}]() mutable {
+        memo::key128 const key = key_of(++next);
+        if (!partition.get(key)) {
+            partition.put(key, sample_payload(), {});
+        }
+        static_cast<void>(next);
+    });
+    updates.add(name, [=] {
+        numbers.update(key_of(2), [](double const* old) { return old != nullptr ? *old + 1 : 1; },
+                       {});
+    });
+}
+
+struct ratios {
+    double hit;
+    double store;
+    double update;
+};
+
+ratios against_raw(std::string const& where, memcached_server const& server, effort effort) {
+    raw_client raw(server);
+    std::string const name = "raw:" + std::string(80, 'k');
+    std::string const body(100, 'v');
+    std::string const get = "get " + name + "\r\n";
+    std::string const miss = "get " + name + "x\r\n";
+    std::string const set = "set " + name + " 0 0 100\r\n" + body + "\r\n";
+    raw.ask(set, "STORED\r\n");
+
+    benchmark::round_trips hits;
+    benchmark::round_trips stores;
+    benchmark::round_trips updates;
+    auto const one = [&] { benchmark::keep(raw.ask(get, "END\r\n")); };
+    hits.add("raw", one);
+    stores.add("raw", [&] {
+        benchmark::keep(raw.ask(miss, "END\r\n"));
+        benchmark::keep(raw.ask(set, "STORED\r\n"));
+    });
+    updates.add("raw", one);
+    add_backend(hits, stores, updates, "memo::memcached",
+                memo::memcached(settings_for(server.address(), "meta")));
+    add_backend(hits, stores, updates, "memo::libmemcached",
+                memo::libmemcached(settings_for(server.address(), "lib")));
+    hits.measure(effort.rounds, effort.operations);
+    stores.measure(effort.rounds, effort.operations);
+    updates.measure(effort.rounds, effort.operations);
+    benchmark::print("hit of 100 B, " + where, hits, "raw");
+    benchmark::print("miss and set of 100 B, " + where, stores, "raw");
+    benchmark::print("update without contention, " + where, updates, "raw");
+    return {hits.ratio("memo::memcached", "raw"), stores.ratio("memo::memcached", "raw"),
+            updates.ratio("memo::memcached", "raw")};
+}
+
+int twice(int x) {
+    return 2 * x;
+}
+
+/// Longest call of a memoized function on a server that stands still, in operation timeouts.
+double longest_call_while_stopped(bool quick) {
+    memcached_server const server;
+    auto chosen = settings_for(server.address());
+    chosen.operation_timeout = 100ms;
+    memo::memcached const backend(chosen);
+    auto const f = memo::memoize(memo::fn<&twice>{}, {.name = "stopped", .version = "1"}, backend);
+    f(0);
+    server.stop();
+    double longest = 0;
+    for (int i = 1; i < (quick ? 1'000 : 200'000); ++i) {
+        longest = std::max(longest, benchmark::wall_time_of([&] { benchmark::keep(f(i)); }));
+    }
+    return longest / 100e6;
+}
+
+/// us that an open breaker adds to a call, at the median.
+double cost_of_open_breaker(bool quick) {
+    auto chosen = settings_for(memo_test::on_loopback(memo_test::unused_port()));
+    memo::memcached const backend(chosen);
+    auto const f = memo::memoize(memo::fn<&twice>{}, {.name = "open", .version = "1"}, backend);
+    auto const bare =
+        memo::memoize(memo::fn<&twice>{}, {.name = "bare", .version = "1"}, memo::none());
+    benchmark::round_trips calls;
+    constexpr int batch = 64; // a clock costs as much as a call
+    calls.add("nothing remembered", [&] {
+        for (int i = 0; i < batch; ++i) {
+            benchmark::keep(bare(i));
+        }
+    });
+    calls.add("breaker open", [&] {
+        for (int i = 0; i < batch; ++i) {
+            benchmark::keep(f(i));
+        }
+    });
+    calls.measure(quick ? 3 : 31, quick ? 20 : 500);
+    return (calls.median("breaker open") - calls.median("nothing remembered")) / batch / 1000;
+}
+
+/// One lookup whose answer drips a byte every 50 ms, in operation timeouts.
+double lookup_while_dripping() {
+    memcached_server const server;
+    memo_test::fault_proxy proxy(server.port());
+    auto chosen = settings_for(proxy.address());
+    chosen.operation_timeout = 100ms;
+    memo::memcached const backend(chosen);
+    auto const partition = backend.partition<payload>(scope);
+    partition.put(key_of(1), sample_payload(), {});
+    must_have(partition, key_of(1));
+    proxy.inject(memo_test::faults_of_answers::drip(50ms));
+    return benchmark::wall_time_of([&] { static_cast<void>(partition.get(key_of(1))); }) / 100e6;
+}
+
+/// Samples of one averaged key, from many processes at once.
+struct running {
+    std::uint64_t count = 0;
+    double mean = 0;
+    double m2 = 0;
+
+    [[nodiscard]] running with(double sample) const {
+        running next{count + 1, 0, 0};
+        double const off = sample - mean;
+        next.mean = mean + off / static_cast<double>(next.count);
+        next.m2 = m2 + off * (sample - next.mean);
+        return next;
+    }
+    template <class Archive> void serialize(Archive& archive) { archive(count, mean, m2); }
+};
+
+template <class Backend> void updates_of_one_key(char const* name, int updates) {
+    constexpr int processes = 8;
+    memcached_server const server;
+    auto const chosen = settings_for(server.address());
+    auto const sample = [](int process, int i) { return std::sin(process * 100'000 + i); };
+    std::vector<memo_test::child_process> workers;
+    double const time = benchmark::wall_time_of([&] {
+        for (int process = 0; process < processes; ++process) {
+            workers.push_back(memo_test::child_process::running([&] {
+                Backend const backend(chosen);
+                auto const partition = backend.template partition<running>(scope);
+                for (int i = 0; i < updates; ++i) {
+                    partition.update(
+                        key_of(1),
+                        [&](running const* old) {
+                            return (old != nullptr ? *old : running{}).with(sample(process, i));
+                        },
+                        {});
+                }
+                return backend.stats().errors == 0 ? 0 : 1;
+            }));
+        }
+        for (auto& worker : workers) {
+            if (worker.wait() != 0) {
+                throw std::runtime_error("an update failed");
+            }
+        }
+    });
+    running serial;
+    for (int process = 0; process < processes; ++process) {
+        for (int i = 0; i < updates; ++i) {
+            serial = serial.with(sample(process, i));
+        }
+    }
+    Backend const backend(chosen);
+    auto const kept = backend.template partition<running>(scope).get(key_of(1));
+    if (!kept || kept->record.count != serial.count ||
+        std::abs(kept->record.mean - serial.mean) > 1e-9 ||
+        std::abs(kept->record.m2 / serial.m2 - 1) > 1e-9) {
+        throw std::logic_error("updates were lost");
+    }
+    std::cout << '\n'
+              << name << ": " << processes << " processes x " << updates
+              << " updates of one key: count " << kept->record.count << ", moments as serial, "
+              << time / 1e9 << " s\n";
+}
+
+void run(bool quick, std::string const& file) {
+    benchmark::goals goals;
+    effort const effort = quick ? ::effort{3, 50} : ::effort{21, 1000};
+
+    memcached_server const tcp;
+    auto const over_tcp = against_raw("TCP", tcp, effort);
+    memcached_server const local(memcached_server::transport::unix_socket);
+    auto const over_unix = against_raw("unix socket", local, effort);
+    goals.at_most("hit_tcp_vs_raw", over_tcp.hit, 1.25);
+    goals.at_most("hit_unix_vs_raw", over_unix.hit, 1.10);
+    goals.at_most("miss_set_vs_raw", over_tcp.store, 1.25);
+    goals.at_most("update_vs_raw", over_tcp.update, 2.3);
+    goals.at_most("stopped_longest_vs_timeout", longest_call_while_stopped(quick), 1.5);
+    goals.at_most("breaker_open_us", cost_of_open_breaker(quick), 1.0);
+    goals.at_most("drip_vs_timeout", lookup_while_dripping(), 1.2);
+    updates_of_one_key<memo::memcached>("memo::memcached", quick ? 100 : 10'000);
+    updates_of_one_key<memo::libmemcached>("memo::libmemcached", quick ? 100 : 10'000);
+
+    goals.print();
+    if (!file.empty()) {
+        goals.write(file);
+    }
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app("What the memcached backend costs");
+    bool quick = false;
+    std::string file;
+    app.add_flag("--quick", quick, "Less of everything; the figures mean nothing");
+    app.add_option("--json", file, "Write the goals and the machine to this file");
+    CLI11_PARSE(app, argc, argv);
+    try {
+        run(quick, file);
+    } catch (std::exception const& failure) {
+        std::cerr << failure.what() << '\n';
+        return 1;
+    }
+    return 0;
+}

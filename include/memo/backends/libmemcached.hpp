@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// memo::memcached over libmemcached: the only header that sees that library. Used plainly it gives
+// another key's value after one answer too many; so a lookup is a fetch whose keys are compared, read
+// to its end, and a connection in any doubt is closed. What is left is described at `libmemcached`.
+//
+// Source: libmemcached 1.1.4, docs.libmemcached.awesome; its findings: docs/decisions/0030-wire.md.
+
+#include <memo/backends/memcached/basic.hpp>
+#include <memo/backends/memcached/meta_line.hpp>
+#include <memo/backends/memcached/transport.hpp>
+
+#include <libmemcached/memcached.h>
+
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+static_assert(LIBMEMCACHED_VERSION_HEX >= 0x01001004,
+              "memo: libmemcached before 1.1.4 gives a late answer to the next request");
+
+namespace memo {
+namespace detail {
+
+/// A `wire_connection` by libmemcached, ASCII protocol. Where the library waits more than once for
+/// an answer, each wait has the whole time: an operation may take longer than its deadline.
+class libmemcached_connection {
+  public:
+    libmemcached_connection(endpoint const& server, connection_settings const& chosen)
+        : server_(&server), settings_(&chosen) {}
+    libmemcached_connection(libmemcached_connection const&) = delete;
+    libmemcached_connection& operator=(libmemcached_connection const&) = delete;
+    ~libmemcached_connection() { release(); }
+
+    [[nodiscard]] bool is_open() const noexcept { return is_open_; }
+    [[nodiscard]] std::uint64_t times_opened() const noexcept { return times_opened_; }
+
+    /// A new handle each time: one that has failed waits for whole seconds before it tries again.
+    [[nodiscard]] wire_code open() {
+        if (is_open_) {
+            return wire_code::done;
+        }
+        if (!settings_->username.empty()) { // needs the binary protocol, which is deprecated
+            return wire_code::refused;
+        }
+        release();
+        handle_ = memcached_create(nullptr);
+        if (handle_ == nullptr) {
+            return wire_code::unreachable;
+        }
+        memcached_result_create(handle_, &result_);
+        configure();
+        auto const added = server_->is_unix()
+                               ? memcached_server_add_unix_socket(handle_, server_->host.c_str())
+                               : memcached_server_add(handle_, server_->host.c_str(), port());
+        if (memcached_failed(added)) {
+            release();
+            return wire_code::unreachable;
+        }
+        is_open_ = true; // the library connects when it is first asked
+        has_answered_ = false;
+        ++times_opened_;
+        return wire_code::done;
+    }
+
+    [[nodiscard]] wire_reply get(std::string_view key, deadline const&) {
+        if (!is_open_) {
+            return {wire_code::closed};
+        }
+        char const* const name = key.data();
+        std::size_t const size = key.size();
+        auto const asked = memcached_mget(handle_, &name, &size, 1);
+        if (memcached_failed(asked)) {
+            return {checked(asked)};
+        }
+        memcached_return_t status = MEMCACHED_SUCCESS;
+        wire_reply reply{wire_code::absent};
+        if (memcached_fetch_result(handle_, &result_, &status) != nullptr) {
+            std::string_view const echo(memcached_result_key_value(&result_),
+                                        memcached_result_key_length(&result_));
+            if (echo != key || memcached_result_length(&result_) > settings_->max_value_bytes) {
+                return {checked(MEMCACHED_PROTOCOL_ERROR)};
+            }
+            reply = {wire_code::done, memcached_result_flags(&result_),
+                     memcached_result_cas(&result_), 0,
+                     std::as_bytes(std::span(memcached_result_value(&result_),
+                                             memcached_result_length(&result_)))};
+            memcached_result_st more;
+            memcached_result_create(handle_, &more);
+            bool const is_more = memcached_fetch_result(handle_, &more, &status) != nullptr;
+            memcached_result_free(&more);
+            if (is_more) {
+                return {checked(MEMCACHED_PROTOCOL_ERROR)};
+            }
+        }
+        bool const ended = status == MEMCACHED_END || status == MEMCACHED_NOTFOUND;
+        if (!ended) {
+            return {checked(status == MEMCACHED_SUCCESS ? MEMCACHED_PROTOCOL_ERROR : status)};
+        }
+        has_answered_ = true;
+        return reply;
+    }
+
+    [[nodiscard]] wire_code set(std::string_view key, wire_item const& item, deadline const&) {
+        return store(memcached_set, key, item);
+    }
+
+    [[nodiscard]] wire_code add(std::string_view key, wire_item const& item, deadline const&) {
+        return store(memcached_add, key, item);
+    }
+
+    /// Token 0 must never reach the library: it leaves it out, and the server then takes the value
+    /// for commands.
+    [[nodiscard]] wire_code exchange(std::string_view key, wire_item const& item,
+                                     std::uint64_t token, deadline const&) {
+        if (token == 0) {
+            return wire_code::conflict;
+        }
+        auto const cas = [token](auto... arguments) { return memcached_cas(arguments..., token); };
+        return store(cas, key, item);
+    }
+
+    [[nodiscard]] wire_code erase(std::string_view key, deadline const&) {
+        return is_open_ ? checked(memcached_delete(handle_, key.data(), key.size(), 0))
+                        : wire_code::closed;
+    }
+
+    [[nodiscard]] wire_reply count(std::string_view key, std::uint64_t initial, std::uint64_t step,
+                                   deadline const& by) {
+        wire_reply reply{wire_code::closed};
+        // A counter that is dropped between two of these is made again.
+        for (int attempt = 0; attempt < 3; ++attempt) {
+            if (step == 0) {
+                reply = get(key, by);
+                std::string_view const digits(
+                    static_cast<char const*>(static_cast<void const*>(reply.value.data())),
+                    reply.value.size());
+                if (reply.code == wire_code::done && !read_number(digits, reply.number)) {
+                    return {checked(MEMCACHED_PROTOCOL_ERROR)};
+                }
+            } else if (is_open_) {
+                reply.code =
+                    checked(memcached_increment(handle_, key.data(), key.size(),
+                                                static_cast<std::uint32_t>(step), &reply.number));
+            }
+            if (reply.code != wire_code::absent) {
+                return reply;
+            }
+            std::string const digits = std::to_string(initial);
+            reply = {add(key, {std::as_bytes(std::span(digits)), 0, 0}, by), 0, 0, initial, {}};
+            if (reply.code != wire_code::conflict) {
+                return reply;
+            }
+        }
+        return reply;
+    }
+
+  private:
+    [[nodiscard]] in_port_t port() const {
+        in_port_t number = 0;
+        std::from_chars(server_->port.data(), server_->port.data() + server_->port.size(), number);
+        return number;
+    }
+
+    void configure() {
+        auto const whole = [](std::chrono::nanoseconds time) {
+            auto const ms = std::chrono::ceil<std::chrono::milliseconds>(time).count();
+            return static_cast<std::uint64_t>(ms);
+        };
+        memcached_behavior_set(handle_, MEMCACHED_BEHAVIOR_TCP_NODELAY, 1);
+        memcached_behavior_set(handle_, MEMCACHED_BEHAVIOR_SUPPORT_CAS, 1);
+        memcached_behavior_set(handle_, MEMCACHED_BEHAVIOR_VERIFY_KEY, 1);
+        memcached_behavior_set(handle_, MEMCACHED_BEHAVIOR_CONNECT_TIMEOUT,
+                               whole(settings_->connect_timeout));
+        memcached_behavior_set(handle_, MEMCACHED_BEHAVIOR_POLL_TIMEOUT,
+                               whole(settings_->operation_timeout));
+    }
+
+    template <class Store>
+    [[nodiscard]] wire_code store(Store const& stored, std::string_view key,
+                                  wire_item const& item) {
+        if (!is_open_) {
+            return wire_code::closed;
+        }
+        auto const* const value =
+            static_cast<char const*>(static_cast<void const*>(item.value.data()));
+        return checked(stored(handle_, key.data(), key.size(), value, item.value.size(),
+                              static_cast<time_t>(item.expiry), item.flags));
+    }
+
+    /// What the library says, in our words; closes the connection for all that is no plain answer.
+    [[nodiscard]] wire_code checked(memcached_return_t status) {
+        wire_code const code = code_of(status);
+        if (is_answer(code)) {
+            has_answered_ = true;
+            return code;
+        }
+        memcached_quit(handle_);
+        is_open_ = false;
+        return code == wire_code::closed && !has_answered_ ? wire_code::unreachable : code;
+    }
+
+    [[nodiscard]] static wire_code code_of(memcached_return_t status) {
+        switch (status) {
+        case MEMCACHED_SUCCESS:
+        case MEMCACHED_STORED:
+        case MEMCACHED_DELETED:
+            return wire_code::done;
+        case MEMCACHED_NOTFOUND:
+            return wire_code::absent;
+        case MEMCACHED_NOTSTORED:
+        case MEMCACHED_DATA_EXISTS:
+            return wire_code::conflict;
+        case MEMCACHED_E2BIG:
+            return wire_code::too_large;
+        case MEMCACHED_SERVER_MEMORY_ALLOCATION_FAILURE:
+            return wire_code::server_full;
+        case MEMCACHED_CLIENT_ERROR:
+        case MEMCACHED_SERVER_ERROR:
+        case MEMCACHED_INVALID_ARGUMENTS:
+        case MEMCACHED_BAD_KEY_PROVIDED:
+            return wire_code::refused;
+        case MEMCACHED_TIMEOUT:
+        case MEMCACHED_IN_PROGRESS:
+            return wire_code::timed_out;
+        case MEMCACHED_CONNECTION_FAILURE:
+        case MEMCACHED_WRITE_FAILURE:
+        case MEMCACHED_READ_FAILURE:
+        case MEMCACHED_UNKNOWN_READ_FAILURE:
+        case MEMCACHED_ERRNO:
+        case MEMCACHED_SERVER_TEMPORARILY_DISABLED:
+        case MEMCACHED_SERVER_MARKED_DEAD:
+            return wire_code::closed;
+        default:
+            return wire_code::out_of_step;
+        }
+    }
+
+    void release() noexcept {
+        if (handle_ != nullptr) {
+            memcached_result_free(&result_);
+            memcached_free(handle_);
+            handle_ = nullptr;
+        }
+        is_open_ = false;
+    }
+
+    endpoint const* server_;
+    connection_settings const* settings_;
+    memcached_st* handle_ = nullptr;
+    memcached_result_st result_{};
+    bool is_open_ = false;
+    bool has_answered_ = false;
+    std::uint64_t times_opened_ = 0;
+};
+
+static_assert(wire_connection<libmemcached_connection>);
+
+} // namespace detail
+
+/// memo::memcached by libmemcached, for servers that speak no meta protocol (before 1.6.10). Same
+/// settings, items and guarantees, but for what the library cannot give: an operation whose answer
+/// drips may outlast its timeout; a store that is answered as another command would be, or a line
+/// VERSION, ends the process inside the library; a username is refused. So the server and the way to
+/// it must be trusted.
+///
+/// Thread safety:  safe; a forked child makes connections of its own
+using libmemcached = basic_memcached<detail::libmemcached_connection>;
+
+} // namespace memo

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Whether a server is worth asking: one that does not answer is left alone for a while, and then
+// tried by one caller, so that it costs the others nothing.
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+namespace memo::detail {
+
+/// Counts the failures of one server, and opens when they are too many.
+///
+/// Thread safety:  safe, without locks
+class breaker {
+  public:
+    using clock = std::chrono::steady_clock;
+
+    static constexpr std::uint32_t failures_to_open = 3;
+    static constexpr std::chrono::milliseconds first_window{1000};
+    static constexpr std::chrono::milliseconds last_window{30'000};
+
+    /// Whether this caller may ask. While the breaker is open, one caller per window may.
+    ///
+    /// probe           for how long the others are kept away while this caller asks
+    /// Complexity:     one relaxed load while the server is well
+    [[nodiscard]] bool lets_pass(std::chrono::nanoseconds probe) {
+        std::int64_t until = open_until_.load(std::memory_order_relaxed);
+        if (until == 0) {
+            return true;
+        }
+        std::int64_t const now = since_epoch(clock::now());
+        bool const probes =
+            now >= until && open_until_.compare_exchange_strong(until, now + probe.count(),
+                                                                std::memory_order_relaxed);
+        if (probes) {
+            probing_.store(true, std::memory_order_relaxed);
+        }
+        return probes;
+    }
+
+    [[nodiscard]] bool is_open() const noexcept {
+        return open_until_.load(std::memory_order_relaxed) != 0;
+    }
+
+    void succeeded() noexcept {
+        if (failures_.load(std::memory_order_relaxed) != 0) {
+            failures_.store(0, std::memory_order_relaxed);
+            windows_.store(0, std::memory_order_relaxed);
+            open_until_.store(0, std::memory_order_relaxed);
+        }
+    }
+
+    /// at_once         nobody listens: there is no use in a second try
+    /// Returns:        true if this failure has opened it
+    bool failed(bool at_once) {
+        std::uint32_t const failures = failures_.fetch_add(1, std::memory_order_relaxed) + 1;
+        if (!at_once && failures < failures_to_open) {
+            return false;
+        }
+        // Callers that were under way when it opened fail too; only the first one, and then each
+        // probe, makes the window longer.
+        clock::time_point const now = clock::now();
+        std::int64_t until = open_until_.load(std::memory_order_relaxed);
+        bool const is_probe = until != 0 && probing_.exchange(false, std::memory_order_relaxed);
+        if (until != 0 && !is_probe && until > since_epoch(now)) {
+            return false;
+        }
+        std::uint32_t const windows = windows_.fetch_add(1, std::memory_order_relaxed);
+        auto const window = std::min(first_window * (1 << std::min(windows, 5U)), last_window);
+        open_until_.store(since_epoch(now + jittered(window, now)), std::memory_order_relaxed);
+        return windows == 0;
+    }
+
+  private:
+    [[nodiscard]] static std::int64_t since_epoch(clock::time_point time) noexcept {
+        return std::chrono::nanoseconds(time.time_since_epoch()).count();
+    }
+
+    /// 80 to 120 % of a time, so that many processes do not come back at once.
+    [[nodiscard]] static std::chrono::nanoseconds jittered(std::chrono::nanoseconds window,
+                                                           clock::time_point now) {
+        auto const low_digits = static_cast<std::uint64_t>(since_epoch(now)) * 0x9e3779b97f4a7c15U;
+        auto const share = static_cast<std::int64_t>(low_digits >> 54); // 0 to 1023
+        return window * 4 / 5 + window * share / 2560;
+    }
+
+    std::atomic<std::int64_t> open_until_{0}; ///< ns of the clock; 0: closed
+    std::atomic<std::uint32_t> failures_{0};  ///< in a row
+    std::atomic<std::uint32_t> windows_{0};   ///< since the last success
+    std::atomic<bool> probing_{false};        ///< a caller was let through
+};
+
+} // namespace memo::detail

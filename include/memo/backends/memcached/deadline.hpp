@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// One moment by which an operation is over, whatever its parts are: each wait is given what is left.
+
+#include <cerrno>
+#include <chrono>
+#include <ctime>
+#include <poll.h>
+
+namespace memo::detail {
+
+/// The moment by which an operation is over.
+class deadline {
+  public:
+    using clock = std::chrono::steady_clock;
+
+    explicit deadline(std::chrono::nanoseconds after) : begun_(clock::now()), at_(begun_ + after) {}
+
+    [[nodiscard]] clock::time_point begun() const noexcept { return begun_; }
+
+    /// What is left, never negative.
+    [[nodiscard]] std::chrono::nanoseconds left() const {
+        auto const left = at_ - clock::now();
+        return left.count() > 0 ? left : std::chrono::nanoseconds(0);
+    }
+
+  private:
+    clock::time_point begun_;
+    clock::time_point at_;
+};
+
+/// Waits until a descriptor is ready, or has failed, which the next operation on it will tell.
+///
+/// events          POLLIN or POLLOUT
+/// Returns:        false if the time is over first
+/// Source:         POSIX.1-2008, poll; ppoll(2) for times below a millisecond
+[[nodiscard]] inline bool wait_for(int descriptor, short events, deadline const& until) {
+    for (;;) {
+        auto const left = until.left();
+        if (left.count() == 0) {
+            return false;
+        }
+        auto const seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
+        timespec const time{static_cast<time_t>(seconds.count()),
+                            static_cast<long>((left - seconds).count())};
+        pollfd waited{descriptor, events, 0};
+        int const ready = ::ppoll(&waited, 1, &time, nullptr);
+        if (ready > 0 || (ready < 0 && errno != EINTR)) {
+            return true;
+        }
+    }
+}
+
+} // namespace memo::detail

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// A server as a user spells it in, a numeric address out: names are looked up once, before any
+// operation, because a name service keeps no deadline of ours.
+
+#include <memo/error.hpp>
+
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <netdb.h>
+#include <string>
+#include <string_view>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <system_error>
+
+namespace memo::detail {
+
+/// One server's address.
+struct endpoint {
+    std::string spelled;        ///< as the user wrote it: its place among several servers
+    std::string host;           ///< numeric, or the path of a unix socket
+    std::string port;           ///< numeric; empty for a unix socket
+    sockaddr_storage address{}; ///< what connect(2) takes
+    socklen_t size = 0;         ///< bytes of `address`
+
+    [[nodiscard]] bool is_unix() const noexcept { return address.ss_family == AF_UNIX; }
+};
+
+[[noreturn]] inline void refuse_server(std::string const& spelled, std::string const& why) {
+    throw error(errc::configuration, "memcached server \"" + spelled + "\": " + why +
+                                         "; write host, host:port, [address]:port or /a/socket");
+}
+
+[[nodiscard]] inline endpoint unix_endpoint(std::string const& spelled, std::string_view path) {
+    endpoint made;
+    sockaddr_un address{};
+    if (path.size() >= sizeof address.sun_path) {
+        refuse_server(spelled, "the path of a socket has at most " +
+                                   std::to_string(sizeof address.sun_path - 1) + " bytes");
+    }
+    address.sun_family = AF_UNIX;
+    std::memcpy(&address.sun_path, path.data(), path.size());
+    std::memcpy(&made.address, &address, sizeof address);
+    made.size = static_cast<socklen_t>(sizeof address);
+    made.spelled = spelled;
+    made.host = path;
+    return made;
+}
+
+/// host, host:port, [address]:port, /path or unix:/path. The port is 11211 if none is given.
+///
+/// Throws:         configuration, if it is none of these or the name is not known
+[[nodiscard]] inline endpoint resolve(std::string const& spelled) {
+    constexpr std::string_view scheme = "unix:";
+    std::string_view text = spelled;
+    if (text.starts_with(scheme)) {
+        text.remove_prefix(scheme.size());
+    }
+    if (text.starts_with('/')) {
+        return unix_endpoint(spelled, text);
+    }
+    std::string host(text);
+    std::string port = "11211";
+    auto const colon = text.rfind(':');
+    bool const bracketed = text.starts_with('[');
+    auto const bracket = text.find(']');
+    if (bracketed && bracket == std::string_view::npos) {
+        refuse_server(spelled, "no ] ends the address");
+    }
+    bool const is_bare_v6 = !bracketed && text.find(':') != colon;
+    if (colon != std::string_view::npos && !is_bare_v6 && (!bracketed || colon > bracket)) {
+        host = text.substr(0, colon);
+        port = text.substr(colon + 1);
+    }
+    if (bracketed) {
+        host = text.substr(1, bracket - 1);
+    }
+    std::uint16_t number = 0;
+    auto const* const end = port.data() + port.size();
+    auto const [stopped, failure] = std::from_chars(port.data(), end, number);
+    if (host.empty() || failure != std::errc() || stopped != end || number == 0) {
+        refuse_server(spelled, "the host is missing, or the port is no number of 1 to 65535");
+    }
+
+    addrinfo wanted{};
+    wanted.ai_family = AF_UNSPEC;
+    wanted.ai_socktype = SOCK_STREAM;
+    wanted.ai_flags = AI_NUMERICSERV;
+    addrinfo* found = nullptr;
+    if (int const unknown = ::getaddrinfo(host.c_str(), port.c_str(), &wanted, &found)) {
+        refuse_server(spelled, ::gai_strerror(unknown));
+    }
+    std::unique_ptr<addrinfo, void (*)(addrinfo*)> const held(found, &::freeaddrinfo);
+    endpoint made;
+    std::memcpy(&made.address, found->ai_addr, found->ai_addrlen);
+    made.size = found->ai_addrlen;
+    made.spelled = spelled;
+    made.host.resize(NI_MAXHOST);
+    made.port = port;
+    if (int const unknown =
+            ::getnameinfo(found->ai_addr, found->ai_addrlen, made.host.data(),
+                          static_cast<socklen_t>(made.host.size()), nullptr, 0, NI_NUMERICHOST)) {
+        refuse_server(spelled, ::gai_strerror(unknown));
+    }
+    made.host.resize(std::strlen(made.host.c_str()));
+    return made;
+}
+
+} // namespace memo::detail

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The wire in our own code: memcached's meta protocol (memcached 1.6.10 or later), one request and
+// one answer at a time. Every request carries a number that no other one of this connection has, and
+// the answer must bring it back with the key; what else arrives closes the connection, so that no
+// answer is ever taken for another request's.
+//
+// Source: memcached, doc/protocol.txt, "Meta Commands"; authentication: the same, "Authentication".
+
+#include <memo/backends/memcached/meta_line.hpp>
+#include <memo/backends/memcached/meta_request.hpp>
+#include <memo/backends/memcached/socket.hpp>
+#include <memo/backends/memcached/transport.hpp>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unistd.h>
+#include <vector>
+
+namespace memo::detail {
+
+/// A `wire_connection` in the meta protocol.
+class meta_connection {
+  public:
+    meta_connection(endpoint const& server, connection_settings const& chosen)
+        : server_(&server), settings_(&chosen), buffer_(first_buffer_bytes) {}
+
+    [[nodiscard]] bool is_open() const noexcept { return socket_.is_open(); }
+
+    [[nodiscard]] std::uint64_t times_opened() const noexcept { return times_opened_; }
+
+    [[nodiscard]] wire_code open() {
+        if (is_open()) {
+            return wire_code::done;
+        }
+        deadline const by(settings_->connect_timeout);
+        wire_code const code =
+            socket_.connect(*server_, settings_->connect_timeout, settings_->operation_timeout);
+        if (code != wire_code::done) {
+            return code;
+        }
+        // Where a connection begins to count tells it from all others of this machine, so that an
+        // answer to a request of another process on the same socket is seen for what it is.
+        opaque_ = static_cast<std::uint64_t>(by.begun().time_since_epoch().count()) ^
+                  (static_cast<std::uint64_t>(::getpid()) << 40);
+        ++times_opened_;
+        return settings_->username.empty() ? wire_code::done : log_in(by);
+    }
+
+    [[nodiscard]] wire_reply get(std::string_view key, deadline const& by) {
+        request_.begin("mg", key).add(" v c f");
+        return ask(key, std::nullopt, by);
+    }
+
+    [[nodiscard]] wire_code set(std::string_view key, wire_item const& item, deadline const& by) {
+        return store(key, item, " MS", 0, by);
+    }
+
+    [[nodiscard]] wire_code add(std::string_view key, wire_item const& item, deadline const& by) {
+        return store(key, item, " ME", 0, by);
+    }
+
+    [[nodiscard]] wire_code exchange(std::string_view key, wire_item const& item,
+                                     std::uint64_t token, deadline const& by) {
+        return token == 0 ? wire_code::conflict : store(key, item, " MS C", token, by);
+    }
+
+    [[nodiscard]] wire_code erase(std::string_view key, deadline const& by) {
+        request_.begin("md", key);
+        return ask(key, std::nullopt, by).code;
+    }
+
+    [[nodiscard]] wire_reply count(std::string_view key, std::uint64_t initial, std::uint64_t step,
+                                   deadline const& by) {
+        request_.begin("ma", key).add(" N0 J").add(initial).add(" D").add(step).add(" v");
+        wire_reply reply = ask(key, std::nullopt, by);
+        if (reply.code == wire_code::done) {
+            std::string_view const digits(
+                static_cast<char const*>(static_cast<void const*>(reply.value.data())),
+                reply.value.size());
+            if (!read_number(digits, reply.number)) {
+                return fail(wire_code::out_of_step);
+            }
+        }
+        return reply;
+    }
+
+  private:
+    static constexpr std::size_t first_buffer_bytes = 16 * 1024;
+    using body = std::optional<std::span<std::byte const>>; // what follows a request's line
+
+    [[nodiscard]] wire_code store(std::string_view key, wire_item const& item,
+                                  std::string_view mode, std::uint64_t token, deadline const& by) {
+        request_.begin("ms", key).add(" ").add(item.value.size()).add(mode);
+        if (token != 0) {
+            request_.add(token);
+        }
+        request_.add(" F").add(item.flags).add(" T").add(item.expiry);
+        return ask(key, item.value, by).code;
+    }
+
+    /// Ends the request, sends it with the bytes that follow it, and reads the answer.
+    [[nodiscard]] wire_reply ask(std::string_view key, body value, deadline const& by) {
+        if (!is_open()) {
+            return {wire_code::closed};
+        }
+        request_.end(++opaque_);
+        wire_code const sent = send(value, by);
+        return sent == wire_code::done ? answer(key, by) : fail(sent);
+    }
+
+    [[nodiscard]] wire_code send(body value, deadline const& by) {
+        // sendmsg(2) only reads what iovec calls mutable.
+        auto* const line = const_cast<char*>(request_.text().data()); // NOLINT(*-const-cast)
+        iovec const head{line, request_.text().size()};
+        if (!value) {
+            return socket_.send(std::array{head}, by);
+        }
+        auto* const bytes =
+            const_cast<std::byte*>(value->data()); // NOLINT(*-const-cast): see above
+        auto* const end =
+            const_cast<char*>(meta_line_end.data()); // NOLINT(*-const-cast): see above
+        return socket_.send(
+            std::array{head, iovec{bytes, value->size()}, iovec{end, meta_line_end.size()}}, by);
+    }
+
+    struct read_line {
+        wire_code code;
+        std::string_view text;
+    };
+
+    /// Reads until there is a whole line, which then begins the buffer.
+    [[nodiscard]] read_line line(deadline const& by) {
+        filled_ = 0;
+        for (;;) {
+            std::string_view const text(buffer_.data(), std::min(filled_, meta_line_bytes));
+            if (auto const end = text.find(meta_line_end); end != std::string_view::npos) {
+                return {wire_code::done, text.substr(0, end)};
+            }
+            if (filled_ >= meta_line_bytes) {
+                return {wire_code::out_of_step, {}};
+            }
+            wire_code const code = receive_more(by);
+            if (code != wire_code::done) {
+                return {code, {}};
+            }
+        }
+    }
+
+    [[nodiscard]] wire_code receive_more(deadline const& by) {
+        auto const [code, size] = socket_.receive(std::span(buffer_).subspan(filled_), by);
+        filled_ += size;
+        return code;
+    }
+
+    [[nodiscard]] wire_reply answer(std::string_view key, deadline const& by) {
+        auto const [code, text] = line(by);
+        if (code != wire_code::done) {
+            return fail(code);
+        }
+        auto const parsed = parse_meta_line(text);
+        if (!parsed) {
+            return fail(wire_code::out_of_step);
+        }
+        if (parsed->kind == meta_kind::error || parsed->kind == meta_kind::server_error) {
+            return fail(error_of(*parsed));
+        }
+        if (!is_mine(*parsed, key)) {
+            return fail(wire_code::out_of_step);
+        }
+        wire_reply reply;
+        reply.flags = parsed->flags;
+        reply.token = parsed->token;
+        std::size_t const head = text.size() + meta_line_end.size();
+        if (parsed->kind == meta_kind::value) {
+            return with_value(reply, head, parsed->size, by);
+        }
+        if (filled_ != head) { // more than was asked for
+            return fail(wire_code::out_of_step);
+        }
+        reply.code = code_of(parsed->kind);
+        return reply;
+    }
+
+    /// Reads the rest of the value, of which the buffer may hold a part.
+    [[nodiscard]] wire_reply with_value(wire_reply reply, std::size_t head, std::uint64_t size,
+                                        deadline const& by) {
+        if (size > settings_->max_value_bytes) {
+            return fail(wire_code::too_large);
+        }
+        std::size_t const whole = head + static_cast<std::size_t>(size) + meta_line_end.size();
+        if (whole > buffer_.size()) {
+            buffer_.resize(whole);
+        }
+        while (filled_ < whole) {
+            wire_code const code = receive_more(by);
+            if (code != wire_code::done) {
+                return fail(code);
+            }
+        }
+        if (filled_ != whole || std::string_view(buffer_.data() + whole - meta_line_end.size(),
+                                                 meta_line_end.size()) != meta_line_end) {
+            return fail(wire_code::out_of_step);
+        }
+        reply.code = wire_code::done;
+        reply.value =
+            std::as_bytes(std::span(buffer_).subspan(head, static_cast<std::size_t>(size)));
+        return reply;
+    }
+
+    /// Servers may say of a miss nothing but that it is one. To take another request's miss for
+    /// ours is to miss, which is always allowed.
+    [[nodiscard]] bool is_mine(meta_line const& line, std::string_view key) const {
+        if (line.kind == meta_kind::miss && !line.opaque && !line.key) {
+            return true;
+        }
+        std::uint64_t opaque = 0;
+        return line.key == key && line.opaque && read_number(*line.opaque, opaque) &&
+               opaque == opaque_;
+    }
+
+    [[nodiscard]] static wire_code code_of(meta_kind kind) {
+        switch (kind) {
+        case meta_kind::miss:
+        case meta_kind::not_found:
+            return wire_code::absent;
+        case meta_kind::not_stored:
+        case meta_kind::exists:
+            return wire_code::conflict;
+        default:
+            return wire_code::done;
+        }
+    }
+
+    /// An error names no request, so it ends the connection whatever it says.
+    [[nodiscard]] static wire_code error_of(meta_line const& line) {
+        if (line.rest.starts_with("object too large")) {
+            return wire_code::too_large;
+        }
+        return line.rest.starts_with("out of memory") ? wire_code::server_full : wire_code::refused;
+    }
+
+    [[nodiscard]] wire_code log_in(deadline const& by) {
+        std::string const credentials = settings_->username + ' ' + settings_->password;
+        request_.begin("set", "memo").add(" 0 0 ").add(credentials.size()).add(meta_line_end);
+        wire_code code = send(std::as_bytes(std::span(credentials)), by);
+        if (code == wire_code::done) {
+            auto const [read, text] = line(by);
+            code = read == wire_code::done && text != "STORED" ? wire_code::refused : read;
+        }
+        return code == wire_code::done ? code : fail(code).code;
+    }
+
+    [[nodiscard]] wire_reply fail(wire_code code) {
+        socket_.close();
+        return {code};
+    }
+
+    endpoint const* server_;
+    connection_settings const* settings_;
+    stream_socket socket_;
+    std::uint64_t times_opened_ = 0;
+    std::uint64_t opaque_ = 0;
+    meta_request request_;
+    std::vector<char> buffer_;
+    std::size_t filled_ = 0;
+};
+
+static_assert(wire_connection<meta_connection>);
+
+} // namespace memo::detail

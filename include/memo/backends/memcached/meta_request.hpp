@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The command line of one request in memcached's meta protocol, put together piece by piece.
+//
+// Source: memcached, doc/protocol.txt, "Meta Commands".
+
+#include <array>
+#include <charconv>
+#include <concepts>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace memo::detail {
+
+inline constexpr std::string_view meta_line_end = "\r\n";
+
+class meta_request {
+  public:
+    /// Begins anew, in the memory of the request before.
+    meta_request& begin(std::string_view verb, std::string_view key) {
+        text_.assign(verb);
+        return add(" ").add(key);
+    }
+
+    meta_request& add(std::string_view part) {
+        text_ += part;
+        return *this;
+    }
+
+    template <std::integral N> meta_request& add(N number) {
+        std::array<char, 24> digits{};
+        auto const end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+        text_.append(digits.data(), end);
+        return *this;
+    }
+
+    /// Asks for the key and this number to come back with the answer.
+    void end(std::uint64_t opaque) { add(" k O").add(opaque).add(meta_line_end); }
+
+    [[nodiscard]] std::string_view text() const noexcept { return text_; }
+
+  private:
+    std::string text_;
+};
+
+} // namespace memo::detail

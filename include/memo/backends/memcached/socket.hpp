@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Bytes to and from one server, each by a deadline. No signal is raised and nothing is thrown.
+
+#include <memo/backends/memcached/deadline.hpp>
+#include <memo/backends/memcached/endpoint.hpp>
+#include <memo/backends/memcached/transport.hpp>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <span>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include <utility>
+
+namespace memo::detail {
+
+/// A connected stream socket that never blocks longer than it is told.
+class stream_socket {
+  public:
+    stream_socket() = default;
+    stream_socket(stream_socket const&) = delete;
+    stream_socket& operator=(stream_socket const&) = delete;
+    ~stream_socket() { close(); }
+
+    [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+
+    void close() noexcept {
+        if (is_open()) {
+            ::close(std::exchange(descriptor_, -1));
+        }
+    }
+
+    /// first_wait      how long the first wait for an answer is: an operation's timeout
+    [[nodiscard]] wire_code connect(endpoint const& server, std::chrono::nanoseconds timeout,
+                                    std::chrono::nanoseconds first_wait) {
+        close();
+        descriptor_ = ::socket(server.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (!is_open()) {
+            return wire_code::unreachable;
+        }
+        // connect(2) keeps to the send timeout, socket(7).
+        set(SOL_SOCKET, SO_SNDTIMEO, time_of(timeout));
+        set(SOL_SOCKET, SO_RCVTIMEO, time_of(first_wait));
+        if (!server.is_unix()) {
+            set(IPPROTO_TCP, TCP_NODELAY, 1);
+        }
+        auto const* const address = reinterpret_cast<sockaddr const*>(&server.address);
+        if (::connect(descriptor_, address, server.size) != 0) {
+            close();
+            return wire_code::unreachable;
+        }
+        first_wait_ = first_wait;
+        return wire_code::done;
+    }
+
+    /// Sends all parts. Changes them.
+    template <std::size_t N>
+    [[nodiscard]] wire_code send(std::array<iovec, N> parts, deadline const& by) {
+        msghdr message{};
+        message.msg_iov = parts.data();
+        message.msg_iovlen = parts.size();
+        may_block_ = true;
+        while (message.msg_iovlen > 0) {
+            auto sent = ::sendmsg(descriptor_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+            if (sent < 0) {
+                if (errno == EINTR) {
+                    continue;
+                }
+                if (errno != EAGAIN && errno != EWOULDBLOCK) {
+                    return wire_code::closed;
+                }
+                may_block_ = false;
+                if (!wait_for(descriptor_, POLLOUT, by)) {
+                    return wire_code::timed_out;
+                }
+                continue;
+            }
+            skip(message, static_cast<std::size_t>(sent));
+        }
+        return wire_code::done;
+    }
+
+    struct received {
+        wire_code code;
+        std::size_t size;
+    };
+
+    /// At least one byte.
+    ///
+    /// The first wait of an operation is recv's own, one system call instead of three, if no more
+    /// than an eighth of the operation's time is gone; every other one is by the deadline. So an
+    /// operation may outlast its deadline by an eighth of its time.
+    [[nodiscard]] received receive(std::span<char> into, deadline const& by) {
+        for (;;) {
+            bool const blocks =
+                std::exchange(may_block_, false) && by.left() * 8 >= first_wait_ * 7;
+            int const flags = blocks ? 0 : MSG_DONTWAIT;
+            auto const size = ::recv(descriptor_, into.data(), into.size(), flags);
+            if (size > 0) {
+                return {wire_code::done, static_cast<std::size_t>(size)};
+            }
+            if (size == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
+                return {wire_code::closed, 0};
+            }
+            if (!wait_for(descriptor_, POLLIN, by)) {
+                return {wire_code::timed_out, 0};
+            }
+        }
+    }
+
+  private:
+    [[nodiscard]] static timeval time_of(std::chrono::nanoseconds time) {
+        auto const seconds = std::chrono::duration_cast<std::chrono::seconds>(time);
+        auto const rest = std::chrono::ceil<std::chrono::microseconds>(time - seconds);
+        return {static_cast<time_t>(seconds.count()), static_cast<suseconds_t>(rest.count())};
+    }
+
+    template <class Value> void set(int level, int option, Value const& value) const {
+        ::setsockopt(descriptor_, level, option, &value, sizeof value);
+    }
+
+    static void skip(msghdr& message, std::size_t sent) {
+        while (message.msg_iovlen > 0 && sent >= message.msg_iov->iov_len) {
+            sent -= message.msg_iov->iov_len;
+            ++message.msg_iov;
+            --message.msg_iovlen;
+        }
+        if (message.msg_iovlen > 0) {
+            message.msg_iov->iov_base = static_cast<char*>(message.msg_iov->iov_base) + sent;
+            message.msg_iov->iov_len -= sent;
+        }
+    }
+
+    int descriptor_ = -1;
+    std::chrono::nanoseconds first_wait_{0};
+    bool may_block_ = false; ///< the next wait is the first of its operation
+};
+
+} // namespace memo::detail

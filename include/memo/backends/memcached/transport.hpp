@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The seam between the backend and the wire: a connection to one server is asked for one key at a
+// time, by a deadline, and says what became of it. It throws nothing but for lack of memory.
+
+#include <memo/backends/memcached/deadline.hpp>
+#include <memo/backends/memcached/endpoint.hpp>
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace memo::detail {
+
+/// What became of one operation on the wire.
+enum class wire_code {
+    done,        ///< found, stored, erased, counted
+    absent,      ///< no such key
+    conflict,    ///< add: the key is there; exchange: its CAS token is another one
+    too_large,   ///< the server does not take a value of this size, or has one that we do not
+    server_full, ///< the server has no memory for it
+    refused,     ///< the server does not understand, or wants a password
+    timed_out,   ///< no whole answer by the deadline
+    unreachable, ///< nobody listens, or the connection was not made in time
+    closed,      ///< the connection ended before a whole answer
+    out_of_step, ///< the answer belongs to no request of ours, or is none
+    skipped,     ///< not asked: the server was away a moment ago
+};
+
+/// Whether the server has answered for this very request, so that the connection can go on.
+[[nodiscard]] constexpr bool is_answer(wire_code code) noexcept {
+    return code == wire_code::done || code == wire_code::absent || code == wire_code::conflict;
+}
+
+/// Whether the server is there, whatever it says.
+[[nodiscard]] constexpr bool is_alive(wire_code code) noexcept {
+    return is_answer(code) || code == wire_code::too_large || code == wire_code::server_full ||
+           code == wire_code::refused;
+}
+
+/// The answer to a request.
+struct wire_reply {
+    wire_code code = wire_code::closed;
+    std::uint32_t flags = 0;            ///< the item's own, as its writer set them
+    std::uint64_t token = 0;            ///< CAS token of the item; never 0 for an item
+    std::uint64_t number = 0;           ///< what `count` counted
+    std::span<std::byte const> value{}; ///< valid until the connection's next operation
+};
+
+/// A value to be stored.
+struct wire_item {
+    std::span<std::byte const> value;
+    std::uint32_t flags = 0;
+    std::int64_t expiry = 0; ///< as the protocol has it: 0 for never, up to 30 days in seconds from
+        ///< now, above as seconds since 1970 (protocol.txt, "Expiration times")
+};
+
+/// What a connection is made with.
+struct connection_settings {
+    std::chrono::nanoseconds connect_timeout;
+    std::chrono::nanoseconds operation_timeout;
+    std::size_t max_value_bytes; ///< longer answers are not read
+    std::string username;
+    std::string password;
+};
+
+/// A connection to one server.
+///
+/// key             1 to 250 bytes, no space and no control character
+/// open            connects; nothing to do if it is open already. `wire_code::done` or a failure
+/// get             the value and its CAS token
+/// set, add        stores; add only if there is nothing
+/// exchange        stores if the item still has this CAS token, which is not 0
+/// count           adds to a decimal number, and makes it with `initial` where there is none
+/// is_open         false after any failure: what a connection is in doubt of, it closes
+///
+/// Thread safety:  none; one thread at a time
+template <class C>
+concept wire_connection = requires(C& c, std::string_view key, wire_item const& item,
+                                   std::uint64_t n, deadline by) {
+    { c.open() } -> std::same_as<wire_code>;
+    { c.is_open() } -> std::same_as<bool>;
+    { c.times_opened() } -> std::convertible_to<std::uint64_t>;
+    { c.get(key, by) } -> std::same_as<wire_reply>;
+    { c.set(key, item, by) } -> std::same_as<wire_code>;
+    { c.add(key, item, by) } -> std::same_as<wire_code>;
+    { c.exchange(key, item, n, by) } -> std::same_as<wire_code>;
+    { c.erase(key, by) } -> std::same_as<wire_code>;
+    { c.count(key, n, n, by) } -> std::same_as<wire_reply>;
+}
+&&std::constructible_from<C, endpoint const&, connection_settings const&>;
+
+} // namespace memo::detail

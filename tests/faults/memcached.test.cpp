@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: BSL-1.0
+
+// What a server, or what is between it and us, can do to the memcached backend: time that is bounded,
+// and never a value that was not stored for the key.
+
+#include "support/child_process.hpp"
+#include "support/contract.hpp"
+#include "support/fault_proxy.hpp"
+#include "support/fresh_memcached.hpp"
+#include "support/keys.hpp"
+#include "support/memcached_server.hpp"
+#include "support/net.hpp"
+#include <memo/backends/libmemcached.hpp>
+#include <memo/backends/memcached.hpp>
+#include <memo/memo.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+#include <tuple>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+using memo_test::ample;
+using memo_test::child_process;
+using memo_test::delivery;
+using memo_test::fault_of_answer;
+using memo_test::fault_proxy;
+using memo_test::key_of;
+using memo_test::memcached_server;
+using namespace memo_test::faults_of_answers;
+using namespace std::chrono_literals;
+using std::chrono::steady_clock;
+
+namespace {
+
+using backends = std::tuple<memo::memcached, memo::libmemcached>;
+
+/// The library ends the process where a store is answered as another command would be, so stores
+/// are not tried while answers are falsified.
+template <class Backend> constexpr bool stores_in_any_weather = true;
+template <> constexpr bool stores_in_any_weather<memo::libmemcached> = false;
+
+constexpr memo::key128 scope{31, 32};
+
+std::string value_of(std::uint64_t number) {
+    return "value " + std::to_string(number * number);
+}
+
+memo::memcached_settings settings_for(std::string const& address,
+                                      std::chrono::milliseconds operation_timeout = ample) {
+    memo::memcached_settings chosen;
+    chosen.servers = {address};
+    chosen.name_space = memo_test::unused_name_space();
+    chosen.connect_timeout = ample;
+    chosen.operation_timeout = operation_timeout;
+    return chosen;
+}
+
+/// Lets `pass` answers be, then does the fault to one, and so on: so the server is never given up.
+fault_of_answer every(std::uint64_t nth, fault_of_answer fault) {
+    auto const seen = std::make_shared<std::atomic<std::uint64_t>>(0);
+    return [=](std::string answer) {
+        return ++*seen % nth == 0 ? fault(std::move(answer)) : delivery{std::move(answer)};
+    };
+}
+
+struct tally {
+    std::uint64_t right = 0;
+    std::uint64_t wrong = 0;
+    std::uint64_t missed = 0;
+};
+
+/// Gets, puts, updates and erases `operations` times, and compares what is served.
+template <class Partition>
+tally use(Partition const& partition, std::uint64_t operations, std::uint64_t first = 0,
+          bool stores = true) {
+    tally result;
+    for (std::uint64_t i = 0; i < operations; ++i) {
+        std::uint64_t const number = (first + i * 7) % 97;
+        memo::key128 const key = key_of(number);
+        if (i % 5 < 4 && i % 5 > 0 && !stores) {
+            continue;
+        }
+        if (i % 5 == 1) {
+            partition.put(key, value_of(number), {});
+        } else if (i % 50 == 2) {
+            partition.update(key, [&](std::string const*) { return value_of(number); }, {});
+        } else if (i % 50 == 3) {
+            static_cast<void>(partition.erase(key));
+        } else if (auto const kept = partition.get(key)) {
+            ++(kept->record == value_of(number) ? result.right : result.wrong);
+        } else {
+            ++result.missed;
+        }
+    }
+    return result;
+}
+
+/// How long one call takes.
+template <class Call> std::chrono::nanoseconds time_of(Call const& call) {
+    auto const begin = steady_clock::now();
+    call();
+    return steady_clock::now() - begin;
+}
+
+} // namespace
+
+TEMPLATE_LIST_TEST_CASE("no fault on the wire gives another key's value", "", backends) {
+    std::string const large_length = "VA 18446744073709551615 c1 f1\r\nabc\r\n";
+    struct named_fault {
+        char const* name;
+        fault_of_answer fault;
+        bool waits; ///< the answer may lack something, so that it ends by the deadline
+        bool kills_library = false;
+    };
+    std::vector<named_fault> const faults{
+        {"cut at 0", cut(0), false},
+        {"cut at 5", cut(5), false},
+        {"cut at 40", cut(40), false},
+        {"stalled at 20", stall(20), true},
+        {"duplicate", duplicate(), false},
+        {"swapped keys", swap_keys(), false},
+        {"one byte less", wrong_length(-1), false},
+        {"one byte more", wrong_length(1), true},
+        {"no bytes", wrong_length(-100'000), false},
+        {"huge length", instead(large_length), false},
+        {"a bit flipped", flip_bits(), true},
+        {"garbage", instead("\x01\x80\xff garbage\r\n"), false},
+        {"an endless line", instead(std::string(5000, 'x')), false},
+        {"EN", instead("EN\r\n"), false},
+        {"HD", instead("HD\r\n"), false},
+        {"OK", instead("OK\r\n"), false},
+        {"a number", instead("12\r\n"), false},
+        {"VERSION", instead("VERSION\r\n"), false,
+         true}, // it reads past the line, and may end there
+        {"STAT", instead("STAT pid 1\r\n"), false},
+        {"SERVER_ERROR", instead("SERVER_ERROR busy\r\n"), false},
+        {"empty line", instead("\r\n"), false},
+    };
+    memcached_server const server;
+    constexpr bool is_library = !stores_in_any_weather<TestType>;
+    for (auto const& [name, fault, waits, kills_library] : faults) {
+        INFO(name);
+        if (is_library && kills_library) {
+            continue;
+        }
+        fault_proxy proxy(server.port());
+        // The library waits for the rest of whatever it does not understand.
+        auto const timeout = is_library ? 100ms : waits ? 200ms : ample;
+        TestType const backend(settings_for(proxy.address(), timeout));
+        auto const partition = backend.template partition<std::string>(scope);
+        tally const before = use(partition, 500);
+        CHECK(before.right > 0);
+        CHECK(partition.stats().errors == 0);
+
+        proxy.inject(every(3, fault));
+        tally const during = use(partition, is_library ? 100 : waits ? 30 : 1000, 0, !is_library);
+        CHECK(during.wrong == 0);
+        CHECK(during.right > 0);
+        CHECK(partition.stats().errors + partition.stats().corrupt + partition.stats().reconnects +
+                  during.missed >
+              0);
+
+        proxy.inject({});
+        static_cast<void>(use(partition, 50, 0, false)); // what is left of the fault
+        auto const errors = partition.stats().errors;
+        tally const after = use(partition, 500);
+        CHECK(after.wrong == 0);
+        CHECK(after.right > 0);
+        CHECK(partition.stats().errors == errors);
+    }
+}
+
+TEMPLATE_LIST_TEST_CASE("a late answer is not taken for the next one", "", backends) {
+    memcached_server const server;
+    fault_proxy proxy(server.port());
+    TestType const backend(settings_for(proxy.address(), 20ms));
+    auto const partition = backend.template partition<std::string>(scope);
+    static_cast<void>(use(partition, 500));
+    proxy.inject(every(10, delay(60ms)));
+    tally const during = use(partition, 300);
+    CHECK(during.wrong == 0);
+    CHECK(partition.stats().timeouts > 0);
+}
+
+TEMPLATE_LIST_TEST_CASE("an update whose answer is lost is never done twice", "", backends) {
+    memcached_server const server;
+    fault_proxy proxy(server.port());
+    TestType const backend(settings_for(proxy.address()));
+    auto const partition = backend.template partition<std::uint64_t>(scope);
+    auto const add_one = [](std::uint64_t const* old) { return old != nullptr ? *old + 1 : 1; };
+    partition.update(key_of(1), add_one, {});
+
+    std::atomic<std::uint64_t> lost{0};
+    std::atomic<std::uint64_t> answers{0};
+    proxy.inject([&](std::string const& answer) {
+        bool const is_stored = answer.rfind("HD", 0) == 0 || answer.rfind("STORED", 0) == 0;
+        if (is_stored && ++answers % 3 == 0) {
+            ++lost;
+            return delivery{.bytes = {}, .then_reset = true};
+        }
+        return delivery{answer};
+    });
+    for (int i = 0; i < 300; ++i) {
+        partition.update(key_of(1), add_one, {});
+    }
+    proxy.inject({});
+    CHECK(lost > 0);
+    CHECK(backend.wire().ambiguous == lost);
+    CHECK(partition.get(key_of(1))->record == 301); // all were stored, each once
+}
+
+TEMPLATE_LIST_TEST_CASE("a forked child never uses its parent's connections", "", backends) {
+    memcached_server const server;
+    TestType const backend(settings_for(server.address()));
+    auto const partition = backend.template partition<std::string>(scope);
+    CHECK(use(partition, 500).wrong == 0); // leaves a connection idle
+    std::vector<child_process> children;
+    for (std::uint64_t child = 0; child < 4; ++child) {
+        children.push_back(child_process::running([&] {
+            tally const mine = use(partition, 2500, child * 13);
+            return mine.wrong == 0 && mine.right > 0 && partition.stats().errors == 0 ? 0 : 1;
+        }));
+    }
+    tally const mine = use(partition, 2500);
+    CHECK(mine.wrong == 0);
+    CHECK(mine.right > 0);
+    for (auto& child : children) {
+        CHECK(child.wait() == 0);
+    }
+    CHECK(partition.stats().errors == 0);
+    CHECK(partition.stats().reconnects == 0);
+}
+
+TEMPLATE_LIST_TEST_CASE("a server that stands still costs one timeout a call, then nothing", "",
+                        backends) {
+    memcached_server server;
+    auto chosen = settings_for(server.address(), 50ms);
+    TestType const backend(chosen);
+    std::atomic<int> runs{0};
+    auto const f = memo::memoize(
+        memo::ignore_state([&runs](int x) {
+            ++runs;
+            return 2 * x;
+        }),
+        {.name = std::string("stopped on ") + typeid(TestType).name(), .version = "1"}, backend);
+    CHECK(f(1) == 2);
+    CHECK(f(1) == 2);
+    CHECK(runs == 1);
+
+    server.stop();
+    for (int i = 2; i < 5; ++i) {
+        auto const taken = time_of([&] { CHECK(f(i) == 2 * i); });
+        CHECK(taken >= 50ms);
+        CHECK(taken < 100ms); // two timeouts would be 100 ms
+    }
+    CHECK(backend.wire().breaker_opens == 1);
+    auto const timeouts = backend.stats().timeouts;
+    CHECK(timeouts == 3);
+    CHECK(time_of([&] {
+              for (int i = 10; i < 110; ++i) {
+                  CHECK(f(i) == 2 * i);
+              }
+          }) < 50ms);
+    CHECK(backend.stats().timeouts == timeouts);
+    CHECK(f.stats().hits == 1);
+
+    server.go_on();
+    auto const back = time_of([&] {
+        while (f.outcome(1).source != memo::source::hit) {
+            std::this_thread::yield();
+        }
+    });
+    CHECK(back < 5s);
+    CHECK(memo_test::at_rest(f).failures == 0);
+}
+
+TEMPLATE_LIST_TEST_CASE("a server that is killed and started again is used again", "", backends) {
+    memcached_server server;
+    TestType const backend(settings_for(server.address()));
+    auto const partition = backend.template partition<std::string>(scope);
+    partition.put(key_of(1), value_of(1), {});
+    CHECK(partition.get(key_of(1)).has_value());
+    server.kill();
+    CHECK_FALSE(partition.get(key_of(1)).has_value());
+    CHECK(partition.stats().errors > 0);
+    server.restart();
+    auto const back = time_of([&] {
+        do {
+            partition.put(key_of(1), value_of(1), {});
+            std::this_thread::yield();
+        } while (!partition.get(key_of(1)).has_value());
+    });
+    CHECK(back < 3s);
+    CHECK(partition.get(key_of(1))->record == value_of(1));
+    CHECK(partition.stats().reconnects > 0);
+}
+
+TEMPLATE_LIST_TEST_CASE("a server that restarts between two calls costs none of them", "",
+                        backends) {
+    memcached_server server;
+    TestType const backend(settings_for(server.address()));
+    auto const partition = backend.template partition<std::string>(scope);
+    partition.put(key_of(1), value_of(1), {});
+    server.restart();
+    CHECK_FALSE(partition.get(key_of(1)).has_value());
+    CHECK(partition.stats().errors == 0);
+    CHECK(partition.stats().reconnects == 1);
+}
+
+TEMPLATE_LIST_TEST_CASE("a server that was never there changes no result", "", backends) {
+    auto const chosen = settings_for(memo_test::on_loopback(memo_test::unused_port()));
+    TestType const backend(chosen);
+    auto const name = std::string("never there on ") + typeid(TestType).name();
+    auto const twice = memo::memoize(memo::ignore_state([](int x) { return 2 * x; }),
+                                     {.name = name, .version = "1"}, backend);
+    for (int i = 0; i < 100; ++i) {
+        CHECK(twice(i % 10) == 2 * (i % 10));
+    }
+    CHECK(twice.stats().hits == 0);
+    CHECK(twice.stats().errors > 0);
+    CHECK_FALSE(twice.forget(1));
+    CHECK_NOTHROW(twice.clear());
+
+    auto const strict =
+        memo::memoize(memo::ignore_state([](int x) { return 2 * x; }),
+                      {.name = name, .version = "strict", .on_error = memo::strict}, backend);
+    try {
+        strict(1);
+        FAIL("no exception");
+    } catch (memo::error const& failure) {
+        CHECK(failure.code() == memo::errc::backend);
+        CHECK_THAT(failure.what(), Catch::Contains("memcached get ") &&
+                                       Catch::Contains(chosen.servers.front()) &&
+                                       Catch::Contains("not tried"));
+    }
+    auto strict_settings = chosen;
+    strict_settings.on_error = memo::strict;
+    auto const partition = TestType(strict_settings).template partition<int>(scope);
+    CHECK_THROWS_WITH(partition.get(key_of(1)), Catch::Contains("no connection within 5000 ms"));
+    CHECK_THROWS_WITH(partition.put(key_of(2), 1, {}), Catch::Contains("not tried"));
+    CHECK_THROWS_WITH(partition.clear(), Catch::Contains("not tried"));
+}
+
+// The library has no deadline for it.
+TEMPLATE_TEST_CASE("an answer that drips is given up at the deadline", "", memo::memcached) {
+    memcached_server const server;
+    fault_proxy proxy(server.port());
+    TestType const backend(settings_for(proxy.address(), 100ms));
+    auto const partition = backend.template partition<std::string>(scope);
+    partition.put(key_of(1), std::string(1000, 'x'), {});
+    REQUIRE(partition.get(key_of(1)).has_value());
+    proxy.inject(drip(50ms));
+    auto const taken = time_of([&] { CHECK_FALSE(partition.get(key_of(1)).has_value()); });
+    CHECK(taken >= 100ms);
+    CHECK(taken < 200ms);
+    CHECK(partition.stats().timeouts == 1);
+}
+
+TEMPLATE_LIST_TEST_CASE("of three servers one can die without the others", "", backends) {
+    std::vector<memcached_server> servers(3);
+    auto chosen = settings_for("");
+    chosen.servers.clear();
+    for (auto const& server : servers) {
+        chosen.servers.push_back(server.address());
+    }
+    TestType const backend(chosen);
+    auto const partition = backend.template partition<std::string>(scope);
+    constexpr std::uint64_t keys = 300;
+    for (std::uint64_t i = 0; i < keys; ++i) {
+        partition.put(key_of(i), value_of(i), {});
+    }
+    auto const served = [&] {
+        std::vector<bool> result;
+        for (std::uint64_t i = 0; i < keys; ++i) {
+            auto const kept = partition.get(key_of(i));
+            result.push_back(kept.has_value());
+            CHECK((!kept || kept->record == value_of(i)));
+        }
+        return result;
+    };
+    CHECK(served() == std::vector<bool>(keys, true));
+    servers[1].kill();
+    std::vector<bool> const left = served();
+    auto const count = std::count(left.begin(), left.end(), true);
+    CHECK(count > 150);
+    CHECK(count < 250); // about a third of the keys was its share
+    for (std::uint64_t i = 0; i < keys; ++i) {
+        partition.put(key_of(i), value_of(i), {});
+    }
+    CHECK(served() == left); // its share is not given to the others, from where it would be stale
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSL-1.0
+
+// One connection in the meta protocol, against a server and against answers that lie.
+
+#include "support/fault_proxy.hpp"
+#include "support/fresh_memcached.hpp"
+#include "support/memcached_client.hpp"
+#include "support/memcached_server.hpp"
+#include <memo/backends/memcached/meta.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <fstream>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+using memo::detail::connection_settings;
+using memo::detail::deadline;
+using memo::detail::endpoint;
+using memo::detail::meta_connection;
+using memo::detail::resolve;
+using memo::detail::wire_code;
+using memo::detail::wire_item;
+using memo_test::ample;
+using memo_test::delivery;
+using memo_test::fault_proxy;
+using memo_test::memcached_server;
+using namespace std::chrono_literals;
+
+namespace {
+
+connection_settings const patient{ample, ample, 1000, {}, {}};
+
+deadline soon() {
+    return deadline(ample);
+}
+
+std::span<std::byte const> bytes_of(std::string_view text) {
+    return std::as_bytes(std::span(text));
+}
+
+std::string text_of(std::span<std::byte const> bytes) {
+    return {reinterpret_cast<char const*>(bytes.data()), bytes.size()};
+}
+
+/// A connection whose answers a test changes.
+struct lied_to {
+    memcached_server server;
+    fault_proxy proxy{server.port()};
+    endpoint where = resolve(proxy.address());
+    meta_connection connection{where, patient};
+
+    wire_code get_with(std::function<void(std::string&)> const& lie) {
+        proxy.inject({});
+        CHECK(connection.open() == wire_code::done);
+        CHECK(connection.set("key", {bytes_of("value"), 7, 0}, soon()) == wire_code::done);
+        proxy.inject([=](std::string answer) {
+            lie(answer);
+            return delivery{std::move(answer)};
+        });
+        return connection.get("key", soon()).code;
+    }
+};
+
+void replace(std::string& text, std::string_view what, std::string_view by) {
+    text.replace(text.find(what), what.size(), by);
+}
+
+} // namespace
+
+TEST_CASE("a connection stores, gets, exchanges, counts and erases") {
+    auto const where = resolve(memo_test::shared_memcached_server().address());
+    meta_connection c(where, patient);
+    CHECK(c.get("meta-a", soon()).code == wire_code::closed); // not opened yet
+    REQUIRE(c.open() == wire_code::done);
+    CHECK(c.get("meta-a", soon()).code == wire_code::absent);
+    CHECK(c.add("meta-a", {bytes_of("one"), 9, 0}, soon()) == wire_code::done);
+    CHECK(c.add("meta-a", {bytes_of("two"), 9, 0}, soon()) == wire_code::conflict);
+    auto const first = c.get("meta-a", soon());
+    CHECK(first.code == wire_code::done);
+    CHECK(text_of(first.value) == "one");
+    CHECK(first.flags == 9);
+    std::uint64_t const token = first.token;
+    CHECK(token != 0);
+    CHECK(c.exchange("meta-a", {bytes_of("three"), 9, 0}, token, soon()) == wire_code::done);
+    CHECK(c.exchange("meta-a", {bytes_of("four"), 9, 0}, token, soon()) == wire_code::conflict);
+    CHECK(c.exchange("meta-a", {bytes_of("four"), 9, 0}, 0, soon()) == wire_code::conflict);
+    CHECK(c.exchange("meta-b", {bytes_of("four"), 9, 0}, token, soon()) == wire_code::absent);
+    CHECK(text_of(c.get("meta-a", soon()).value) == "three");
+    CHECK(c.set("meta-a", {{}, 9, 0}, soon()) == wire_code::done);
+    CHECK(c.get("meta-a", soon()).value.empty());
+    CHECK(c.erase("meta-a", soon()) == wire_code::done);
+    CHECK(c.erase("meta-a", soon()) == wire_code::absent);
+    CHECK(c.count("meta-n", 40, 2, soon()).number == 40);
+    CHECK(c.count("meta-n", 40, 2, soon()).number == 42);
+    CHECK(c.count("meta-n", 40, 0, soon()).number == 42);
+    CHECK(c.is_open());
+    CHECK(c.times_opened() == 1);
+}
+
+TEST_CASE("a value that holds protocol is a value") {
+    auto const where = resolve(memo_test::shared_memcached_server().address());
+    meta_connection c(where, patient);
+    REQUIRE(c.open() == wire_code::done);
+    std::string const value = "\r\nEN\r\nmd key\r\nVA 1 c1\r\n";
+    CHECK(c.set("meta-v", {bytes_of(value), 0, 0}, soon()) == wire_code::done);
+    CHECK(text_of(c.get("meta-v", soon()).value) == value);
+}
+
+TEST_CASE("values larger than the buffer arrive whole") {
+    auto const where = resolve(memo_test::shared_memcached_server().address());
+    connection_settings const large{ample, ample, 1 << 20, {}, {}};
+    meta_connection c(where, large);
+    REQUIRE(c.open() == wire_code::done);
+    std::string value(900'000, 'x');
+    value += "end";
+    REQUIRE(c.set("meta-l", {bytes_of(value), 0, 0}, soon()) == wire_code::done);
+    CHECK(text_of(c.get("meta-l", soon()).value) == value);
+    meta_connection narrow(where, patient);
+    REQUIRE(narrow.open() == wire_code::done);
+    CHECK(narrow.get("meta-l", soon()).code == wire_code::too_large);
+    CHECK_FALSE(narrow.is_open());
+}
+
+TEST_CASE("an answer with another number, another key or something more is not believed") {
+    lied_to lied;
+    CHECK(lied.get_with([](std::string&) {}) == wire_code::done);
+    auto const refused = [&](std::function<void(std::string&)> const& lie) {
+        CHECK(lied.get_with(lie) == wire_code::out_of_step);
+        CHECK_FALSE(lied.connection.is_open());
+    };
+    refused([](std::string& answer) { replace(answer, " O", " O1"); });
+    refused([](std::string& answer) { replace(answer, " kkey", " kyek"); });
+    refused([](std::string& answer) { replace(answer, " kkey", ""); });
+    refused([](std::string& answer) { replace(answer, " O", " o"); });
+    refused([](std::string& answer) { answer += "EN\r\n"; });
+    refused([](std::string& answer) { answer += "x"; });
+    refused([](std::string& answer) { replace(answer, "VA 5", "VA 4"); });
+    refused([](std::string& answer) { answer = "EN O1 kkey\r\n"; });
+    refused([](std::string& answer) { answer = std::string(600, 'x'); });
+    refused([](std::string& answer) { answer = "HD\r\n"; });
+    refused([](std::string& answer) { answer = "VALUE key 7 5\r\nvalue\r\nEND\r\n"; });
+    CHECK(lied.get_with([](std::string& answer) { answer = "EN\r\n"; }) == wire_code::absent);
+    CHECK(lied.get_with([](std::string& answer) { answer = "ERROR\r\n"; }) == wire_code::refused);
+    CHECK_FALSE(lied.connection.is_open());
+    CHECK(lied.get_with([](std::string& answer) {
+        answer = "SERVER_ERROR out of memory storing object\r\n";
+    }) == wire_code::server_full);
+    CHECK(lied.get_with([](std::string& answer) { replace(answer, "VA 5", "VA 1001"); }) ==
+          wire_code::too_large);
+}
+
+TEST_CASE("nobody who listens is told from a server that says nothing") {
+    auto const nobody = resolve(memo_test::on_loopback(memo_test::unused_port()));
+    meta_connection refused(nobody, patient);
+    CHECK(refused.open() == wire_code::unreachable);
+    CHECK_FALSE(refused.is_open());
+
+    auto const silent = memo_test::listen_on_loopback(); // the kernel accepts, nobody answers
+    auto const where = resolve(memo_test::on_loopback(memo_test::port_of(silent)));
+    meta_connection stuck(where, patient);
+    REQUIRE(stuck.open() == wire_code::done);
+    CHECK(stuck.get("key", deadline(10ms)).code == wire_code::timed_out);
+    CHECK_FALSE(stuck.is_open());
+    REQUIRE(stuck.open() == wire_code::done);
+    std::string const large(8 << 20, 'x'); // more than the kernel keeps
+    CHECK(stuck.set("key", {bytes_of(large), 0, 0}, deadline(10ms)) == wire_code::timed_out);
+    CHECK(stuck.times_opened() == 2);
+}
+
+TEST_CASE("a server with users is given name and password") {
+    memo_test::temp_dir const folder;
+    auto const file = folder / "users";
+    std::ofstream(file) << "ada:secret\n";
+    memcached_server const server(memcached_server::transport::tcp, {"-Y", file.string()});
+    auto const where = resolve(server.address());
+    connection_settings const known{ample, ample, 1000, "ada", "secret"};
+    meta_connection let_in(where, known);
+    CHECK(let_in.open() == wire_code::done);
+    CHECK(let_in.get("key", soon()).code == wire_code::absent);
+    connection_settings const unknown{ample, ample, 1000, "ada", "guess"};
+    meta_connection kept_out(where, unknown);
+    CHECK(kept_out.open() == wire_code::refused);
+    meta_connection nameless(where, patient);
+    CHECK(nameless.open() == wire_code::done);
+    CHECK(nameless.get("key", soon()).code == wire_code::refused);
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: BSL-1.0
+
+#include "support/contract.hpp"
+#include "support/fake_clock.hpp"
+#include "support/faulty_backend.hpp"
+#include "support/keys.hpp"
+#include <memo/backends/tiered.hpp>
+#include <memo/memo.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+using memo_test::faulty_backend;
+using memo_test::key_of;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr memo::key128 scope{61, 62};
+
+/// A record that is merged with what is there.
+struct tally {
+    int count = 0;
+};
+
+} // namespace
+
+template <>
+inline constexpr memo::detail::record_kind memo::detail::kind_of_record<tally> =
+    memo::detail::record_kind::moments;
+
+TEST_CASE("a far hit is copied near") {
+    memo::memory const near;
+    faulty_backend const far;
+    memo::tiered const both(near, far);
+    far.partition<std::string>(scope).put(key_of(1), "far", {.cost = 5ms, .ttl = 0ns});
+    auto const partition = both.partition<std::string>(scope);
+    CHECK(partition.get(key_of(1))->record == "far");
+    far.faults().get.always();
+    auto const again = partition.get(key_of(1));
+    CHECK(again->record == "far");
+    CHECK(static_cast<double>(again->cost) == Approx(5e6).epsilon(0.125));
+}
+
+TEST_CASE("a copy near lives no longer than the record far") {
+    memo_test::fake_clock const clock;
+    memo::memory const near({.clock = clock});
+    memo::memory const far({.clock = clock});
+    memo::tiered const both(near, far);
+    far.partition<int>(scope).put(key_of(1), 1, {.cost = 0ns, .ttl = 10s});
+    clock.advance(6s);
+    auto const partition = both.partition<int>(scope);
+    CHECK(partition.get(key_of(1)).has_value());
+    CHECK(near.partition<int>(scope).get(key_of(1))->left == 4s);
+    clock.advance(4s);
+    CHECK_FALSE(partition.get(key_of(1)).has_value());
+}
+
+TEST_CASE("a record is stored in both tiers and erased from both") {
+    memo::memory const near;
+    memo::memory const far;
+    memo::tiered const both(near, far);
+    auto const partition = both.partition<int>(scope);
+    partition.put(key_of(1), 1, {});
+    CHECK(near.partition<int>(scope).get(key_of(1)).has_value());
+    CHECK(far.partition<int>(scope).get(key_of(1)).has_value());
+    CHECK(partition.erase(key_of(1)));
+    CHECK_FALSE(near.partition<int>(scope).get(key_of(1)).has_value());
+    CHECK_FALSE(far.partition<int>(scope).get(key_of(1)).has_value());
+    CHECK_FALSE(partition.erase(key_of(1)));
+    near.partition<int>(scope).put(key_of(2), 1, {});
+    CHECK(partition.erase(key_of(2)));
+    far.partition<int>(scope).put(key_of(3), 1, {});
+    CHECK(partition.erase(key_of(3)));
+}
+
+TEST_CASE("while the far tier is away the near one serves") {
+    faulty_backend const far;
+    memo::tiered const both(memo::memory(), far);
+    int runs = 0;
+    auto const f = memo::memoize(memo::ignore_state([&runs](int x) {
+                                     ++runs;
+                                     return 2 * x;
+                                 }),
+                                 {.name = "tiered/away", .version = "1"}, both);
+    far.faults().get.always();
+    far.faults().put.always();
+    CHECK(f(1) == 2);
+    CHECK(f(1) == 2);
+    CHECK(runs == 1);
+    auto const s = memo_test::at_rest(f);
+    CHECK(s.hits == 1);
+    CHECK(s.errors > 0);
+}
+
+TEST_CASE("records that are merged belong to the far tier alone") {
+    memo::memory const near;
+    memo::memory const far;
+    auto const add_one = [](tally const* old) {
+        return tally{old != nullptr ? old->count + 1 : 1};
+    };
+    auto const partition = memo::tiered(near, far).partition<tally>(scope);
+    CHECK(partition.update(key_of(1), add_one, {}).count == 1);
+    CHECK(partition.get(key_of(1))->record.count == 1);
+    far.partition<tally>(scope).update(key_of(1), add_one, {}); // another process
+    CHECK(partition.get(key_of(1))->record.count == 2);
+    CHECK(partition.update(key_of(1), add_one, {}).count == 3);
+    CHECK(near.stats().entries == 0);
+}
+
+TEST_CASE("an update is seen at once by the one who made it") {
+    memo::tiered<memo::memory, memo::memory> const both;
+    auto const partition = both.partition<int>(scope);
+    partition.put(key_of(1), 1, {});
+    partition.update(key_of(1), [](int const* old) { return *old + 1; }, {});
+    CHECK(partition.get(key_of(1))->record == 2);
+}
+
+TEST_CASE("what is computed quicker than it is fetched stays near") {
+    memo::memory const near;
+    memo::memory const far;
+    memo::tiered const both(near, far, memo::worthwhile);
+    auto const partition = both.partition<int>(scope);
+    auto const far_partition = far.partition<int>(scope);
+    partition.put(key_of(1), 1, {.cost = 1ns, .ttl = 0ns}); // nothing is known yet: tried
+    static_cast<void>(partition.get(key_of(99)));
+    for (std::uint64_t i = 2; i < 100; ++i) {
+        partition.put(key_of(i), 1, {.cost = 1ns, .ttl = 0ns});
+    }
+    CHECK(far.stats().entries <= 2);
+    CHECK(near.stats().entries == 99);
+    partition.put(key_of(200), 1, {.cost = 1h, .ttl = 0ns});
+    CHECK(far_partition.get(key_of(200)).has_value());
+}
+
+TEST_CASE("a far tier that does not pay is looked at now and then") {
+    faulty_backend const far;
+    memo::tiered const both(memo::none(), far, memo::worthwhile);
+    auto const partition = both.partition<int>(scope);
+    partition.put(key_of(1), 1, {.cost = 1ns, .ttl = 0ns});
+    static_cast<void>(partition.get(key_of(1)));
+    int found = 0;
+    for (int i = 0; i < 1024; ++i) {
+        found += partition.get(key_of(1)).has_value() ? 1 : 0;
+    }
+    CHECK(found == 4);
+}
