@@ -99,7 +99,8 @@ class disk {
                 auto header = detail::new_header(shelf_->scope, key, now, about.cost,
                                                  detail::expiry(now, about.ttl));
                 found before;
-                if (auto const frame = detail::find(txn, detail::place_of(shelf_->scope, key))) {
+                if (auto const frame =
+                        store_->find_record(txn, detail::place_of(shelf_->scope, key))) {
                     before = decode(key, *frame);
                 }
                 if (before.kept) {
@@ -186,7 +187,7 @@ class disk {
             }
             auto const place = detail::place_of(shelf_->scope, key);
             bool const dropped = store_->write([&](MDB_txn* txn) {
-                auto const frame = detail::find(txn, place);
+                auto const frame = store_->find_record(txn, place);
                 auto const header = frame ? detail::header_of(*frame) : std::nullopt;
                 return header && store_->is_old(*header) && store_->remove_record(txn, place);
             });

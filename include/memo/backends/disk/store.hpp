@@ -93,7 +93,7 @@ class disk_store {
             disk_environment& environment = current();
             try {
                 disk_environment::look const look(environment);
-                if (auto const found = find(look.txn(), place)) {
+                if (auto const found = look.find(place)) {
                     if (clock_) {
                         clock_->touch(key);
                     }
@@ -161,6 +161,12 @@ class disk_store {
             open(scope).evictions.fetch_add(1, std::memory_order_relaxed);
         });
         return true;
+    }
+
+    /// The bytes at a place, within a write.
+    [[nodiscard]] std::optional<bytes_view> find_record(MDB_txn* txn, record_place const& place) {
+        current().require_sound(place);
+        return find(txn, place);
     }
 
     /// Drops the record at a place, within a write. False if there is none.
