@@ -130,7 +130,7 @@ class disk {
         /// Entries and bytes are those of all processes, counted up to 4096 and estimated beyond, to
         /// some 2 percent of all; the rest is what this process saw.
         [[nodiscard]] backend_statistics stats() const {
-            backend_statistics sum = store_->events(*shelf_);
+            backend_statistics sum = detail::disk_store::events(*shelf_);
             backend_statistics const size = detail::size_of_function(*store_, shelf_->scope);
             sum.entries = size.entries;
             sum.bytes = size.bytes;
@@ -140,7 +140,7 @@ class disk {
         /// Waits until no other process computes what has this key, and keeps others from it for as
         /// long as what it gives lives.
         [[nodiscard]] detail::disk_flight lead(key128 key) const {
-            return detail::disk_flight(store_->current(), shelf_->scope, key);
+            return {store_->current(), shelf_->scope, key};
         }
 
       private:

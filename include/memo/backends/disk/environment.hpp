@@ -76,8 +76,8 @@ class disk_environment {
     /// A snapshot, for as long as this lives. No code of a user may run meanwhile.
     class look {
       public:
-        explicit look(disk_environment& environment) : environment_(environment) {
-            txn_ = environment.readers_.take();
+        explicit look(disk_environment& environment)
+            : environment_(environment), txn_(environment.readers_.take()) {
             if (txn_ == nullptr) [[unlikely]] {
                 txn_ = environment.new_reader();
             } else if (int const code = mdb_txn_renew(txn_); code != MDB_SUCCESS) [[unlikely]] {
