@@ -20,6 +20,7 @@
 #include "support/sample_groups.hpp"
 #include "support/softmax_regression.hpp"
 #include "support/stopwatch.hpp"
+#include <memo/backends/disk.hpp>
 #include <memo/memo.hpp>
 
 #include <nlohmann/json.hpp>
@@ -32,6 +33,7 @@
 #include <iomanip>
 #include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -44,6 +46,8 @@ struct settings {
     std::size_t groups = 12;
     std::uint64_t seed = 1;
     bool quick = false;
+    std::string backend = "memory";
+    std::string directory; ///< of the disk cache; empty: where caches of a user lie
     output_files files;
 };
 
@@ -71,11 +75,12 @@ template <class Utility> tally cost_of(Utility const& utility, double seconds) {
     return {counts.calls, counts.evaluations, counts.hits, seconds};
 }
 
-/// All values, with a utility of their own that starts out with an empty cache.
-template <class Backend> valuation value_groups(sample_groups const& groups) {
+/// All values, with a utility of their own, and with what the backend holds.
+template <class Backend> valuation value_groups(sample_groups const& groups, Backend backend) {
     stopwatch const running;
     auto utility = memo::memoize<Backend>(
-        utility_of(groups), {.name = "digits-groups-softmax-accuracy", .version = "1"});
+        utility_of(groups), {.name = "digits-groups-softmax-accuracy", .version = "1"},
+        std::move(backend));
     auto values = exact_shapley(game(groups.size(), std::ref(utility), worth_of_guessing));
     return {std::move(values), cost_of(utility, running.seconds())};
 }
@@ -92,9 +97,10 @@ struct experiment {
 /// Values the groups without a cache, and with one.
 ///
 /// The two runs are timed in turns. A turn values one player without a cache, then all players with
-/// a cache that is empty at first; both train one model for each coalition. So both feel alike what
-/// else the machine is doing meanwhile.
-template <class Backend> experiment run(sample_groups const& groups) {
+/// a cache. So both feel alike what else the machine is doing meanwhile.
+///
+/// open            gives the backend of a turn: an empty one in memory, or the same one on disk
+template <class Open> experiment run(sample_groups const& groups, Open const& open) {
     auto utility = memo::memoize<memo::none>(utility_of(groups));
     game const uncached_game(groups.size(), std::ref(utility), worth_of_guessing);
     experiment result;
@@ -107,7 +113,7 @@ template <class Backend> experiment run(sample_groups const& groups) {
         uncached_seconds += running.seconds();
         progress.advance();
 
-        auto cached = value_groups<Backend>(groups);
+        auto cached = value_groups(groups, open());
         cached_seconds += cached.cost.seconds;
         result.identical_values =
             result.identical_values &&
@@ -123,7 +129,7 @@ template <class Backend> experiment run(sample_groups const& groups) {
     return result;
 }
 
-void print_costs(std::ostream& out, experiment const& result) {
+void print_costs(std::ostream& out, experiment const& result, bool in_memory) {
     auto const& without = result.uncached.cost;
     auto const& with = result.cached.cost;
     out << std::fixed << std::setprecision(3) << "                without cache     with memo\n"
@@ -133,7 +139,9 @@ void print_costs(std::ostream& out, experiment const& result) {
         << std::setw(14) << with.hit_ratio() << "\nseconds         " << std::setw(13)
         << without.seconds << std::setw(14) << with.seconds << "\nspeed-up        " << std::setw(27)
         << std::setprecision(2) << result.speedup() << "\n\nThe seconds with memo are the mean of "
-        << result.cached_runs << " runs, each from an empty cache.\nThe values are "
+        << result.cached_runs << " runs"
+        << (in_memory ? ", each from an empty cache" : ", the evaluations those of the last")
+        << ".\nThe values are "
         << (result.identical_values ? "identical, bit for bit.\n" : "NOT THE SAME.\n");
 }
 
@@ -198,9 +206,12 @@ int value_and_report(settings const& chosen) {
     std::cout << "Exact Shapley values of " << count << " groups of " << rows_per_group
               << " handwritten digits; softmax regression, " << test_rows << " test samples.\n\n";
 
-    auto const result = run<memo::memory>(groups);
+    bool const in_memory = chosen.backend == "memory";
+    auto const result =
+        in_memory ? run(groups, [] { return memo::memory(); })
+                  : run(groups, [&] { return memo::disk({.directory = chosen.directory}); });
 
-    print_costs(std::cout, result);
+    print_costs(std::cout, result, in_memory);
     std::cout << '\n';
     print_values(std::cout, groups, result.cached.values);
     auto const& values = result.cached.values;
@@ -222,6 +233,10 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(2, 16))
         ->capture_default_str();
     app.add_option("--seed", chosen.seed, "Which samples are drawn")->capture_default_str();
+    app.add_option("--backend", chosen.backend, "Where models' worths are kept: memory, or disk")
+        ->check(CLI::IsMember({"memory", "disk"}))
+        ->capture_default_str();
+    app.add_option("--directory", chosen.directory, "Of the disk cache")->type_name("DIR");
     app.add_flag("--quick", chosen.quick, "At most 6 groups: a second, not a minute");
     add_output_options(app, chosen.files, "the values");
     return run_program(app, argc, argv, [&] { return value_and_report(chosen); });

@@ -99,7 +99,8 @@ class disk {
                 auto header = detail::new_header(shelf_->scope, key, now, about.cost,
                                                  detail::expiry(now, about.ttl));
                 found before;
-                if (auto const frame = detail::find(txn, detail::place_of(shelf_->scope, key))) {
+                if (auto const frame =
+                        store_->find_record(txn, detail::place_of(shelf_->scope, key))) {
                     before = decode(key, *frame);
                 }
                 if (before.kept) {
@@ -129,7 +130,7 @@ class disk {
         /// Entries and bytes are those of all processes, counted up to 4096 and estimated beyond, to
         /// some 2 percent of all; the rest is what this process saw.
         [[nodiscard]] backend_statistics stats() const {
-            backend_statistics sum = store_->events(*shelf_);
+            backend_statistics sum = detail::disk_store::events(*shelf_);
             backend_statistics const size = detail::size_of_function(*store_, shelf_->scope);
             sum.entries = size.entries;
             sum.bytes = size.bytes;
@@ -139,7 +140,7 @@ class disk {
         /// Waits until no other process computes what has this key, and keeps others from it for as
         /// long as what it gives lives.
         [[nodiscard]] detail::disk_flight lead(key128 key) const {
-            return detail::disk_flight(store_->current(), shelf_->scope, key);
+            return {store_->current(), shelf_->scope, key};
         }
 
       private:
@@ -186,7 +187,7 @@ class disk {
             }
             auto const place = detail::place_of(shelf_->scope, key);
             bool const dropped = store_->write([&](MDB_txn* txn) {
-                auto const frame = detail::find(txn, place);
+                auto const frame = store_->find_record(txn, place);
                 auto const header = frame ? detail::header_of(*frame) : std::nullopt;
                 return header && store_->is_old(*header) && store_->remove_record(txn, place);
             });

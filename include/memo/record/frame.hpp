@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -59,8 +60,7 @@ struct frame_header {
     [[nodiscard]] std::chrono::nanoseconds computing() const noexcept {
         constexpr double most = 9e18;
         double const ns = static_cast<double>(cost) * 1e9;
-        return std::chrono::nanoseconds(ns >= 0 && ns < most ? static_cast<std::int64_t>(ns + 0.5)
-                                                             : 0);
+        return std::chrono::nanoseconds(ns >= 0 && ns < most ? std::llround(ns) : 0);
     }
 };
 

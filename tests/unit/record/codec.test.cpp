@@ -52,6 +52,10 @@ std::atomic<std::size_t> largest_allocation{
     }
     throw std::bad_alloc();
 }
+[[gnu::noinline]] void* operator new(std::size_t size, std::nothrow_t const&) noexcept {
+    // NOLINTNEXTLINE(cppcoreguidelines-no-malloc)
+    return std::malloc(size > 0 ? size : 1);
+}
 // NOLINTNEXTLINE(cppcoreguidelines-no-malloc)
 [[gnu::noinline]] void operator delete(void* memory) noexcept {
     std::free(memory);

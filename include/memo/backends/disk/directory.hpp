@@ -20,6 +20,7 @@
 #include <memo/backends/disk/settings.hpp>
 #include <memo/error.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdlib>
@@ -68,12 +69,7 @@ namespace memo::detail {
         0x7461636f, // OCFS2
         0x01161970, // GFS2
     };
-    for (std::uint32_t const network : magics) {
-        if (magic == network) {
-            return true;
-        }
-    }
-    return false;
+    return std::ranges::find(magics, magic) != magics.end();
 }
 
 /// What `state` says of the data.
@@ -150,7 +146,7 @@ class disk_directory {
     /// Moves the data out of the way, in the place of what was moved there before. Under open.lock.
     /// Gives the new place; empty if there was no data.
     [[nodiscard]] std::string set_aside() const {
-        std::string const bad = path("v1.bad.1");
+        std::string bad = path("v1.bad.1");
         std::error_code ignored;
         if (!std::filesystem::exists(data(), ignored)) {
             return {};

@@ -22,7 +22,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <ctime>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -31,20 +30,15 @@
 
 namespace memo::detail {
 
-/// Seconds that only go forward, to a few ms, for 5 ns.
-[[nodiscard]] inline std::int64_t coarse_seconds() noexcept {
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return now.tv_sec;
-}
-
 class disk_environment {
   public:
     /// Opens what is there, or begins anew. Under open.lock.
     ///
     /// Throws:         disk_error; says_damaged(its code) where the data cannot be used
     explicit disk_environment(disk_opening how)
-        : how_(std::move(how)), files_(open_files(how_)), last_look_(coarse_seconds()) {}
+        : how_(std::move(how)), files_(open_files(how_)), last_look_(coarse_seconds()) {
+        show_pages();
+    }
     disk_environment(disk_environment const&) = delete;
     disk_environment& operator=(disk_environment const&) = delete;
 
@@ -53,7 +47,9 @@ class disk_environment {
         if (!stale_) {
             readers_.drain();
             try {
-                settle();
+                if (dirty_) {
+                    settle(files_, how_);
+                }
             } catch (error const&) { // the next one finds it dirty
             }
         }
@@ -80,8 +76,8 @@ class disk_environment {
     /// A snapshot, for as long as this lives. No code of a user may run meanwhile.
     class look {
       public:
-        explicit look(disk_environment& environment) : environment_(environment) {
-            txn_ = environment.readers_.take();
+        explicit look(disk_environment& environment)
+            : environment_(environment), txn_(environment.readers_.take()) {
             if (txn_ == nullptr) [[unlikely]] {
                 txn_ = environment.new_reader();
             } else if (int const code = mdb_txn_renew(txn_); code != MDB_SUCCESS) [[unlikely]] {
@@ -96,6 +92,27 @@ class disk_environment {
             environment_.readers_.give_back(txn_);
         }
         [[nodiscard]] MDB_txn* txn() const noexcept { return txn_; }
+
+        /// Where the bytes of a place lie, for as long as this lives.
+        ///
+        /// Throws:         disk_error; says_damaged(its code) if a page on the way is none
+        [[nodiscard]] std::optional<bytes_view> find(bytes_view place) const {
+            page_view const& pages = environment_.pages_;
+            auto const trees = pages.shows() ? pages.roots_of(mdb_txn_id(txn_)) : std::nullopt;
+            if (!trees) [[unlikely]] { // two commits since the snapshot was taken
+                return detail::find(txn_, place);
+            }
+            bytes_view value;
+            switch (pages.find(*trees, place, value)) {
+            case page_view::search::found:
+                return value;
+            case page_view::search::missing:
+                return std::nullopt;
+            case page_view::search::unsound:
+                break;
+            }
+            lmdb_failed("get", MDB_CORRUPTED);
+        }
 
       private:
         disk_environment& environment_;
@@ -210,16 +227,22 @@ class disk_environment {
         return txn.release();
     }
 
-    // The pages of another size of machine are taken as they are.
-    void look_at_pages() {
+    // Pages of another size than usual are left to LMDB.
+    void show_pages() {
         MDB_stat told{};
         mdb_filehandle_t descriptor = -1;
-        lmdb_check("put", mdb_env_stat(files_.environment.get(), &told));
-        lmdb_check("put", mdb_env_get_fd(files_.environment.get(), &descriptor));
-        if (told.ms_psize != page_view::page_size) {
+        lmdb_check("open", mdb_env_stat(files_.environment.get(), &told));
+        lmdb_check("open", mdb_env_get_fd(files_.environment.get(), &descriptor));
+        if (told.ms_psize == page_view::page_size) {
+            pages_.show(descriptor, how_.map);
+        }
+    }
+
+    void look_at_pages() {
+        if (!pages_.shows()) {
             return;
         }
-        roots_ = pages_.renew(descriptor) ? pages_.newest() : std::nullopt;
+        roots_ = pages_.newest();
         if (!roots_ || !pages_.free_pages_are_sound(roots_->free_pages, roots_->pages)) {
             lmdb_failed("put", MDB_CORRUPTED);
         }
@@ -232,23 +255,16 @@ class disk_environment {
             files_ =
                 {}; // before the same file is opened again: closing it later would end its locks
             files_ = open_files(how_);
+            show_pages();
             stale_ = false;
         }
     }
 
-    // Before the first write: from now on a crash of the machine costs the data.
     void say_dirty() {
-        if (dirty_ || how_.durable) {
-            return;
+        if (!dirty_ && !how_.durable) {
+            mark_dirty(how_);
+            dirty_ = true;
         }
-        file const open_lock = open_lock_file(directory().path("open.lock"), directory().mode());
-        lock_file(open_lock, LOCK_EX);
-        disk_state state = directory().state();
-        std::string const boot = this_boot();
-        if (!state.dirty || state.boot != boot) {
-            directory().set_state({boot, true, std::max(state.map, how_.map)}, true);
-        }
-        dirty_ = true;
     }
 
     // Lets the disk begin with what was written, so that a power cut finds most of it there. Does not
@@ -265,28 +281,11 @@ class disk_environment {
         }
     }
 
-    // The last one to leave waits for the disk, and says so.
-    void settle() {
-        if (!dirty_) {
-            return;
-        }
-        file const open_lock = open_lock_file(directory().path("open.lock"), directory().mode());
-        lock_file(open_lock, LOCK_EX);
-        if (identity_of_file(directory().data_file()) != files_.identity ||
-            !lock_file(files_.users, LOCK_EX | LOCK_NB)) {
-            return;
-        }
-        lmdb_check("sync", mdb_env_sync(files_.environment.get(), 1));
-        disk_state state = directory().state();
-        state.dirty = false;
-        directory().set_state(state, false);
-    }
-
     disk_opening const how_;
     std::mutex mutex_;
     disk_files files_;
     disk_readers readers_;
-    page_view pages_;
+    sound_pages pages_;
     std::optional<page_view::roots> roots_; ///< as the write under way found them
     bool stale_ = false;
     bool dirty_ = false;

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <ctime>
 #include <fcntl.h>
 #include <optional>
 #include <string>
@@ -135,6 +136,13 @@ inline void lock_byte(file const& locked, short kind, std::int64_t offset) {
             file_failed("lock", "a lock file", errno);
         }
     }
+}
+
+/// Seconds that only go forward, to a few ms, for 5 ns.
+[[nodiscard]] inline std::int64_t coarse_seconds() noexcept {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return now.tv_sec;
 }
 
 /// The text of a small file; nothing if it cannot be read.

@@ -7,7 +7,9 @@
 #include <memo/backends/disk/file.hpp>
 #include <memo/backends/disk/lmdb.hpp>
 
+#include <algorithm>
 #include <cstdint>
+#include <string>
 
 namespace memo::detail {
 
@@ -131,6 +133,33 @@ inline void check_size(MDB_env* env, disk_opening const& how) {
     files.environment = open_environment(how);
     files.identity = identity_of_file(directory.data_file()).value_or(file_identity{});
     return files;
+}
+
+/// Before the first write of a process: from now on a crash of the machine costs the data.
+inline void mark_dirty(disk_opening const& how) {
+    disk_directory const& directory = how.directory;
+    file const open_lock = open_lock_file(directory.path("open.lock"), directory.mode());
+    lock_file(open_lock, LOCK_EX);
+    disk_state const state = directory.state();
+    std::string const boot = this_boot();
+    if (!state.dirty || state.boot != boot) {
+        directory.set_state({boot, true, std::max(state.map, how.map)}, true);
+    }
+}
+
+/// The last one to leave waits for the disk, and says so.
+inline void settle(disk_files const& files, disk_opening const& how) {
+    disk_directory const& directory = how.directory;
+    file const open_lock = open_lock_file(directory.path("open.lock"), directory.mode());
+    lock_file(open_lock, LOCK_EX);
+    if (identity_of_file(directory.data_file()) != files.identity ||
+        !lock_file(files.users, LOCK_EX | LOCK_NB)) {
+        return;
+    }
+    lmdb_check("sync", mdb_env_sync(files.environment.get(), 1));
+    disk_state state = directory.state();
+    state.dirty = false;
+    directory.set_state(state, false);
 }
 
 } // namespace memo::detail

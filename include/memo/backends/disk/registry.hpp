@@ -63,7 +63,7 @@ class disk_registry {
     }
 
     /// Moves data that turned out to be damaged out of the way, if nobody else did.
-    void set_aside(disk_environment& damaged, disk_settings const& settings) {
+    static void set_aside(disk_environment& damaged, disk_settings const& settings) {
         disk_directory const& directory = damaged.directory();
         file const open_lock = open_lock_file(directory.path("open.lock"), directory.mode());
         lock_file(open_lock, LOCK_EX);

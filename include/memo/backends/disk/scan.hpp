@@ -11,6 +11,7 @@
 #include <memo/key/key128.hpp>
 #include <memo/record/frame.hpp>
 
+#include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <optional>
@@ -70,7 +71,7 @@ std::size_t drop_records(disk_store& store, Chosen const& chosen, std::size_t po
             dropped += store.write([&](MDB_txn* txn) {
                 std::size_t count = 0;
                 for (std::size_t i = begin; i < end; ++i) {
-                    count += std::size_t{store.remove_record(txn, places[i])};
+                    count += store.remove_record(txn, places[i]) ? 1U : 0U;
                 }
                 return count;
             });
@@ -123,7 +124,7 @@ inline std::size_t drop_function(disk_store& store, key128 scope) {
     if (total > seen + names && seen > 0) {
         double const scale = static_cast<double>(total - names) / static_cast<double>(seen);
         auto const scaled = [&](std::uint64_t count) {
-            return static_cast<std::uint64_t>(static_cast<double>(count) * scale + 0.5);
+            return static_cast<std::uint64_t>(std::llround(static_cast<double>(count) * scale));
         };
         of_function.entries = scaled(of_function.entries);
         of_function.bytes = scaled(of_function.bytes);

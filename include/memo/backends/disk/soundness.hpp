@@ -1,93 +1,26 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The pages that a write will touch, looked at before it does. LMDB believes its pages: one flipped bit
-// in a page's header or in its table of nodes makes a put copy what lies behind the page, and the
-// process ends by a signal (docs/decisions/0021-sound-pages.md). So the way from the root to a key's
-// leaf, and the neighbours that it may be merged with, must look like pages. It costs less than a tenth
-// of a put.
-//
-// Source: LMDB 0.9, mdb.c: MDB_page, MDB_node, MDB_meta, MDB_db; data format 1.
+// The pages that a put will touch, looked at before it does: the way from the root to the key's leaf,
+// and the neighbours that it may be merged with, must look like pages, or LMDB would copy what lies
+// behind them (docs/decisions/0021-sound-pages.md).
 
-#include <memo/backends/disk/file.hpp>
 #include <memo/backends/disk/lmdb.hpp>
+#include <memo/backends/disk/pages.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <optional>
-#include <sys/mman.h>
 
 namespace memo::detail {
 
-/// A view of the data file by the side of LMDB's own.
-class page_view {
+class sound_pages : public page_view {
   public:
-    page_view() = default;
-    page_view(page_view const&) = delete;
-    page_view& operator=(page_view const&) = delete;
-    ~page_view() { unmap(); }
-
-    /// Before another file is shown.
-    void forget() noexcept { unmap(); }
-
-    /// Shows the file as it is now. False if it cannot be shown.
-    [[nodiscard]] bool renew(int descriptor) noexcept {
-        struct stat now {};
-        if (::fstat(descriptor, &now) != 0 || now.st_size < static_cast<off_t>(2 * page_size)) {
-            return false;
-        }
-        auto const size = static_cast<std::size_t>(now.st_size);
-        if (size <= mapped_) {
-            size_ = size;
-            return true;
-        }
-        unmap();
-        // With room to grow, or each put that does would map anew.
-        mapped_ = size + size / 4 + (std::size_t{1} << 24U);
-        void* const memory = ::mmap(nullptr, mapped_, PROT_READ, MAP_SHARED, descriptor, 0);
-        if (memory == MAP_FAILED) { // NOLINT(cppcoreguidelines-pro-type-cstyle-cast): its macro
-            mapped_ = 0;
-            return false;
-        }
-        base_ = static_cast<std::byte const*>(memory);
-        size_ = size;
-        return true;
-    }
-
-    /// The trees as they were committed last.
-    struct roots {
-        std::uint64_t free_pages = none;
-        std::uint64_t records = none;
-        std::uint64_t pages = 0; ///< how many the file has in use
-    };
-    static constexpr std::uint64_t none = ~std::uint64_t{0};
-
-    [[nodiscard]] std::optional<roots> newest() const noexcept {
-        std::optional<roots> found;
-        std::uint64_t newest = 0;
-        for (std::uint64_t page = 0; page < 2; ++page) {
-            std::byte const* const at = base_ + page * page_size + page_header;
-            if (number<std::uint32_t>(at) != 0xbeefc0de || number<std::uint32_t>(at + 4) != 1) {
-                continue;
-            }
-            auto const transaction = number<std::uint64_t>(at + 128);
-            if (!found || transaction > newest) {
-                newest = transaction;
-                found =
-                    roots{number<std::uint64_t>(at + 24 + 40), number<std::uint64_t>(at + 72 + 40),
-                          number<std::uint64_t>(at + 120) + 1};
-            }
-        }
-        return found;
-    }
-
     /// Whether the pages from a root to a key's leaf, and their neighbours, look like pages.
     [[nodiscard]] bool way_is_sound(std::uint64_t root, bytes_view key,
                                     std::uint64_t pages) const noexcept {
-        constexpr int deepest = 32; // LMDB's own bound
         if (root == none) {
             return true; // an empty tree
         }
@@ -146,55 +79,13 @@ class page_view {
         return true;
     }
 
-    static constexpr std::size_t page_size = 4096;
-
   private:
-    static constexpr std::size_t page_header = 16;
-    static constexpr std::size_t node_header = 8;
-    static constexpr unsigned branch = 1;
-    static constexpr unsigned leaf = 2;
-    static constexpr unsigned overflow = 4;
-    static constexpr unsigned in_own_pages = 1; ///< flag of a node
-
-    template <class T> [[nodiscard]] static T number(std::byte const* at) noexcept {
-        T value;
-        std::memcpy(&value, at, sizeof value);
-        return value;
-    }
-
-    [[nodiscard]] std::byte const* at(std::uint64_t page) const noexcept {
-        return base_ + page * page_size;
-    }
-    [[nodiscard]] unsigned flags_of(std::uint64_t page) const noexcept {
-        return number<std::uint16_t>(at(page) + 10);
-    }
-    [[nodiscard]] std::size_t count_of(std::uint64_t page) const noexcept {
-        return (number<std::uint16_t>(at(page) + 12) - page_header) / 2;
-    }
-    [[nodiscard]] std::size_t offset_of(std::uint64_t page, std::size_t node) const noexcept {
-        return number<std::uint16_t>(at(page) + page_header + 2 * node);
-    }
-    [[nodiscard]] std::byte const* node_of(std::uint64_t page, std::size_t node) const noexcept {
-        return at(page) + offset_of(page, node);
-    }
-    [[nodiscard]] std::uint64_t child_of(std::uint64_t page, std::size_t node) const noexcept {
-        std::byte const* const it = node_of(page, node);
-        return number<std::uint32_t>(it) | (std::uint64_t{number<std::uint16_t>(it + 4)} << 32U);
-    }
-
     [[nodiscard]] bool is_sound(std::uint64_t page, std::uint64_t pages) const noexcept {
-        if (page < 2 || page >= pages || (page + 1) * page_size > size_ ||
-            number<std::uint64_t>(at(page)) != page) {
+        if (!looks_like_page(page, pages)) {
             return false;
         }
-        unsigned const flags = flags_of(page);
-        std::size_t const lower = number<std::uint16_t>(at(page) + 12);
+        bool const is_branch = flags_of(page) == branch;
         std::size_t const upper = number<std::uint16_t>(at(page) + 14);
-        bool const is_branch = flags == branch;
-        if ((!is_branch && flags != leaf) || lower < page_header || lower % 2 != 0 ||
-            lower > upper || upper > page_size || (is_branch && lower == page_header)) {
-            return false;
-        }
         // Nodes fill the page from `upper` on without a gap, so their sizes must add up: what LMDB
         // moves within the page then stays within it.
         std::size_t sum = 0;
@@ -221,15 +112,6 @@ class page_view {
         return sum == page_size - upper;
     }
 
-    /// A value in pages of its own: they are freed by what the first of them says.
-    [[nodiscard]] bool is_overflow(std::uint64_t page, std::size_t size,
-                                   std::uint64_t pages) const noexcept {
-        std::uint64_t const count = (page_header + size + page_size - 1) / page_size;
-        return page >= 2 && page < pages && count <= pages - page &&
-               (page + count) * page_size <= size_ && number<std::uint64_t>(at(page)) == page &&
-               flags_of(page) == overflow && number<std::uint32_t>(at(page) + 12) == count;
-    }
-
     [[nodiscard]] bool value_is_sound(std::uint64_t page, bytes_view key,
                                       std::uint64_t pages) const noexcept {
         for (std::size_t node = 0; node < count_of(page); ++node) {
@@ -249,29 +131,13 @@ class page_view {
         std::size_t chosen = 0;
         for (std::size_t node = 1; node < count_of(page);
              ++node) { // the first one's key is not used
-            std::byte const* const it = node_of(page, node);
-            std::size_t const size = number<std::uint16_t>(it + 6);
-            int const order = std::memcmp(it + node_header, key.data(), std::min(size, key.size()));
-            if (order > 0 || (order == 0 && size > key.size())) {
+            if (compare(node_of(page, node), key) > 0) {
                 break;
             }
             chosen = node;
         }
         return chosen;
     }
-
-    void unmap() noexcept {
-        if (mapped_ != 0) {
-            // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): munmap(2) takes void*
-            ::munmap(const_cast<std::byte*>(base_), mapped_);
-        }
-        mapped_ = 0;
-        size_ = 0;
-    }
-
-    std::byte const* base_ = nullptr;
-    std::size_t size_ = 0;
-    std::size_t mapped_ = 0;
 };
 
 } // namespace memo::detail

@@ -93,7 +93,7 @@ class disk_store {
             disk_environment& environment = current();
             try {
                 disk_environment::look const look(environment);
-                if (auto const found = find(look.txn(), place)) {
+                if (auto const found = look.find(place)) {
                     if (clock_) {
                         clock_->touch(key);
                     }
@@ -163,13 +163,20 @@ class disk_store {
         return true;
     }
 
+    /// The bytes at a place, within a write.
+    [[nodiscard]] std::optional<bytes_view> find_record(MDB_txn* txn,
+                                                        record_place const& place) const {
+        current().require_sound(place);
+        return find(txn, place);
+    }
+
     /// Drops the record at a place, within a write. False if there is none.
-    bool remove_record(MDB_txn* txn, record_place const& place) {
+    bool remove_record(MDB_txn* txn, record_place const& place) const {
         current().require_sound(place);
         return remove(txn, place);
     }
 
-    [[nodiscard]] backend_statistics events(disk_shelf const& shelf) const {
+    [[nodiscard]] static backend_statistics events(disk_shelf const& shelf) {
         backend_statistics sum;
         sum.evictions = shelf.evictions;
         sum.expirations = shelf.expirations;
@@ -211,7 +218,7 @@ class disk_store {
         return {bound, oldest_created(time), time};
     }
 
-    void insert_name(MDB_txn* txn, disk_shelf& shelf) {
+    void insert_name(MDB_txn* txn, disk_shelf& shelf) const {
         std::vector<std::byte> frame(frame_header_size);
         encode_record(frame, std::tuple(shelf.name, shelf.version));
         frame_header header = new_header(shelf.scope, {}, now(), std::chrono::nanoseconds(0), 0);
@@ -227,7 +234,7 @@ class disk_store {
     /// Makes the next attempt worth while; false if that is beyond us.
     bool recover(disk_environment& environment, disk_error const& failure) {
         if (says_damaged(failure.code()) && !settings_.read_only) {
-            disk_registry::instance().set_aside(environment, settings_);
+            disk_registry::set_aside(environment, settings_);
             renew(&environment);
             return true;
         }

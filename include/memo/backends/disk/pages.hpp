@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The pages of the data file, with nothing believed. LMDB believes its pages: one flipped bit in a
+// page's header, in its table of nodes or in a child's number sends it behind the page, and the process
+// ends by a signal (docs/decisions/0021-sound-pages.md). So a hit is found by a search of our own, with
+// LMDB's snapshot. What is written is checked by soundness.hpp.
+//
+// Source: LMDB 0.9, mdb.c: MDB_page, MDB_node, MDB_meta, MDB_db; data format 1.
+
+#include <memo/backends/disk/file.hpp>
+#include <memo/backends/disk/lmdb.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <sys/mman.h>
+
+namespace memo::detail {
+
+/// A view of the data file by the side of LMDB's own.
+class page_view {
+  public:
+    page_view() = default;
+    page_view(page_view const&) = delete;
+    page_view& operator=(page_view const&) = delete;
+    ~page_view() { unmap(); }
+
+    /// Before another file is shown. Nobody may be looking.
+    void forget() noexcept {
+        unmap();
+        size_ = 0;
+    }
+
+    /// Shows a file, up to so many bytes that it may grow to. Shows nothing if it cannot.
+    void show(int descriptor, std::size_t most) noexcept {
+        forget();
+        void* const memory = ::mmap(nullptr, most, PROT_READ, MAP_SHARED, descriptor, 0);
+        if (memory != MAP_FAILED) { // NOLINT(cppcoreguidelines-pro-type-cstyle-cast): its macro
+            base_ = static_cast<std::byte const*>(memory);
+            mapped_ = most;
+            descriptor_ = descriptor;
+        }
+    }
+
+    [[nodiscard]] bool shows() const noexcept { return mapped_ != 0; }
+
+    /// The trees as they were committed last.
+    struct roots {
+        std::uint64_t free_pages = none;
+        std::uint64_t records = none;
+        std::uint64_t pages = 0; ///< how many the file has in use
+    };
+    static constexpr std::uint64_t none = ~std::uint64_t{0};
+
+    [[nodiscard]] std::optional<roots> newest() const noexcept {
+        if (!has(0) || !has(1)) {
+            return std::nullopt;
+        }
+        std::uint64_t const even = transaction_of(0);
+        std::uint64_t const odd = transaction_of(1);
+        auto const found = roots_of(std::max(even, odd));
+        return found ? found : roots_of(std::min(even, odd));
+    }
+
+    /// The trees that a transaction sees; nothing if that was two commits ago.
+    [[nodiscard]] std::optional<roots> roots_of(std::uint64_t transaction) const noexcept {
+        if (!has(1) || transaction_of(transaction % 2) != transaction) {
+            return std::nullopt;
+        }
+        std::byte const* const meta = at(transaction % 2) + page_header;
+        if (number<std::uint32_t>(meta) != 0xbeefc0de || number<std::uint32_t>(meta + 4) != 1) {
+            return std::nullopt;
+        }
+        roots const found{number<std::uint64_t>(meta + 24 + 40),
+                          number<std::uint64_t>(meta + 72 + 40),
+                          number<std::uint64_t>(meta + 120) + 1};
+        std::atomic_thread_fence(std::memory_order_acquire);
+        // The next but one commit may have begun to write here.
+        return transaction_of(transaction % 2) == transaction ? std::optional(found) : std::nullopt;
+    }
+
+    enum class search : std::uint8_t { found, missing, unsound };
+
+    /// Looks for a key, and believes no page. Takes less time than LMDB, which believes all.
+    [[nodiscard]] search find(roots const& trees, bytes_view key,
+                              bytes_view& value) const noexcept {
+        std::uint64_t page = trees.records;
+        if (page == none) {
+            return search::missing;
+        }
+        for (int depth = 0; depth < deepest; ++depth) {
+            if (!looks_like_page(page, trees.pages)) {
+                return search::unsound;
+            }
+            bool const is_branch = flags_of(page) == branch;
+            std::size_t low = is_branch ? 1 : 0; // the key of a branch's first node is not used
+            std::size_t high = count_of(page);
+            while (low < high) {
+                std::size_t const middle = (low + high) / 2;
+                if (!has_key_within(page, middle)) {
+                    return search::unsound;
+                }
+                int const order = compare(node_of(page, middle), key);
+                if (order == 0 && !is_branch) {
+                    return value_of(page, middle, trees.pages, value);
+                }
+                (order > 0 ? high : low) = order > 0 ? middle : middle + 1;
+            }
+            if (!is_branch) {
+                return search::missing;
+            }
+            if (!has_key_within(page, low - 1)) {
+                return search::unsound;
+            }
+            page = child_of(page, low - 1);
+        }
+        return search::unsound;
+    }
+
+    static constexpr std::size_t page_size = 4096;
+
+  protected:
+    static constexpr std::size_t page_header = 16;
+    static constexpr std::size_t node_header = 8;
+    static constexpr unsigned branch = 1;
+    static constexpr unsigned leaf = 2;
+    static constexpr unsigned overflow = 4;
+    static constexpr unsigned in_own_pages = 1; ///< flag of a node
+
+    static constexpr int deepest = 32; // LMDB's own bound
+
+    template <class T> [[nodiscard]] static T number(std::byte const* at) noexcept {
+        T value;
+        std::memcpy(&value, at, sizeof value);
+        return value;
+    }
+
+    [[nodiscard]] std::byte const* at(std::uint64_t page) const noexcept {
+        return base_ + page * page_size;
+    }
+    [[nodiscard]] unsigned flags_of(std::uint64_t page) const noexcept {
+        return number<std::uint16_t>(at(page) + 10);
+    }
+    [[nodiscard]] std::size_t count_of(std::uint64_t page) const noexcept {
+        return (number<std::uint16_t>(at(page) + 12) - page_header) / 2;
+    }
+    [[nodiscard]] std::size_t offset_of(std::uint64_t page, std::size_t node) const noexcept {
+        return number<std::uint16_t>(at(page) + page_header + 2 * node);
+    }
+    [[nodiscard]] std::byte const* node_of(std::uint64_t page, std::size_t node) const noexcept {
+        return at(page) + offset_of(page, node);
+    }
+    [[nodiscard]] std::uint64_t child_of(std::uint64_t page, std::size_t node) const noexcept {
+        std::byte const* const it = node_of(page, node);
+        return number<std::uint32_t>(it) | (std::uint64_t{number<std::uint16_t>(it + 4)} << 32U);
+    }
+
+    [[nodiscard]] std::uint64_t transaction_of(std::uint64_t page) const noexcept {
+        return number<std::uint64_t>(at(page) + page_header + 128);
+    }
+
+    /// Whether the file reaches to the end of a page. It grows while it is looked at.
+    [[nodiscard]] bool has(std::uint64_t page) const noexcept {
+        if (page >= mapped_ / page_size) {
+            return false;
+        }
+        std::size_t const end = (static_cast<std::size_t>(page) + 1) * page_size;
+        if (end <= size_.load(std::memory_order_relaxed)) [[likely]] {
+            return true;
+        }
+        struct stat now {};
+        if (::fstat(descriptor_, &now) != 0) {
+            return false;
+        }
+        size_.store(static_cast<std::size_t>(now.st_size), std::memory_order_relaxed);
+        return end <= static_cast<std::size_t>(now.st_size);
+    }
+
+    [[nodiscard]] bool looks_like_page(std::uint64_t page, std::uint64_t pages) const noexcept {
+        if (page < 2 || page >= pages || !has(page) || number<std::uint64_t>(at(page)) != page) {
+            return false;
+        }
+        unsigned const flags = flags_of(page);
+        std::size_t const lower = number<std::uint16_t>(at(page) + 12);
+        std::size_t const upper = number<std::uint16_t>(at(page) + 14);
+        return (flags == branch || flags == leaf) && lower % 2 == 0 && lower <= upper &&
+               upper <= page_size && lower >= page_header + (flags == branch ? 2 : 0);
+    }
+
+    [[nodiscard]] bool has_key_within(std::uint64_t page, std::size_t node) const noexcept {
+        std::size_t const offset = offset_of(page, node);
+        return offset + node_header <= page_size &&
+               offset + node_header + number<std::uint16_t>(at(page) + offset + 6) <= page_size;
+    }
+
+    [[nodiscard]] static int compare(std::byte const* node, bytes_view key) noexcept {
+        std::size_t const size = number<std::uint16_t>(node + 6);
+        int const order = std::memcmp(node + node_header, key.data(), std::min(size, key.size()));
+        return order != 0 ? order : static_cast<int>(size) - static_cast<int>(key.size());
+    }
+
+    [[nodiscard]] search value_of(std::uint64_t page, std::size_t node, std::uint64_t pages,
+                                  bytes_view& value) const noexcept {
+        std::byte const* const it = node_of(page, node);
+        std::size_t const size = number<std::uint32_t>(it);
+        std::byte const* const content = it + node_header + number<std::uint16_t>(it + 6);
+        auto const room = static_cast<std::size_t>(at(page) + page_size - content);
+        if (number<std::uint16_t>(it + 4) == 0) {
+            value = {content, size};
+            return size <= room ? search::found : search::unsound;
+        }
+        if (room < sizeof(std::uint64_t)) {
+            return search::unsound;
+        }
+        auto const own = number<std::uint64_t>(content);
+        if (!is_overflow(own, size, pages)) {
+            return search::unsound;
+        }
+        value = {at(own) + page_header, size};
+        return search::found;
+    }
+
+    /// A value in pages of its own: they are freed by what the first of them says.
+    [[nodiscard]] bool is_overflow(std::uint64_t page, std::size_t size,
+                                   std::uint64_t pages) const noexcept {
+        std::uint64_t const count = (page_header + size + page_size - 1) / page_size;
+        return page >= 2 && page < pages && count <= pages - page && has(page + count - 1) &&
+               number<std::uint64_t>(at(page)) == page && flags_of(page) == overflow &&
+               number<std::uint32_t>(at(page) + 12) == count;
+    }
+
+  private:
+    void unmap() noexcept {
+        if (mapped_ != 0) {
+            // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): munmap(2) takes void*
+            ::munmap(const_cast<std::byte*>(base_), mapped_);
+        }
+        mapped_ = 0;
+    }
+
+    std::byte const* base_ = nullptr;
+    mutable std::atomic<std::size_t> size_{0}; ///< of the file, or less
+    std::size_t mapped_ = 0;
+    int descriptor_ = -1;
+};
+
+} // namespace memo::detail

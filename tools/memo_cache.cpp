@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: BSL-1.0
+// memo-cache: looks at the directory of a disk cache, and tends it. See tools/memo-cache.1.
+
+#include <memo/backends/disk.hpp>
+#include <support/progress_bar.hpp>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "readable.hpp"
+#include "salvage.hpp"
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <iomanip>
+#include <iostream>
+#include <map>
+#include <optional>
+#include <span>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <vector>
+
+namespace {
+
+namespace detail = memo::detail;
+namespace fs = std::filesystem;
+using json = nlohmann::ordered_json;
+
+constexpr int ok = 0;
+constexpr int trouble = 1;
+constexpr int wrong_usage = 2;
+constexpr int damage_found = 3;
+
+struct settings {
+    std::string directory;
+    std::string name;
+    std::string format = "csv";
+    std::uint64_t max_bytes = 0;
+    std::uint64_t max_age = 0;
+    bool as_json = false;
+};
+
+/// Shows how far a scan is, a hundred times at most.
+class scan_progress {
+  public:
+    explicit scan_progress(std::size_t total)
+        : total_(std::max<std::size_t>(total, 1)), bar_(100) {}
+    void reached(std::size_t place) {
+        for (; shown_ < 100 && place * 100 / total_ > shown_; ++shown_) {
+            bar_.advance();
+        }
+    }
+
+  private:
+    std::size_t total_;
+    std::size_t shown_ = 0;
+    examples::progress_bar bar_;
+};
+
+[[nodiscard]] detail::disk_settings opening(settings const& chosen, bool to_write) {
+    std::string const directory =
+        chosen.directory.empty() ? detail::default_directory() : chosen.directory;
+    if (!fs::exists(fs::path(directory) / "v1" / "data.mdb")) {
+        throw memo::error(memo::errc::configuration, directory + " holds no cache of memo");
+    }
+    detail::disk_settings told;
+    told.directory = directory;
+    told.read_only = !to_write;
+    return told;
+}
+
+/// Visits every entry: visit(entry). In portions, so that no snapshot is held for long.
+template <class Visit> void for_each_entry(detail::disk_store& store, Visit const& visit) {
+    std::size_t total = 0;
+    {
+        detail::disk_environment::look const look(store.current());
+        total = detail::size_of_database(look.txn()).entries;
+    }
+    scan_progress progress(total);
+    std::size_t seen = 0;
+    std::optional<std::vector<std::byte>> from{std::in_place};
+    while (from) {
+        detail::disk_environment::look const look(store.current());
+        from = detail::scan(look.txn(), *from, 4096, [&](detail::key_and_value const& entry) {
+            visit(entry);
+            ++seen;
+        });
+        progress.reached(seen);
+    }
+}
+
+struct function {
+    std::string name;
+    std::string version;
+    std::uint64_t entries = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t corrupt = 0;
+    double seconds = 0; ///< that computing them took
+};
+
+std::map<memo::key128, function> functions_in(detail::disk_store& store, bool check) {
+    std::map<memo::key128, function> all;
+    for_each_entry(store, [&](detail::key_and_value const& entry) {
+        auto const header =
+            check ? detail::check_frame(entry.value) : detail::header_of(entry.value);
+        if (!header) {
+            ++all[{}].corrupt;
+        } else if (header->kind == detail::record_kind::name && !detail::is_record(entry)) {
+            using names = std::tuple<std::string, std::string>;
+            auto& named = all[header->scope];
+            std::tie(named.name, named.version) =
+                detail::decode_record<names>(detail::payload_of(entry.value));
+        } else {
+            auto& one = all[header->scope];
+            ++one.entries;
+            one.bytes += entry.value.size();
+            one.seconds += static_cast<double>(header->cost);
+        }
+    });
+    return all;
+}
+
+int stat(settings const& chosen) {
+    detail::disk_store store(opening(chosen, false));
+    detail::disk_directory const& directory = store.current().directory();
+    detail::disk_environment::look const look(store.current());
+    auto const size = detail::size_of_database(look.txn());
+    std::size_t const names = detail::count_names(look.txn());
+    json const told{{"directory", directory.root()},
+                    {"functions", names},
+                    {"entries", size.entries - names},
+                    {"live_bytes", size.bytes},
+                    {"file_bytes", fs::file_size(directory.data_file())},
+                    {"most_file_bytes", store.current().map()},
+                    {"all_on_disk", !directory.state().dirty},
+                    {"set_aside", fs::exists(directory.path("v1.bad.1"))}};
+    if (chosen.as_json) {
+        std::cout << told.dump(2) << '\n';
+        return ok;
+    }
+    for (auto const& [name, value] : told.items()) {
+        std::cout << std::left << std::setw(17) << name
+                  << (value.is_string() ? value.get<std::string>() : value.dump()) << '\n';
+    }
+    return ok;
+}
+
+int ls(settings const& chosen) {
+    detail::disk_store store(opening(chosen, false));
+    auto const all = functions_in(store, false);
+    json list = json::array();
+    for (auto const& [scope, one] : all) {
+        if (one.entries != 0 || !one.name.empty()) {
+            list.push_back({{"scope", to_string(scope)},
+                            {"name", one.name},
+                            {"version", one.version},
+                            {"entries", one.entries},
+                            {"bytes", one.bytes},
+                            {"computing_seconds", one.seconds}});
+        }
+    }
+    if (chosen.as_json) {
+        std::cout << list.dump(2) << '\n';
+        return ok;
+    }
+    std::cout << "   entries         bytes   computing s  name (version), or scope\n";
+    for (auto const& one : list) {
+        std::string const name = one["name"].get<std::string>();
+        std::cout << std::setw(10) << one["entries"].get<std::uint64_t>() << std::setw(14)
+                  << one["bytes"].get<std::uint64_t>() << std::setw(14) << std::fixed
+                  << std::setprecision(1) << one["computing_seconds"].get<double>() << "  "
+                  << (name.empty() ? one["scope"].get<std::string>()
+                                   : name + " (" + one["version"].get<std::string>() + ")")
+                  << '\n';
+    }
+    return ok;
+}
+
+int verify(settings const& chosen) {
+    detail::disk_store store(opening(chosen, false));
+    std::uint64_t whole = 0;
+    std::uint64_t corrupt = 0;
+    for_each_entry(store, [&](detail::key_and_value const& entry) {
+        auto const header = detail::check_frame(entry.value);
+        bool const right =
+            header && (!detail::is_record(entry) ||
+                       std::ranges::equal(detail::place_of(header->scope, header->key), entry.key));
+        ++(right ? whole : corrupt);
+    });
+    if (chosen.as_json) {
+        std::cout << json{{"whole", whole}, {"corrupt", corrupt}}.dump(2) << '\n';
+    } else {
+        std::cout << whole << " whole, " << corrupt << " corrupt\n";
+    }
+    return corrupt == 0 ? ok : damage_found;
+}
+
+void report_dropped(settings const& chosen, std::size_t dropped) {
+    if (chosen.as_json) {
+        std::cout << json{{"dropped", dropped}}.dump(2) << '\n';
+    } else {
+        std::cout << dropped << " dropped\n";
+    }
+}
+
+int prune(settings const& chosen) {
+    detail::disk_store store(opening(chosen, true));
+    std::size_t dropped = 0;
+    auto const now = std::chrono::duration_cast<std::chrono::seconds>(
+        std::chrono::system_clock::now().time_since_epoch());
+    detail::unix_time const time{now};
+    auto const age = static_cast<std::int64_t>(chosen.max_age);
+    dropped += detail::drop_records(store, [&](detail::key_and_value const& entry) {
+        auto const header = detail::header_of(entry.value);
+        return !header || header->expired(time) ||
+               (age != 0 && static_cast<std::int64_t>(header->created) < now.count() - age);
+    });
+    while (chosen.max_bytes != 0) {
+        detail::disk_clock const none;
+        std::size_t before = 0;
+        std::size_t after = 0;
+        store.write([&](MDB_txn* txn) {
+            before = detail::size_of_database(txn).entries;
+            if (detail::size_of_database(txn).bytes > chosen.max_bytes) {
+                detail::evict(
+                    txn, 256, none, {chosen.max_bytes, 0, time},
+                    [&](detail::record_place const& place) {
+                        store.current().require_sound(place);
+                    },
+                    [](memo::key128) {});
+            }
+            after = detail::size_of_database(txn).entries;
+            return true;
+        });
+        dropped += before - after;
+        if (before == after) {
+            break;
+        }
+    }
+    report_dropped(chosen, dropped);
+    return ok;
+}
+
+int clear(settings const& chosen) {
+    detail::disk_store store(opening(chosen, true));
+    std::size_t dropped = 0;
+    bool known = false;
+    for (auto const& [scope, one] : functions_in(store, false)) {
+        if (one.name == chosen.name || to_string(scope) == chosen.name) {
+            known = true;
+            dropped += detail::drop_function(store, scope);
+        }
+    }
+    if (!known) {
+        std::cerr << "memo-cache: no function is named " << chosen.name
+                  << "; memo-cache ls shows those that are\n";
+        return trouble;
+    }
+    report_dropped(chosen, dropped);
+    return ok;
+}
+
+int compact(settings const& chosen) {
+    std::uint64_t before = 0;
+    detail::disk_directory directory;
+    {
+        detail::disk_store store(opening(chosen, true));
+        directory = store.current().directory();
+        before = fs::file_size(directory.data_file());
+    }
+    detail::file const open_lock =
+        detail::open_lock_file(directory.path("open.lock"), directory.mode());
+    detail::lock_file(open_lock, LOCK_EX);
+    detail::file const users =
+        detail::open_lock_file(directory.path("users.lock"), directory.mode());
+    if (!detail::lock_file(users, LOCK_EX | LOCK_NB)) {
+        std::cerr << "memo-cache: " << directory.root()
+                  << " is in use; end the programs that use it, or compact it later\n";
+        return trouble;
+    }
+    // Copied beside and moved into the place of the old one, under the lock that opening takes.
+    std::string const beside = directory.path("v1.compact");
+    fs::remove_all(beside);
+    fs::create_directory(beside);
+    {
+        auto const environment =
+            detail::open_environment({directory, false, false, directory.state().map});
+        detail::lmdb_check("compact",
+                           mdb_env_copy2(environment.get(), beside.c_str(), MDB_CP_COMPACT));
+    }
+    fs::permissions(beside + "/data.mdb", static_cast<fs::perms>(directory.mode()));
+    fs::rename(beside + "/data.mdb", directory.data_file());
+    fs::remove_all(beside);
+    std::uint64_t const after = fs::file_size(directory.data_file());
+    if (chosen.as_json) {
+        std::cout << json{{"bytes_before", before}, {"bytes_after", after}}.dump(2) << '\n';
+    } else {
+        std::cout << before << " bytes before, " << after << " after\n";
+    }
+    return ok;
+}
+
+int salvage(settings const& chosen) {
+    detail::disk_settings told;
+    told.directory = chosen.directory.empty() ? detail::default_directory() : chosen.directory;
+    std::string const lost = told.directory + "/v1.bad.1/data.mdb";
+    if (!fs::exists(lost)) {
+        std::cerr << "memo-cache: nothing was set aside in " << told.directory << '\n';
+        return trouble;
+    }
+    detail::disk_store store(told);
+    memo_cache::mapped_file const file(lost);
+    scan_progress progress(file.bytes().size());
+    std::uint64_t carried = 0;
+    std::uint64_t older = 0;
+    // What is in the cache is newer than what was set aside. Of two states of one record that lie in
+    // the file the one that was made later is kept.
+    std::map<std::tuple<memo::key128, memo::key128>, std::uint32_t> mine;
+    memo_cache::for_each_frame(
+        file.bytes(),
+        [&](detail::frame_header const& header, std::span<std::byte const> frame) {
+            bool const is_name = header.kind == detail::record_kind::name;
+            auto const place = detail::place_of(header.scope, header.key);
+            auto const name_place = detail::name_place_of(header.scope);
+            detail::bytes_view const key =
+                is_name ? detail::bytes_view(name_place) : detail::bytes_view(place);
+            auto const known = mine.find({header.scope, header.key});
+            bool const better = known != mine.end() && known->second < header.created;
+            bool const stored = store.write([&](MDB_txn* txn) {
+                if (!better && detail::find(txn, key)) {
+                    return false;
+                }
+                store.current().require_sound(key);
+                detail::insert(txn, key, frame);
+                return true;
+            });
+            if (stored) {
+                mine[{header.scope, header.key}] = header.created;
+            }
+            ++(stored && !better ? carried : older);
+        },
+        [&](std::size_t place) { progress.reached(place); });
+    if (chosen.as_json) {
+        std::cout << json{{"carried_over", carried}, {"passed_over", older}}.dump(2) << '\n';
+    } else {
+        std::cout << carried << " carried over, " << older
+                  << " passed over: older states, or there already. Remove " << told.directory
+                  << "/v1.bad.1 when you are content.\n";
+    }
+    return ok;
+}
+
+/// A field of a CSV file (RFC 4180).
+std::string quoted(std::string const& text) {
+    std::string out = "\"";
+    for (char const c : text) {
+        out += c;
+        if (c == '"') {
+            out += c;
+        }
+    }
+    return out + '"';
+}
+
+int export_records(settings const& chosen) {
+    detail::disk_store store(opening(chosen, false));
+    auto const functions = functions_in(store, false);
+    bool const csv = chosen.format == "csv";
+    if (csv) {
+        std::cout << "function,version,scope,key,created,cost_seconds,expires_ns,bytes,value\n";
+    }
+    for_each_entry(store, [&](detail::key_and_value const& entry) {
+        auto const header = detail::check_frame(entry.value);
+        if (!header || !detail::is_record(entry)) {
+            return;
+        }
+        auto const& from = functions.at(header->scope);
+        json const value = memo_cache::value_of(*header, detail::payload_of(entry.value));
+        if (csv) {
+            std::ostringstream line;
+            line << quoted(from.name) << ',' << quoted(from.version) << ',' << header->scope << ','
+                 << header->key << ',' << header->created << ',' << header->cost << ','
+                 << header->expires << ',' << header->payload << ','
+                 << (value.is_null() ? "" : quoted(value.dump()));
+            std::cout << line.str() << '\n';
+        } else {
+            std::cout << json{{"function", from.name},
+                              {"version", from.version},
+                              {"scope", to_string(header->scope)},
+                              {"key", to_string(header->key)},
+                              {"created", header->created},
+                              {"cost_seconds", header->cost},
+                              {"expires_ns", header->expires},
+                              {"bytes", header->payload},
+                              {"value", value}}
+                             .dump()
+                      << '\n';
+        }
+    });
+    if (!std::cout.flush()) {
+        throw std::runtime_error("cannot write");
+    }
+    return ok;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app("Looks at the directory of a disk cache of memo, and tends it", "memo-cache");
+    app.require_subcommand(1);
+    settings chosen;
+    int (*chosen_command)(settings const&) = nullptr;
+    auto const command = [&](char const* name, char const* text, int (*run)(settings const&)) {
+        CLI::App* const one = app.add_subcommand(name, text);
+        one->add_option("directory", chosen.directory,
+                        "The directory of the cache; as programs choose it, if none is named");
+        one->add_flag("--json", chosen.as_json, "Print JSON");
+        one->callback([&chosen_command, run] { chosen_command = run; });
+        return one;
+    };
+    command("stat", "How large it is", stat);
+    command("ls", "Which functions have records in it", ls);
+    command("verify", "Check every record; exit status 3 if one is corrupt", verify);
+    auto* const pruned = command("prune", "Drop records that are too old or too many", prune);
+    pruned->add_option("--max-bytes", chosen.max_bytes, "Live bytes to keep")
+        ->transform(CLI::AsSizeValue(false));
+    pruned
+        ->add_option("--max-age", chosen.max_age, "Seconds since a record was made; 90m, 12h, 30d")
+        ->transform(CLI::AsNumberWithUnit(
+            std::map<std::string, std::uint64_t>{
+                {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {"w", 604800}},
+            CLI::AsNumberWithUnit::CASE_SENSITIVE));
+    command("compact", "Give the room of dropped records back to the disk", compact);
+    command("clear", "Drop all records of one function", clear)
+        ->add_option("--name", chosen.name, "Its name, or its scope as ls prints it")
+        ->required();
+    command("salvage", "Carry over what is whole in data that was set aside", salvage);
+    command("export", "Print the records: what is known of each, and plain values", export_records)
+        ->add_option("--format", chosen.format, "csv or jsonl")
+        ->check(CLI::IsMember({"csv", "jsonl"}));
+    try {
+        app.parse(argc, argv);
+        return chosen_command(chosen);
+    } catch (CLI::ParseError const& error) {
+        return app.exit(error) == 0 ? ok : wrong_usage;
+    } catch (std::exception const& error) {
+        std::cerr << "memo-cache: " << error.what() << '\n';
+        return trouble;
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// A file of which nothing is certain in, the records in it that are whole out. The database's own
+// structure is not asked: a frame is found by its magic number wherever it lies, and believed if its
+// checksum holds.
+
+#include <memo/backends/disk/file.hpp>
+#include <memo/record/frame.hpp>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <sys/mman.h>
+
+namespace memo_cache {
+
+/// A file, to be read where it lies.
+class mapped_file {
+  public:
+    explicit mapped_file(std::string const& path) {
+        memo::detail::file const opened = memo::detail::open_file(path, O_RDONLY);
+        struct stat now {};
+        if (::fstat(opened.descriptor(), &now) != 0) {
+            memo::detail::file_failed("open", path, errno);
+        }
+        size_ = static_cast<std::size_t>(now.st_size);
+        if (size_ == 0) {
+            return;
+        }
+        void* const memory = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, opened.descriptor(), 0);
+        if (memory == MAP_FAILED) { // NOLINT(cppcoreguidelines-pro-type-cstyle-cast): its macro
+            memo::detail::file_failed("open", path, errno);
+        }
+        memory_ = memory;
+    }
+    mapped_file(mapped_file const&) = delete;
+    mapped_file& operator=(mapped_file const&) = delete;
+    ~mapped_file() {
+        if (memory_ != nullptr) {
+            ::munmap(memory_, size_);
+        }
+    }
+
+    [[nodiscard]] std::span<std::byte const> bytes() const noexcept {
+        return {static_cast<std::byte const*>(memory_), size_};
+    }
+
+  private:
+    void* memory_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+/// Visits every whole frame: visit(header, bytes of the frame). Older states of a record that lie in
+/// pages that were given back are among them.
+///
+/// looked          told how many bytes were looked at, from time to time
+template <class Visit, class Looked>
+void for_each_frame(std::span<std::byte const> file, Visit const& visit, Looked const& looked) {
+    constexpr std::size_t before_magic = 8;
+    constexpr std::size_t portion = std::size_t{1} << 20U;
+    std::size_t at = 0;
+    std::size_t told = 0;
+    while (at + memo::detail::frame_header_size <= file.size()) {
+        if (at >= told + portion) {
+            told = at;
+            looked(at);
+        }
+        std::uint32_t magic = 0;
+        std::memcpy(&magic, file.data() + at + before_magic, sizeof magic);
+        std::size_t length = 0;
+        if (magic == memo::detail::frame_magic) {
+            memo::detail::frame_header claimed;
+            std::memcpy(&claimed, file.data() + at, sizeof claimed);
+            length = memo::detail::frame_header_size + claimed.payload;
+        }
+        if (length != 0 && length <= file.size() - at) {
+            auto const bytes = file.subspan(at, length);
+            if (auto const header = memo::detail::check_frame(bytes)) {
+                visit(*header, bytes);
+                at += length + length % 2;
+                continue;
+            }
+        }
+        at += 2; // LMDB puts everything at even places
+    }
+    looked(file.size());
+}
+
+} // namespace memo_cache
