@@ -47,6 +47,9 @@ class goals {
     void at_most(std::string const& id, double value, double goal) {
         add(id, value, goal, value <= goal);
     }
+    void at_least(std::string const& id, double value, double goal) {
+        add(id, value, goal, value >= goal);
+    }
     void below(std::string const& id, double value, double goal) {
         add(id, value, goal, value < goal);
     }
