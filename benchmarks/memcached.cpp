@@ -7,6 +7,7 @@
 
 #include <memo/backends/libmemcached.hpp>
 #include <memo/backends/memcached.hpp>
+#include <memo/backends/tiered.hpp>
 #include <memo/memo.hpp>
 #include <support/report.hpp>
 #include <support/wall_clock.hpp>
@@ -293,6 +294,37 @@ template <class Backend> void updates_of_one_key(char const* name, int updates) 
               << time / 1e9 << " s\n";
 }
 
+/// About 11 us of work, as a naive Bayes utility of a small data set takes.
+double cheap_utility(std::uint64_t x) {
+    double sum = static_cast<double>(x % 7);
+    for (int i = 0; i < 1'700; ++i) {
+        sum = std::sqrt(sum + i);
+    }
+    return sum;
+}
+
+/// Speed of a cheap function over two tiers relative to none at all, where nothing repeats: the
+/// worst that a cache can meet.
+double cheap_function_over_tiers(bool quick, memo::admission chosen) {
+    memcached_server const server;
+    memo::tiered<memo::memory, memo::memcached> const tiers(
+        memo::memory(), memo::memcached(settings_for(server.address())), chosen);
+    auto const cached =
+        memo::memoize(memo::fn<&cheap_utility>{}, {.name = "cheap", .version = "1"}, tiers);
+    auto const bare =
+        memo::memoize(memo::fn<&cheap_utility>{}, {.name = "bare", .version = "2"}, memo::none());
+    std::uint64_t next = 0;
+    std::uint64_t other = 0;
+    benchmark::round_trips calls;
+    calls.add("none", [&] { benchmark::keep(bare(++other)); });
+    calls.add("tiers", [&] { benchmark::keep(cached(++next)); });
+    calls.measure(quick ? 3 : 21, quick ? 500 : 5'000);
+    benchmark::print(chosen == memo::worthwhile ? "a cheap function over tiers, worthwhile"
+                                                : "a cheap function over tiers, everything",
+                     calls, "none");
+    return 1 / calls.ratio("tiers", "none");
+}
+
 void run(bool quick, std::string const& file) {
     benchmark::goals goals;
     effort const effort = quick ? ::effort{3, 50} : ::effort{21, 1000};
@@ -310,6 +342,9 @@ void run(bool quick, std::string const& file) {
     goals.at_most("drip_vs_timeout", lookup_while_dripping(), 1.2);
     updates_of_one_key<memo::memcached>("memo::memcached", quick ? 100 : 10'000);
     updates_of_one_key<memo::libmemcached>("memo::libmemcached", quick ? 100 : 10'000);
+
+    cheap_function_over_tiers(quick, memo::everything);
+    goals.at_least("worthwhile_vs_none", cheap_function_over_tiers(quick, memo::worthwhile), 0.95);
 
     goals.print();
     if (!file.empty()) {

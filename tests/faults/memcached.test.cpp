@@ -65,7 +65,7 @@ memo::memcached_settings settings_for(std::string const& address,
 }
 
 /// Lets `pass` answers be, then does the fault to one, and so on: so the server is never given up.
-fault_of_answer every(std::uint64_t nth, fault_of_answer fault) {
+fault_of_answer every(std::uint64_t nth, fault_of_answer const& fault) {
     auto const seen = std::make_shared<std::atomic<std::uint64_t>>(0);
     return [=](std::string answer) {
         return ++*seen % nth == 0 ? fault(std::move(answer)) : delivery{std::move(answer)};
@@ -116,9 +116,9 @@ template <class Call> std::chrono::nanoseconds time_of(Call const& call) {
 TEMPLATE_LIST_TEST_CASE("no fault on the wire gives another key's value", "", backends) {
     std::string const large_length = "VA 18446744073709551615 c1 f1\r\nabc\r\n";
     struct named_fault {
-        char const* name;
+        char const* name = "";
         fault_of_answer fault;
-        bool waits; ///< the answer may lack something, so that it ends by the deadline
+        bool waits = false; ///< the answer may lack something, so that it ends by the deadline
         bool kills_library = false;
     };
     std::vector<named_fault> const faults{

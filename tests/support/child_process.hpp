@@ -29,17 +29,18 @@ class child_process {
         }
         pointers.push_back(nullptr);
         pid_t const parent = ::getpid();
-        pid_ = ::fork();
-        if (pid_ == 0) {
+        pid_t const forked = ::fork();
+        if (forked == 0) {
             ::prctl(PR_SET_PDEATHSIG, SIGKILL); // NOLINT(*-vararg): prctl(2) has no other form
             if (::getppid() == parent) {
                 ::execvp(pointers.front(), pointers.data());
             }
             ::_exit(127);
         }
-        if (pid_ < 0) {
+        if (forked < 0) {
             throw std::runtime_error("fork failed");
         }
+        pid_ = forked; // NOLINT(*-prefer-member-initializer): known only now
     }
 
     /// Runs body() in a forked copy of this process, which then ends with what it returned.

@@ -156,13 +156,13 @@ class fault_proxy {
 namespace faults_of_answers {
 
 inline fault_of_answer cut(std::size_t after) {
-    return [=](std::string answer) {
+    return [=](std::string const& answer) {
         return delivery{.bytes = answer.substr(0, after), .then_reset = true};
     };
 }
 
 inline fault_of_answer stall(std::size_t after) {
-    return [=](std::string answer) { return delivery{answer.substr(0, after)}; };
+    return [=](std::string const& answer) { return delivery{answer.substr(0, after)}; };
 }
 
 inline fault_of_answer drip(std::chrono::milliseconds each_byte) {
@@ -176,7 +176,7 @@ inline fault_of_answer delay(std::chrono::milliseconds time) {
 }
 
 inline fault_of_answer duplicate() {
-    return [](std::string answer) { return delivery{answer + answer}; };
+    return [](std::string const& answer) { return delivery{answer + answer}; };
 }
 
 inline fault_of_answer instead(std::string bytes) {

@@ -26,7 +26,7 @@ inline std::string unused_name_space() {
 inline constexpr std::chrono::milliseconds ample{5000};
 
 /// A clock of a test as a time of day.
-inline auto time_of_day(fake_clock clock) {
+inline auto time_of_day(fake_clock const& clock) {
     return [clock] {
         std::chrono::nanoseconds const passed = clock().time_since_epoch();
         return std::chrono::system_clock::time_point(std::chrono::hours(24 * 365 * 50) + passed);

@@ -92,7 +92,7 @@ class libmemcached_connection {
                      memcached_result_cas(&result_), 0,
                      std::as_bytes(std::span(memcached_result_value(&result_),
                                              memcached_result_length(&result_)))};
-            memcached_result_st more;
+            memcached_result_st more{};
             memcached_result_create(handle_, &more);
             bool const is_more = memcached_fetch_result(handle_, &more, &status) != nullptr;
             memcached_result_free(&more);

@@ -158,7 +158,7 @@ template <class Near, class Far> class tiered {
 
     Near near_;
     Far far_;
-    admission admission_;
+    admission admission_ = everything;
 };
 
 } // namespace memo

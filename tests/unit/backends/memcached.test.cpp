@@ -233,6 +233,7 @@ TEMPLATE_LIST_TEST_CASE("no update of one key is lost among processes", "", back
     constexpr int updates = 500;
     auto const sample = [](int process, int i) { return std::sin(process * 1000 + i); };
     std::vector<child_process> workers;
+    workers.reserve(processes);
     for (int process = 0; process < processes; ++process) {
         workers.push_back(child_process::running([&] {
             TestType const backend(settings);

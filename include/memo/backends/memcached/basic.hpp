@@ -199,7 +199,7 @@ template <class Connection> class basic_memcached {
 
       private:
         struct item {
-            detail::wire_code code;
+            detail::wire_code code = detail::wire_code::closed;
             std::uint64_t token = 0;
             detail::decoded<Record> record{};
         };

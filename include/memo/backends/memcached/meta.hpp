@@ -94,7 +94,7 @@ class meta_connection {
     }
 
   private:
-    static constexpr std::size_t first_buffer_bytes = 16 * 1024;
+    static constexpr std::size_t first_buffer_bytes = 16'384;
     using body = std::optional<std::span<std::byte const>>; // what follows a request's line
 
     [[nodiscard]] wire_code store(std::string_view key, wire_item const& item,

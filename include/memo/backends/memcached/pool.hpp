@@ -20,8 +20,8 @@ namespace memo::detail {
 /// Thread safety:  safe
 template <wire_connection Connection> class connection_pool {
     struct idle_connections {
-        pid_t owner;
-        idle_connections* inherited; // never touched, and kept so that it is no leak
+        pid_t owner = 0;
+        idle_connections* inherited = nullptr; // never touched, and kept so that it is no leak
         std::mutex mutex;
         std::vector<std::unique_ptr<Connection>> connections;
     };
