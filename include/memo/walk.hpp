@@ -158,18 +158,15 @@ template <class Backend, class Evaluation> class walk {
     /// Waits for the leader; nothing if its record is not enough.
     template <class Boarding>
     std::optional<arrival> follow(Boarding const& boarding, Evaluation const& wanted) {
-        auto& coalesced = counters_.beyond_hits().coalesced;
-        try {
-            record reached = boarding.result();
-            if (wanted.served_by(reached)) {
-                count(coalesced);
-                return arrival{std::move(reached), source::coalesced};
-            }
-            return std::nullopt;
-        } catch (...) {
-            count(coalesced);
-            throw;
+        auto& counters = counters_.beyond_hits();
+        count(counters.coalesced); // now, so that one can see who waits
+        record reached = boarding.result();
+        if (wanted.served_by(reached)) {
+            return arrival{std::move(reached), source::coalesced};
         }
+        counters.calls -= 1; // it is another kind of call yet
+        counters.coalesced -= 1;
+        return std::nullopt;
     }
 
     template <class Draw>
