@@ -179,7 +179,7 @@ TEST_CASE("a server with users is given name and password") {
     memo_test::temp_dir const folder;
     auto const file = folder / "users";
     std::ofstream(file) << "ada:secret\n";
-    memcached_server const server(memcached_server::transport::tcp, {"-Y", file.string()});
+    memcached_server const server(memcached_server::transport::tcp, {"-Y", file});
     auto const where = resolve(server.address());
     connection_settings const known{ample, ample, 1000, "ada", "secret"};
     meta_connection let_in(where, known);
