@@ -27,7 +27,6 @@ using memo::detail::endpoint;
 using memo::detail::meta_connection;
 using memo::detail::resolve;
 using memo::detail::wire_code;
-using memo::detail::wire_item;
 using memo_test::ample;
 using memo_test::delivery;
 using memo_test::fault_proxy;
