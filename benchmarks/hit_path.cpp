@@ -4,15 +4,12 @@
 
 #include <memo/memo.hpp>
 #include <support/measure.hpp>
+#include <support/program.hpp>
 #include <support/report.hpp>
 #include <support/rivals.hpp>
 
-#include <CLI/CLI.hpp>
-
 #include <algorithm>
 #include <cstdint>
-#include <exception>
-#include <iostream>
 #include <random>
 #include <string>
 #include <tuple>
@@ -162,17 +159,5 @@ void run(bool quick, std::string const& file) {
 } // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app("What one hit of a memoized function costs");
-    bool quick = false;
-    std::string file;
-    app.add_flag("--quick", quick, "Less of everything; the figures mean nothing");
-    app.add_option("--json", file, "Write the goals and the machine to this file");
-    CLI11_PARSE(app, argc, argv);
-    try {
-        run(quick, file);
-    } catch (std::exception const& failure) {
-        std::cerr << failure.what() << '\n';
-        return 1;
-    }
-    return 0;
+    return benchmark::program(argc, argv, "What one hit of a memoized function costs", run);
 }

@@ -9,10 +9,9 @@
 #include <memo/backends/memcached.hpp>
 #include <memo/backends/tiered.hpp>
 #include <memo/memo.hpp>
+#include <support/program.hpp>
 #include <support/report.hpp>
 #include <support/wall_clock.hpp>
-
-#include <CLI/CLI.hpp>
 
 #include "tests/support/child_process.hpp"
 #include "tests/support/fault_proxy.hpp"
@@ -355,17 +354,5 @@ void run(bool quick, std::string const& file) {
 } // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app("What the memcached backend costs");
-    bool quick = false;
-    std::string file;
-    app.add_flag("--quick", quick, "Less of everything; the figures mean nothing");
-    app.add_option("--json", file, "Write the goals and the machine to this file");
-    CLI11_PARSE(app, argc, argv);
-    try {
-        run(quick, file);
-    } catch (std::exception const& failure) {
-        std::cerr << failure.what() << '\n';
-        return 1;
-    }
-    return 0;
+    return benchmark::program(argc, argv, "What the memcached backend costs", run);
 }

@@ -4,14 +4,12 @@
 
 #include <memo/memo.hpp>
 #include <memo/record/moments.hpp>
+#include <support/program.hpp>
 #include <support/report.hpp>
-
-#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <iomanip>
 #include <iostream>
@@ -252,18 +250,8 @@ void run(bool quick, std::string const& file) {
 } // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app(
-        "How many samples the stopping rules take, and how often their means are exact enough");
-    bool quick = false;
-    std::string file;
-    app.add_flag("--quick", quick, "Less of everything; the figures mean nothing");
-    app.add_option("--json", file, "Write the goals and the machine to this file");
-    CLI11_PARSE(app, argc, argv);
-    try {
-        run(quick, file);
-    } catch (std::exception const& failure) {
-        std::cerr << failure.what() << '\n';
-        return 1;
-    }
-    return 0;
+    return benchmark::program(
+        argc, argv,
+        "How many samples the stopping rules take, and how often their means are exact enough",
+        run);
 }

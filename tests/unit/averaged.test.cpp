@@ -2,6 +2,7 @@
 
 // The walk of averaged functions.
 
+#include "support/code_of.hpp"
 #include "support/contract.hpp"
 #include "support/fake_clock.hpp"
 #include "support/faulty_backend.hpp"
@@ -24,6 +25,7 @@
 #include <vector>
 
 using memo_test::at_rest;
+using memo_test::code_of;
 using namespace std::chrono_literals;
 
 namespace {
@@ -47,15 +49,6 @@ auto averaged(script& numbers, memo::averaged_options<double> const& options = {
               Backend backend = {}) {
     return memo::memoize<Backend, memo::averaged>(
         memo::ignore_state([&numbers](int) { return numbers(); }), options, std::move(backend));
-}
-
-template <class F> memo::errc code_of(F&& f) {
-    try {
-        f();
-    } catch (memo::error const& e) {
-        return e.code();
-    }
-    throw std::logic_error("no memo::error");
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
+#include "support/code_of.hpp"
 #include "support/contract.hpp"
 #include "support/fake_clock.hpp"
 #include "support/faulty_backend.hpp"
@@ -19,6 +20,7 @@
 #include <vector>
 
 using memo_test::at_rest;
+using memo_test::code_of;
 using namespace std::chrono_literals;
 
 namespace {
@@ -67,15 +69,6 @@ struct one_record {
     }
     [[nodiscard]] static memo::backend_statistics stats() { return {}; }
 };
-
-template <class F> memo::errc code_of(F&& f) {
-    try {
-        f();
-    } catch (memo::error const& e) {
-        return e.code();
-    }
-    throw std::logic_error("no memo::error");
-}
 
 } // namespace
 

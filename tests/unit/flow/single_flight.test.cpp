@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
+#include "support/code_of.hpp"
 #include "support/contract.hpp"
 #include "support/faulty_backend.hpp"
 #include <memo/flow/single_flight.hpp>
@@ -11,10 +12,10 @@
 #include <exception>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <stdexcept>
 
 using memo_test::at_rest;
+using memo_test::code_of;
 
 namespace {
 
@@ -28,15 +29,6 @@ std::unique_ptr<flights_of_int::boarding> board_for_a_while(flights_of_int& flig
     // NOLINTNEXTLINE(modernize-make-unique): a boarding is made in place, it cannot be moved
     return std::unique_ptr<flights_of_int::boarding>(
         new flights_of_int::boarding(flights.board(one)));
-}
-
-template <class F> std::optional<memo::errc> code_of(F&& f) {
-    try {
-        f();
-    } catch (memo::error const& e) {
-        return e.code();
-    }
-    return std::nullopt;
 }
 
 } // namespace
