@@ -31,7 +31,7 @@ class file_store {
     void put(memo::key128 key, std::string const& value) const {
         std::string const path = path_of(key);
         std::string const fresh = path + '.' + std::to_string(::getpid());
-        int const file = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        int const file = open_file(fresh, O_WRONLY | O_CREAT | O_TRUNC);
         if (file < 0 ||
             ::write(file, value.data(), value.size()) != static_cast<ssize_t>(value.size()) ||
             ::close(file) != 0 || std::rename(fresh.c_str(), path.c_str()) != 0) {
@@ -40,7 +40,7 @@ class file_store {
     }
 
     [[nodiscard]] std::string get(memo::key128 key) const {
-        int const file = ::open(path_of(key).c_str(), O_RDONLY | O_CLOEXEC);
+        int const file = open_file(path_of(key), O_RDONLY);
         std::string value(4096, '\0');
         ssize_t const size = file < 0 ? 0 : ::read(file, value.data(), value.size());
         if (file >= 0) {
@@ -53,7 +53,7 @@ class file_store {
     /// Adds one to a counter, as one step among processes.
     void count(memo::key128 key) const {
         std::string const path = path_of(key);
-        int const lock = ::open((path + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        int const lock = open_file(path + ".lock", O_RDWR | O_CREAT);
         if (lock < 0 || ::flock(lock, LOCK_EX) != 0) {
             throw std::runtime_error("cannot lock " + path);
         }
@@ -80,6 +80,11 @@ class file_store {
     }
 
   private:
+    static int open_file(std::string const& path, int flags) {
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): open(2) is so
+        return ::open(path.c_str(), flags | O_CLOEXEC, 0600);
+    }
+
     [[nodiscard]] std::string path_of(memo::key128 key) const {
         std::string const name = memo::to_string(key);
         return root_.string() + '/' + name.substr(0, 2) + '/' + name;

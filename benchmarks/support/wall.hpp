@@ -56,7 +56,7 @@ template <class Body> std::vector<double> children(int count, Body const& body) 
         ::waitpid(id, &status, 0);
         failed = failed || status != 0;
     }
-    std::vector<double> const values(results, results + count);
+    std::vector<double> values(results, results + count);
     ::munmap(results, size);
     if (failed) {
         throw std::runtime_error("a process of the benchmark failed");
