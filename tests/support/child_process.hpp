@@ -78,7 +78,12 @@ class child_process {
         return pid_ <= 0;
     }
 
-    void stop() const { signal(SIGSTOP); }
+    /// Stops it for a while. It stands still when this returns.
+    void stop() const {
+        signal(SIGSTOP);
+        int status = 0;
+        static_cast<void>(::waitpid(pid_, &status, WUNTRACED));
+    }
     void go_on() const { signal(SIGCONT); }
 
     void kill() {

