@@ -70,8 +70,10 @@ moments<double> of(exact const& samples) {
     return of(samples.parts, 0, samples.parts.size());
 }
 
-Approx near(double expected) {
-    return Approx(expected).epsilon(1e-12).margin(0);
+/// To 1e-12 of the number, or of what it is a mean of: a mean near zero of samples that are not is
+/// no better known than they are.
+Approx near(double expected, double scale = 0) {
+    return Approx(expected).epsilon(1e-12).margin(1e-12 * scale);
 }
 
 } // namespace
@@ -94,7 +96,7 @@ TEST_CASE("moments are those of exact arithmetic") {
 }
 
 TEST_CASE("moments merge to the same in any split and order") {
-    auto const seed = std::random_device{}();
+    auto const seed = Catch::rngSeed();
     INFO("seed " << seed);
     std::mt19937_64 random(seed);
     for (double const offset : {0.0, 1e9}) {
@@ -117,7 +119,7 @@ TEST_CASE("moments merge to the same in any split and order") {
             }
             CAPTURE(offset, round);
             CHECK(pieces.front().count() == parts.size());
-            CHECK(pieces.front().mean() == near(samples.mean()));
+            CHECK(pieces.front().mean() == near(samples.mean(), 0.25));
             CHECK(pieces.front().m2() == near(samples.m2()));
         }
     }
