@@ -124,7 +124,7 @@ int use(std::string const& directory, outcome& seen) {
 
 /// Damages copies of one directory, each in a way of its own.
 template <class Damage> void damage_and_use(int count, bool crashed, Damage const& damage) {
-    auto const seed = std::random_device{}();
+    auto const seed = Catch::rngSeed();
     CAPTURE(seed);
     std::mt19937_64 random(seed);
     memo_test::temp_dir const whole;

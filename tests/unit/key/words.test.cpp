@@ -75,7 +75,7 @@ template <std::size_t Count> key128 guarded(std::array<std::uint64_t, Count> con
 } // namespace
 
 TEST_CASE("a stream of any length is the hash of its words and their guard") {
-    auto const seed = std::random_device{}();
+    auto const seed = Catch::rngSeed();
     INFO("seed " << seed);
     std::mt19937_64 random(seed);
     for (std::size_t count = 0; count < 1100; ++count) {
@@ -88,7 +88,7 @@ TEST_CASE("a stream of any length is the hash of its words and their guard") {
 }
 
 TEST_CASE("bytes give the words they fill, wherever they meet the border of a piece") {
-    auto const seed = std::random_device{}();
+    auto const seed = Catch::rngSeed();
     INFO("seed " << seed);
     std::mt19937_64 random(seed);
     words const values = random_words(random, 127);
@@ -131,7 +131,7 @@ TEST_CASE("bytes from 1024 on are in a stream by their digest, and count and wit
 }
 
 TEST_CASE("any sequence of words and bytes gives one digest") {
-    auto const seed = std::random_device{}();
+    auto const seed = Catch::rngSeed();
     INFO("seed " << seed);
     std::mt19937_64 random(seed);
     words const source = random_words(random, 2000);
@@ -202,7 +202,7 @@ TEST_CASE("no bytes at no address are no words") {
 }
 
 TEST_CASE("a stream of fixed length gives the digest of a gathered one") {
-    auto const seed = std::random_device{}();
+    auto const seed = Catch::rngSeed();
     INFO("seed " << seed);
     std::mt19937_64 random(seed);
     check_fixed<1>(random);
@@ -226,7 +226,7 @@ TEST_CASE("a fixed stream pads bytes as a gathered one does") {
 }
 
 TEST_CASE("the key of few arguments does not depend on how it is gathered") {
-    auto const seed = std::random_device{}();
+    auto const seed = Catch::rngSeed();
     INFO("seed " << seed);
     std::mt19937_64 random(seed);
     for (int round = 0; round < 1000; ++round) {
@@ -288,7 +288,7 @@ TEST_CASE("a scope and four arguments that collide without the guard differ with
 }
 
 TEST_CASE("the guards of a word pair and of its swap differ") {
-    auto const seed = std::random_device{}();
+    auto const seed = Catch::rngSeed();
     INFO("seed " << seed);
     std::mt19937_64 random(seed);
     for (int round = 0; round < 10000; ++round) {
