@@ -31,20 +31,15 @@ template <class Partition, class Record> class guarded {
         return attempt("get", [&] { return partition_.get(key); });
     }
 
-    void put(key128 key, Record const& record, storing about) const {
-        attempt("put", [&] {
-            partition_.put(key, record, about);
-            counters_.beyond_hits().sets += 1;
-            return true;
-        });
+    [[nodiscard]] bool put(key128 key, Record const& record, storing about) const {
+        return attempt("put", [&] { return partition_.put(key, record, about); });
     }
 
-    /// The record that is there now; nothing if there is none for a failure.
+    /// The record that is there now; nothing if it was not stored.
     template <class Merge>
     [[nodiscard]] std::optional<Record> update(key128 key, Merge const& merge,
                                                storing about) const {
-        return attempt("update",
-                       [&] { return std::optional(partition_.update(key, merge, about)); });
+        return attempt("update", [&] { return partition_.update(key, merge, about); });
     }
 
     [[nodiscard]] bool erase(key128 key) const {

@@ -23,7 +23,7 @@ struct statistics {
     std::uint64_t evaluations = 0; ///< runs of the function that returned
     std::uint64_t failures = 0;    ///< runs of the function that threw
     std::uint64_t rejected = 0;    ///< results that store_if or on_nan kept out of the record
-    std::uint64_t sets = 0;        ///< records handed to the backend
+    std::uint64_t sets = 0;        ///< records that the backend stored
     std::uint64_t evictions = 0;   ///< records dropped to keep a bound
     std::uint64_t expirations = 0; ///< records dropped because their time was over
     std::uint64_t errors = 0;      ///< operations of the backend that failed

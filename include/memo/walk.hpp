@@ -221,20 +221,21 @@ template <class Backend, class Evaluation> class walk {
             counters_.beyond_hits().rejected += accepted ? 0 : 1;
             record made = Evaluation::remember(std::move(drawn), called.stream);
             if (Backend::remembers && accepted && evaluation_.slow_enough(taken)) {
-                partition_.put(called.key, made, {taken, ttl_});
+                bool const stored = partition_.put(called.key, made, {taken, ttl_});
+                counters_.beyond_hits().sets += stored ? 1 : 0;
             }
             return made;
         }
     }
 
     /// Changes the record in the backend, and gives it as it is then; or as this call has it, if
-    /// the backend fails or keeps nothing.
+    /// the backend does not store it.
     template <class Merge>
     record merge(key128 key, Merge const& change, record expected, storing about) {
         if constexpr (Backend::remembers) {
             auto stored = partition_.update(key, change, about);
             counters_.beyond_hits().sets += stored ? 1 : 0;
-            // Less than expected: what was there was dropped meanwhile, or does not fit.
+            // Less than expected: what was there was dropped meanwhile.
             if (stored && Evaluation::draws_in(*stored) >= Evaluation::draws_in(expected)) {
                 return *std::move(stored);
             }

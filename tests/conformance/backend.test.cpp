@@ -78,8 +78,8 @@ TEMPLATE_LIST_TEST_CASE("a backend gives back what it was given", "", backends) 
     fresh<TestType> const made;
     auto const partition = made.backend.template partition<std::string>(scope);
     CHECK_FALSE(partition.get(key_of(1)).has_value());
-    partition.put(key_of(1), "one", {});
-    partition.put(key_of(2), "", {});
+    CHECK(partition.put(key_of(1), "one", {}));
+    CHECK(partition.put(key_of(2), "", {}));
     REQUIRE(partition.get(key_of(1)).has_value());
     CHECK(partition.get(key_of(1))->record == "one");
     REQUIRE(partition.get(key_of(2)).has_value());

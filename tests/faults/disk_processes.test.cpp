@@ -20,6 +20,7 @@
 #include <filesystem>
 #include <fstream>
 #include <linux/capability.h>
+#include <set>
 #include <string>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -246,6 +247,22 @@ TEST_CASE("a cache that may only be read is served, and stores nothing") {
     CHECK(result == 0);
     CHECK_THROWS_WITH(memo::disk({.directory = directory / "empty", .read_only = true}),
                       Catch::Contains("empty"));
+}
+
+TEST_CASE("no sample is numbered twice by a cache that is only read") {
+    memo_test::temp_dir const directory;
+    store_values(memo::disk({.directory = directory.path()}), 0, 1);
+    std::set<std::uint64_t> seeds;
+    auto const f = memo::memoize<memo::disk, memo::averaged>(
+        memo::ignore_state([&seeds](int, memo::replicate which) {
+            seeds.insert(which.seed);
+            return 1.0;
+        }),
+        {.name = "numbered", .version = "1", .min_repetitions = 20, .repeat = memo::until_settled},
+        memo::disk({.directory = directory.path(), .read_only = true}));
+    CHECK(f(1) == 1);
+    CHECK(seeds.size() == 20);
+    CHECK(f.stats().sets == 0);
 }
 
 TEST_CASE("strange names of directories are names") {

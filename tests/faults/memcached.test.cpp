@@ -21,6 +21,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <tuple>
@@ -276,7 +277,7 @@ TEMPLATE_LIST_TEST_CASE("a server that stands still costs one timeout a call, th
             std::this_thread::yield();
         }
     });
-    CHECK(back < 20s);
+    CHECK(back < 5s);
     CHECK(memo_test::at_rest(f).failures == 0);
 }
 
@@ -296,7 +297,7 @@ TEMPLATE_LIST_TEST_CASE("a server that is killed and started again is used again
             std::this_thread::yield();
         } while (!partition.get(key_of(1)).has_value());
     });
-    CHECK(back < 20s);
+    CHECK(back < 3s);
     CHECK(partition.get(key_of(1))->record == value_of(1));
     CHECK(partition.stats().reconnects > 0);
 }
@@ -347,6 +348,24 @@ TEMPLATE_LIST_TEST_CASE("a server that was never there changes no result", "", b
     CHECK_THROWS_WITH(partition.clear(), Catch::Contains("not tried"));
 }
 
+TEMPLATE_LIST_TEST_CASE("no sample is numbered twice while the server is away", "", backends) {
+    TestType const backend(settings_for(memo_test::on_loopback(memo_test::unused_port())));
+    std::set<std::uint64_t> seeds;
+    auto const f = memo::memoize<TestType, memo::averaged>(
+        memo::ignore_state([&seeds](int, memo::replicate which) {
+            seeds.insert(which.seed);
+            return 1.0;
+        }),
+        {.name = std::string("numbered on ") + typeid(TestType).name(),
+         .version = "1",
+         .min_repetitions = 20,
+         .repeat = memo::until_settled},
+        backend);
+    CHECK(f(1) == 1);
+    CHECK(seeds.size() == 20);
+    CHECK(memo_test::at_rest(f).sets == 0);
+}
+
 // The library has no deadline for it.
 TEMPLATE_TEST_CASE("an answer that drips is given up at the deadline", "", memo::memcached) {
     memcached_server const server;
@@ -358,7 +377,7 @@ TEMPLATE_TEST_CASE("an answer that drips is given up at the deadline", "", memo:
     proxy.inject(drip(50ms));
     auto const taken = time_of([&] { CHECK_FALSE(partition.get(key_of(1)).has_value()); });
     CHECK(taken >= 100ms);
-    CHECK(taken < 5s); // all of it would take 50 s
+    CHECK(taken < 200ms);
     CHECK(partition.stats().timeouts == 1);
 }
 

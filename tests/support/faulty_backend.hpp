@@ -62,12 +62,13 @@ class faulty_backend {
             told_->get.pass();
             return inner_.get(key);
         }
-        void put(memo::key128 key, Record const& record, memo::storing about) const {
+        bool put(memo::key128 key, Record const& record, memo::storing about) const {
             told_->put.pass();
-            inner_.put(key, record, about);
+            return inner_.put(key, record, about);
         }
         template <class Merge>
-        Record update(memo::key128 key, Merge const& merge, memo::storing about) const {
+        std::optional<Record> update(memo::key128 key, Merge const& merge,
+                                     memo::storing about) const {
             told_->put.pass();
             return inner_.update(key, merge, about);
         }

@@ -400,6 +400,21 @@ TEST_CASE("numbers are random and far from the others while the backend is out o
     CHECK(*indices.begin() >= std::uint64_t{1} << 63);
 }
 
+TEST_CASE("no sample is numbered twice by a backend that does not keep the record") {
+    std::set<std::uint64_t> seeds;
+    memo::memory const too_small({.max_bytes = 1});
+    auto const f = memo::memoize<memo::memory, memo::averaged>(
+        memo::ignore_state([&](int, memo::replicate which) {
+            seeds.insert(which.seed);
+            return 1.0;
+        }),
+        {.min_repetitions = 20, .repeat = memo::until_settled}, too_small);
+    CHECK(f(7) == 1);
+    CHECK(seeds.size() == 20);
+    CHECK(at_rest(f).sets == 0);
+    CHECK(f.stats().too_large == 40); // a number and a sample each
+}
+
 TEST_CASE("a mean is served for ttl from its first sample on") {
     memo_test::fake_clock const clock;
     memo::memory const backend({.clock = clock});

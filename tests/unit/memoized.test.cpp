@@ -54,11 +54,14 @@ struct one_record {
         [[nodiscard]] std::optional<memo::remembered<Record>> get(memo::key128) const {
             return *kept ? std::optional(memo::remembered<Record>{**kept, 0}) : std::nullopt;
         }
-        void put(memo::key128, Record const& record, memo::storing) const { *kept = record; }
+        bool put(memo::key128, Record const& record, memo::storing) const {
+            *kept = record;
+            return true;
+        }
         template <class Merge>
-        Record update(memo::key128, Merge const& merge, memo::storing) const {
+        std::optional<Record> update(memo::key128, Merge const& merge, memo::storing) const {
             *kept = merge(*kept ? &**kept : nullptr);
-            return **kept;
+            return *kept;
         }
         [[nodiscard]] bool erase(memo::key128) const { return false; }
         void clear() const {}

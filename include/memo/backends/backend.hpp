@@ -42,16 +42,30 @@ struct backend_statistics {
     std::uint64_t reconnects = 0;
     std::uint64_t corrupt = 0;
     std::uint64_t too_large = 0;
+
+    backend_statistics& operator+=(backend_statistics const& other) noexcept {
+        entries += other.entries;
+        bytes += other.bytes;
+        evictions += other.evictions;
+        expirations += other.expirations;
+        errors += other.errors;
+        timeouts += other.timeouts;
+        reconnects += other.reconnects;
+        corrupt += other.corrupt;
+        too_large += other.too_large;
+        return *this;
+    }
 };
 
 /// The part of a backend that belongs to one function.
 ///
 /// get             a record that is whole, was stored for this key, and is not too old
-/// put             replaces what is there
+/// put             replaces what is there. Gives whether the record was stored
 /// update          reads, merges and writes as one step: of any number of updates at the same time,
 ///                 in any thread, process or machine that shares the store, each one's merge is in
-///                 the record at the end. Gives the record that it stored. A record that is there
-///                 keeps its time to live: it counts from the first sample
+///                 the record at the end. Gives the record that it stored, or nothing if it stored
+///                 none. A record that is there keeps its time to live: it counts from the first
+///                 sample
 ///
 /// Thread safety:  every operation may be called from any thread at any time
 /// Throws:         anything; the walk counts it and goes on, or reports it, as `on_error` says. A
@@ -62,8 +76,10 @@ template <class P, class Record>
 concept partition_of = requires(P const& partition, key128 key, Record const& record,
                                 storing about) {
     { partition.get(key) } -> std::same_as<std::optional<remembered<Record>>>;
-    { partition.put(key, record, about) } -> std::same_as<void>;
-    { partition.update(key, merge_example<Record>{}, about) } -> std::same_as<Record>;
+    { partition.put(key, record, about) } -> std::same_as<bool>;
+    {
+        partition.update(key, merge_example<Record>{}, about)
+        } -> std::same_as<std::optional<Record>>;
     { partition.erase(key) } -> std::same_as<bool>;
     { partition.clear() } -> std::same_as<void>;
     { partition.stats() } -> std::same_as<backend_statistics>;

@@ -72,9 +72,9 @@ class disk {
             return std::move(here.kept);
         }
 
-        void put(key128 key, Record const& record, storing about) const {
+        bool put(key128 key, Record const& record, storing about) const {
             if (store_->read_only()) {
-                return;
+                return false;
             }
             auto const now = store_->now();
             std::vector<std::byte> frame;
@@ -82,19 +82,19 @@ class disk {
                         detail::new_header(shelf_->scope, key, now, about.cost,
                                            detail::expiry(now, about.ttl)),
                         record)) {
-                return;
+                return false;
             }
-            store_->write(
+            return store_->write(
                 [&](MDB_txn* txn) { return store_->insert_frame(txn, *shelf_, key, frame); });
         }
 
-        template <class Merge> Record update(key128 key, Merge const& merge, storing about) const {
-            if (store_->read_only()) {
-                auto const kept = get(key);
-                return merge(kept ? &kept->record : nullptr);
-            }
+        template <class Merge>
+        std::optional<Record> update(key128 key, Merge const& merge, storing about) const {
             std::optional<Record> stored;
-            store_->write([&](MDB_txn* txn) {
+            if (store_->read_only()) {
+                return stored;
+            }
+            bool const done = store_->write([&](MDB_txn* txn) {
                 auto const now = store_->now();
                 auto header = detail::new_header(shelf_->scope, key, now, about.cost,
                                                  detail::expiry(now, about.ttl));
@@ -112,7 +112,10 @@ class disk {
                 return encode(frame, header, *stored) &&
                        store_->insert_frame(txn, *shelf_, key, frame);
             });
-            return *std::move(stored);
+            if (!done) {
+                stored.reset();
+            }
+            return stored;
         }
 
         [[nodiscard]] bool erase(key128 key) const {

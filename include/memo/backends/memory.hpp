@@ -58,15 +58,16 @@ class memory {
                                       left};
         }
 
-        void put(key128 key, Record const& record, storing about) const {
+        bool put(key128 key, Record const& record, storing about) const {
             auto const cost = detail::cost_byte(static_cast<std::uint64_t>(about.cost.count()));
-            store_->put(*shelf_, key, detail::slot_value_of(record, cost, expiry(about)));
+            return store_->put(*shelf_, key, detail::slot_value_of(record, cost, expiry(about)));
         }
 
-        template <class Merge> Record update(key128 key, Merge const& merge, storing about) const {
+        template <class Merge>
+        std::optional<Record> update(key128 key, Merge const& merge, storing about) const {
             auto const cost = detail::cost_byte(static_cast<std::uint64_t>(about.cost.count()));
             std::optional<Record> stored;
-            store_->update(*shelf_, key, [&](detail::slot_value old) {
+            bool const done = store_->update(*shelf_, key, [&](detail::slot_value old) {
                 std::int64_t expires = old.is_block() ? detail::header_of(old).expires : 0;
                 if (!old.exists() || expired(expires)) {
                     stored = merge(nullptr);
@@ -77,7 +78,10 @@ class memory {
                 }
                 return detail::slot_value_of(*stored, cost, expires);
             });
-            return *std::move(stored);
+            if (!done) {
+                stored.reset();
+            }
+            return stored;
         }
 
         [[nodiscard]] bool erase(key128 key) const {

@@ -5,6 +5,8 @@
 
 #include <memo/backends/backend.hpp>
 
+#include <optional>
+
 namespace memo {
 
 /// Stores nothing. Every call runs the function and is counted as a miss.
@@ -15,9 +17,9 @@ class none {
 
     template <class Record> struct partition_type {
         [[nodiscard]] std::optional<remembered<Record>> get(key128) const { return std::nullopt; }
-        void put(key128, Record const&, storing) const {}
-        template <class Merge> Record update(key128, Merge const& merge, storing) const {
-            return merge(nullptr);
+        bool put(key128, Record const&, storing) const { return false; }
+        template <class Merge> std::optional<Record> update(key128, Merge const&, storing) const {
+            return std::nullopt;
         }
         [[nodiscard]] bool erase(key128) const { return false; }
         void clear() const {}

@@ -80,19 +80,21 @@ template <class Near, class Far> class tiered {
         }
 
         /// Near first, so that a failure of the far tier leaves the near one with the record.
-        void put(key128 key, Record const& record, storing about) const {
+        bool put(key128 key, Record const& record, storing about) const {
+            bool stored = false;
             if constexpr (!is_merged) {
-                near_.put(key, record, about);
+                stored = near_.put(key, record, about);
             }
             if (worth_ && !worth_->storing_pays(about.cost)) {
-                return;
+                return stored;
             }
             auto const timed = time_storing();
-            far_.put(key, record, about);
+            return far_.put(key, record, about) || stored;
         }
 
-        template <class Merge> Record update(key128 key, Merge const& merge, storing about) const {
-            Record stored = far_.update(key, merge, about);
+        template <class Merge>
+        std::optional<Record> update(key128 key, Merge const& merge, storing about) const {
+            std::optional<Record> stored = far_.update(key, merge, about);
             if constexpr (!is_merged) {
                 static_cast<void>(near_.erase(key));
             }
@@ -144,15 +146,11 @@ template <class Near, class Far> class tiered {
   private:
     [[nodiscard]] static backend_statistics sum(backend_statistics one,
                                                 backend_statistics const& other) {
-        one.entries = std::max(one.entries, other.entries);
-        one.bytes += other.bytes;
-        one.evictions += other.evictions;
-        one.expirations = std::max(one.expirations, other.expirations);
-        one.errors += other.errors;
-        one.timeouts += other.timeouts;
-        one.reconnects += other.reconnects;
-        one.corrupt += other.corrupt;
-        one.too_large += other.too_large;
+        auto const entries = std::max(one.entries, other.entries);
+        auto const expirations = std::max(one.expirations, other.expirations);
+        one += other;
+        one.entries = entries;
+        one.expirations = expirations;
         return one;
     }
 

@@ -103,7 +103,7 @@ TEMPLATE_LIST_TEST_CASE("another process sees a clear within the time that is pr
     auto const begin = std::chrono::steady_clock::now();
     mine.clear();
     memo_test::until([&] { return !theirs.get(key_of(1)).has_value(); });
-    CHECK(std::chrono::steady_clock::now() - begin < 20s);
+    CHECK(std::chrono::steady_clock::now() - begin < 2s);
     theirs.put(key_of(1), 2, {});
     CHECK(mine.get(key_of(1))->record == 2);
 }
@@ -125,14 +125,14 @@ TEMPLATE_LIST_TEST_CASE("a record that is too large is refused and the old one s
     settings.max_value_bytes = 2000;
     TestType const backend(settings);
     auto const partition = backend.template partition<std::string>(scope);
-    partition.put(key_of(1), "small", {});
-    partition.put(key_of(1), std::string(2000, 'x'), {});
+    CHECK(partition.put(key_of(1), "small", {}));
+    CHECK_FALSE(partition.put(key_of(1), std::string(2000, 'x'), {}));
     CHECK(partition.get(key_of(1))->record == "small");
     CHECK(partition.stats().too_large == 1);
     CHECK(partition.stats().errors == 0);
     auto const grown =
         partition.update(key_of(1), [](std::string const*) { return std::string(3000, 'x'); }, {});
-    CHECK(grown.size() == 3000);
+    CHECK_FALSE(grown.has_value());
     CHECK(partition.get(key_of(1))->record == "small");
     CHECK(partition.stats().too_large == 2);
 }

@@ -104,11 +104,11 @@ TEST_CASE("records that are merged belong to the far tier alone") {
         return tally{old != nullptr ? old->count + 1 : 1};
     };
     auto const partition = memo::tiered(near, far).partition<tally>(scope);
-    CHECK(partition.update(key_of(1), add_one, {}).count == 1);
+    CHECK(partition.update(key_of(1), add_one, {})->count == 1);
     CHECK(partition.get(key_of(1))->record.count == 1);
     far.partition<tally>(scope).update(key_of(1), add_one, {}); // another process
     CHECK(partition.get(key_of(1))->record.count == 2);
-    CHECK(partition.update(key_of(1), add_one, {}).count == 3);
+    CHECK(partition.update(key_of(1), add_one, {})->count == 3);
     CHECK(near.stats().entries == 0);
 }
 

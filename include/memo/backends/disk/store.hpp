@@ -189,11 +189,7 @@ class disk_store {
         backend_statistics sum;
         std::scoped_lock const lock(mutex_);
         for (auto const& [scope, shelf] : by_scope_) {
-            backend_statistics const one = events(*shelf);
-            sum.evictions += one.evictions;
-            sum.expirations += one.expirations;
-            sum.corrupt += one.corrupt;
-            sum.too_large += one.too_large;
+            sum += events(*shelf);
         }
         return sum;
     }

@@ -87,35 +87,36 @@ template <class Connection> class basic_memcached {
         }
 
         /// Complexity:     one round trip
-        void put(key128 key, Record const& record, storing about) const {
+        bool put(key128 key, Record const& record, storing about) const {
             if (detail::take_failed_lookup(scope_, key)) {
                 skip("put", key);
-                return;
+                return false;
             }
             std::vector<std::byte> frame;
             std::int64_t const expires = codec_.expiry(about);
             if (!codec_.encode(frame, key, record, about.cost, expires)) {
-                return;
+                return false;
             }
             detail::wire_item const offered = codec_.item(frame, expires);
             std::size_t const server = store_->server_of(key);
             auto visit = store_->visit(server, scope_->counters);
             auto const code = visit.ask([&](Connection& connection, detail::deadline const& by) {
-                auto const known = scope_->know_generation(connection, server, by);
-                return known != detail::wire_code::done
-                           ? known
-                           : connection.set(scope_->name_of(key, server).text(), offered, by);
+                return in_generation(connection, server, by, [&] {
+                    return connection.set(scope_->name_of(key, server).text(), offered, by);
+                });
             });
             if (!detail::is_answer(code)) {
                 failed("put", key, code);
             }
+            return code == detail::wire_code::done;
         }
 
         /// Complexity:     two round trips, and two more for each update of another that is quicker
-        template <class Merge> Record update(key128 key, Merge const& merge, storing about) const {
+        template <class Merge>
+        std::optional<Record> update(key128 key, Merge const& merge, storing about) const {
             if (detail::take_failed_lookup(scope_, key)) {
                 skip("update", key);
-                return merge(nullptr);
+                return std::nullopt;
             }
             std::size_t const server = store_->server_of(key);
             auto visit = store_->visit(server, scope_->counters);
@@ -124,14 +125,14 @@ template <class Connection> class basic_memcached {
                 item const found = read(visit, key);
                 if (!detail::is_answer(found.code)) {
                     failed("update", key, found.code);
-                    return merge(nullptr);
+                    return std::nullopt;
                 }
                 auto const& [record, header, trouble] = found.record;
                 Record next = merge(record ? &*record : nullptr);
                 std::int64_t const expires = record ? header.expires : codec_.expiry(about);
                 std::vector<std::byte> frame;
                 if (!codec_.encode(frame, key, next, about.cost, expires)) {
-                    return next;
+                    return std::nullopt;
                 }
                 detail::wire_item const offered = codec_.item(frame, expires);
                 auto const code =
@@ -147,12 +148,12 @@ template <class Connection> class basic_memcached {
                 if (!detail::is_answer(code)) {
                     count_if_ambiguous(code);
                     failed("update", key, code);
-                    return next;
+                    return std::nullopt;
                 }
                 detail::count_one(scope_->counters.conflicts);
                 if (!patience.lasts()) {
                     failed("update", key, detail::wire_code::conflict);
-                    return next;
+                    return std::nullopt;
                 }
             }
         }
@@ -161,10 +162,9 @@ template <class Connection> class basic_memcached {
             std::size_t const server = store_->server_of(key);
             auto visit = store_->visit(server, scope_->counters);
             auto const code = visit.ask([&](Connection& connection, detail::deadline const& by) {
-                auto const known = scope_->know_generation(connection, server, by);
-                return known != detail::wire_code::done
-                           ? known
-                           : connection.erase(scope_->name_of(key, server).text(), by);
+                return in_generation(connection, server, by, [&] {
+                    return connection.erase(scope_->name_of(key, server).text(), by);
+                });
             });
             if (!detail::is_answer(code)) {
                 failed("erase", key, code);
@@ -208,18 +208,25 @@ template <class Connection> class basic_memcached {
             item found{};
             std::size_t const server = store_->server_of(key);
             found.code = visit.ask([&](Connection& connection, detail::deadline const& by) {
-                auto const known = scope_->know_generation(connection, server, by);
-                if (known != detail::wire_code::done) {
-                    return known;
-                }
-                auto const reply = connection.get(scope_->name_of(key, server).text(), by);
-                if (reply.code == detail::wire_code::done) {
-                    found.token = reply.token;
-                    found.record = codec_.template decode<Record>(reply, key);
-                }
-                return reply.code;
+                return in_generation(connection, server, by, [&] {
+                    auto const reply = connection.get(scope_->name_of(key, server).text(), by);
+                    if (reply.code == detail::wire_code::done) {
+                        found.token = reply.token;
+                        found.record = codec_.template decode<Record>(reply, key);
+                    }
+                    return reply.code;
+                });
             });
             return found;
+        }
+
+        /// Does something to an item, once its name is known: the generation is in it.
+        template <class Operation>
+        [[nodiscard]] detail::wire_code in_generation(Connection& connection, std::size_t server,
+                                                      detail::deadline const& by,
+                                                      Operation const& operation) const {
+            auto const known = scope_->know_generation(connection, server, by);
+            return known == detail::wire_code::done ? operation() : known;
         }
 
         void count_if_ambiguous(detail::wire_code code) const {

@@ -78,11 +78,11 @@ class memory_store {
         return start + std::min<std::int64_t>(span.count(), room);
     }
 
-    /// Stores a value, or disposes of it.
-    void put(shelf& shelf, key128 key, slot_value value) {
+    /// Stores a value, or disposes of it and gives false.
+    bool put(shelf& shelf, key128 key, slot_value value) {
         if (!admit(shelf, value)) {
             retire(value);
-            return;
+            return false;
         }
         try {
             if (auto const old = shelf.entries.put(key, value)) {
@@ -93,10 +93,12 @@ class memory_store {
             throw;
         }
         reclaimer::instance().tend();
+        return true;
     }
 
     /// Stores what `make` gives for the value that is there; again, if that was changed meanwhile.
-    template <class Make> void update(shelf& shelf, key128 key, Make make) {
+    /// False if it does not fit.
+    template <class Make> bool update(shelf& shelf, key128 key, Make make) {
         bool done = false;
         while (!done) {
             read_section const reading; // what was found is not freed, so its address is no other's
@@ -121,6 +123,7 @@ class memory_store {
             }
         }
         reclaimer::instance().tend();
+        return done;
     }
 
     template <class Agrees> bool erase_if(shelf& shelf, key128 key, Agrees agrees) {
@@ -155,12 +158,7 @@ class memory_store {
         std::shared_lock const lock(shelves_mutex_);
         backend_statistics sum;
         for (auto const& [scope, shelf] : by_scope_) {
-            backend_statistics const one = stats(*shelf);
-            sum.entries += one.entries;
-            sum.bytes += one.bytes;
-            sum.evictions += one.evictions;
-            sum.expirations += one.expirations;
-            sum.too_large += one.too_large;
+            sum += stats(*shelf);
         }
         return sum;
     }
