@@ -83,9 +83,10 @@ memoize(F&& callable, detail::options_for<F, Policies...> const& options = {},
                               detail::requirements<function, signature, full, Policies...>::check();
     if constexpr (accepted) {
         using places = typename detail::kept_parameters<signature, Policies...>::places;
+        auto own = std::decay_t<F>(std::forward<F>(callable));
         return detail::wrap<detail::evaluation_for<F, Policies...>, places>(
-            detail::with_state(std::decay_t<F>(std::forward<F>(callable))), options,
-            std::move(backend), typename signature::function{}, places{});
+            detail::with_state(std::move(own)), options, std::move(backend),
+            typename signature::function{}, places{});
     }
 }
 

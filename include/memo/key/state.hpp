@@ -102,19 +102,21 @@ template <class F> struct stated<F, void> {
     static constexpr bool asks_at_each_call = false;
 };
 
-template <class F> [[nodiscard]] stated<F> with_state(keyed_callable<F> callable) {
+// By reference, as g++ 12 at -O1 takes what is in a callable that is passed on by value to be out of
+// the reach of the wrapper, and the caller's variables that it counts in to be constant.
+template <class F> [[nodiscard]] stated<F> with_state(keyed_callable<F>&& callable) {
     return {std::move(callable.function), callable.state};
 }
 template <class F, class StateFn>
-[[nodiscard]] stated<F, StateFn> with_state(keyed_by_callable<F, StateFn> callable) {
+[[nodiscard]] stated<F, StateFn> with_state(keyed_by_callable<F, StateFn>&& callable) {
     return {std::move(callable.function), {}, std::move(callable.state)};
 }
-template <class F> [[nodiscard]] stated<F> with_state(stateless_callable<F> callable) {
+template <class F> [[nodiscard]] stated<F> with_state(stateless_callable<F>&& callable) {
     return {std::move(callable.function), {}};
 }
 
 // What is refused instead is in requirements.hpp.
-template <class F> [[nodiscard]] stated<F> with_state(F callable) {
+template <class F> [[nodiscard]] stated<F> with_state(F&& callable) {
     key128 fixed;
     if constexpr (cereal_class<F> && !std::is_empty_v<F>) {
         fixed = typed_digest(callable);
