@@ -110,8 +110,13 @@ class limit {
   public:
     explicit limit(std::size_t entries) : lines_(std::bit_ceil(entries * 5 / 12 + 1)) {}
 
+    /// All of the key, made anew at each call: a loop must not share a part of it.
     template <class... Args> [[nodiscard]] static memo::key128 key(Args const&... args) {
-        return memo::detail::call_key({0x243f6a8885a308d3, 0x13198a2e03707344}, args...);
+        memo::key128 scope{0x243f6a8885a308d3, 0x13198a2e03707344};
+        asm volatile("" : "+r"(scope.low), "+r"(scope.high));
+        memo::key128 const key = memo::detail::call_key(scope, args...);
+        asm volatile("" : : "r"(key.high));
+        return key;
     }
 
     template <class... Args> double operator()(Args const&... args) const {

@@ -8,10 +8,10 @@
 // confusion is 7e-11 (docs/decisions/0005-memory-table.md).
 //
 // Readers take no lock and write nothing but a visited bit that is not set yet. A writer holds the
-// shard's lock, makes the sequence odd, changes the line and makes it even again; a reader that saw
-// it odd or changed looks again. Every field is atomic, data are read with acquire and written with
-// release, so that no fence is needed (Boehm 2012, MSPC, "Can seqlocks get along with programming
-// language memory models?", section 4).
+// shard's lock, marks the state as written to, changes the line, and counts the change; a reader that
+// saw the mark or another count looks again. Every field is atomic, data are read with acquire and
+// written with release, so that no fence is needed (Boehm 2012, MSPC, "Can seqlocks get along with
+// programming language memory models?", section 4).
 
 #include <memo/key/key128.hpp>
 
@@ -51,16 +51,16 @@ struct slot_value {
 struct alignas(64) bucket {
     static constexpr std::size_t slots = 3;
     static constexpr std::size_t nowhere = slots;
-    static constexpr std::uint8_t many = 255;
+    static constexpr std::uint16_t many = 65535;
 
     std::array<std::atomic<std::uint64_t>, slots> low{};
     std::array<std::atomic<std::uint64_t>, slots> word{};
-    std::atomic<std::uint32_t> sequence{0};
+    std::atomic<std::uint32_t> state{0}; ///< bit 0: written to; 1, 2, 3: which slots hold the
+                                         ///< addresses of blocks; above: a count of changes
     std::array<std::atomic<std::uint16_t>, slots> high{};
     std::array<std::atomic<std::uint8_t>, slots> cost{};
-    std::atomic<std::uint8_t> blocks{0};  ///< bit i: slot i holds the address of a block
     std::atomic<std::uint8_t> visited{0}; ///< bit i: slot i was hit since eviction last looked
-    std::atomic<std::uint8_t> passed{0};  ///< entries that went past this full line, or `many`
+    std::atomic<std::uint16_t> passed{0}; ///< entries that went past this full line, or `many`
 
     // For readers.
 
@@ -70,31 +70,33 @@ struct alignas(64) bucket {
     /// a hit at first sight; whatever else there is needs a careful look.
     [[nodiscard, gnu::always_inline]] inline bool glance(slot_key key, slot_value& value,
                                                          std::size_t& slot) const {
-        std::uint32_t const before = sequence.load(std::memory_order_acquire);
+        std::uint32_t const before = state.load(std::memory_order_acquire);
         // No branch and no loop: that a key is here can be predicted, in which slot it is cannot.
         static_assert(slots == 3);
         bool const second = low[1].load(std::memory_order_acquire) == key.low;
         bool const third = low[2].load(std::memory_order_acquire) == key.low;
         slot = static_cast<std::size_t>(third) * 2 + static_cast<std::size_t>(second && !third);
-        bool const same = low[slot].load(std::memory_order_acquire) == key.low &&
-                          high[slot].load(std::memory_order_acquire) == key.high;
-        value = read(slot);
-        return same && (before & 1) == 0 && sequence.load(std::memory_order_relaxed) == before;
+        if (low[slot].load(std::memory_order_acquire) != key.low ||
+            high[slot].load(std::memory_order_acquire) != key.high) [[unlikely]] {
+            return false;
+        }
+        value = read(slot, before);
+        return state.load(std::memory_order_relaxed) == (before & ~writing);
     }
 
     /// Looks for a key. `further`: not here, but an entry has gone past this line.
     [[nodiscard]] sight look(slot_key key, slot_value& value, std::size_t& slot) const {
         for (unsigned round = 0;; ++round) {
-            std::uint32_t const before = sequence.load(std::memory_order_acquire);
+            std::uint32_t const before = state.load(std::memory_order_acquire);
             slot = find(key);
             sight seen = sight::absent;
             if (slot != nowhere) {
-                value = read(slot);
+                value = read(slot, before);
                 seen = sight::hit;
             } else if (passed.load(std::memory_order_acquire) != 0) {
                 seen = sight::further;
             }
-            if ((before & 1) == 0 && sequence.load(std::memory_order_relaxed) == before) {
+            if (state.load(std::memory_order_relaxed) == (before & ~writing)) {
                 return seen;
             }
             if (round > 64) { // the writer was put to sleep in the middle of its line
@@ -134,35 +136,29 @@ struct alignas(64) bucket {
     [[nodiscard]] std::size_t free_slot() const { return find_low(0); }
 
     [[nodiscard]] slot_value read(std::size_t slot) const {
-        static_assert(static_cast<int>(content::block) == static_cast<int>(content::record) + 1);
-        unsigned const block = blocks.load(std::memory_order_acquire) >> slot & 1U;
-        return {word[slot].load(std::memory_order_acquire),
-                static_cast<content>(static_cast<unsigned>(content::record) + block),
-                cost[slot].load(std::memory_order_acquire)};
+        return read(slot, state.load(std::memory_order_relaxed));
     }
 
     void write(std::size_t slot, std::uint64_t key_low, std::uint16_t key_high, slot_value value) {
-        auto const before = sequence.load(std::memory_order_relaxed);
-        sequence.store(before + 1, std::memory_order_relaxed);
+        auto const before = state.load(std::memory_order_relaxed);
+        state.store(before | writing, std::memory_order_relaxed);
         low[slot].store(key_low, std::memory_order_release);
         high[slot].store(key_high, std::memory_order_release);
         word[slot].store(value.word, std::memory_order_release);
         cost[slot].store(value.cost, std::memory_order_release);
-        auto const others =
-            static_cast<std::uint8_t>(blocks.load(std::memory_order_relaxed) & ~bit_of(slot));
-        blocks.store(value.is_block() ? others | bit_of(slot) : others, std::memory_order_release);
-        sequence.store(before + 2, std::memory_order_release);
+        auto const others = (before + change) & ~block_in(slot);
+        state.store(value.is_block() ? others | block_in(slot) : others, std::memory_order_release);
     }
 
     void pass() {
         if (auto const count = passed.load(std::memory_order_relaxed); count != many) {
-            passed.store(static_cast<std::uint8_t>(count + 1), std::memory_order_release);
+            passed.store(static_cast<std::uint16_t>(count + 1), std::memory_order_release);
         }
     }
 
     void unpass() {
         if (auto const count = passed.load(std::memory_order_relaxed); count != many) {
-            passed.store(static_cast<std::uint8_t>(count - 1), std::memory_order_release);
+            passed.store(static_cast<std::uint16_t>(count - 1), std::memory_order_release);
         }
     }
 
@@ -178,6 +174,22 @@ struct alignas(64) bucket {
 
     [[nodiscard]] static constexpr std::uint8_t bit_of(std::size_t slot) noexcept {
         return static_cast<std::uint8_t>(1U << slot);
+    }
+
+  private:
+    static constexpr std::uint32_t writing = 1;
+    static constexpr std::uint32_t change = 16;
+
+    [[nodiscard]] static constexpr std::uint32_t block_in(std::size_t slot) noexcept {
+        return std::uint32_t{2} << slot;
+    }
+
+    /// What a slot holds by a state that was read before.
+    [[nodiscard, gnu::always_inline]] inline slot_value read(std::size_t slot,
+                                                             std::uint32_t by) const {
+        return {word[slot].load(std::memory_order_acquire),
+                (by & block_in(slot)) != 0 ? content::block : content::record,
+                cost[slot].load(std::memory_order_acquire)};
     }
 };
 
