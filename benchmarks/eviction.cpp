@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: BSL-1.0
+// What a memory backend with a bound still serves, on what valuation asks, beside other policies of the same size; and
+// what an entry takes.
+
+#include <memo/memo.hpp>
+#include <support/measure.hpp>
+#include <support/memory_use.hpp>
+#include <support/policies.hpp>
+#include <support/program.hpp>
+#include <support/report.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <examples/support/game.hpp>
+#include <examples/support/random.hpp>
+#include <examples/support/semivalues.hpp>
+#include <iomanip>
+#include <iostream>
+#include <random>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+namespace {
+
+using trace = std::vector<std::uint64_t>;
+using mask = std::uint64_t;
+
+constexpr std::size_t players = 20;
+
+struct named_trace {
+    std::string name;
+    trace asked;
+};
+
+/// What permutation Shapley asks: the coalitions that grow along random orders.
+trace permutation_trace(std::size_t permutations) {
+    trace asked;
+    examples::game const recorded(
+        players,
+        [&](memo::index_set const& coalition) {
+            asked.push_back(coalition.words().front());
+            return 0.0;
+        },
+        0);
+    static_cast<void>(examples::semivalue(recorded, examples::shapley_sizes(players),
+                                          {.permutations = permutations, .seed = 1}));
+    return asked;
+}
+
+mask random_coalition(std::size_t size, std::size_t without, examples::random_engine& engine) {
+    mask drawn = 0;
+    for (std::size_t const player : examples::random_order(players, engine)) {
+        if (player != without && size > 0) {
+            drawn |= mask{1} << player;
+            --size;
+        }
+    }
+    return drawn;
+}
+
+/// What Beta(16,1) asks when it draws coalitions by the sizes that it prefers: small ones.
+trace beta_trace(std::size_t draws) {
+    examples::random_engine engine(2);
+    auto const sizes = examples::beta_sizes(players, 16, 1);
+    std::discrete_distribution<std::size_t> size(sizes.begin(), sizes.end());
+    trace asked;
+    for (std::size_t i = 0; i < draws; ++i) {
+        std::size_t const player = i % players;
+        mask const coalition = random_coalition(size(engine), player, engine);
+        asked.push_back(coalition);
+        asked.push_back(coalition | mask{1} << player);
+    }
+    return asked;
+}
+
+/// What Owen's multilinear sampling asks: coalitions that each player joins with probability q, for q over a grid, with
+/// and without each player, and their complements.
+trace owen_trace(std::size_t draws) {
+    examples::random_engine engine(3);
+    constexpr mask everybody = (mask{1} << players) - 1;
+    trace asked;
+    for (std::size_t i = 0; i < draws; ++i) {
+        double const q = static_cast<double>(i % 21) / 20;
+        std::bernoulli_distribution joins(q);
+        mask drawn = 0;
+        for (std::size_t player = 0; player < players; ++player) {
+            drawn |= static_cast<mask>(joins(engine)) << player;
+        }
+        for (mask const coalition : {drawn, everybody & ~drawn}) {
+            for (std::size_t player = 0; player < players; ++player) {
+                asked.push_back(coalition | mask{1} << player);
+                asked.push_back(coalition & ~(mask{1} << player));
+            }
+        }
+    }
+    return asked;
+}
+
+/// Keys whose frequency falls with the power 0.99 of their rank.
+trace zipf_trace(std::size_t keys, std::size_t draws) {
+    std::vector<double> sums(keys);
+    double sum = 0;
+    for (std::size_t rank = 0; rank < keys; ++rank) {
+        sum += std::pow(static_cast<double>(rank + 1), -0.99);
+        sums[rank] = sum;
+    }
+    std::mt19937_64 random(4);
+    std::uniform_real_distribution<> uniform(0, sum);
+    trace asked(draws);
+    std::ranges::generate(asked, [&] {
+        return static_cast<std::uint64_t>(std::ranges::upper_bound(sums, uniform(random)) -
+                                          sums.begin());
+    });
+    return asked;
+}
+
+double share_served(trace const& asked, auto&& serves) {
+    auto const served =
+        std::ranges::count_if(asked, [&](std::uint64_t key) { return serves(key); });
+    return static_cast<double>(served) / static_cast<double>(asked.size());
+}
+
+template <class Policy> double share_of(trace const& asked, std::size_t capacity) {
+    Policy policy(capacity);
+    return share_served(asked, [&](std::uint64_t key) { return policy.ask(key); });
+}
+
+double share_of_memo(trace const& asked, std::size_t capacity) {
+    auto const f = memo::memoize([](std::uint64_t key) { return static_cast<double>(key); }, {},
+                                 memo::memory({.max_entries = capacity}));
+    return share_served(
+        asked, [&](std::uint64_t key) { return f.outcome(key).source == memo::source::hit; });
+}
+
+struct comparison {
+    double to_lru; ///< memo's share of hits divided by another's
+    double to_clock;
+    double to_best;
+};
+
+comparison compare(named_trace const& of) {
+    std::size_t const distinct =
+        std::unordered_set<std::uint64_t>(of.asked.begin(), of.asked.end()).size();
+    std::size_t const capacity = distinct / 10;
+    double const memo = share_of_memo(of.asked, capacity);
+    double const lru = share_of<benchmark::lru>(of.asked, capacity);
+    double const clock = share_of<benchmark::clock>(of.asked, capacity);
+    double const sieve = share_of<benchmark::sieve>(of.asked, capacity);
+    double const s3_fifo = share_of<benchmark::s3_fifo>(of.asked, capacity);
+    double const tiny_lfu = share_of<benchmark::w_tiny_lfu>(of.asked, capacity);
+    std::cout << std::setw(9) << of.asked.size() << std::setw(10) << distinct << std::fixed
+              << std::setprecision(4);
+    for (double const share : {memo, lru, clock, sieve, s3_fifo, tiny_lfu}) {
+        std::cout << std::setw(9) << share;
+    }
+    std::cout << "  " << of.name << '\n';
+    return {memo / lru, memo / clock, memo / std::max({lru, sieve, s3_fifo, tiny_lfu})};
+}
+
+void hit_shares(bool quick, benchmark::goals& goals) {
+    std::size_t const scale = quick ? 1 : 20;
+    std::cout << "\nShare of hits, a tenth of the keys kept\n"
+              << "    calls  distinct     memo      LRU    CLOCK    SIEVE  S3-FIFO  TinyLFU\n";
+    comparison worst{10, 10, 10};
+    for (auto const& each : {named_trace{"permutation Shapley", permutation_trace(1000 * scale)},
+                             named_trace{"Beta(16,1)", beta_trace(10'000 * scale)},
+                             named_trace{"Owen", owen_trace(400 * scale)},
+                             named_trace{"Zipf 0.99", zipf_trace(5000 * scale, 20'000 * scale)}}) {
+        auto const [to_lru, to_clock, to_best] = compare(each);
+        worst = {std::min(worst.to_lru, to_lru), std::min(worst.to_clock, to_clock),
+                 std::min(worst.to_best, to_best)};
+    }
+    goals.at_least("eviction_vs_lru_min", worst.to_lru, 1);
+    goals.at_least("eviction_vs_clock_min", worst.to_clock, 1);
+    goals.at_least("eviction_vs_best_min", worst.to_best, 0.97);
+}
+
+memo::key128 key_of(std::uint64_t i) {
+    return memo::detail::hash128(&i, sizeof i);
+}
+
+/// What entries of double take while their number doubles. To be run first: the kernel tells the most that the process
+/// ever took.
+void space(bool quick, benchmark::goals& goals) {
+    std::uint64_t const first = quick ? 100'000 : 1'000'000;
+    constexpr std::uint64_t steps = 20;
+    memo::memory const backend;
+    auto const partition = backend.partition<double>({1, 2});
+    double const before = benchmark::resident_bytes();
+    std::uint64_t stored = 0;
+    double sum = 0;
+    for (std::uint64_t step = 0; step <= steps; ++step) {
+        for (; stored < first + first * step / steps; ++stored) {
+            partition.put(key_of(stored), 1.0, {});
+        }
+        sum += (benchmark::resident_bytes() - before) / static_cast<double>(stored);
+    }
+    double const bytes = sum / static_cast<double>(steps + 1);
+    double const peak =
+        (benchmark::peak_resident_bytes() - before) / (benchmark::resident_bytes() - before);
+    std::cout << std::fixed << std::setprecision(1) << '\n'
+              << bytes << " bytes an entry, from " << first << " to " << 2 * first
+              << " entries of double; at most " << std::setprecision(2) << peak
+              << " times the final size on the way\n";
+    goals.at_most("bytes_per_entry", bytes, 45);
+    goals.at_most("growth_peak", peak, 1.3);
+}
+
+/// The longest that one insertion takes while a table grows, of the thread's own time.
+void pauses(bool quick, benchmark::goals& goals) {
+    std::uint64_t const entries = quick ? 200'000 : 10'000'000;
+    memo::memory const backend;
+    auto const partition = backend.partition<double>({1, 2});
+    double longest = 0;
+    double before = benchmark::thread_time();
+    for (std::uint64_t i = 0; i < entries; ++i) {
+        partition.put(key_of(i), 1.0, {});
+        double const now = benchmark::thread_time();
+        longest = std::max(longest, now - before);
+        before = now;
+    }
+    std::cout << std::setprecision(3) << longest / 1e6 << " ms for the longest of " << entries
+              << " insertions\n";
+    goals.at_most("insert_pause_ms", longest / 1e6, 1);
+}
+
+void run(bool quick, std::string const& file) {
+    benchmark::goals goals;
+    space(quick, goals);
+    pauses(quick, goals);
+    hit_shares(quick, goals);
+    goals.print();
+    if (!file.empty()) {
+        goals.write(file);
+    }
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    return benchmark::program(argc, argv, "What a bounded memory backend keeps, and what it takes",
+                              run);
+}
