@@ -49,18 +49,17 @@ struct disk_limits {
     eviction_candidate candidate;
     std::memcpy(candidate.place.data(), found.key.data(), candidate.place.size());
     candidate.worth_dropping = std::numeric_limits<double>::infinity();
-    if (found.value.size() < frame_header_size) {
+    auto const header = header_of(found.value);
+    if (!header) {
         return candidate;
     }
-    frame_header header;
-    std::memcpy(&header, found.value.data(), frame_header_size);
-    candidate.scope = header.scope;
-    if (header.expired(limits.now) || header.created < limits.oldest_created) {
+    candidate.scope = header->scope;
+    if (header->expired(limits.now) || header->created < limits.oldest_created) {
         return candidate;
     }
     constexpr double of_the_put = 1e-5; // seconds: what storing it costs at least
-    candidate.worth_dropping = clock.age(header.key) * static_cast<double>(found.value.size()) /
-                               (std::max(0.0, static_cast<double>(header.cost)) + of_the_put);
+    candidate.worth_dropping = clock.age(header->key) * static_cast<double>(found.value.size()) /
+                               (std::max(0.0, static_cast<double>(header->cost)) + of_the_put);
     return candidate;
 }
 

@@ -19,16 +19,6 @@
 
 namespace memo::detail {
 
-/// The header of a record's frame, unchecked; nothing if the bytes are too few for one.
-[[nodiscard]] inline std::optional<frame_header> header_of(bytes_view frame) noexcept {
-    if (frame.size() < frame_header_size) {
-        return std::nullopt;
-    }
-    frame_header header;
-    std::memcpy(&header, frame.data(), frame_header_size);
-    return header;
-}
-
 /// Visits up to `most` entries from a place on; gives the place behind the last one, or nothing at
 /// the end.
 template <class Visit>
