@@ -100,23 +100,23 @@ struct function {
     std::string version;
     std::uint64_t entries = 0;
     std::uint64_t bytes = 0;
-    std::uint64_t corrupt = 0;
     double seconds = 0; ///< that computing them took
 };
 
-std::map<memo::key128, function> functions_in(detail::disk_store& store, bool check) {
+std::map<memo::key128, function> functions_in(detail::disk_store& store) {
     std::map<memo::key128, function> all;
     for_each_entry(store, [&](detail::key_and_value const& entry) {
-        auto const header =
-            check ? detail::check_frame(entry.value) : detail::header_of(entry.value);
-        if (!header) {
-            ++all[{}].corrupt;
-        } else if (header->kind == detail::record_kind::name && !detail::is_record(entry)) {
+        if (!detail::is_record(entry)) {
             using names = std::tuple<std::string, std::string>;
-            auto& named = all[header->scope];
-            std::tie(named.name, named.version) =
-                detail::decode_record<names>(detail::payload_of(entry.value));
-        } else {
+            auto const header = detail::check_frame(entry.value);
+            if (header && header->kind == detail::record_kind::name) {
+                auto& named = all[header->scope];
+                std::tie(named.name, named.version) =
+                    detail::decode_record<names>(detail::payload_of(entry.value));
+            }
+            return;
+        }
+        if (auto const header = detail::header_of(entry.value)) {
             auto& one = all[header->scope];
             ++one.entries;
             one.bytes += entry.value.size();
@@ -153,7 +153,7 @@ int stat(settings const& chosen) {
 
 int ls(settings const& chosen) {
     detail::disk_store store(opening(chosen, false));
-    auto const all = functions_in(store, false);
+    auto const all = functions_in(store);
     json list = json::array();
     for (auto const& [scope, one] : all) {
         if (one.entries != 0 || !one.name.empty()) {
@@ -251,7 +251,7 @@ int clear(settings const& chosen) {
     detail::disk_store store(opening(chosen, true));
     std::size_t dropped = 0;
     bool known = false;
-    for (auto const& [scope, one] : functions_in(store, false)) {
+    for (auto const& [scope, one] : functions_in(store)) {
         if (one.name == chosen.name || to_string(scope) == chosen.name) {
             known = true;
             dropped += detail::drop_function(store, scope);
@@ -356,51 +356,37 @@ int salvage(settings const& chosen) {
     return ok;
 }
 
-/// A field of a CSV file (RFC 4180).
-std::string quoted(std::string const& text) {
-    std::string out = "\"";
-    for (char const c : text) {
-        out += c;
-        if (c == '"') {
-            out += c;
-        }
-    }
-    return out + '"';
-}
-
 int export_records(settings const& chosen) {
     detail::disk_store store(opening(chosen, false));
-    auto const functions = functions_in(store, false);
+    auto const functions = functions_in(store);
     bool const csv = chosen.format == "csv";
+    function const unknown; // one that began to store meanwhile
+    auto const print = [&](json const& row, auto const& field) {
+        char const* between = "";
+        for (auto const& [name, value] : row.items()) {
+            std::cout << between << field(name, value);
+            between = ",";
+        }
+        std::cout << '\n';
+    };
     if (csv) {
-        std::cout << "function,version,scope,key,created,cost_seconds,expires_ns,bytes,value\n";
+        print(memo_cache::row_of("", "", {}, {}),
+              [](std::string const& name, json const&) { return name; });
     }
     for_each_entry(store, [&](detail::key_and_value const& entry) {
         auto const header = detail::check_frame(entry.value);
         if (!header || !detail::is_record(entry)) {
             return;
         }
-        auto const& from = functions.at(header->scope);
-        json const value = memo_cache::value_of(*header, detail::payload_of(entry.value));
+        auto const known = functions.find(header->scope);
+        function const& from = known == functions.end() ? unknown : known->second;
+        json const row =
+            memo_cache::row_of(from.name, from.version, *header, detail::payload_of(entry.value));
         if (csv) {
-            std::ostringstream line;
-            line << quoted(from.name) << ',' << quoted(from.version) << ',' << header->scope << ','
-                 << header->key << ',' << header->created << ',' << header->cost << ','
-                 << header->expires << ',' << header->payload << ','
-                 << (value.is_null() ? "" : quoted(value.dump()));
-            std::cout << line.str() << '\n';
+            print(row,
+                  [](std::string const&, json const& value) { return memo_cache::to_csv(value); });
         } else {
-            std::cout << json{{"function", from.name},
-                              {"version", from.version},
-                              {"scope", to_string(header->scope)},
-                              {"key", to_string(header->key)},
-                              {"created", header->created},
-                              {"cost_seconds", header->cost},
-                              {"expires_ns", header->expires},
-                              {"bytes", header->payload},
-                              {"value", value}}
-                             .dump()
-                      << '\n';
+            std::cout << memo_cache::to_text(row) << '\n';
         }
     });
     if (!std::cout.flush()) {
