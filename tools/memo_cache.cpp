@@ -87,7 +87,7 @@ template <class Visit> void for_each_entry(detail::disk_store& store, Visit cons
     std::optional<std::vector<std::byte>> from{std::in_place};
     while (from) {
         detail::disk_environment::look const look(store.current());
-        from = detail::scan(look.txn(), *from, 4096, [&](detail::key_and_value const& entry) {
+        from = detail::scan(look.entries(), *from, 4096, [&](detail::key_and_value const& entry) {
             visit(entry);
             ++seen;
         });
@@ -131,7 +131,7 @@ int stat(settings const& chosen) {
     detail::disk_directory const& directory = store.current().directory();
     detail::disk_environment::look const look(store.current());
     auto const size = detail::size_of_database(look.txn());
-    std::size_t const names = detail::count_names(look.txn());
+    std::size_t const names = detail::count_names(look);
     json const told{{"directory", directory.root()},
                     {"functions", names},
                     {"entries", size.entries - names},
@@ -186,19 +186,31 @@ int verify(settings const& chosen) {
     detail::disk_store store(opening(chosen, false));
     std::uint64_t whole = 0;
     std::uint64_t corrupt = 0;
-    for_each_entry(store, [&](detail::key_and_value const& entry) {
-        auto const header = detail::check_frame(entry.value);
-        bool const right =
-            header && (!detail::is_record(entry) ||
-                       std::ranges::equal(detail::place_of(header->scope, header->key), entry.key));
-        ++(right ? whole : corrupt);
-    });
-    if (chosen.as_json) {
-        std::cout << json{{"whole", whole}, {"corrupt", corrupt}}.dump(2) << '\n';
-    } else {
-        std::cout << whole << " whole, " << corrupt << " corrupt\n";
+    bool cut_short = false; // by a page that is none
+    try {
+        for_each_entry(store, [&](detail::key_and_value const& entry) {
+            auto const header = detail::check_frame(entry.value);
+            bool const right =
+                header &&
+                (!detail::is_record(entry) ||
+                 std::ranges::equal(detail::place_of(header->scope, header->key), entry.key));
+            ++(right ? whole : corrupt);
+        });
+    } catch (detail::disk_error const& failure) {
+        cut_short = detail::says_damaged(failure.code());
+        if (!cut_short) {
+            throw;
+        }
     }
-    return corrupt == 0 ? ok : damage_found;
+    if (chosen.as_json) {
+        std::cout
+            << json{{"whole", whole}, {"corrupt", corrupt}, {"damaged_pages", cut_short}}.dump(2)
+            << '\n';
+    } else {
+        std::cout << whole << " whole, " << corrupt << " corrupt"
+                  << (cut_short ? "; the rest lies behind a damaged page" : "") << '\n';
+    }
+    return corrupt == 0 && !cut_short ? ok : damage_found;
 }
 
 void report_dropped(settings const& chosen, std::size_t dropped) {
@@ -228,12 +240,8 @@ int prune(settings const& chosen) {
         store.write([&](MDB_txn* txn) {
             before = detail::size_of_database(txn).entries;
             if (detail::size_of_database(txn).bytes > chosen.max_bytes) {
-                detail::evict(
-                    txn, 256, none, {chosen.max_bytes, 0, time},
-                    [&](detail::record_place const& place) {
-                        store.current().require_sound(place);
-                    },
-                    [](memo::key128) {});
+                detail::evict(store.current(), txn, 256, none, {chosen.max_bytes, 0, time},
+                              [](memo::key128) {});
             }
             after = detail::size_of_database(txn).entries;
             return true;
@@ -273,6 +281,8 @@ int compact(settings const& chosen) {
         detail::disk_store store(opening(chosen, true));
         directory = store.current().directory();
         before = fs::file_size(directory.data_file());
+        // LMDB, which copies, believes every page.
+        for_each_entry(store, [](detail::key_and_value const&) {});
     }
     detail::file const open_lock =
         detail::open_lock_file(directory.path("open.lock"), directory.mode());

@@ -276,4 +276,16 @@ TEST_CASE("the tool says what is wrong, and with which exit status") {
     }
     file.close();
     CHECK(run("verify", directory.path()).code == 3);
+    for (std::size_t at = 2; at < bytes.size() / page;
+         ++at) { // all but the two that say where all is
+        bytes[at * page + 10] = '\x55';
+    }
+    std::ofstream(data, std::ios::binary)
+        .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    result const verified = run("verify", directory.path());
+    CHECK(verified.code == 3);
+    CHECK(verified.text == "0 whole, 0 corrupt; the rest lies behind a damaged page\n");
+    for (std::string const command : {"ls", "export", "compact"}) {
+        CHECK(run(command, directory.path()).code == 1);
+    }
 }

@@ -4,7 +4,8 @@
 // The pages of the data file, with nothing believed. LMDB believes its pages: one flipped bit in a
 // page's header, in its table of nodes or in a child's number sends it behind the page, and the process
 // ends by a signal (docs/decisions/0021-sound-pages.md). So a hit is found by a search of our own, with
-// LMDB's snapshot. What is written is checked by soundness.hpp.
+// LMDB's snapshot, and many records by a walk of our own (cursor.hpp). What is written is checked by
+// soundness.hpp.
 //
 // Source: LMDB 0.9, mdb.c: MDB_page, MDB_node, MDB_meta, MDB_db; data format 1.
 
@@ -124,6 +125,8 @@ class page_view {
     static constexpr std::size_t page_size = 4096;
 
   protected:
+    friend class page_cursor;
+
     static constexpr std::size_t page_header = 16;
     static constexpr std::size_t node_header = 8;
     static constexpr unsigned branch = 1;
