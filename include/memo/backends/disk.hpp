@@ -140,10 +140,10 @@ class disk {
             return sum;
         }
 
-        /// Waits until no other process computes what has this key, and keeps others from it for as
-        /// long as what it gives lives.
+        /// Waits until no other process computes what has this key, or for as long as `max_wait`, and
+        /// keeps others from it for as long as what it gives lives.
         [[nodiscard]] detail::disk_flight lead(key128 key) const {
-            return {store_->current(), shelf_->scope, key};
+            return {store_->current(), shelf_->scope, key, store_->max_wait()};
         }
 
       private:

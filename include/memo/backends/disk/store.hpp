@@ -64,6 +64,7 @@ class disk_store {
         return *current_.load(std::memory_order_acquire);
     }
     [[nodiscard]] bool read_only() const noexcept { return settings_.read_only; }
+    [[nodiscard]] std::chrono::milliseconds max_wait() const { return settings_.max_wait; }
     [[nodiscard]] unix_time now() const { return settings_.clock(); }
 
     /// The counters of one function, the same for every wrapper of it.
