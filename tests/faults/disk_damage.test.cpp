@@ -185,6 +185,13 @@ void flip_bits_of_a_head(std::vector<char>& bytes, std::mt19937_64& random,
     }
 }
 
+/// Where the file says which trees it has.
+void flip_a_bit_of_the_roots(std::vector<char>& bytes, std::mt19937_64& random,
+                             std::string const& /*path*/) {
+    std::size_t const at = random() % 2 * page + 16 + random() % 136;
+    bytes[at] ^= static_cast<char>(1U << (random() % 8));
+}
+
 void zero_a_page(std::vector<char>& bytes, std::mt19937_64& random, std::string const& /*path*/) {
     std::fill_n(some_page(bytes, random), page, '\0');
 }
@@ -260,6 +267,10 @@ TEST_CASE("flipped bits in a page's head give no wrong value and no signal") {
     damage_and_use(flip_bits_of_a_head, use);
 }
 
+TEST_CASE("a flipped bit in what says where the trees are gives no wrong value and no signal") {
+    damage_and_use(flip_a_bit_of_the_roots, use);
+}
+
 TEST_CASE("a page of zeros gives no wrong value and no signal") {
     damage_and_use(zero_a_page, use);
 }
@@ -279,6 +290,7 @@ TEST_CASE("pages in another order give no wrong value and no signal") {
 TEST_CASE("damage gives no signal to what looks at many records") {
     damage_and_use(flip_a_bit, tend, 5);
     damage_and_use(flip_bits_of_a_head, tend, 20);
+    damage_and_use(flip_a_bit_of_the_roots, tend, 10);
     damage_and_use(zero_a_page, tend, 10);
     damage_and_use(cut_the_file, tend, 5);
     damage_and_use(reorder_pages, tend, 10);

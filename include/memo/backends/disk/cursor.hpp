@@ -26,12 +26,12 @@ class page_cursor {
     /// The first entry whose key is not less; the very first one for an empty key.
     [[nodiscard]] search seek(bytes_view from, key_and_value& entry) noexcept {
         depth_ = 0;
-        if (trees_.records == page_view::none) {
+        if (trees_.records.root == page_view::none) {
             return search::missing;
         }
         before_ = from;
         may_equal_ = true;
-        if (!enter(trees_.records)) {
+        if (!enter(trees_.records.root)) {
             return search::unsound;
         }
         while (is_branch()) {
