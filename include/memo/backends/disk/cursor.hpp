@@ -73,7 +73,7 @@ class page_cursor {
     // In a branch to the child to go on with, in a leaf to the first key that is not less.
     [[nodiscard]] bool go_to(bytes_view key) noexcept {
         std::size_t low = is_branch() ? 1 : 0; // the key of a branch's first node is not used
-        std::size_t high = pages_.count_of(page());
+        std::size_t high = key.empty() ? low : pages_.count_of(page());
         while (low < high) {
             std::size_t const middle = (low + high) / 2;
             if (!pages_.has_key_within(page(), middle)) {
@@ -93,7 +93,7 @@ class page_cursor {
             return false;
         }
         std::byte const* const it = pages_.node_of(page(), node());
-        int const order = page_view::compare(it, before_);
+        int const order = before_.empty() ? 1 : page_view::compare(it, before_);
         key = {it + page_view::node_header, page_view::number<std::uint16_t>(it + 6)};
         before_ = key;
         return order > 0 || (order == 0 && may_equal_);
