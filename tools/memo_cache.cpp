@@ -87,7 +87,7 @@ template <class Visit> void for_each_entry(detail::disk_store& store, Visit cons
     std::optional<std::vector<std::byte>> from{std::in_place};
     while (from) {
         detail::disk_environment::look const look(store.current());
-        from = detail::scan(look.txn(), *from, 4096, [&](detail::key_and_value const& entry) {
+        from = detail::scan(look.entries(), *from, 4096, [&](detail::key_and_value const& entry) {
             visit(entry);
             ++seen;
         });
@@ -100,23 +100,23 @@ struct function {
     std::string version;
     std::uint64_t entries = 0;
     std::uint64_t bytes = 0;
-    std::uint64_t corrupt = 0;
     double seconds = 0; ///< that computing them took
 };
 
-std::map<memo::key128, function> functions_in(detail::disk_store& store, bool check) {
+std::map<memo::key128, function> functions_in(detail::disk_store& store) {
     std::map<memo::key128, function> all;
     for_each_entry(store, [&](detail::key_and_value const& entry) {
-        auto const header =
-            check ? detail::check_frame(entry.value) : detail::header_of(entry.value);
-        if (!header) {
-            ++all[{}].corrupt;
-        } else if (header->kind == detail::record_kind::name && !detail::is_record(entry)) {
+        if (!detail::is_record(entry)) {
             using names = std::tuple<std::string, std::string>;
-            auto& named = all[header->scope];
-            std::tie(named.name, named.version) =
-                detail::decode_record<names>(detail::payload_of(entry.value));
-        } else {
+            auto const header = detail::check_frame(entry.value);
+            if (header && header->kind == detail::record_kind::name) {
+                auto& named = all[header->scope];
+                std::tie(named.name, named.version) =
+                    detail::decode_record<names>(detail::payload_of(entry.value));
+            }
+            return;
+        }
+        if (auto const header = detail::header_of(entry.value)) {
             auto& one = all[header->scope];
             ++one.entries;
             one.bytes += entry.value.size();
@@ -131,7 +131,7 @@ int stat(settings const& chosen) {
     detail::disk_directory const& directory = store.current().directory();
     detail::disk_environment::look const look(store.current());
     auto const size = detail::size_of_database(look.txn());
-    std::size_t const names = detail::count_names(look.txn());
+    std::size_t const names = detail::count_names(look);
     json const told{{"directory", directory.root()},
                     {"functions", names},
                     {"entries", size.entries - names},
@@ -153,7 +153,7 @@ int stat(settings const& chosen) {
 
 int ls(settings const& chosen) {
     detail::disk_store store(opening(chosen, false));
-    auto const all = functions_in(store, false);
+    auto const all = functions_in(store);
     json list = json::array();
     for (auto const& [scope, one] : all) {
         if (one.entries != 0 || !one.name.empty()) {
@@ -186,19 +186,31 @@ int verify(settings const& chosen) {
     detail::disk_store store(opening(chosen, false));
     std::uint64_t whole = 0;
     std::uint64_t corrupt = 0;
-    for_each_entry(store, [&](detail::key_and_value const& entry) {
-        auto const header = detail::check_frame(entry.value);
-        bool const right =
-            header && (!detail::is_record(entry) ||
-                       std::ranges::equal(detail::place_of(header->scope, header->key), entry.key));
-        ++(right ? whole : corrupt);
-    });
-    if (chosen.as_json) {
-        std::cout << json{{"whole", whole}, {"corrupt", corrupt}}.dump(2) << '\n';
-    } else {
-        std::cout << whole << " whole, " << corrupt << " corrupt\n";
+    bool cut_short = false; // by a page that is none
+    try {
+        for_each_entry(store, [&](detail::key_and_value const& entry) {
+            auto const header = detail::check_frame(entry.value);
+            bool const right =
+                header &&
+                (!detail::is_record(entry) ||
+                 std::ranges::equal(detail::place_of(header->scope, header->key), entry.key));
+            ++(right ? whole : corrupt);
+        });
+    } catch (detail::disk_error const& failure) {
+        cut_short = detail::says_damaged(failure.code());
+        if (!cut_short) {
+            throw;
+        }
     }
-    return corrupt == 0 ? ok : damage_found;
+    if (chosen.as_json) {
+        std::cout
+            << json{{"whole", whole}, {"corrupt", corrupt}, {"damaged_pages", cut_short}}.dump(2)
+            << '\n';
+    } else {
+        std::cout << whole << " whole, " << corrupt << " corrupt"
+                  << (cut_short ? "; the rest lies behind a damaged page" : "") << '\n';
+    }
+    return corrupt == 0 && !cut_short ? ok : damage_found;
 }
 
 void report_dropped(settings const& chosen, std::size_t dropped) {
@@ -228,12 +240,8 @@ int prune(settings const& chosen) {
         store.write([&](MDB_txn* txn) {
             before = detail::size_of_database(txn).entries;
             if (detail::size_of_database(txn).bytes > chosen.max_bytes) {
-                detail::evict(
-                    txn, 256, none, {chosen.max_bytes, 0, time},
-                    [&](detail::record_place const& place) {
-                        store.current().require_sound(place);
-                    },
-                    [](memo::key128) {});
+                detail::evict(store.current(), txn, 256, none, {chosen.max_bytes, 0, time},
+                              [](memo::key128) {});
             }
             after = detail::size_of_database(txn).entries;
             return true;
@@ -251,7 +259,7 @@ int clear(settings const& chosen) {
     detail::disk_store store(opening(chosen, true));
     std::size_t dropped = 0;
     bool known = false;
-    for (auto const& [scope, one] : functions_in(store, false)) {
+    for (auto const& [scope, one] : functions_in(store)) {
         if (one.name == chosen.name || to_string(scope) == chosen.name) {
             known = true;
             dropped += detail::drop_function(store, scope);
@@ -273,6 +281,8 @@ int compact(settings const& chosen) {
         detail::disk_store store(opening(chosen, true));
         directory = store.current().directory();
         before = fs::file_size(directory.data_file());
+        // LMDB, which copies, believes every page.
+        for_each_entry(store, [](detail::key_and_value const&) {});
     }
     detail::file const open_lock =
         detail::open_lock_file(directory.path("open.lock"), directory.mode());
@@ -356,51 +366,37 @@ int salvage(settings const& chosen) {
     return ok;
 }
 
-/// A field of a CSV file (RFC 4180).
-std::string quoted(std::string const& text) {
-    std::string out = "\"";
-    for (char const c : text) {
-        out += c;
-        if (c == '"') {
-            out += c;
-        }
-    }
-    return out + '"';
-}
-
 int export_records(settings const& chosen) {
     detail::disk_store store(opening(chosen, false));
-    auto const functions = functions_in(store, false);
+    auto const functions = functions_in(store);
     bool const csv = chosen.format == "csv";
+    function const unknown; // one that began to store meanwhile
+    auto const print = [&](json const& row, auto const& field) {
+        char const* between = "";
+        for (auto const& [name, value] : row.items()) {
+            std::cout << between << field(name, value);
+            between = ",";
+        }
+        std::cout << '\n';
+    };
     if (csv) {
-        std::cout << "function,version,scope,key,created,cost_seconds,expires_ns,bytes,value\n";
+        print(memo_cache::row_of("", "", {}, {}),
+              [](std::string const& name, json const&) { return name; });
     }
     for_each_entry(store, [&](detail::key_and_value const& entry) {
         auto const header = detail::check_frame(entry.value);
         if (!header || !detail::is_record(entry)) {
             return;
         }
-        auto const& from = functions.at(header->scope);
-        json const value = memo_cache::value_of(*header, detail::payload_of(entry.value));
+        auto const known = functions.find(header->scope);
+        function const& from = known == functions.end() ? unknown : known->second;
+        json const row =
+            memo_cache::row_of(from.name, from.version, *header, detail::payload_of(entry.value));
         if (csv) {
-            std::ostringstream line;
-            line << quoted(from.name) << ',' << quoted(from.version) << ',' << header->scope << ','
-                 << header->key << ',' << header->created << ',' << header->cost << ','
-                 << header->expires << ',' << header->payload << ','
-                 << (value.is_null() ? "" : quoted(value.dump()));
-            std::cout << line.str() << '\n';
+            print(row,
+                  [](std::string const&, json const& value) { return memo_cache::to_csv(value); });
         } else {
-            std::cout << json{{"function", from.name},
-                              {"version", from.version},
-                              {"scope", to_string(header->scope)},
-                              {"key", to_string(header->key)},
-                              {"created", header->created},
-                              {"cost_seconds", header->cost},
-                              {"expires_ns", header->expires},
-                              {"bytes", header->payload},
-                              {"value", value}}
-                             .dump()
-                      << '\n';
+            std::cout << memo_cache::to_text(row) << '\n';
         }
     });
     if (!std::cout.flush()) {

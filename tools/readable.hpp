@@ -1,57 +1,201 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A record's bytes in, what can be said of them without its type's definition out.
+// A record's bytes in, what can be said of them without its type's definition out: the values of plain
+// types, which are known by the tag of their type, and the moments of every averaged function, which
+// are known by their kind and have one layout whatever type a sample is of.
 
+#include <memo/key/index_set.hpp>
+#include <memo/record/averaged.hpp>
 #include <memo/record/codec.hpp>
 #include <memo/record/frame.hpp>
 
 #include <nlohmann/json.hpp>
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <typeinfo>
+#include <utility>
 #include <vector>
 
 namespace memo_cache {
 
-template <class T>
-bool try_as(memo::detail::frame_header const& header, std::span<std::byte const> payload,
-            nlohmann::ordered_json& value) {
-    static std::uint32_t const tag = memo::detail::type_tag(typeid(T));
-    if (header.type != tag) {
-        return false;
+using json = nlohmann::ordered_json;
+
+/// JSON has no numbers that are not finite: these are texts.
+[[nodiscard]] inline json to_json(double number) {
+    if (std::isfinite(number)) {
+        return number;
     }
+    return std::isnan(number) ? "nan" : number < 0 ? "-inf" : "inf";
+}
+template <class T>
+    requires std::is_integral_v<T>
+[[nodiscard]] json to_json(T number) {
+    return number;
+}
+[[nodiscard]] inline json to_json(std::string const& text) {
+    return text;
+}
+template <class T> [[nodiscard]] json to_json(std::vector<T> const& numbers) {
+    json list = json::array();
+    for (T const number : numbers) {
+        list.push_back(to_json(number));
+    }
+    return list;
+}
+[[nodiscard]] inline json to_json(memo::index_set const& set) {
+    json list = json::array();
+    for (auto const index : set) {
+        list.push_back(index);
+    }
+    return list;
+}
+
+/// One line of text. Bytes that are no UTF-8 are replaced by U+FFFD.
+[[nodiscard]] inline std::string to_text(json const& value) {
+    return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+/// The record, if it is of this type, or is one with the arguments beside it (memo::verify_full).
+template <class T>
+[[nodiscard]] bool try_as(std::uint32_t tag, std::span<std::byte const> payload, json& value) {
+    using witnessed = std::pair<T, std::vector<std::uint64_t>>;
+    static std::uint32_t const of_value = memo::detail::type_tag(typeid(T));
+    static std::uint32_t const of_witnessed = memo::detail::type_tag(typeid(witnessed));
     try {
-        T const decoded = memo::detail::decode_record<T>(payload);
-        if constexpr (std::is_same_v<T, double> || std::is_same_v<T, float>) {
-            if (!std::isfinite(decoded)) { // JSON has no such numbers
-                value = std::to_string(decoded);
-                return true;
-            }
+        if (tag == of_value) {
+            value = to_json(memo::detail::decode_record<T>(payload));
+        } else if (tag == of_witnessed) {
+            value = to_json(memo::detail::decode_record<witnessed>(payload).first);
+        } else {
+            return false;
         }
-        value = decoded;
         return true;
     } catch (memo::detail::malformed const&) {
         return false;
     }
 }
 
-/// The value of a record of a plain type; null where only the program knows it.
-inline nlohmann::ordered_json value_of(memo::detail::frame_header const& header,
-                                       std::span<std::byte const> payload) {
-    nlohmann::ordered_json value;
-    static_cast<void>(
-        try_as<double>(header, payload, value) || try_as<float>(header, payload, value) ||
-        try_as<int>(header, payload, value) || try_as<long>(header, payload, value) ||
-        try_as<long long>(header, payload, value) || try_as<unsigned>(header, payload, value) ||
-        try_as<unsigned long>(header, payload, value) || try_as<bool>(header, payload, value) ||
-        try_as<std::vector<double>>(header, payload, value) ||
-        try_as<std::vector<int>>(header, payload, value) ||
-        try_as<std::string>(header, payload, value));
+template <class... Ts>
+[[nodiscard]] json first_of(std::uint32_t tag, std::span<std::byte const> payload) {
+    json value;
+    static_cast<void>((false || ... || try_as<Ts>(tag, payload, value)));
     return value;
+}
+
+/// The value of a record of a plain type; null where only the program knows it.
+[[nodiscard]] inline json value_of(memo::detail::frame_header const& header,
+                                   std::span<std::byte const> payload) {
+    return first_of<double, float, bool, char, signed char, unsigned char, short, unsigned short,
+                    int, unsigned, long, unsigned long, long long, unsigned long long, std::string,
+                    std::vector<double>, std::vector<float>, std::vector<int>,
+                    std::vector<unsigned>, std::vector<long>, std::vector<unsigned long>,
+                    memo::index_set>(header.type, payload);
+}
+
+/// What an averaged function knows of one call.
+struct estimates {
+    std::uint64_t count = 0;
+    std::uint64_t rejected = 0;
+    json mean; ///< these three: a number, or a list for vectors and arrays
+    json variance;
+    json standard_error;
+};
+
+/// The moments of samples of any type: numbers, arrays and vectors of them differ in whether the count
+/// of numbers stands before them.
+///
+/// Source: docs/format.md, "Payload"
+[[nodiscard]] inline std::optional<estimates> moments_of(std::span<std::byte const> payload) {
+    using record = memo::detail::averaged_record<std::vector<double>>;
+    constexpr std::size_t count_size = 8;
+    constexpr std::size_t spread_size = 3 * 8 + 1;
+    constexpr std::size_t behind = 1 + 3 * 8 + 1;
+    if (payload.size() < count_size + behind) {
+        return std::nullopt;
+    }
+    std::vector<std::byte> bytes(payload.begin(), payload.end());
+    std::size_t const spreads = payload.size() - count_size - behind;
+    bool const counted = spreads % spread_size != 0;
+    if (!counted) {
+        std::uint64_t const size = spreads / spread_size;
+        std::vector<std::byte> told(sizeof size);
+        std::memcpy(told.data(), &size, sizeof size);
+        bytes.insert(bytes.begin() + count_size, told.begin(), told.end());
+    }
+    try {
+        auto const kept = memo::detail::decode_record<record>(bytes);
+        auto const all = [&](auto const& get) {
+            json list = json::array();
+            for (std::size_t i = 0; i < kept.samples.size(); ++i) {
+                list.push_back(to_json(get(i)));
+            }
+            return !counted && list.size() == 1 ? list.front() : list;
+        };
+        return estimates{kept.samples.count(), kept.rejected,
+                         all([&](std::size_t i) { return kept.samples.mean(i); }),
+                         all([&](std::size_t i) { return kept.samples.variance(i); }),
+                         all([&](std::size_t i) { return kept.samples.standard_error(i); })};
+    } catch (memo::detail::malformed const&) {
+        return std::nullopt;
+    }
+}
+
+/// All that can be said of a record, in the order of the columns; null where there is nothing to say.
+[[nodiscard]] inline json row_of(std::string const& name, std::string const& version,
+                                 memo::detail::frame_header const& header,
+                                 std::span<std::byte const> payload) {
+    bool const is_moments = header.kind == memo::detail::record_kind::moments;
+    auto const known = is_moments ? moments_of(payload) : std::nullopt;
+    json row{{"function", name},
+             {"version", version},
+             {"scope", to_string(header.scope)},
+             {"key", to_string(header.key)},
+             {"created", header.created},
+             {"cost_seconds", header.cost},
+             {"expires_ns", header.expires},
+             {"bytes", header.payload},
+             {"kind", is_moments ? "moments" : "value"},
+             {"value", is_moments ? json() : value_of(header, payload)},
+             {"count", nullptr},
+             {"rejected", nullptr},
+             {"mean", nullptr},
+             {"variance", nullptr},
+             {"standard_error", nullptr}};
+    if (known) {
+        row["count"] = known->count;
+        row["rejected"] = known->rejected;
+        row["mean"] = known->mean;
+        row["variance"] = known->variance;
+        row["standard_error"] = known->standard_error;
+    }
+    return row;
+}
+
+/// A field of a CSV file (RFC 4180). What is no number is quoted; lists are JSON; null is empty.
+[[nodiscard]] inline std::string to_csv(json const& value) {
+    if (value.is_null()) {
+        return "";
+    }
+    std::string const text = to_text(value);
+    if (value.is_number() || value.is_boolean()) {
+        return text;
+    }
+    std::string out = "\"";
+    for (char const c : value.is_string() ? json::parse(text).get<std::string>() : text) {
+        out += c;
+        if (c == '"') {
+            out += c;
+        }
+    }
+    return out + '"';
 }
 
 } // namespace memo_cache

@@ -39,12 +39,14 @@ std::string value_of(std::uint64_t number) {
     return value;
 }
 
-memo::disk open(std::string const& directory, bool* reported = nullptr) {
-    return memo::disk({.directory = directory, .report = [=](std::string const&) {
-                           if (reported != nullptr) {
-                               *reported = true;
-                           }
-                       }});
+memo::disk open(std::string const& directory, bool* reported = nullptr,
+                std::uint64_t max_bytes = 0) {
+    return memo::disk(
+        {.directory = directory, .max_bytes = max_bytes, .report = [=](std::string const&) {
+             if (reported != nullptr) {
+                 *reported = true;
+             }
+         }});
 }
 
 /// A directory with entries in it, closed or as a crash leaves it.
@@ -122,13 +124,103 @@ int use(std::string const& directory, outcome& seen) {
     });
 }
 
+/// What looks at many records at once: sizes, evictions, clear. Nothing that a bound or a clear took is
+/// there afterwards.
+int tend(std::string const& directory, outcome& seen) {
+    return memo_test::in_process([&] {
+        bool reported = false;
+        memo::disk const backend = open(directory, &reported, 400'000);
+        auto const values = backend.partition<std::string>(scope);
+        auto const counting = [&](auto const& body) {
+            try {
+                body();
+            } catch (memo::error const&) {
+                ++seen.refused;
+            }
+        };
+        counting([&] { seen.found = backend.stats().entries; });
+        counting([&] { static_cast<void>(values.stats()); });
+        for (std::uint64_t number = entries; number < entries + 100; ++number) {
+            counting([&] { values.put(key_of(number), value_of(number), {}); });
+        }
+        for (std::uint64_t number = 0; number < entries + 100; number += 7) {
+            auto const kept = values.get(key_of(number));
+            if (kept && kept->record != value_of(number)) {
+                return 1;
+            }
+        }
+        bool cleared = false;
+        counting([&] {
+            values.clear();
+            cleared = true;
+        });
+        for (std::uint64_t number = 0; cleared && number < entries + 100; ++number) {
+            if (values.get(key_of(number))) {
+                return 2;
+            }
+        }
+        seen.corrupt = backend.stats().corrupt;
+        seen.reported = reported;
+        return 0;
+    });
+}
+
+using damage = void (*)(std::vector<char>& bytes, std::mt19937_64& random, std::string const& path);
+
+auto some_page(std::vector<char>& bytes, std::mt19937_64& random) {
+    return bytes.begin() + static_cast<std::ptrdiff_t>(random() % (bytes.size() / page) * page);
+}
+
+void flip_a_bit(std::vector<char>& bytes, std::mt19937_64& random, std::string const& /*path*/) {
+    bytes[random() % bytes.size()] ^= static_cast<char>(1U << (random() % 8));
+}
+
+/// Where a page says what is in it.
+void flip_bits_of_a_head(std::vector<char>& bytes, std::mt19937_64& random,
+                         std::string const& /*path*/) {
+    auto const head = some_page(bytes, random);
+    for (int flips = 0; flips < 3; ++flips) {
+        head[static_cast<std::ptrdiff_t>(random() % 100)] ^=
+            static_cast<char>(1U << (random() % 8));
+    }
+}
+
+/// Where the file says which trees it has.
+void flip_a_bit_of_the_roots(std::vector<char>& bytes, std::mt19937_64& random,
+                             std::string const& /*path*/) {
+    std::size_t const at = random() % 2 * page + 16 + random() % 136;
+    bytes[at] ^= static_cast<char>(1U << (random() % 8));
+}
+
+void zero_a_page(std::vector<char>& bytes, std::mt19937_64& random, std::string const& /*path*/) {
+    std::fill_n(some_page(bytes, random), page, '\0');
+}
+
+void cut_the_file(std::vector<char>& bytes, std::mt19937_64& random, std::string const& /*path*/) {
+    bytes.resize(random() % bytes.size());
+}
+
+void reorder_pages(std::vector<char>& bytes, std::mt19937_64& random, std::string const& /*path*/) {
+    for (int swaps = 0; swaps < 30; ++swaps) {
+        auto const one = some_page(bytes, random);
+        std::swap_ranges(one, one + page, some_page(bytes, random));
+    }
+}
+
+void reorder_pages_in_another_boot(std::vector<char>& bytes, std::mt19937_64& random,
+                                   std::string const& path) {
+    pretend_another_boot(path);
+    reorder_pages(bytes, random, path);
+}
+
 /// Damages copies of one directory, each in a way of its own.
-template <class Damage> void damage_and_use(int count, bool crashed, Damage const& damage) {
+void damage_and_use(damage damaged, int (*used)(std::string const&, outcome&), int usual = 20) {
     auto const seed = Catch::rngSeed();
     CAPTURE(seed);
     std::mt19937_64 random(seed);
+    int const count = memo_test::trials(usual);
     memo_test::temp_dir const whole;
-    fill(whole.path(), crashed);
+    fill(whole.path(), true);
     auto const original = read_file(whole / "v1/data.mdb");
     REQUIRE(original.size() > 50 * page);
     memo_test::shared<outcome> all;
@@ -137,10 +229,10 @@ template <class Damage> void damage_and_use(int count, bool crashed, Damage cons
         memo_test::temp_dir const copy;
         fs::copy(whole.path(), copy.path(), fs::copy_options::recursive);
         auto bytes = original;
-        damage(bytes, random, copy.path());
+        damaged(bytes, random, copy.path());
         write_file(copy / "v1/data.mdb", bytes);
         memo_test::shared<outcome> seen;
-        REQUIRE(use(copy.path(), *seen) == 0);
+        REQUIRE(used(copy.path(), *seen) == 0);
         all->found += seen->found;
         all->corrupt += seen->corrupt;
         all->refused += seen->refused;
@@ -148,8 +240,8 @@ template <class Damage> void damage_and_use(int count, bool crashed, Damage cons
     }
     std::cout << count << " trials: " << all->found << " of "
               << static_cast<std::uint64_t>(count) * entries << " entries served, " << all->corrupt
-              << " refused as corrupt, " << all->refused << " puts failed\n";
-    CHECK((all->corrupt > 0 || all->reported || count < 10));
+              << " refused as corrupt, " << all->refused << " operations failed\n";
+    CHECK((used != use || all->corrupt > 0 || all->reported || count < 10));
 }
 
 } // namespace
@@ -168,36 +260,40 @@ TEST_CASE("a directory that nothing happened to has all of its entries") {
 }
 
 TEST_CASE("a flipped bit gives no wrong value and no signal") {
-    damage_and_use(memo_test::trials(20), true, [](auto& bytes, auto& random, auto const&) {
-        bytes[random() % bytes.size()] ^= static_cast<char>(1U << (random() % 8));
-    });
+    damage_and_use(flip_a_bit, use);
+}
+
+TEST_CASE("flipped bits in a page's head give no wrong value and no signal") {
+    damage_and_use(flip_bits_of_a_head, use);
+}
+
+TEST_CASE("a flipped bit in what says where the trees are gives no wrong value and no signal") {
+    damage_and_use(flip_a_bit_of_the_roots, use);
 }
 
 TEST_CASE("a page of zeros gives no wrong value and no signal") {
-    damage_and_use(memo_test::trials(20), true, [](auto& bytes, auto& random, auto const&) {
-        std::size_t const at = random() % (bytes.size() / page) * page;
-        std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(at), page, '\0');
-    });
+    damage_and_use(zero_a_page, use);
 }
 
 TEST_CASE("a file that is cut gives no wrong value and no signal") {
-    damage_and_use(memo_test::trials(20), true, [](auto& bytes, auto& random, auto const&) {
-        bytes.resize(random() % bytes.size());
-    });
+    damage_and_use(cut_the_file, use);
 }
 
 TEST_CASE("pages of different times give no wrong value and no signal") {
-    damage_and_use(memo_test::trials(20), true, [](auto& bytes, auto& random, auto const& path) {
-        pretend_another_boot(path);
-        for (int swaps = 0; swaps < 30; ++swaps) {
-            auto const at = [&] {
-                return bytes.begin() +
-                       static_cast<std::ptrdiff_t>(random() % (bytes.size() / page) * page);
-            };
-            auto const one = at();
-            std::swap_ranges(one, one + page, at());
-        }
-    });
+    damage_and_use(reorder_pages_in_another_boot, use);
+}
+
+TEST_CASE("pages in another order give no wrong value and no signal") {
+    damage_and_use(reorder_pages, use);
+}
+
+TEST_CASE("damage gives no signal to what looks at many records") {
+    damage_and_use(flip_a_bit, tend, 5);
+    damage_and_use(flip_bits_of_a_head, tend, 20);
+    damage_and_use(flip_a_bit_of_the_roots, tend, 10);
+    damage_and_use(zero_a_page, tend, 10);
+    damage_and_use(cut_the_file, tend, 5);
+    damage_and_use(reorder_pages, tend, 10);
 }
 
 TEST_CASE("data of another boot is set aside, unless all of it had reached the disk") {

@@ -2,6 +2,7 @@
 
 // Writers that are killed in the middle of what they do.
 
+#include "support/child_process.hpp"
 #include "support/keys.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
@@ -13,14 +14,18 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <iostream>
+#include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 using memo_test::key_of;
 using memo_test::process;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -167,4 +172,69 @@ TEST_CASE("whoever waits for a computing process goes on when it is killed") {
     leader.kill();
     CHECK(follower.wait() == 42);
     CHECK(seen->evaluations == 2);
+}
+
+TEST_CASE("whoever waits for a computing process goes on when it has been stopped for long") {
+    memo_test::temp_dir const directory;
+    struct state {
+        std::atomic<int> evaluations;
+        std::atomic<bool> wait;
+    };
+    memo_test::shared<state> seen;
+    seen->wait = true;
+    auto const call = [&](std::chrono::milliseconds max_wait) {
+        auto const f = memo::memoize<memo::disk>(
+            memo::ignore_state([&](int x) {
+                if (++seen->evaluations == 1) {
+                    while (seen->wait) {
+                        std::this_thread::yield();
+                    }
+                }
+                return 2 * x;
+            }),
+            {.name = "faults/stopped", .version = "1"},
+            memo::disk{{.directory = directory.path(), .max_wait = max_wait}});
+        return f(21);
+    };
+    auto leader = memo_test::child_process::running([&] { return call(0ms); });
+    memo_test::seconds_until([&] { return seen->evaluations == 1; });
+    leader.stop();
+    auto const begin = std::chrono::steady_clock::now();
+    CHECK(memo_test::in_process([&] { return call(300ms); }) == 42);
+    CHECK(std::chrono::steady_clock::now() - begin >= 300ms);
+    CHECK(seen->evaluations == 2);
+    // Who comes later finds it, and the leader gets its own.
+    CHECK(memo_test::in_process([&] { return call(0ms); }) == 42);
+    CHECK(seen->evaluations == 2);
+    seen->wait = false;
+    leader.go_on();
+    CHECK(leader.wait() == 42);
+}
+
+TEST_CASE("who has waited in vain gives back nobody's right") {
+    memo_test::temp_dir const directory;
+    memo_test::shared<std::atomic<bool>> computing;
+    memo::detail::disk_store store({.directory = directory.path()});
+    using flight = memo::detail::disk_flight;
+    auto const waits_as_long_as = [&](std::chrono::milliseconds most, bool for_ever) {
+        static_cast<void>(memo::detail::size_of_all(store)); // opens again what fork() closed
+        auto const begin = std::chrono::steady_clock::now();
+        flight const mine(store.current(), values_scope, key_of(1), most);
+        *computing = true;
+        while (for_ever) {
+            ::pause();
+        }
+        return std::chrono::steady_clock::now() - begin >= most ? 1 : 0;
+    };
+    process leader([&] { return waits_as_long_as(0ms, true); });
+    memo_test::seconds_until([&] { return computing->load(); });
+    std::optional<flight> in_vain;
+    in_vain.emplace(store.current(), values_scope, key_of(1), 20ms);
+    leader.kill();
+    std::optional<flight> next;
+    next.emplace(store.current(), values_scope, key_of(1), 10min);
+    in_vain.reset();
+    CHECK(memo_test::in_process([&] { return waits_as_long_as(20ms, false); }) == 1);
+    next.reset();
+    CHECK(memo_test::in_process([&] { return waits_as_long_as(10min, false); }) == 0);
 }

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -141,6 +142,104 @@ TEST_CASE("the tool tells and tends what lies in a directory that is in use") {
     CHECK(in_use.stats().entries > 10);
 }
 
+namespace {
+
+struct opaque {
+    double x = 0;
+    template <class Archive> void serialize(Archive& archive) { archive(x); }
+};
+
+/// Stores what f(10) is.
+template <class... Policies, class F, class Options>
+void store(memo::disk const& backend, std::string const& name, F const& f, Options options) {
+    options.name = "export/" + name;
+    options.version = "1";
+    auto const remembered =
+        memo::memoize<memo::disk, Policies...>(memo::ignore_state(f), options, backend);
+    static_cast<void>(remembered(10));
+}
+
+/// Stores four samples of f(10).
+template <class F> void store_four(memo::disk const& backend, std::string const& name, F const& f) {
+    memo::averaged_options<decltype(f(10))> options;
+    options.min_repetitions = 4;
+    options.max_repetitions = 4;
+    options.repeat = memo::until_settled;
+    store<memo::averaged>(backend, name, f, options);
+}
+
+/// The line that has a text in it, from there on.
+std::string line_with(std::string const& text, std::string const& part) {
+    auto const at = text.find(part);
+    return at == std::string::npos ? "" : text.substr(at, text.find('\n', at) - at);
+}
+
+bool has(std::string const& text, std::string const& part) {
+    return text.find(part) != std::string::npos;
+}
+
+} // namespace
+
+TEST_CASE("exported are the values of plain types, and the moments of all averaged functions") {
+    memo_test::temp_dir const directory;
+    memo::disk const backend({.directory = directory.path()});
+    int n = 0; // samples are 10, 11, 12, 13
+    store_four(backend, "number", [&](int x) { return static_cast<float>(x + n++ % 4); });
+    store_four(backend, "vector", [&](int x) {
+        return std::vector<double>{0.5, static_cast<double>(x + n++ % 4)};
+    });
+    store_four(backend, "array", [&](int x) { return std::array<int, 2>{1, x + n++ % 4}; });
+    store_four(backend, "short", [&](int x) { return std::vector<int>{x + n++ % 4}; });
+    store(
+        backend, "text", [](int) { return std::string("a\"b,\xff\n\x01"); },
+        memo::options<std::string>{});
+    store(
+        backend, "nan", [](int) { return std::nan(""); }, memo::options<double>{});
+    store(
+        backend, "unknown", [](int) { return opaque{1}; }, memo::options<opaque>{});
+    store(
+        backend, "set",
+        [](int) {
+            return memo::index_set{1, 70};
+        },
+        memo::options<memo::index_set>{});
+    store(
+        backend, "wide",
+        [](int) {
+            return std::vector<float>{0.5F, -INFINITY};
+        },
+        memo::options<std::vector<float>>{});
+    store<memo::verify_full>(
+        backend, "full", [](int x) { return 2 * x; }, memo::options<int>{});
+
+    result const lines = run("export --format jsonl", directory.path());
+    CHECK(lines.code == 0);
+    CHECK(std::ranges::count(lines.text, '\n') == 10);
+    auto const number = line_with(lines.text, "export/number");
+    CHECK(has(number, R"("kind":"moments","value":null,"count":4,"rejected":0,"mean":11.5,)"));
+    CHECK(has(number, R"("variance":1.6666666666666667,"standard_error":0.6454972243679028})"));
+    CHECK(has(line_with(lines.text, "export/vector"),
+              R"("mean":[0.5,11.5],"variance":[0.0,1.6666666666666667])"));
+    CHECK(has(line_with(lines.text, "export/array"), R"("mean":[1.0,11.5])"));
+    CHECK(has(line_with(lines.text, "export/short"), R"("mean":[11.5])"));
+    CHECK(has(line_with(lines.text, "export/text"),
+              "\"value\":\"a\\\"b,\xef\xbf\xbd\\n\\u0001\",\"count\":null"));
+    CHECK(has(line_with(lines.text, "export/nan"), R"("value":"nan")"));
+    CHECK(has(line_with(lines.text, "export/unknown"), R"("value":null,"count":null)"));
+    CHECK(has(line_with(lines.text, "export/set"), R"("value":[1,70])"));
+    CHECK(has(line_with(lines.text, "export/wide"), R"("value":[0.5,"-inf"])"));
+    CHECK(has(line_with(lines.text, "export/full"), R"("value":20)"));
+
+    result const table = run("export", directory.path());
+    CHECK(table.text.starts_with("function,version,scope,key,created,cost_seconds,expires_ns,bytes,"
+                                 "kind,value,count,rejected,mean,variance,standard_error\n"));
+    CHECK(has(line_with(table.text, "export/number"),
+              R"("moments",,4,0,11.5,1.6666666666666667,0.6454972243679028)"));
+    CHECK(has(line_with(table.text, "export/array"), R"(4,0,"[1.0,11.5]")"));
+    CHECK(has(table.text, "\"value\",\"a\"\"b,\xef\xbf\xbd\n\x01\",,,,,\n"));
+    CHECK(has(line_with(table.text, "export/unknown"), R"("value",,,,,,)"));
+}
+
 TEST_CASE("compacting gives room back and keeps all records") {
     memo_test::temp_dir const directory;
     fill(directory.path(), 5000);
@@ -177,4 +276,16 @@ TEST_CASE("the tool says what is wrong, and with which exit status") {
     }
     file.close();
     CHECK(run("verify", directory.path()).code == 3);
+    for (std::size_t at = 2; at < bytes.size() / page;
+         ++at) { // all but the two that say where all is
+        bytes[at * page + 10] = '\x55';
+    }
+    std::ofstream(data, std::ios::binary)
+        .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    result const verified = run("verify", directory.path());
+    CHECK(verified.code == 3);
+    CHECK(verified.text == "0 whole, 0 corrupt; the rest lies behind a damaged page\n");
+    for (std::string const command : {"ls", "export", "compact"}) {
+        CHECK(run(command, directory.path()).code == 1);
+    }
 }

@@ -140,10 +140,10 @@ class disk {
             return sum;
         }
 
-        /// Waits until no other process computes what has this key, and keeps others from it for as
-        /// long as what it gives lives.
+        /// Waits until no other process computes what has this key, or for as long as `max_wait`, and
+        /// keeps others from it for as long as what it gives lives.
         [[nodiscard]] detail::disk_flight lead(key128 key) const {
-            return {store_->current(), shelf_->scope, key};
+            return {store_->current(), shelf_->scope, key, store_->max_wait()};
         }
 
       private:
@@ -216,9 +216,8 @@ class disk {
     /// What all functions and processes have in the directory, and what this process saw happen.
     [[nodiscard]] backend_statistics stats() const {
         backend_statistics sum = store_->all_events();
-        detail::disk_environment::look const look(store_->current());
-        auto const size = detail::size_of_database(look.txn());
-        sum.entries = size.entries - detail::count_names(look.txn());
+        backend_statistics const size = detail::size_of_all(*store_);
+        sum.entries = size.entries;
         sum.bytes = size.bytes;
         return sum;
     }

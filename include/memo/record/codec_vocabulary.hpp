@@ -85,9 +85,7 @@ struct own_codec<std::shared_ptr<T>> {
     static constexpr bool plain = false;
 
     template <class Archive> static void save(Archive& archive, std::shared_ptr<T> const& value) {
-        if (archive.put_shared(value)) {
-            put_value(archive, *value);
-        }
+        archive.put_shared(value);
     }
     template <class Archive> static std::shared_ptr<T> load(Archive& archive) {
         return archive.template take_shared<std::remove_const_t<T>>();

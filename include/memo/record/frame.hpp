@@ -124,21 +124,28 @@ template <class Record>
     return seal(bytes, header);
 }
 
+/// What bytes say of themselves, unchecked; nothing if they are too few for a header.
+[[nodiscard]] inline std::optional<frame_header>
+header_of(std::span<std::byte const> bytes) noexcept {
+    if (bytes.size() < frame_header_size) {
+        return std::nullopt;
+    }
+    frame_header header;
+    std::memcpy(&header, bytes.data(), frame_header_size);
+    return header;
+}
+
 /// Whole frames only: the header of these bytes, if they are a frame of this format whose checksum
 /// holds.
 ///
 /// Complexity:     linear in the bytes
 [[nodiscard]] inline std::optional<frame_header>
 check_frame(std::span<std::byte const> bytes) noexcept {
-    if (bytes.size() < frame_header_size) {
-        return std::nullopt;
-    }
-    frame_header header;
-    std::memcpy(&header, bytes.data(), frame_header_size);
-    constexpr std::size_t start = sizeof header.checksum;
-    if (header.magic != frame_magic || header.format != frame_format ||
-        header.payload != bytes.size() - frame_header_size ||
-        header.checksum != hash64(bytes.data() + start, bytes.size() - start)) {
+    auto const header = header_of(bytes);
+    constexpr std::size_t start = sizeof(frame_header::checksum);
+    if (!header || header->magic != frame_magic || header->format != frame_format ||
+        header->payload != bytes.size() - frame_header_size ||
+        header->checksum != hash64(bytes.data() + start, bytes.size() - start)) {
         return std::nullopt;
     }
     return header;

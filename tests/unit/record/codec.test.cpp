@@ -151,6 +151,18 @@ struct derived : base {
     }
 };
 
+struct other_derived : base {
+    template <class Archive> void serialize(Archive& archive) {
+        archive(cereal::base_class<base>(this));
+    }
+};
+
+struct family {
+    std::vector<std::shared_ptr<base>> all;
+    std::shared_ptr<derived> eldest;
+    template <class Archive> void serialize(Archive& archive) { archive(all, eldest); }
+};
+
 /// Never begins empty: no default constructor, and the library needs none for it.
 struct seven {
     explicit seven(int) {}
@@ -160,6 +172,7 @@ struct seven {
 
 CEREAL_CLASS_VERSION(everything, 3)
 CEREAL_REGISTER_TYPE(derived)
+CEREAL_REGISTER_TYPE(other_derived)
 
 TEST_CASE("a record comes back as it was") {
     CHECK(there_and_back(true));
@@ -288,6 +301,46 @@ TEST_CASE("a pointee's number that belongs to another type is refused") {
         archive.put(memo::detail::class_end);
     }
     CHECK_THROWS_AS(memo::detail::decode_record<two_kinds>(out), malformed);
+}
+
+TEST_CASE("a pointee's number that belongs to another derived class is refused") {
+    auto const child = std::make_shared<derived>();
+    child->in_derived = 7;
+    family const whole{{std::make_shared<other_derived>(), child}, child};
+    family const back = there_and_back(whole);
+    CHECK(back.eldest == back.all[1]);
+    CHECK(back.eldest->in_derived == 7);
+    bytes damaged = encoded(whole);
+    // The last bytes: which pointee the eldest is, 4; the ends of the pointer and of the family.
+    auto const place = damaged.end() - 6;
+    REQUIRE(*place == std::byte{2});
+    *place = std::byte{1};
+    CHECK_THROWS_AS(memo::detail::decode_record<family>(damaged), malformed);
+}
+
+TEST_CASE("a row of pointees that hold one another is as deep as it is long") {
+    auto const row = [](std::size_t length) {
+        bytes out;
+        memo::detail::byte_sink sink(out);
+        sink.put_count(length);
+        for (std::uint32_t number = 1; number <= length; ++number) {
+            sink.put(0x80000000U + number);
+            sink.put(std::int32_t{0});
+            sink.put(number - 1); // next: the one before
+            sink.put(memo::detail::class_end);
+        }
+        return out;
+    };
+    using parts = std::vector<std::shared_ptr<circle_part>>;
+    parts const most = memo::detail::decode_record<parts>(row(memo::detail::deepest_class));
+    CHECK(encoded(most) == row(memo::detail::deepest_class));
+    CHECK_THROWS_AS(memo::detail::decode_record<parts>(row(memo::detail::deepest_class + 1)),
+                    malformed);
+    CHECK_THROWS_AS(memo::detail::decode_record<parts>(row(1'000'000)), malformed);
+    parts more = most;
+    more.push_back(std::make_shared<circle_part>());
+    more.back()->next = most.back();
+    CHECK_THROWS_AS(encoded(more), memo::error);
 }
 
 TEST_CASE("classes too deep in one another are refused on both sides") {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The data of one directory, open in this process: looks and write transactions.
+// The data of one directory, open in this process: who may write, and write transactions.
 //
 // Why a write transaction has a lock of ours around LMDB's: a process that is killed while others wait
 // for a robust mutex can leave one of them asleep for ever (docs/decisions/0020-disk-write-lock.md).
@@ -11,6 +11,7 @@
 //
 // Order of locks: mutex_, then open.lock, then write.lock.
 
+#include <memo/backends/disk/cursor.hpp>
 #include <memo/backends/disk/directory.hpp>
 #include <memo/backends/disk/file.hpp>
 #include <memo/backends/disk/lmdb.hpp>
@@ -73,51 +74,7 @@ class disk_environment {
         return identity_of_file(directory().data_file()) == files_.identity;
     }
 
-    /// A snapshot, for as long as this lives. No code of a user may run meanwhile.
-    class look {
-      public:
-        explicit look(disk_environment& environment)
-            : environment_(environment), txn_(environment.readers_.take()) {
-            if (txn_ == nullptr) [[unlikely]] {
-                txn_ = environment.new_reader();
-            } else if (int const code = mdb_txn_renew(txn_); code != MDB_SUCCESS) [[unlikely]] {
-                environment.readers_.drop(txn_);
-                lmdb_failed("get", code);
-            }
-        }
-        look(look const&) = delete;
-        look& operator=(look const&) = delete;
-        ~look() {
-            mdb_txn_reset(txn_);
-            environment_.readers_.give_back(txn_);
-        }
-        [[nodiscard]] MDB_txn* txn() const noexcept { return txn_; }
-
-        /// Where the bytes of a place lie, for as long as this lives.
-        ///
-        /// Throws:         disk_error; says_damaged(its code) if a page on the way is none
-        [[nodiscard]] std::optional<bytes_view> find(bytes_view place) const {
-            page_view const& pages = environment_.pages_;
-            auto const trees = pages.shows() ? pages.roots_of(mdb_txn_id(txn_)) : std::nullopt;
-            if (!trees) [[unlikely]] { // two commits since the snapshot was taken
-                return detail::find(txn_, place);
-            }
-            bytes_view value;
-            switch (pages.find(*trees, place, value)) {
-            case page_view::search::found:
-                return value;
-            case page_view::search::missing:
-                return std::nullopt;
-            case page_view::search::unsound:
-                break;
-            }
-            lmdb_failed("get", MDB_CORRUPTED);
-        }
-
-      private:
-        disk_environment& environment_;
-        MDB_txn* txn_;
-    };
+    class look; ///< a snapshot: look.hpp
 
     /// Runs change(txn) and commits what it did; nothing of it stays if anything throws.
     template <class Change> auto write(Change change) {
@@ -140,6 +97,11 @@ class disk_environment {
         if (roots_ && !pages_.way_is_sound(roots_->records, place, roots_->pages)) {
             lmdb_failed("put", MDB_CORRUPTED);
         }
+    }
+
+    /// All entries as the write under way found them, whatever it did since. Within write().
+    [[nodiscard]] disk_cursor entries(MDB_txn* txn) const {
+        return disk_cursor(txn, pages_, roots_);
     }
 
     /// Opens again what can do no more.

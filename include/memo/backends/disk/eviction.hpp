@@ -9,7 +9,9 @@
 // after Redis's approximated LRU.
 
 #include <memo/backends/disk/clock.hpp>
+#include <memo/backends/disk/cursor.hpp>
 #include <memo/backends/disk/entry.hpp>
+#include <memo/backends/disk/environment.hpp>
 #include <memo/backends/disk/lmdb.hpp>
 #include <memo/key/key128.hpp>
 #include <memo/record/frame.hpp>
@@ -49,34 +51,32 @@ struct disk_limits {
     eviction_candidate candidate;
     std::memcpy(candidate.place.data(), found.key.data(), candidate.place.size());
     candidate.worth_dropping = std::numeric_limits<double>::infinity();
-    if (found.value.size() < frame_header_size) {
+    auto const header = header_of(found.value);
+    if (!header) {
         return candidate;
     }
-    frame_header header;
-    std::memcpy(&header, found.value.data(), frame_header_size);
-    candidate.scope = header.scope;
-    if (header.expired(limits.now) || header.created < limits.oldest_created) {
+    candidate.scope = header->scope;
+    if (header->expired(limits.now) || header->created < limits.oldest_created) {
         return candidate;
     }
     constexpr double of_the_put = 1e-5; // seconds: what storing it costs at least
-    candidate.worth_dropping = clock.age(header.key) * static_cast<double>(found.value.size()) /
-                               (std::max(0.0, static_cast<double>(header.cost)) + of_the_put);
+    candidate.worth_dropping = clock.age(header->key) * static_cast<double>(found.value.size()) /
+                               (std::max(0.0, static_cast<double>(header->cost)) + of_the_put);
     return candidate;
 }
 
-/// Draws records at random.
+/// Draws records at random, of those that were there when the write began.
 [[nodiscard]] inline std::vector<eviction_candidate>
-draw(MDB_txn* txn, std::size_t count, disk_clock const& clock, disk_limits const& limits) {
+draw(disk_cursor entries, std::size_t count, disk_clock const& clock, disk_limits const& limits) {
     thread_local std::mt19937_64 random{std::random_device{}()};
-    lmdb_cursor const cursor = open_cursor(txn);
     std::vector<eviction_candidate> drawn;
     drawn.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
         record_place const from = place_of({}, {random(), random()});
-        auto found = step(cursor.get(), MDB_SET_RANGE, from);
+        auto found = entries.seek(from);
         if (!found) { // behind the last
             record_place const first = place_of({}, {0, 1});
-            found = step(cursor.get(), MDB_SET_RANGE, first);
+            found = entries.seek(first);
         }
         if (found && is_record(*found)) {
             auto const candidate = weigh(*found, clock, limits);
@@ -89,35 +89,35 @@ draw(MDB_txn* txn, std::size_t count, disk_clock const& clock, disk_limits const
     return drawn;
 }
 
-/// Drops up to `count` of the drawn records that are worth it most.
+/// Drops up to `count` of the drawn records that are worth it most. Within a write.
 ///
-/// sound           given the place of each before it goes; throws if it cannot
 /// dropped         told the scope of each
-template <class Sound, class Dropped>
-void evict(MDB_txn* txn, std::size_t count, disk_clock const& clock, disk_limits const& limits,
-           Sound const& sound, Dropped const& dropped) {
+/// Throws:         disk_error; says_damaged(its code) if a page on the way is none
+template <class Dropped>
+void evict(disk_environment const& environment, MDB_txn* txn, std::size_t count,
+           disk_clock const& clock, disk_limits const& limits, Dropped const& dropped) {
     std::size_t const draws = std::max<std::size_t>(16, 2 * count);
-    std::size_t const entries = size_of_database(txn).entries;
-    auto const candidates = draw(txn, draws, clock, limits);
+    std::size_t const records_now = size_of_database(txn).entries;
+    auto const candidates = draw(environment.entries(txn), draws, clock, limits);
     std::size_t gone = 0;
     for (auto const& each : candidates) {
         if (gone == count) {
             break;
         }
-        sound(each.place);
+        environment.require_sound(each.place);
         if (remove(txn, each.place)) {
             dropped(each.scope);
             ++gone;
         }
     }
-    clock.evicted(gone, entries);
+    clock.evicted(gone, records_now);
 }
 
 /// Makes room after a put: at most a few records for each one that was stored, and as many bytes more
 /// as it has.
-template <class Sound, class Dropped>
-void keep_bound(MDB_txn* txn, std::size_t put_bytes, disk_clock const& clock,
-                disk_limits const& limits, Sound const& sound, Dropped const& dropped) {
+template <class Dropped>
+void keep_bound(disk_environment const& environment, MDB_txn* txn, std::size_t put_bytes,
+                disk_clock const& clock, disk_limits const& limits, Dropped const& dropped) {
     database_size size = size_of_database(txn);
     if (size.bytes <= limits.max_bytes) {
         return;
@@ -128,7 +128,7 @@ void keep_bound(MDB_txn* txn, std::size_t put_bytes, disk_clock const& clock,
     std::size_t const rounds = 1 + put_bytes / (usual * few);
     bool const far_over = size.bytes > limits.max_bytes + limits.max_bytes / 64;
     for (std::size_t round = 0; round < rounds && size.bytes > limits.max_bytes; ++round) {
-        evict(txn, far_over ? most : few, clock, limits, sound, dropped);
+        evict(environment, txn, far_over ? most : few, clock, limits, dropped);
         size = size_of_database(txn);
     }
 }

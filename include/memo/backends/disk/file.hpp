@@ -121,21 +121,27 @@ inline bool lock_file(file const& locked, int operation) {
     return true;
 }
 
-/// Locks or unlocks one byte of a file, and waits for it.
+/// Locks or unlocks one byte of a file. False if another holds it and `command` does not wait.
 ///
 /// kind            F_WRLCK or F_UNLCK
-inline void lock_byte(file const& locked, short kind, std::int64_t offset) {
+/// command         F_OFD_SETLKW or F_OFD_SETLK
+inline bool lock_byte(file const& locked, short kind, std::int64_t offset,
+                      int command = F_OFD_SETLKW) {
     struct flock range {};
     range.l_type = kind;
     range.l_whence = SEEK_SET;
     range.l_start = offset;
     range.l_len = 1;
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): fcntl(2) is so
-    while (::fcntl(locked.descriptor(), F_OFD_SETLKW, &range) != 0) {
+    while (::fcntl(locked.descriptor(), command, &range) != 0) {
+        if (command == F_OFD_SETLK && (errno == EAGAIN || errno == EACCES)) {
+            return false;
+        }
         if (errno != EINTR) {
             file_failed("lock", "a lock file", errno);
         }
     }
+    return true;
 }
 
 /// Seconds that only go forward, to a few ms, for 5 ns.

@@ -2,14 +2,18 @@
 #pragma once
 
 // One process computes what has a key; the others wait. A lock on one byte of a file, whose place is
-// made of the key: no file per key, and the kernel frees it when its owner dies.
+// made of the key: no file per key, and the kernel frees it when its owner dies. An owner that is alive
+// and does not go on, stopped by a signal or by a debugger, is waited for no longer than a bound.
 
 #include <memo/backends/disk/environment.hpp>
 #include <memo/backends/disk/file.hpp>
 #include <memo/backends/disk/opening.hpp>
 #include <memo/key/key128.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
+#include <thread>
 
 namespace memo::detail {
 
@@ -19,24 +23,52 @@ namespace memo::detail {
 /// Never waited for by who holds the right to write.
 class disk_flight {
   public:
-    disk_flight(disk_environment& environment, key128 scope, key128 key) noexcept
+    /// most            how long to wait; who has waited that long computes without the right. 0: for
+    ///                 ever
+    disk_flight(disk_environment& environment, key128 scope, key128 key,
+                std::chrono::milliseconds most) noexcept
         : lock_(environment.flights()),
           place_(static_cast<std::int64_t>((scope.low ^ key.low) >> 2U)) {
         if (lock_.is_open()) {
             try {
-                lock_byte(lock_, F_WRLCK, place_);
+                held_ = most.count() == 0 ? lock_byte(lock_, F_WRLCK, place_) : wait(most);
             } catch (error const&) { // several compute it then, and all get the same
-                static_cast<void>(place_);
+                held_ = false;
             }
         }
     }
     disk_flight(disk_flight const&) = delete;
     disk_flight& operator=(disk_flight const&) = delete;
-    ~disk_flight() { unlock_byte(lock_, place_); }
+    ~disk_flight() {
+        if (held_) {
+            unlock_byte(lock_, place_);
+        }
+    }
 
   private:
+    // There is no lock of an open file with a time limit, so it is asked for again and again: at first
+    // at once, then at a sixteenth of the time that has passed, so that no wait is much longer than
+    // the evaluation that it waits for.
+    [[nodiscard]] bool wait(std::chrono::milliseconds most) const {
+        using clock = std::chrono::steady_clock;
+        constexpr std::chrono::nanoseconds shortest = std::chrono::microseconds(50);
+        constexpr std::chrono::nanoseconds longest = std::chrono::milliseconds(20);
+        auto const begin = clock::now();
+        while (!lock_byte(lock_, F_WRLCK, place_, F_OFD_SETLK)) {
+            auto const waited = clock::now() - begin;
+            if (waited >= most) {
+                return false;
+            }
+            std::this_thread::sleep_for(std::clamp(
+                std::chrono::nanoseconds(waited) / 16, shortest,
+                std::min(longest, std::max(shortest, std::chrono::nanoseconds(most - waited)))));
+        }
+        return true;
+    }
+
     file& lock_;
     std::int64_t place_;
+    bool held_ = false;
 };
 
 } // namespace memo::detail

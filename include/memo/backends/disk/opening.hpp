@@ -8,7 +8,11 @@
 #include <memo/backends/disk/lmdb.hpp>
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 
 namespace memo::detail {
@@ -82,8 +86,38 @@ inline void check_size(MDB_env* env, disk_opening const& how) {
     }
 }
 
+// LMDB maps as many bytes as the file says that it has or may have, if they are more than it is told,
+// and takes pages of the size that it says: of a damaged file, anything.
+// Source: LMDB 0.9, mdb.c: MDB_meta.
+inline void check_sizes(disk_opening const& how) {
+    constexpr std::size_t page_header = 16;
+    constexpr std::size_t size = 136;
+    std::array<std::byte, size> meta{};
+    auto const number_at = [&]<class T>(std::size_t place, T number) {
+        std::memcpy(&number, meta.data() + place, sizeof number);
+        return number;
+    };
+    file const opened = try_open(how.directory.data_file(), O_RDONLY);
+    std::size_t start = 0;
+    for (int copy = 0; copy < 2 && opened.is_open(); ++copy) {
+        if (::pread(opened.descriptor(), meta.data(), size,
+                    static_cast<off_t>(start + page_header)) != static_cast<ssize_t>(size)) {
+            return; // too short for LMDB, too
+        }
+        auto const map = number_at(16, std::uint64_t{0});
+        auto const page = number_at(24, std::uint32_t{0});
+        auto const last_page = number_at(120, std::uint64_t{0});
+        if (map > how.map || !std::has_single_bit(page) || page < 512 || page > 65536 ||
+            last_page >= how.map / page) {
+            lmdb_failed("open", MDB_CORRUPTED);
+        }
+        start = page;
+    }
+}
+
 [[nodiscard]] inline lmdb_environment open_environment(disk_opening const& how) {
     constexpr unsigned most_readers = 1024;
+    check_sizes(how);
     MDB_env* env = nullptr;
     lmdb_check("open", mdb_env_create(&env));
     lmdb_environment opened(env);

@@ -4,7 +4,8 @@
 // The pages of the data file, with nothing believed. LMDB believes its pages: one flipped bit in a
 // page's header, in its table of nodes or in a child's number sends it behind the page, and the process
 // ends by a signal (docs/decisions/0021-sound-pages.md). So a hit is found by a search of our own, with
-// LMDB's snapshot. What is written is checked by soundness.hpp.
+// LMDB's snapshot, and many records by a walk of our own (cursor.hpp). What is written is checked by
+// soundness.hpp.
 //
 // Source: LMDB 0.9, mdb.c: MDB_page, MDB_node, MDB_meta, MDB_db; data format 1.
 
@@ -48,14 +49,20 @@ class page_view {
 
     [[nodiscard]] bool shows() const noexcept { return mapped_ != 0; }
 
-    /// The trees as they were committed last.
+    static constexpr std::uint64_t none = ~std::uint64_t{0};
+    /// A tree of pages.
+    struct tree {
+        std::uint64_t root = none; ///< none: it is empty
+        unsigned depth = 0;        ///< levels of pages, the root's among them
+    };
+    /// The trees as they were committed.
     struct roots {
-        std::uint64_t free_pages = none;
-        std::uint64_t records = none;
+        tree free_pages;
+        tree records;
         std::uint64_t pages = 0; ///< how many the file has in use
     };
-    static constexpr std::uint64_t none = ~std::uint64_t{0};
 
+    /// What a write begins with. Nobody may be writing.
     [[nodiscard]] std::optional<roots> newest() const noexcept {
         if (!has(0) || !has(1)) {
             return std::nullopt;
@@ -63,21 +70,27 @@ class page_view {
         std::uint64_t const even = transaction_of(0);
         std::uint64_t const odd = transaction_of(1);
         auto const found = roots_of(std::max(even, odd));
-        return found ? found : roots_of(std::min(even, odd));
+        auto const before = roots_of(std::min(even, odd));
+        // The file never has fewer pages than before: new ones would be written over old ones.
+        bool const grew = found && before && found->pages >= before->pages;
+        return grew ? found : std::nullopt;
     }
 
-    /// The trees that a transaction sees; nothing if that was two commits ago.
+    /// The trees that a transaction sees; nothing if that was two commits ago. Where what says so is
+    /// damaged they are such that no page of them is sound.
     [[nodiscard]] std::optional<roots> roots_of(std::uint64_t transaction) const noexcept {
         if (!has(1) || transaction_of(transaction % 2) != transaction) {
             return std::nullopt;
         }
         std::byte const* const meta = at(transaction % 2) + page_header;
-        if (number<std::uint32_t>(meta) != 0xbeefc0de || number<std::uint32_t>(meta + 4) != 1) {
-            return std::nullopt;
-        }
-        roots const found{number<std::uint64_t>(meta + 24 + 40),
-                          number<std::uint64_t>(meta + 72 + 40),
-                          number<std::uint64_t>(meta + 120) + 1};
+        // Another kind of tree would send LMDB where there is nothing.
+        bool const sound = number<std::uint32_t>(meta) == 0xbeefc0de &&
+                           number<std::uint32_t>(meta + 4) == 1 &&
+                           number<std::uint16_t>(meta + 24 + 4) == MDB_INTEGERKEY &&
+                           number<std::uint16_t>(meta + 72 + 4) == 0;
+        roots const found = sound ? roots{tree_at(meta + 24), tree_at(meta + 72),
+                                          number<std::uint64_t>(meta + 120) + 1}
+                                  : roots{{0, 0}, {0, 0}, 0};
         std::atomic_thread_fence(std::memory_order_acquire);
         // The next but one commit may have begun to write here.
         return transaction_of(transaction % 2) == transaction ? std::optional(found) : std::nullopt;
@@ -88,7 +101,7 @@ class page_view {
     /// Looks for a key, and believes no page. Takes less time than LMDB, which believes all.
     [[nodiscard]] search find(roots const& trees, bytes_view key,
                               bytes_view& value) const noexcept {
-        std::uint64_t page = trees.records;
+        std::uint64_t page = trees.records.root;
         if (page == none) {
             return search::missing;
         }
@@ -124,6 +137,8 @@ class page_view {
     static constexpr std::size_t page_size = 4096;
 
   protected:
+    friend class page_cursor;
+
     static constexpr std::size_t page_header = 16;
     static constexpr std::size_t node_header = 8;
     static constexpr unsigned branch = 1;
@@ -157,6 +172,10 @@ class page_view {
     [[nodiscard]] std::uint64_t child_of(std::uint64_t page, std::size_t node) const noexcept {
         std::byte const* const it = node_of(page, node);
         return number<std::uint32_t>(it) | (std::uint64_t{number<std::uint16_t>(it + 4)} << 32U);
+    }
+
+    [[nodiscard]] static tree tree_at(std::byte const* database) noexcept {
+        return {number<std::uint64_t>(database + 40), number<std::uint16_t>(database + 6)};
     }
 
     [[nodiscard]] std::uint64_t transaction_of(std::uint64_t page) const noexcept {

@@ -4,45 +4,39 @@
 // What takes more than one record: dropping all of a function, and telling how many it has.
 
 #include <memo/backends/backend.hpp>
+#include <memo/backends/disk/cursor.hpp>
 #include <memo/backends/disk/entry.hpp>
 #include <memo/backends/disk/environment.hpp>
 #include <memo/backends/disk/lmdb.hpp>
+#include <memo/backends/disk/look.hpp>
 #include <memo/backends/disk/store.hpp>
 #include <memo/key/key128.hpp>
 #include <memo/record/frame.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <optional>
 #include <vector>
 
 namespace memo::detail {
 
-/// The header of a record's frame, unchecked; nothing if the bytes are too few for one.
-[[nodiscard]] inline std::optional<frame_header> header_of(bytes_view frame) noexcept {
-    if (frame.size() < frame_header_size) {
-        return std::nullopt;
-    }
-    frame_header header;
-    std::memcpy(&header, frame.data(), frame_header_size);
-    return header;
-}
-
 /// Visits up to `most` entries from a place on; gives the place behind the last one, or nothing at
 /// the end.
+///
+/// Throws:         disk_error; says_damaged(its code) if a page on the way is none
 template <class Visit>
-std::optional<std::vector<std::byte>> scan(MDB_txn* txn, bytes_view from, std::size_t most,
+std::optional<std::vector<std::byte>> scan(disk_cursor entries, bytes_view from, std::size_t most,
                                            Visit const& visit) {
-    lmdb_cursor const cursor = open_cursor(txn);
-    auto found =
-        from.empty() ? step(cursor.get(), MDB_FIRST) : step(cursor.get(), MDB_SET_RANGE, from);
+    auto found = entries.seek(from);
     for (std::size_t count = 0; found; ++count) {
         if (count == most) {
             return std::vector<std::byte>(found->key.begin(), found->key.end());
         }
         visit(*found);
-        found = step(cursor.get(), MDB_NEXT);
+        found = entries.next();
     }
     return std::nullopt;
 }
@@ -57,15 +51,15 @@ std::size_t drop_records(disk_store& store, Chosen const& chosen, std::size_t po
     std::optional<std::vector<std::byte>> from{std::in_place};
     while (from) {
         std::vector<record_place> places;
-        {
-            disk_environment::look const look(store.current());
-            from = scan(look.txn(), *from, 16 * portion, [&](key_and_value const& found) {
+        from = store.inspect([&](disk_environment::look const& look) {
+            places.clear();
+            return scan(look.entries(), *from, 16 * portion, [&](key_and_value const& found) {
                 if (is_record(found) && chosen(found)) {
                     std::memcpy(places.emplace_back().data(), found.key.data(),
                                 sizeof(record_place));
                 }
             });
-        }
+        });
         for (std::size_t begin = 0; begin < places.size(); begin += portion) {
             std::size_t const end = std::min(begin + portion, places.size());
             dropped += store.write([&](MDB_txn* txn) {
@@ -88,14 +82,24 @@ inline std::size_t drop_function(disk_store& store, key128 scope) {
 }
 
 /// How many functions have their names stored.
-[[nodiscard]] inline std::size_t count_names(MDB_txn* txn) {
+[[nodiscard]] inline std::size_t count_names(disk_environment::look const& look) {
     std::size_t names = 0;
-    lmdb_cursor const cursor = open_cursor(txn);
-    for (auto found = step(cursor.get(), MDB_FIRST); found && !is_record(*found);
-         found = step(cursor.get(), MDB_NEXT)) {
+    disk_cursor entries = look.entries();
+    for (auto found = entries.seek(); found && !is_record(*found); found = entries.next()) {
         ++names;
     }
     return names;
+}
+
+/// Entries and bytes of all functions and processes.
+[[nodiscard]] inline backend_statistics size_of_all(disk_store& store) {
+    return store.inspect([](disk_environment::look const& look) {
+        auto const size = size_of_database(look.txn());
+        backend_statistics all;
+        all.entries = size.entries - std::min(size.entries, count_names(look));
+        all.bytes = size.bytes;
+        return all;
+    });
 }
 
 /// Entries and bytes of one function: counted where there are few, else estimated from records that
@@ -103,33 +107,34 @@ inline std::size_t drop_function(disk_store& store, key128 scope) {
 ///
 /// Complexity:     at most 4096 records are looked at
 [[nodiscard]] inline backend_statistics size_of_function(disk_store& store, key128 scope) {
-    constexpr std::size_t most = 4096;
-    std::size_t seen = 0;
-    std::size_t names = 0;
-    backend_statistics of_function;
-    disk_environment::look const look(store.current());
-    static_cast<void>(scan(look.txn(), {}, most, [&](key_and_value const& found) {
-        if (!is_record(found)) {
-            ++names;
-            return;
+    return store.inspect([&](disk_environment::look const& look) {
+        constexpr std::size_t most = 4096;
+        std::size_t seen = 0;
+        std::size_t names = 0;
+        backend_statistics of_function;
+        static_cast<void>(scan(look.entries(), {}, most, [&](key_and_value const& found) {
+            if (!is_record(found)) {
+                ++names;
+                return;
+            }
+            ++seen;
+            auto const header = header_of(found.value);
+            if (header && header->scope == scope) {
+                ++of_function.entries;
+                of_function.bytes += found.value.size();
+            }
+        }));
+        std::size_t const total = size_of_database(look.txn()).entries;
+        if (total > seen + names && seen > 0) {
+            double const scale = static_cast<double>(total - names) / static_cast<double>(seen);
+            auto const scaled = [&](std::uint64_t count) {
+                return static_cast<std::uint64_t>(std::llround(static_cast<double>(count) * scale));
+            };
+            of_function.entries = scaled(of_function.entries);
+            of_function.bytes = scaled(of_function.bytes);
         }
-        ++seen;
-        auto const header = header_of(found.value);
-        if (header && header->scope == scope) {
-            ++of_function.entries;
-            of_function.bytes += found.value.size();
-        }
-    }));
-    std::size_t const total = size_of_database(look.txn()).entries;
-    if (total > seen + names && seen > 0) {
-        double const scale = static_cast<double>(total - names) / static_cast<double>(seen);
-        auto const scaled = [&](std::uint64_t count) {
-            return static_cast<std::uint64_t>(std::llround(static_cast<double>(count) * scale));
-        };
-        of_function.entries = scaled(of_function.entries);
-        of_function.bytes = scaled(of_function.bytes);
-    }
-    return of_function;
+        return of_function;
+    });
 }
 
 } // namespace memo::detail

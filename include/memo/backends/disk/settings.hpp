@@ -29,6 +29,9 @@ struct disk_settings {
     std::uint64_t max_bytes = 0;
     /// Records older than this are not served. 0: all are.
     std::chrono::seconds max_age{0};
+    /// How long a call waits for another process that computes the same; then it computes it, too.
+    /// For a process that was stopped and holds what others wait for. 0: for as long as it takes.
+    std::chrono::milliseconds max_wait = std::chrono::minutes(10);
     /// Who may read and write the files; the directory can be entered by who can read.
     unsigned mode = 0600;
     memo::durability durability = memo::durability::process;

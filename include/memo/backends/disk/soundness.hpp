@@ -18,19 +18,20 @@ namespace memo::detail {
 
 class sound_pages : public page_view {
   public:
-    /// Whether the pages from a root to a key's leaf, and their neighbours, look like pages.
-    [[nodiscard]] bool way_is_sound(std::uint64_t root, bytes_view key,
+    /// Whether the pages from a root to a key's leaf, and their neighbours, look like pages, and are as
+    /// many as the tree says: LMDB counts on that when the tree loses a level.
+    [[nodiscard]] bool way_is_sound(tree const& of, bytes_view key,
                                     std::uint64_t pages) const noexcept {
-        if (root == none) {
-            return true; // an empty tree
+        if (of.root == none) {
+            return of.depth == 0;
         }
-        std::uint64_t page = root;
-        for (int depth = 0; depth < deepest; ++depth) {
+        std::uint64_t page = of.root;
+        for (int depth = 1; depth <= deepest; ++depth) {
             if (!is_sound(page, pages)) {
                 return false;
             }
             if (flags_of(page) == leaf) {
-                return value_is_sound(page, key, pages);
+                return depth == static_cast<int>(of.depth) && value_is_sound(page, key, pages);
             }
             std::size_t const child = child_for(page, key);
             std::size_t const last = count_of(page) - 1;
@@ -46,18 +47,17 @@ class sound_pages : public page_view {
     }
 
     /// Whether the lists of free pages that a write takes from and adds to are lists.
-    [[nodiscard]] bool free_pages_are_sound(std::uint64_t root,
-                                            std::uint64_t pages) const noexcept {
+    [[nodiscard]] bool free_pages_are_sound(tree const& of, std::uint64_t pages) const noexcept {
         std::array<std::byte, 8> first{};
         std::array<std::byte, 8> last{};
         last.fill(std::byte{0xff});
-        if (!way_is_sound(root, first, pages) || !way_is_sound(root, last, pages)) {
+        if (!way_is_sound(of, first, pages) || !way_is_sound(of, last, pages)) {
             return false;
         }
-        if (root == none) {
+        if (of.root == none) {
             return true;
         }
-        std::uint64_t page = root;
+        std::uint64_t page = of.root;
         while (flags_of(page) == branch) {
             page = child_of(page, 0);
         }
@@ -72,7 +72,8 @@ class sound_pages : public page_view {
                 }
                 list = at(own) + page_header;
             }
-            if (size < 8 || number<std::uint64_t>(list) > size / 8 - 1) {
+            if (size < 8 || number<std::uint64_t>(list) > size / 8 - 1 ||
+                !descends(list, most_looked_at, pages)) {
                 return false;
             }
         }
@@ -80,6 +81,25 @@ class sound_pages : public page_view {
     }
 
   private:
+    /// How many numbers of a list are looked at: those that a write takes first are at its end.
+    static constexpr std::uint64_t most_looked_at = 512;
+
+    /// Whether the last numbers of a list of free pages are numbers of pages, the largest first. One
+    /// that stands there twice would be given out twice, and LMDB ends the process then.
+    [[nodiscard]] static bool descends(std::byte const* list, std::uint64_t most,
+                                       std::uint64_t pages) noexcept {
+        auto const count = number<std::uint64_t>(list);
+        std::uint64_t above = pages;
+        for (std::uint64_t i = count - std::min(count, most) + 1; i <= count; ++i) {
+            auto const page = number<std::uint64_t>(list + 8 * i);
+            if (page >= above || page < 2) {
+                return false;
+            }
+            above = page;
+        }
+        return true;
+    }
+
     [[nodiscard]] bool is_sound(std::uint64_t page, std::uint64_t pages) const noexcept {
         if (!looks_like_page(page, pages)) {
             return false;

@@ -10,6 +10,7 @@
 #include <memo/backends/disk/environment.hpp>
 #include <memo/backends/disk/eviction.hpp>
 #include <memo/backends/disk/lmdb.hpp>
+#include <memo/backends/disk/look.hpp>
 #include <memo/backends/disk/registry.hpp>
 #include <memo/backends/disk/settings.hpp>
 #include <memo/key/key128.hpp>
@@ -63,6 +64,7 @@ class disk_store {
         return *current_.load(std::memory_order_acquire);
     }
     [[nodiscard]] bool read_only() const noexcept { return settings_.read_only; }
+    [[nodiscard]] std::chrono::milliseconds max_wait() const { return settings_.max_wait; }
     [[nodiscard]] unix_time now() const { return settings_.clock(); }
 
     /// The counters of one function, the same for every wrapper of it.
@@ -115,6 +117,21 @@ class disk_store {
         return false;
     }
 
+    /// Runs body(look), and again if the data turned out to be damaged: on what begins anew.
+    template <class Body> auto inspect(Body const& body) {
+        disk_environment& environment = current();
+        try {
+            disk_environment::look const look(environment);
+            return body(look);
+        } catch (disk_error const& failure) {
+            if (!recover(environment, failure)) {
+                throw;
+            }
+        }
+        disk_environment::look const look(current());
+        return body(look);
+    }
+
     /// Runs change(txn) as one step. It may run twice, the first time for nothing.
     template <class Change> auto write(Change const& change) {
         if (disk_environment& environment = current(); !environment.still_there()) {
@@ -156,8 +173,7 @@ class disk_store {
         disk_clock const none;
         disk_clock const& clock = clock_ ? *clock_ : none;
         clock.touch(key);
-        auto const sound = [&](record_place const& victim) { current().require_sound(victim); };
-        keep_bound(txn, frame.size(), clock, limits, sound, [&](key128 scope) {
+        keep_bound(current(), txn, frame.size(), clock, limits, [&](key128 scope) {
             open(scope).evictions.fetch_add(1, std::memory_order_relaxed);
         });
         return true;

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Bytes of a fuzzer as a frame: as they are, and with what it cannot guess put right, so that it gets
+// past the checksum. A frame is whole or none; what is in it is a record or corrupt; nothing throws.
+
+#include <memo/record/averaged.hpp>
+#include <memo/record/frame.hpp>
+
+#include "fuzz/allocations.hpp"
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <span>
+#include <string>
+#include <typeinfo>
+#include <vector>
+
+namespace {
+
+namespace detail = memo::detail;
+using bytes = std::vector<std::byte>;
+
+void require(bool holds) {
+    if (!holds) {
+        std::abort();
+    }
+}
+
+/// Reads the payload of a whole frame as a record of this type.
+template <class Record> void read_as(detail::frame_header header, bytes frame) {
+    header.type = detail::type_tag(typeid(Record));
+    require(detail::seal(frame, header));
+    detail::unix_time const now{std::chrono::seconds(header.created)};
+    std::size_t const before = memo_test::allocated();
+    auto const here = detail::decode_frame<Record>(frame, header.scope, header.key, now);
+    require(memo_test::allocated() - before <= (std::size_t{1} << 20U) + 64 * frame.size());
+    require(here.record.has_value() == (here.trouble == detail::frame_trouble::none));
+    require((here.trouble == detail::frame_trouble::expired) == header.expired(now));
+    if (here.record) {
+        bytes again;
+        require(detail::encode_frame(again, here.header, *here.record));
+        require(again.size() == frame.size());
+        require(
+            detail::decode_frame<Record>(again, header.scope, header.key, now).record.has_value());
+    }
+    auto const other = memo::key128{header.key.low + 1, header.key.high};
+    require(!detail::check_frame(frame, header.scope, other, header.type));
+    require(!detail::check_frame(frame, other, header.key, header.type) || other == header.scope);
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size);
+
+extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
+    auto const input = std::as_bytes(std::span(data, size));
+    auto const claimed = detail::header_of(input);
+    auto const checked = detail::check_frame(input);
+    require(claimed.has_value() == (size >= detail::frame_header_size));
+    require(!checked || claimed);
+    if (!claimed) {
+        return 0;
+    }
+    require(claimed->computing().count() >= 0);
+
+    bytes frame(input.begin(), input.end());
+    detail::frame_header header = *claimed;
+    header.magic = detail::frame_magic;
+    header.format = detail::frame_format;
+    require(detail::seal(frame, header));
+    auto const whole = detail::check_frame(frame);
+    require(whole && whole->key == header.key &&
+            whole->payload == size - detail::frame_header_size);
+    read_as<double>(header, frame);
+    read_as<std::string>(header, frame);
+    read_as<std::vector<std::vector<int>>>(header, frame);
+    read_as<detail::averaged_record<std::vector<double>>>(header, frame);
+
+    std::size_t const bit = claimed->checksum % (8 * size);
+    frame[bit / 8] ^= static_cast<std::byte>(1U << (bit % 8));
+    require(!detail::check_frame(frame));
+    frame[bit / 8] ^= static_cast<std::byte>(1U << (bit % 8));
+    require(!detail::check_frame(std::span(frame).first(size - 1)));
+    return 0;
+}
