@@ -7,6 +7,7 @@
 #include <support/program.hpp>
 #include <support/report.hpp>
 #include <support/rivals.hpp>
+#include <support/table_rivals.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -76,11 +77,11 @@ double of_numbers(numbers const& values) {
     return static_cast<double>(values.front());
 }
 
-/// Keys of 1000 numbers, beside the bare hash of their bytes.
-void key_of_numbers(effort effort, benchmark::goals& goals) {
+/// Keys of many numbers, beside the bare hash of their bytes.
+void key_of_numbers(std::size_t length, double goal, effort effort, benchmark::goals& goals) {
     std::mt19937_64 random(1);
-    auto const arguments = vectors(16, 1000, random);
-    auto const order = random_order(arguments.size(), effort.calls / 50 + 1, random);
+    auto const arguments = vectors(16, length, random);
+    auto const order = random_order(arguments.size(), effort.calls * 20 / length + 1, random);
     auto const f = memo::memoize(memo::fn<&of_numbers>{});
 
     benchmark::interleaved group;
@@ -91,28 +92,36 @@ void key_of_numbers(effort effort, benchmark::goals& goals) {
     add_calls(group, "XXH3-128 in one shot", arguments, order, hash);
     add_calls(group, "f.key(v)", arguments, order, key);
     group.measure(effort.rounds);
-    benchmark::print("key of v[1000]", group, "XXH3-128 in one shot");
-    goals.at_most("key_v1000", group.ratio("f.key(v)", "XXH3-128 in one shot"), 1.25);
+    std::string const length_of = std::to_string(length);
+    benchmark::print("key of v[" + length_of + ']', group, "XXH3-128 in one shot");
+    goals.at_most("key_v" + length_of, group.ratio("f.key(v)", "XXH3-128 in one shot"), goal);
 }
 
-struct ratios {
-    double naive;
-    double limit;
-};
-
 /// Whole hits of a function with one parameter, all arguments stored before.
-template <class Memoized, class Argument, class Function>
-ratios hits(std::string const& title, std::vector<Argument> const& arguments, effort effort,
-            Memoized const& f, Function function) {
+template <class Argument, class Function>
+benchmark::interleaved hits(std::string const& title, std::vector<Argument> const& arguments,
+                            effort effort, Function function) {
     std::mt19937_64 random(2);
     auto const order = random_order(arguments.size(), effort.calls, random);
     auto const few = random_order(arguments.size(), effort.calls / 8 + 1, random);
     benchmark::naive<Function, std::tuple<Argument>> naive(function);
     benchmark::obvious<Function> obvious(function);
     benchmark::limit const limit(arguments.size());
+    auto const f = memo::memoize(function);
+    auto const bounded =
+        memo::memoize(function, {}, memo::memory({.max_entries = 2 * arguments.size()}));
+#ifdef MEMO_BENCHMARK_TBB
+    benchmark::with_table<benchmark::tbb_table, Function> tbb(function);
+#endif
+#ifdef MEMO_BENCHMARK_CUCKOO
+    benchmark::with_table<benchmark::cuckoo_table, Function> cuckoo(function);
+#endif
+#ifdef MEMO_BENCHMARK_BOOST
+    benchmark::with_table<benchmark::boost_table, Function> boost(function);
+#endif
     auto const hash = [](Argument const& x) { return benchmark::limit::key(x).low; };
     for (auto const& x : arguments) {
-        if (f(x) != naive(x) || f(x) != obvious(x)) {
+        if (f(x) != naive(x) || f(x) != obvious(x) || f(x) != bounded(x)) {
             throw std::logic_error("the variants do not agree");
         }
     }
@@ -121,12 +130,30 @@ ratios hits(std::string const& title, std::vector<Argument> const& arguments, ef
     add_calls(group, "hash only", arguments, order, hash);
     add_calls(group, "limit: hash and one line", arguments, order, limit);
     add_calls(group, "memo", arguments, order, f);
+    add_calls(group, "memo, bounded", arguments, order, bounded);
     add_calls(group, "naive: map of tuples, mutex", arguments, order, naive);
     add_calls(group, "obvious: stringstream, cereal, map, mutex", arguments, few, obvious);
+#ifdef MEMO_BENCHMARK_TBB
+    add_calls(group, "TBB: concurrent_hash_map", arguments, order, tbb);
+#endif
+#ifdef MEMO_BENCHMARK_CUCKOO
+    add_calls(group, "libcuckoo: cuckoohash_map", arguments, order, cuckoo);
+#endif
+#ifdef MEMO_BENCHMARK_BOOST
+    add_calls(group, "Boost: concurrent_flat_map", arguments, order, boost);
+#endif
     group.measure(effort.rounds);
     benchmark::print(title, group, "memo");
-    return {group.ratio("memo", "naive: map of tuples, mutex"),
-            group.ratio("memo", "limit: hash and one line")};
+    return group;
+}
+
+/// What memo's hits take beside a variant's.
+void compare(benchmark::interleaved const& group, std::string const& variant, std::string const& id,
+             double goal, benchmark::goals& goals) {
+    auto const names = group.names();
+    if (std::ranges::find(names, variant) != names.end()) {
+        goals.at_most(id, group.ratio("memo", variant), goal);
+    }
 }
 
 void run(bool quick, std::string const& file) {
@@ -134,21 +161,38 @@ void run(bool quick, std::string const& file) {
     std::mt19937_64 random(3);
     benchmark::goals goals;
     effort const small = quick ? effort{5, 10'000} : effort{31, 200'000};
+    std::string const limit = "limit: hash and one line";
+    std::string const naive = "naive: map of tuples, mutex";
+    std::string const obvious = "obvious: stringstream, cereal, map, mutex";
 
-    key_of_numbers(small, goals);
+    key_of_numbers(1000, 1.15, small, goals);
+    key_of_numbers(8000, 1.05, small, goals);
 
-    auto const thousand = hits("hit of f(int), 1000 entries", distinct(1000, random), small,
-                               memo::memoize(memo::fn<&of_int>{}), of_int);
-    goals.below("naive_int_1e3", thousand.naive, 1.0);
+    auto const thousand =
+        hits("hit of f(int), 1000 entries", distinct(1000, random), small, memo::fn<&of_int>{});
+    compare(thousand, limit, "limit_int_1e3", 2.0, goals);
+    compare(thousand, naive, "naive_int_1e3", 0.75, goals);
+    compare(thousand, obvious, "obvious_int_1e3", 1.0 / 15, goals);
+    compare(thousand, "Boost: concurrent_flat_map", "boost_cfm_int_1e3", 0.55, goals);
+    goals.at_most("bounded_1e3", thousand.ratio("memo, bounded", "memo"), 1.10);
 
     std::size_t const many = quick ? 50'000 : 1'000'000;
     effort const large = quick ? effort{3, 50'000} : effort{15, 500'000};
-    hits("hit of f(int), " + std::to_string(many) + " entries", distinct(many, random), large,
-         memo::memoize(memo::fn<&of_int>{}), of_int);
+    auto const million = hits("hit of f(int), " + std::to_string(many) + " entries",
+                              distinct(many, random), large, memo::fn<&of_int>{});
+    compare(million, limit, "limit_int_1e6", 2.0, goals);
+    compare(million, naive, "naive_int_1e6", 0.55, goals);
+    compare(million, obvious, "obvious_int_1e6", 1.0 / 6, goals);
+    compare(million, "TBB: concurrent_hash_map", "tbb_int_1e6", 0.5, goals);
+    compare(million, "libcuckoo: cuckoohash_map", "cuckoo_int_1e6", 0.6, goals);
+    compare(million, "Boost: concurrent_flat_map", "boost_cfm_int_1e6", 0.8, goals);
+    goals.at_most("bounded_1e6", million.ratio("memo, bounded", "memo"), 1.25);
 
     effort const wide = quick ? effort{5, 2'000} : effort{21, 40'000};
-    hits("hit of f(v[100]), 1000 entries", vectors(1000, 100, random), wide,
-         memo::memoize(memo::fn<&of_numbers>{}), of_numbers);
+    auto const vectors_of_100 = hits("hit of f(v[100]), 1000 entries", vectors(1000, 100, random),
+                                     wide, memo::fn<&of_numbers>{});
+    compare(vectors_of_100, naive, "naive_v100_1e3", 0.33, goals);
+    compare(vectors_of_100, obvious, "obvious_v100_1e3", 1.0 / 5, goals);
 
     goals.print();
     if (!file.empty()) {
