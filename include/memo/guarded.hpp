@@ -11,6 +11,7 @@
 
 #include <exception>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -29,6 +30,15 @@ template <class Partition, class Record> class guarded {
     [[nodiscard, gnu::always_inline]] inline std::optional<remembered<Record>>
     get(key128 key) const {
         return attempt("get", [&] { return partition_.get(key); });
+    }
+
+    /// kept            as many as there are keys, and nothing in them
+    void get_many(std::span<key128 const> keys,
+                  std::span<std::optional<remembered<Record>>> kept) const {
+        attempt("get", [&] {
+            detail::get_many<Record>(partition_, keys, kept);
+            return true;
+        });
     }
 
     [[nodiscard]] bool put(key128 key, Record const& record, storing about) const {

@@ -5,20 +5,25 @@
 // function, what it returned is remembered, the value goes back.
 
 #include <memo/estimate.hpp>
+#include <memo/flow/batch.hpp>
 #include <memo/flow/snapshot.hpp>
 #include <memo/key/call_key.hpp>
 #include <memo/options.hpp>
 #include <memo/outcome.hpp>
 #include <memo/replicate.hpp>
+#include <memo/result.hpp>
 #include <memo/statistics.hpp>
 #include <memo/walk.hpp>
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace memo {
 
@@ -79,6 +84,41 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
             return evaluation.estimate(kept->record);
         }
         return evaluation.estimate(miss(called, evaluation, args...).reached);
+    }
+
+    /// The results of many calls, in the order of the range: all are looked up together, which
+    /// saves round trips, and what is not there is evaluated, duplicates once. What one call throws
+    /// is its own result and no other's.
+    ///
+    /// calls           forward range; of each element the arguments: a tuple of them, or the argument
+    ///                 itself where the function has one. Elements are read again by whoever
+    ///                 evaluates
+    /// execute         called with a copyable `void()` for each evaluation, in order, to have it run
+    ///                 in any thread; `many` waits for all. Without it they run here. A thread pool
+    ///                 whose own threads call `many` must have one more to run them
+    /// Complexity:     n keys and one batch of lookups; one call more for each that is not there
+    /// Throws:         under on_error = strict memo::error for a lookup that failed
+    template <std::ranges::forward_range Range = std::vector<detail::arguments_of<P...>>,
+              class Executor = detail::one_after_another>
+    [[nodiscard]] std::vector<memo::result<result_type>> many(Range&& calls,
+                                                              Executor&& execute = {}) const {
+        detail::batch<walk, result_type> batch(core_->way);
+        std::vector<std::ranges::iterator_t<Range>> places;
+        for (auto place = std::ranges::begin(calls); place != std::ranges::end(calls); ++place) {
+            places.push_back(place);
+            batch.add([&] {
+                return detail::with_arguments<P...>(*place,
+                                                    [&](P... args) { return name_of(args...); });
+            });
+        }
+        auto const evaluate = [&](std::size_t item, name const& called) {
+            return detail::with_arguments<P...>(*places[item], [&](P... args) -> result_type {
+                return Evaluation::give(miss(called, core_->way.evaluation(), args...).reached);
+            });
+        };
+        return batch.serve(execute, evaluate, [](auto&& kept) -> result_type {
+            return Evaluation::give(std::forward<decltype(kept)>(kept));
+        });
     }
 
     /// Averaged functions: draws on from what is stored until a tighter rule is met, whatever

@@ -9,8 +9,10 @@
 
 #include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 namespace memo {
 
@@ -67,6 +69,11 @@ struct backend_statistics {
 ///                 none. A record that is there keeps its time to live: it counts from the first
 ///                 sample
 ///
+/// A partition may have members more. `get_many(keys, kept)` looks up all keys together and writes
+/// kept[i] for keys[i], which is nothing before; without it they are looked up one by one.
+/// `lead(key)`, for a backend that other processes share, waits until no other process computes that
+/// key and keeps others from it while what it gives lives; it does not throw.
+///
 /// Thread safety:  every operation may be called from any thread at any time
 /// Throws:         anything; the walk counts it and goes on, or reports it, as `on_error` says. A
 ///                 backend for which throwing costs too much counts its failures itself and gives
@@ -87,9 +94,8 @@ concept partition_of = requires(P const& partition, key128 key, Record const& re
 
 /// A store for records of type Record.
 ///
-/// A backend that other processes share may have two members more. A partition's `lead(key)` waits
-/// until no other process computes that key and keeps others from it while what it gives lives; it
-/// does not throw. A backend's `describe(scope, name, version)` is told what a function is called.
+/// A backend may have a member more: `describe(scope, name, version)` is told what a function is
+/// called.
 ///
 /// persistent      whether entries outlive the process, so that builds must be told apart
 /// remembers       false for the backend that keeps nothing
@@ -110,6 +116,21 @@ template <class Record, class Backend>
         return backend.template partition<Record>(scope, on_error);
     } else {
         return backend.template partition<Record>(scope);
+    }
+}
+
+/// Looks up all keys, together if the partition can.
+///
+/// kept            as many as there are keys, and nothing in them
+template <class Record, class Partition>
+void get_many(Partition const& partition, std::span<key128 const> keys,
+              std::span<std::optional<remembered<Record>>> kept) {
+    if constexpr (requires { partition.get_many(keys, kept); }) {
+        partition.get_many(keys, kept);
+    } else {
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+            kept[i] = partition.get(keys[i]);
+        }
     }
 }
 
