@@ -68,10 +68,19 @@ template <class Partition, class Record> class guarded {
     /// Keeps other processes from a key until what it gives goes, where the backend is shared with
     /// some.
     [[nodiscard]] auto lead(key128 key) const {
-        if constexpr (requires { partition_.lead(key); }) {
+        if constexpr (leading_partition<Partition>) {
             return partition_.lead(key);
         } else {
             return 0;
+        }
+    }
+
+    /// The same without waiting: nothing if another process has the key.
+    [[nodiscard]] auto try_lead(key128 key) const {
+        if constexpr (leading_partition<Partition>) {
+            return partition_.try_lead(key);
+        } else {
+            return std::optional<int>(0);
         }
     }
 

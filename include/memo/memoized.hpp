@@ -4,6 +4,7 @@
 // The walk of one call: its arguments become a key, the key is looked up, one caller runs the
 // function, what it returned is remembered, the value goes back.
 
+#include <memo/claim.hpp>
 #include <memo/estimate.hpp>
 #include <memo/flow/batch.hpp>
 #include <memo/flow/snapshot.hpp>
@@ -84,6 +85,23 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
             return evaluation.estimate(kept->record);
         }
         return evaluation.estimate(miss(called, evaluation, args...).reached);
+    }
+
+    /// The value if it is there, or the right to compute it, or neither if another caller is at it:
+    /// here, in another process by memo::disk, or on another machine by memo::memcached with a
+    /// `lease`. For workers that take on what no other does: `if (auto claim = f.try_claim(x);
+    /// claim.state() == memo::claim_state::claimed) { claim.run(); }`. A hit is counted now, the rest
+    /// by run().
+    ///
+    /// Complexity:     as a call without its evaluation; the arguments are copied
+    /// Throws:         as a call, but for what the function throws
+    [[nodiscard]] auto try_claim(P... args) const {
+        name const called = name_of(args...);
+        auto draw = [self = *this, held = std::tuple<held_argument<P>...>(
+                                       static_cast<P&&>(args)...)](replicate const& which) mutable {
+            return std::apply([&](auto&... each) { return self.draw(which, each...); }, held);
+        };
+        return claim<walk, result_type, decltype(draw)>(core_->way, called, std::move(draw));
     }
 
     /// The results of many calls, in the order of the range: all are looked up together, which
@@ -210,14 +228,24 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
 
     [[gnu::noinline]] typename walk::arrival miss(name const& called, Evaluation const& wanted,
                                                   std::remove_reference_t<P>&... args) const {
-        return core_->way.miss(called, wanted, [&](replicate const& which) -> sample {
-            if constexpr (Evaluation::numbered) {
-                return std::invoke(core_->callable.function, pass<P>(args)..., which);
-            } else {
-                return std::invoke(core_->callable.function, pass<P>(args)...);
-            }
-        });
+        return core_->way.miss(called, wanted,
+                               [&](replicate const& which) { return draw(which, args...); });
     }
+
+    sample draw([[maybe_unused]] replicate const& which,
+                std::remove_reference_t<P>&... args) const {
+        if constexpr (Evaluation::numbered) {
+            return std::invoke(core_->callable.function, pass<P>(args)..., which);
+        } else {
+            return std::invoke(core_->callable.function, pass<P>(args)...);
+        }
+    }
+
+    /// An argument that is kept for later: a copy, but of what the function may write to.
+    template <class T>
+    using held_argument = std::conditional_t<std::is_lvalue_reference_v<T> &&
+                                                 !std::is_const_v<std::remove_reference_t<T>>,
+                                             T, std::remove_cvref_t<T>>;
 
     /// An argument as the function takes it; a copy where it is drawn from again.
     template <class T> static decltype(auto) pass(std::remove_reference_t<T>& argument) {

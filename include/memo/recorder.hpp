@@ -5,6 +5,7 @@
 // then holds it out. Who of several callers goes is the walk's business.
 
 #include <memo/backends/backend.hpp>
+#include <memo/backends/opening.hpp>
 #include <memo/counters.hpp>
 #include <memo/guarded.hpp>
 #include <memo/key/key128.hpp>
@@ -39,8 +40,9 @@ template <class Backend, class Evaluation> class recorder {
     using name = call_name<typename Evaluation::witness>;
 
     recorder(Backend const& backend, key128 scope, typename Evaluation::options const& chosen)
-        : partition_(detail::open_partition<record>(backend, scope, chosen.on_error), counters_,
-                     chosen.on_error),
+        : partition_(detail::open_partition<record>(
+                         backend, scope, {chosen.on_error, chosen.time_threshold.is_worthwhile()}),
+                     counters_, chosen.on_error),
           evaluation_(chosen),
           ttl_(chosen.ttl) {}
 
@@ -82,7 +84,7 @@ template <class Backend, class Evaluation> class recorder {
     /// now             what was there before
     /// draw            runs the function; given a replicate
     template <class Draw>
-    record one_more(name const& called, std::optional<record> now, Draw const& draw) {
+    record one_more(name const& called, std::optional<record> now, Draw& draw) {
         if constexpr (Evaluation::merges) {
             ticket const by = take_number(called.key);
             timed_run run(counters_.beyond_hits());
@@ -170,8 +172,8 @@ template <class Backend, class Evaluation> class recorder {
         }
     }
 
-    using partition_type = decltype(detail::open_partition<record>(std::declval<Backend const&>(),
-                                                                   key128{}, on_error_policy{}));
+    using partition_type =
+        decltype(detail::open_partition<record>(std::declval<Backend const&>(), {}, {}));
 
     call_counters counters_;
     guarded<partition_type, record> const partition_;

@@ -81,7 +81,7 @@ template <class Backend, class Evaluation> class walk {
     template <class Draw>
     [[nodiscard]] arrival miss(name const& called, Evaluation const& wanted, Draw const& draw) {
         if (!single_flight_ || !Backend::remembers) {
-            return lead(called, wanted, draw);
+            return lead(called, wanted, draw, false);
         }
         for (;;) {
             auto boarding = flights_.board(flight_of(called));
@@ -89,11 +89,11 @@ template <class Backend, class Evaluation> class walk {
                 if (auto arrived = follow(boarding, wanted)) {
                     return *std::move(arrived);
                 }
-                continue; // who wants more than the leader did goes on from there
+                continue; // who wants more than the leader did, or one that gave up, goes on
             }
             try {
                 [[maybe_unused]] auto const alone = records_.partition().lead(called.key);
-                arrival arrived = lead(called, wanted, draw);
+                arrival arrived = lead(called, wanted, draw, true);
                 boarding.succeed(arrived.reached);
                 return arrived;
             } catch (...) {
@@ -101,6 +101,76 @@ template <class Backend, class Evaluation> class walk {
                 throw;
             }
         }
+    }
+
+    /// A call that was no hit at first sight, and is the holder's to serve if nobody else is at it.
+    /// Taken without waiting; given up by its end.
+    ///
+    /// Thread safety:  none
+    class right {
+      public:
+        right(walk& way, name const& called)
+            : way_(way),
+              called_(called),
+              boarding_(find() ? way.flights_.nowhere()
+                               : way.flights_.try_board(flight_of(called_))),
+              alone_(boarding_.leads() ? way.records_.partition().try_lead(called_.key)
+                                       : leading()) {
+            if (!alone_) { // another process is at it, if it is not another caller here
+                boarding_.land();
+            }
+        }
+        right(right const&) = delete;
+        right& operator=(right const&) = delete;
+        ~right() = default;
+
+        [[nodiscard]] bool is_held() const noexcept { return boarding_.leads(); }
+
+        /// What the call has come to; null if nothing yet.
+        [[nodiscard]] record const* reached() const noexcept {
+            return reached_ ? &*reached_ : nullptr;
+        }
+
+        /// Serves the call. Only while it is held, and not any more afterwards.
+        template <class Draw> void use(Draw& draw) {
+            try {
+                reached_ = way_.lead(called_, way_.evaluation(), draw, true).reached;
+                boarding_.succeed(*reached_);
+            } catch (...) {
+                boarding_.fail(std::current_exception());
+                end();
+                throw;
+            }
+            end();
+        }
+
+      private:
+        using leading =
+            decltype(std::declval<recorder<Backend, Evaluation> const&>().partition().try_lead(
+                key128{}));
+
+        bool find() {
+            if (auto kept = way_.hit(called_)) {
+                reached_ = std::move(kept->record);
+            }
+            return reached_.has_value();
+        }
+
+        void end() {
+            alone_.reset();
+            boarding_.land();
+        }
+
+        walk& way_;
+        name const called_;
+        std::optional<record> reached_;
+        typename single_flight<record>::boarding boarding_;
+        leading alone_;
+    };
+
+    /// What a caller gets of a record.
+    [[nodiscard]] static typename Evaluation::result value_of(record reached) {
+        return Evaluation::give(std::move(reached));
     }
 
     /// Counts a call that is served by an earlier one of the same batch.
@@ -149,21 +219,22 @@ template <class Backend, class Evaluation> class walk {
     template <class Boarding>
     std::optional<arrival> follow(Boarding const& boarding, Evaluation const& wanted) {
         count(counters().coalesced); // now, so that one can see who waits
-        record reached = boarding.result();
-        if (wanted.served_by(reached)) {
-            return arrival{std::move(reached), source::coalesced};
+        auto reached = boarding.result();
+        if (reached && wanted.served_by(*reached)) {
+            return arrival{*std::move(reached), source::coalesced};
         }
         counters().calls -= 1; // it is another kind of call yet
         counters().coalesced -= 1;
         return std::nullopt;
     }
 
+    /// alone           whether no one else leads this call
     template <class Draw>
-    arrival lead(name const& called, Evaluation const& wanted, Draw const& draw) {
+    arrival lead(name const& called, Evaluation const& wanted, Draw& draw, bool alone) {
         std::optional<record> now;
         // A leader before this one may have landed since the first look, here or in another
         // process; and an averaged record goes on from what is there.
-        if (Backend::remembers && (single_flight_ || Evaluation::merges)) {
+        if (Backend::remembers && (alone || Evaluation::merges)) {
             if (auto kept = look(called)) {
                 if (wanted.enough(kept->record)) {
                     count(counters().late_hits);

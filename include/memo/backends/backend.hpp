@@ -71,8 +71,9 @@ struct backend_statistics {
 ///
 /// A partition may have members more. `get_many(keys, kept)` looks up all keys together and writes
 /// kept[i] for keys[i], which is nothing before; without it they are looked up one by one.
-/// `lead(key)`, for a backend that other processes share, waits until no other process computes that
-/// key and keeps others from it while what it gives lives; it does not throw.
+/// `lead(key)` and `try_lead(key)`, for a backend that other processes share: the first waits until
+/// no other process computes that key, and keeps others from it while what it gives lives; the second
+/// gives an optional of the same, nothing if another process computes it. They do not throw.
 ///
 /// Thread safety:  every operation may be called from any thread at any time
 /// Throws:         anything; the walk counts it and goes on, or reports it, as `on_error` says. A
@@ -92,10 +93,24 @@ concept partition_of = requires(P const& partition, key128 key, Record const& re
     { partition.stats() } -> std::same_as<backend_statistics>;
 };
 
+/// A partition by which processes know who of them computes what.
+template <class P>
+concept leading_partition = requires(P const& partition, key128 key) {
+    partition.lead(key);
+    partition.try_lead(key).has_value();
+};
+
+/// How a function wants its partition to be.
+struct opening {
+    on_error_policy on_error = on_error_policy::degrade;
+    bool worthwhile = false; ///< `time_threshold = memo::worthwhile`
+};
+
 /// A store for records of type Record.
 ///
-/// A backend may have a member more: `describe(scope, name, version)` is told what a function is
-/// called.
+/// A backend may have members more. `describe(scope, name, version)` is told what a function is
+/// called. `partition(scope, on_error)` is told when to throw; one that is made of other backends has
+/// `partition(scope, opening)`, and opens theirs as it is told.
 ///
 /// persistent      whether entries outlive the process, so that builds must be told apart
 /// remembers       false for the backend that keeps nothing
@@ -108,16 +123,6 @@ concept backend_of = std::copyable<B> && requires(B const& backend, key128 scope
 };
 
 namespace detail {
-
-/// A function's partition, told when to throw if it wants to know.
-template <class Record, class Backend>
-[[nodiscard]] auto open_partition(Backend const& backend, key128 scope, on_error_policy on_error) {
-    if constexpr (requires { backend.template partition<Record>(scope, on_error); }) {
-        return backend.template partition<Record>(scope, on_error);
-    } else {
-        return backend.template partition<Record>(scope);
-    }
-}
 
 /// Looks up all keys, together if the partition can.
 ///

@@ -138,6 +138,18 @@ inline void lock_byte(file const& locked, short kind, std::int64_t offset) {
     }
 }
 
+/// Locks one byte of a file for writing, if no other open file has it. False if one has, and where
+/// it cannot be told.
+inline bool try_lock_byte(file const& locked, std::int64_t offset) noexcept {
+    struct flock range {};
+    range.l_type = F_WRLCK;
+    range.l_whence = SEEK_SET;
+    range.l_start = offset;
+    range.l_len = 1;
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): fcntl(2) is so
+    return ::fcntl(locked.descriptor(), F_OFD_SETLK, &range) == 0;
+}
+
 /// Seconds that only go forward, to a few ms, for 5 ns.
 [[nodiscard]] inline std::int64_t coarse_seconds() noexcept {
     timespec now{};

@@ -10,6 +10,8 @@
 #include <memo/key/key128.hpp>
 
 #include <cstdint>
+#include <optional>
+#include <utility>
 
 namespace memo::detail {
 
@@ -20,22 +22,46 @@ namespace memo::detail {
 class disk_flight {
   public:
     disk_flight(disk_environment& environment, key128 scope, key128 key) noexcept
-        : lock_(environment.flights()),
-          place_(static_cast<std::int64_t>((scope.low ^ key.low) >> 2U)) {
-        if (lock_.is_open()) {
+        : disk_flight(environment, place_of_flight(scope, key)) {
+        if (lock_->is_open()) {
             try {
-                lock_byte(lock_, F_WRLCK, place_);
+                lock_byte(*lock_, F_WRLCK, place_);
             } catch (error const&) { // several compute it then, and all get the same
                 static_cast<void>(place_);
             }
         }
     }
-    disk_flight(disk_flight const&) = delete;
-    disk_flight& operator=(disk_flight const&) = delete;
-    ~disk_flight() { unlock_byte(lock_, place_); }
+
+    /// The right, if no other process has it now.
+    [[nodiscard]] static std::optional<disk_flight> if_free(disk_environment& environment,
+                                                            key128 scope, key128 key) noexcept {
+        std::optional<disk_flight> mine;
+        std::int64_t const place = place_of_flight(scope, key);
+        file& lock = environment.flights();
+        if (!lock.is_open() || try_lock_byte(lock, place)) {
+            mine.emplace(disk_flight(environment, place));
+        }
+        return mine;
+    }
+
+    disk_flight(disk_flight&& other) noexcept
+        : lock_(std::exchange(other.lock_, nullptr)), place_(other.place_) {}
+    disk_flight& operator=(disk_flight&&) = delete;
+    ~disk_flight() {
+        if (lock_ != nullptr) {
+            unlock_byte(*lock_, place_);
+        }
+    }
 
   private:
-    file& lock_;
+    disk_flight(disk_environment& environment, std::int64_t place) noexcept
+        : lock_(&environment.flights()), place_(place) {}
+
+    static std::int64_t place_of_flight(key128 scope, key128 key) noexcept {
+        return static_cast<std::int64_t>((scope.low ^ key.low) >> 2U);
+    }
+
+    file* lock_;
     std::int64_t place_;
 };
 

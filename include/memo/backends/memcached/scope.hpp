@@ -6,7 +6,8 @@
 //
 // An item is named `<name_space>:<scope>:<generation>:<key>`, hexadecimal but for the name space. The
 // generation is a counter at `<name_space>:<scope>:gen` on the same server; clear() counts it up, and
-// no item of the generation before is asked for again. It begins with the time of day in us, so that
+// no item of the generation before is asked for again. A lease is named as its item, with `:lease`
+// behind it. It begins with the time of day in us, so that
 // a counter that the server has dropped does not come back with a number that was there before.
 
 #include <memo/backends/memcached/deadline.hpp>
@@ -38,22 +39,25 @@ struct memcached_counters {
     std::atomic<std::uint64_t> out_of_step{0};
     std::atomic<std::uint64_t> server_full{0};
     std::atomic<std::uint64_t> breaker_opens{0};
+    std::atomic<std::uint64_t> lease_waits{0};
 };
 
 inline void count_one(std::atomic<std::uint64_t>& counter) noexcept {
     counter.fetch_add(1, std::memory_order_relaxed);
 }
 
-/// The name of one item on a server: at most 147 bytes.
+/// The name of one item on a server: at most 153 bytes.
 class item_name {
   public:
     // NOLINTNEXTLINE(*-member-init): only what was written of the text is read
-    item_name(std::string_view prefix, std::uint64_t generation, key128 key) {
+    item_name(std::string_view prefix, std::uint64_t generation, key128 key,
+              std::string_view suffix) {
         append(prefix);
         append(generation);
         append(":");
         append(key.high);
         append(key.low);
+        append(suffix);
     }
     [[nodiscard]] std::string_view text() const noexcept { return {text_.data(), size_}; }
 
@@ -87,7 +91,20 @@ class memcached_scope {
     memcached_counters counters;
 
     [[nodiscard]] item_name name_of(key128 key, std::size_t server) const {
-        return {prefix_, generations_[server].number.load(std::memory_order_relaxed), key};
+        return name_of(key, server, "");
+    }
+
+    /// Of the item that says who computes what has this key.
+    [[nodiscard]] item_name lease_name_of(key128 key, std::size_t server) const {
+        return name_of(key, server, ":lease");
+    }
+
+    /// Does something to an item, once its name is known: the generation is in it.
+    template <wire_connection Connection, class Operation>
+    [[nodiscard]] wire_code in_generation(Connection& connection, std::size_t server,
+                                          deadline const& by, Operation const& operation) {
+        auto const known = know_generation(connection, server, by);
+        return known == wire_code::done ? operation() : known;
     }
 
     /// Asks for the server's generation if it is not known or not fresh.
@@ -141,6 +158,10 @@ class memcached_scope {
         std::atomic<std::int64_t> fresh_until{0};
         std::atomic<bool> owes_clear{false};
     };
+
+    [[nodiscard]] item_name name_of(key128 key, std::size_t server, std::string_view suffix) const {
+        return {prefix_, generations_[server].number.load(std::memory_order_relaxed), key, suffix};
+    }
 
     static void is_fresh(generation& kept, deadline const& by) {
         auto const until = by.begun() + generation_is_fresh;
