@@ -47,6 +47,7 @@ template <wire_connection Connection> class memcached_lease {
           key_(other.key_),
           server_(other.server_),
           token_(other.token_),
+          cas_token_(other.cas_token_),
           holder_(std::exchange(other.holder_, 0)) {}
     memcached_lease& operator=(memcached_lease&&) = delete;
     ~memcached_lease() {
@@ -60,7 +61,7 @@ template <wire_connection Connection> class memcached_lease {
         auto const expiry = item_expiry(std::chrono::nanoseconds(store_->settings.lease).count());
         bool is_first = true;
         auto const code = visit([&](Connection& connection, auto const& name, deadline const& by) {
-            auto added = connection.add(name.text(), {value(), flags, expiry}, by);
+            wire_code added = add(connection, name, {value(), flags, expiry}, by);
             // The answer to the first try was lost; it may have been stored all the same.
             if (added == wire_code::conflict && !is_first && is_mine(connection, name, by).first) {
                 added = wire_code::done;
@@ -111,6 +112,18 @@ template <wire_connection Connection> class memcached_lease {
         });
     }
 
+    /// Notes the CAS token, if the connection tells it.
+    [[nodiscard]] wire_code add(Connection& connection, item_name const& name,
+                                wire_item const& item, deadline const& by) {
+        if constexpr (requires { connection.add_for_token(name.text(), item, by); }) {
+            auto const reply = connection.add_for_token(name.text(), item, by);
+            cas_token_ = reply.code == wire_code::done ? reply.token : 0;
+            return reply.code;
+        } else {
+            return connection.add(name.text(), item, by);
+        }
+    }
+
     /// Whether the lease on the server is this one, and its CAS token.
     [[nodiscard]] std::pair<bool, std::uint64_t>
     is_mine(Connection& connection, item_name const& name, deadline const& by) const {
@@ -123,7 +136,8 @@ template <wire_connection Connection> class memcached_lease {
     /// Replaces it by one that is over, if it is still there: a plain erase could hit another's.
     void give_back() const {
         static_cast<void>(visit([&](Connection& connection, auto const& name, deadline const& by) {
-            auto const [mine, token] = is_mine(connection, name, by);
+            auto const [mine, token] =
+                cas_token_ != 0 ? std::pair(true, cas_token_) : is_mine(connection, name, by);
             return mine ? connection.exchange(name.text(), {value(), flags, over}, token, by)
                         : wire_code::absent;
         }));
@@ -138,7 +152,8 @@ template <wire_connection Connection> class memcached_lease {
     key128 key_{};
     std::size_t server_ = 0;
     std::array<std::uint32_t, 4> token_{};
-    pid_t holder_ = 0; ///< 0: nobody
+    std::uint64_t cas_token_ = 0; ///< of its item; 0: not known
+    pid_t holder_ = 0;            ///< 0: nobody
 };
 
 } // namespace memo::detail

@@ -102,6 +102,12 @@ class meta_connection {
         return store(key, item, " ME", 0, by);
     }
 
+    /// The same, and gives the CAS token of what it stored.
+    [[nodiscard]] wire_reply add_for_token(std::string_view key, wire_item const& item,
+                                           deadline const& by) {
+        return store_and_tell(key, item, " ME c", 0, by);
+    }
+
     [[nodiscard]] wire_code exchange(std::string_view key, wire_item const& item,
                                      std::uint64_t token, deadline const& by) {
         return token == 0 ? wire_code::conflict : store(key, item, " MS C", token, by);
@@ -132,12 +138,18 @@ class meta_connection {
 
     [[nodiscard]] wire_code store(std::string_view key, wire_item const& item,
                                   std::string_view mode, std::uint64_t token, deadline const& by) {
+        return store_and_tell(key, item, mode, token, by).code;
+    }
+
+    [[nodiscard]] wire_reply store_and_tell(std::string_view key, wire_item const& item,
+                                            std::string_view mode, std::uint64_t token,
+                                            deadline const& by) {
         request_.begin("ms", key).add(" ").add(item.value.size()).add(mode);
         if (token != 0) {
             request_.add(token);
         }
         request_.add(" F").add(item.flags).add(" T").add(item.expiry);
-        return ask(key, item.value, by).code;
+        return ask(key, item.value, by);
     }
 
     /// Ends the request, sends it with the bytes that follow it, and reads the answer.
