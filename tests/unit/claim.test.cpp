@@ -5,6 +5,7 @@
 #include "support/code_of.hpp"
 #include "support/contract.hpp"
 #include "support/crew.hpp"
+#include "support/faulty_backend.hpp"
 #include <memo/memo.hpp>
 
 #include <catch2/catch.hpp>
@@ -127,6 +128,19 @@ TEST_CASE("a claim keeps its own copy of the arguments") {
     };
     auto mine = make();
     CHECK(mine.run() == "text of more characters than a string holds in itself 7");
+}
+
+TEST_CASE("what came between a claim's first look and its right is not computed again") {
+    memo_test::faulty_backend const backend;
+    std::atomic<int> runs{0};
+    auto const f = memo::memoize(doubled(runs), {.single_flight = false}, backend);
+    backend.faults().get.before_failure([&] { f(1); }); // as another caller would
+    backend.faults().get.only(1);
+    auto mine = f.try_claim(1);
+    CHECK(mine.state() == claim_state::claimed);
+    CHECK(mine.run() == 2);
+    CHECK(runs == 1);
+    at_rest(f);
 }
 
 TEST_CASE("workers that claim evaluate each call once and wait for nobody") {
