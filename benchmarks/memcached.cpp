@@ -286,7 +286,9 @@ template <class Backend> void updates_of_one_key(char const* name, int updates) 
     if (!kept || kept->record.count != serial.count ||
         std::abs(kept->record.mean - serial.mean) > 1e-9 ||
         std::abs(kept->record.m2 / serial.m2 - 1) > 1e-9) {
-        throw std::logic_error("updates were lost");
+        throw std::logic_error(
+            "updates were lost: " + std::to_string(kept ? kept->record.count : 0) + " of " +
+            std::to_string(serial.count) + " are there");
     }
     std::cout << '\n'
               << name << ": " << processes << " processes x " << updates

@@ -513,6 +513,21 @@ TEMPLATE_LIST_TEST_CASE("a server that was never there changes no result", "", b
     CHECK_THROWS_WITH(partition.clear(), Catch::Contains("not tried"));
 }
 
+TEST_CASE("what failed on one backend is not held against the next one") {
+    memcached_server const server;
+    auto const away = memo_test::on_loopback(memo_test::unused_port());
+    auto const add_one = [](int const* old) { return old != nullptr ? *old + 1 : 1; };
+    auto chosen = settings_for(server.address());
+    for (int i = 1; i <= 50; ++i) { // the next one is likely to lie where the last one did
+        {
+            memo::memcached const gone(settings_for(away));
+            CHECK_FALSE(gone.partition<int>(scope).get(key_of(1)).has_value());
+        }
+        memo::memcached const there(chosen);
+        CHECK(there.partition<int>(scope).update(key_of(1), add_one, {}) == i);
+    }
+}
+
 TEMPLATE_LIST_TEST_CASE("no sample is numbered twice while the server is away", "", backends) {
     TestType const backend(settings_for(memo_test::on_loopback(memo_test::unused_port())));
     std::set<std::uint64_t> seeds;

@@ -20,23 +20,23 @@ namespace memo::detail {
 /// The last lookup of this thread, if it failed. The walk looks a second time before it computes and
 /// stores afterwards; without this one call would wait for a silent server three times.
 struct failed_lookup {
-    void const* scope = nullptr;
+    std::uint64_t scope = 0; ///< its number; 0: of none
     key128 key{};
     std::chrono::steady_clock::time_point when{};
 };
 
 inline constinit thread_local failed_lookup failed_lookup_of_this_thread{};
 
-inline void remember_failed_lookup(void const* scope, key128 key) {
+inline void remember_failed_lookup(std::uint64_t scope, key128 key) {
     failed_lookup_of_this_thread = {scope, key, std::chrono::steady_clock::now()};
 }
 
 inline void forget_failed_lookup() {
-    failed_lookup_of_this_thread.scope = nullptr;
+    failed_lookup_of_this_thread.scope = 0;
 }
 
 /// Whether this lookup has just failed.
-[[nodiscard]] inline bool lookup_failed(void const* scope, key128 key,
+[[nodiscard]] inline bool lookup_failed(std::uint64_t scope, key128 key,
                                         std::chrono::nanoseconds within) {
     failed_lookup const& last = failed_lookup_of_this_thread;
     return last.scope == scope && last.key == key &&
@@ -44,7 +44,7 @@ inline void forget_failed_lookup() {
 }
 
 /// Whether the last lookup was of this key and failed; true once.
-[[nodiscard]] inline bool take_failed_lookup(void const* scope, key128 key) {
+[[nodiscard]] inline bool take_failed_lookup(std::uint64_t scope, key128 key) {
     failed_lookup const& last = failed_lookup_of_this_thread;
     bool const failed = last.scope == scope && last.key == key;
     if (failed) {

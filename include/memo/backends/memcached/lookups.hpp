@@ -40,7 +40,7 @@ template <wire_connection Connection, class Record> class memcached_lookups {
 
     /// Complexity:     one round trip; one more in a second for the function's generation
     [[nodiscard]] std::optional<remembered<Record>> get(key128 key) const {
-        if (lookup_failed(scope_, key, store_->settings.operation_timeout)) {
+        if (lookup_failed(scope_->number, key, store_->settings.operation_timeout)) {
             skip("get", key);
             return std::nullopt;
         }
@@ -51,7 +51,7 @@ template <wire_connection Connection, class Record> class memcached_lookups {
             return std::nullopt;
         }
         if (!is_answer(found.code)) {
-            remember_failed_lookup(scope_, key);
+            remember_failed_lookup(scope_->number, key);
             failed("get", key, found.code);
             return std::nullopt;
         }

@@ -50,7 +50,7 @@ class memcached_partition : public memcached_lookups<Connection, Record> {
 
     /// Complexity:     one round trip
     bool put(key128 key, Record const& record, storing about) const {
-        if (take_failed_lookup(scope_, key)) {
+        if (take_failed_lookup(scope_->number, key)) {
             skip("put", key);
             return false;
         }
@@ -76,7 +76,7 @@ class memcached_partition : public memcached_lookups<Connection, Record> {
     /// Complexity:     two round trips, and two more for each update of another that is quicker
     template <class Merge>
     std::optional<Record> update(key128 key, Merge const& merge, storing about) const {
-        if (take_failed_lookup(scope_, key)) {
+        if (take_failed_lookup(scope_->number, key)) {
             skip("update", key);
             return std::nullopt;
         }
@@ -190,7 +190,7 @@ class memcached_partition : public memcached_lookups<Connection, Record> {
   private:
     [[nodiscard]] bool may_lease(key128 key) const {
         return store_->settings.lease.count() != 0 &&
-               !lookup_failed(scope_, key, store_->settings.operation_timeout);
+               !lookup_failed(scope_->number, key, store_->settings.operation_timeout);
     }
 
     /// The lease, if it is held; nothing to hold, if that could not be found out.
@@ -199,7 +199,7 @@ class memcached_partition : public memcached_lookups<Connection, Record> {
             return mine;
         }
         if (!is_answer(code)) { // who asks for the record next does not wait again
-            remember_failed_lookup(scope_, key);
+            remember_failed_lookup(scope_->number, key);
             troubles_.count(code);
         }
         return {};

@@ -88,6 +88,9 @@ class memcached_scope {
           generation_name_(prefix_ + "gen"),
           generations_(servers) {}
 
+    /// No other one of this process has had it, or will; an address comes again.
+    std::uint64_t const number = next_number();
+
     memcached_counters counters;
 
     [[nodiscard]] item_name name_of(key128 key, std::size_t server) const {
@@ -166,6 +169,11 @@ class memcached_scope {
     static void is_fresh(generation& kept, deadline const& by) {
         auto const until = by.begun() + generation_is_fresh;
         kept.fresh_until.store(until.time_since_epoch().count(), std::memory_order_relaxed);
+    }
+
+    [[nodiscard]] static std::uint64_t next_number() noexcept {
+        static std::atomic<std::uint64_t> last{0};
+        return last.fetch_add(1, std::memory_order_relaxed) + 1;
     }
 
     [[nodiscard]] static std::uint64_t first_number() {
