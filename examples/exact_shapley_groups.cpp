@@ -9,16 +9,14 @@
 // coalitions: memo trains 4095 models where the plain program trains 49140, and the values are the
 // same to the last bit.
 
-#include "support/accuracy.hpp"
 #include "support/bar_chart.hpp"
 #include "support/command_line.hpp"
 #include "support/comparison.hpp"
 #include "support/data_directory.hpp"
+#include "support/digits_utility.hpp"
 #include "support/exact_shapley.hpp"
 #include "support/output_files.hpp"
 #include "support/progress_bar.hpp"
-#include "support/sample_groups.hpp"
-#include "support/softmax_regression.hpp"
 #include "support/stopwatch.hpp"
 #include <memo/backends/disk.hpp>
 #include <memo/memo.hpp>
@@ -51,20 +49,6 @@ struct settings {
     output_files files;
 };
 
-/// Trains on the chosen groups and scores on the test rows.
-double test_accuracy(sample_groups const& groups, memo::index_set const& chosen) {
-    softmax_regression<digits> const model(groups.samples.train, rows_of(chosen), training);
-    return accuracy(model, groups.samples.test);
-}
-
-/// The utility, together with what it depends on beside its argument: other samples or another way
-/// of training are another function, and a cache must not mix them up.
-auto utility_of(sample_groups const& groups) {
-    return memo::keyed(
-        [&groups](memo::index_set const& chosen) { return test_accuracy(groups, chosen); },
-        fingerprint_of(groups), training.steps, training.rate);
-}
-
 struct valuation {
     player_values values;
     tally cost;
@@ -79,7 +63,7 @@ template <class Utility> tally cost_of(Utility const& utility, double seconds) {
 template <class Backend> valuation value_groups(sample_groups const& groups, Backend backend) {
     stopwatch const running;
     auto utility = memo::memoize<Backend>(
-        utility_of(groups), {.name = "digits-groups-softmax-accuracy", .version = "1"},
+        utility_of(groups, training), {.name = "digits-groups-softmax-accuracy", .version = "1"},
         std::move(backend));
     auto values = exact_shapley(game(groups.size(), std::ref(utility), worth_of_guessing));
     return {std::move(values), cost_of(utility, running.seconds())};
@@ -101,7 +85,7 @@ struct experiment {
 ///
 /// open            gives the backend of a turn: an empty one in memory, or the same one on disk
 template <class Open> experiment run(sample_groups const& groups, Open const& open) {
-    auto utility = memo::memoize<memo::none>(utility_of(groups));
+    auto utility = memo::memoize<memo::none>(utility_of(groups, training));
     game const uncached_game(groups.size(), std::ref(utility), worth_of_guessing);
     experiment result;
     double uncached_seconds = 0;

@@ -11,6 +11,7 @@
 
 #include <exception>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -29,6 +30,15 @@ template <class Partition, class Record> class guarded {
     [[nodiscard, gnu::always_inline]] inline std::optional<remembered<Record>>
     get(key128 key) const {
         return attempt("get", [&] { return partition_.get(key); });
+    }
+
+    /// kept            as many as there are keys, and nothing in them
+    void get_many(std::span<key128 const> keys,
+                  std::span<std::optional<remembered<Record>>> kept) const {
+        attempt("get", [&] {
+            detail::get_many<Record>(partition_, keys, kept);
+            return true;
+        });
     }
 
     [[nodiscard]] bool put(key128 key, Record const& record, storing about) const {
@@ -58,10 +68,19 @@ template <class Partition, class Record> class guarded {
     /// Keeps other processes from a key until what it gives goes, where the backend is shared with
     /// some.
     [[nodiscard]] auto lead(key128 key) const {
-        if constexpr (requires { partition_.lead(key); }) {
+        if constexpr (leading_partition<Partition>) {
             return partition_.lead(key);
         } else {
             return 0;
+        }
+    }
+
+    /// The same without waiting: nothing if another process has the key.
+    [[nodiscard]] auto try_lead(key128 key) const {
+        if constexpr (leading_partition<Partition>) {
+            return partition_.try_lead(key);
+        } else {
+            return std::optional<int>(0);
         }
     }
 

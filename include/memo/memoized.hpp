@@ -4,21 +4,27 @@
 // The walk of one call: its arguments become a key, the key is looked up, one caller runs the
 // function, what it returned is remembered, the value goes back.
 
+#include <memo/claim.hpp>
 #include <memo/estimate.hpp>
+#include <memo/flow/batch.hpp>
 #include <memo/flow/snapshot.hpp>
 #include <memo/key/call_key.hpp>
 #include <memo/options.hpp>
 #include <memo/outcome.hpp>
 #include <memo/replicate.hpp>
+#include <memo/result.hpp>
 #include <memo/statistics.hpp>
 #include <memo/walk.hpp>
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace memo {
 
@@ -79,6 +85,58 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
             return evaluation.estimate(kept->record);
         }
         return evaluation.estimate(miss(called, evaluation, args...).reached);
+    }
+
+    /// The value if it is there, or the right to compute it, or neither if another caller is at it:
+    /// here, in another process by memo::disk, or on another machine by memo::memcached with a
+    /// `lease`. For workers that take on what no other does: `if (auto claim = f.try_claim(x);
+    /// claim.state() == memo::claim_state::claimed) { claim.run(); }`. A hit is counted now, the rest
+    /// by run().
+    ///
+    /// Complexity:     as a call without its evaluation; the arguments are copied
+    /// Throws:         as a call, but for what the function throws
+    [[nodiscard]] auto try_claim(P... args) const {
+        name const called = name_of(args...);
+        auto draw = [self = *this, held = std::tuple<held_argument<P>...>(
+                                       static_cast<P&&>(args)...)](replicate const& which) mutable {
+            return std::apply([&](auto&... each) { return self.draw(which, each...); }, held);
+        };
+        return claim<walk, result_type, decltype(draw)>(core_->way, called, std::move(draw));
+    }
+
+    /// The results of many calls, in the order of the range: all are looked up together, which
+    /// saves round trips, and what is not there is evaluated, duplicates once. What one call throws
+    /// is its own result and no other's.
+    ///
+    /// calls           forward range; of each element the arguments: a tuple of them, or the argument
+    ///                 itself where the function has one. Elements are read again by whoever
+    ///                 evaluates
+    /// execute         called with a copyable `void()` for each evaluation, in order, to have it run
+    ///                 in any thread; `many` waits for all. Without it they run here. A thread pool
+    ///                 whose own threads call `many` must have one more to run them
+    /// Complexity:     n keys and one batch of lookups; one call more for each that is not there
+    /// Throws:         under on_error = strict memo::error for a lookup that failed
+    template <std::ranges::forward_range Range = std::vector<detail::arguments_of<P...>>,
+              class Executor = detail::one_after_another>
+    [[nodiscard]] std::vector<memo::result<result_type>> many(Range&& calls,
+                                                              Executor&& execute = {}) const {
+        detail::batch<walk, result_type> batch(core_->way);
+        std::vector<std::ranges::iterator_t<Range>> places;
+        for (auto place = std::ranges::begin(calls); place != std::ranges::end(calls); ++place) {
+            places.push_back(place);
+            batch.add([&] {
+                return detail::with_arguments<P...>(*place,
+                                                    [&](P... args) { return name_of(args...); });
+            });
+        }
+        auto const evaluate = [&](std::size_t item, name const& called) {
+            return detail::with_arguments<P...>(*places[item], [&](P... args) -> result_type {
+                return Evaluation::give(miss(called, core_->way.evaluation(), args...).reached);
+            });
+        };
+        return batch.serve(execute, evaluate, [](auto&& kept) -> result_type {
+            return Evaluation::give(std::forward<decltype(kept)>(kept));
+        });
     }
 
     /// Averaged functions: draws on from what is stored until a tighter rule is met, whatever
@@ -170,14 +228,24 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
 
     [[gnu::noinline]] typename walk::arrival miss(name const& called, Evaluation const& wanted,
                                                   std::remove_reference_t<P>&... args) const {
-        return core_->way.miss(called, wanted, [&](replicate const& which) -> sample {
-            if constexpr (Evaluation::numbered) {
-                return std::invoke(core_->callable.function, pass<P>(args)..., which);
-            } else {
-                return std::invoke(core_->callable.function, pass<P>(args)...);
-            }
-        });
+        return core_->way.miss(called, wanted,
+                               [&](replicate const& which) { return draw(which, args...); });
     }
+
+    sample draw([[maybe_unused]] replicate const& which,
+                std::remove_reference_t<P>&... args) const {
+        if constexpr (Evaluation::numbered) {
+            return std::invoke(core_->callable.function, pass<P>(args)..., which);
+        } else {
+            return std::invoke(core_->callable.function, pass<P>(args)...);
+        }
+    }
+
+    /// An argument that is kept for later: a copy, but of what the function may write to.
+    template <class T>
+    using held_argument = std::conditional_t<std::is_lvalue_reference_v<T> &&
+                                                 !std::is_const_v<std::remove_reference_t<T>>,
+                                             T, std::remove_cvref_t<T>>;
 
     /// An argument as the function takes it; a copy where it is drawn from again.
     template <class T> static decltype(auto) pass(std::remove_reference_t<T>& argument) {

@@ -17,6 +17,37 @@ enum class on_error_policy { degrade, strict };
 
 using enum on_error_policy;
 
+/// Says `time_threshold = memo::worthwhile`.
+struct worthwhile_t {};
+inline constexpr worthwhile_t worthwhile{};
+
+/// Which results are worth to be stored: those that took a time at least, or those that took longer
+/// than storing and fetching them takes. The latter is measured while the function runs; where it
+/// never pays, the backend is hardly asked any more.
+///
+/// `worthwhile` is about what is kept out of the process: a backend on disk or on servers, of
+/// memo::tiered the far one. memo::memory keeps everything, as it costs less than any function that is
+/// worth to be memoized.
+class storing_threshold {
+  public:
+    constexpr storing_threshold() = default; ///< everything is stored
+    template <class Count, class Period>
+    // NOLINTNEXTLINE(google-explicit-constructor): `.time_threshold = 1ms`
+    constexpr storing_threshold(std::chrono::duration<Count, Period> least) : least_(least) {}
+    // NOLINTNEXTLINE(google-explicit-constructor)
+    constexpr storing_threshold(worthwhile_t) : is_worthwhile_(true) {}
+
+    [[nodiscard]] constexpr std::chrono::nanoseconds least() const noexcept { return least_; }
+    [[nodiscard]] constexpr bool is_worthwhile() const noexcept { return is_worthwhile_; }
+    [[nodiscard]] constexpr bool is_none() const noexcept {
+        return least_.count() == 0 && !is_worthwhile_;
+    }
+
+  private:
+    std::chrono::nanoseconds least_{0};
+    bool is_worthwhile_ = false;
+};
+
 /// The options of memoize, for designated initializers: `{.name = "knn5", .version = "2"}`.
 ///
 /// R               the function's result type
@@ -31,8 +62,9 @@ template <class R> struct options {
     std::string version{};
     /// Keeps experiments apart that share a backend: part of every key.
     std::string hash_prefix{};
-    /// Results that took less time than this are not stored. 0: all are.
-    std::chrono::nanoseconds time_threshold{0};
+    /// Results that took less time than this are not stored. 0: all are. `worthwhile`: nor are those
+    /// that computing again takes less time than storing and fetching, see storing_threshold.
+    storing_threshold time_threshold{};
     /// How long a stored result is served. 0: for ever.
     std::chrono::nanoseconds ttl{0};
     /// One evaluation for all callers that ask for one key at the same time.
@@ -91,8 +123,8 @@ template <class R> struct averaged_options {
     std::string name{};
     std::string version{};
     std::string hash_prefix{};
-    std::chrono::nanoseconds time_threshold{0}; ///< must stay 0: the mean needs quick samples, too
-    std::chrono::nanoseconds ttl{0};            ///< of a record, from its first sample on
+    storing_threshold time_threshold{}; ///< must stay 0: the mean needs quick samples, too
+    std::chrono::nanoseconds ttl{0};    ///< of a record, from its first sample on
     bool single_flight = true; ///< if false, all who ask for an unsettled key draw at the same time
     on_error_policy on_error = on_error_policy::degrade;
     std::function<bool(R const&)> store_if{}; ///< samples that it refuses do not enter the mean

@@ -7,29 +7,23 @@
 #include <memo/backends/backend.hpp>
 #include <memo/counters.hpp>
 #include <memo/flow/single_flight.hpp>
-#include <memo/guarded.hpp>
 #include <memo/key/hash.hpp>
 #include <memo/key/words.hpp>
 #include <memo/outcome.hpp>
-#include <memo/record/numbering.hpp>
+#include <memo/recorder.hpp>
 #include <memo/statistics.hpp>
 
 #include <atomic>
-#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <mutex>
 #include <optional>
+#include <span>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace memo::detail {
-
-/// What names a call: its key, and under verify_full the words that were hashed.
-template <class Witness> struct call_name {
-    key128 key;
-    [[no_unique_address]] Witness stream;
-};
 
 /// One function's way through a backend.
 ///
@@ -49,38 +43,33 @@ template <class Backend, class Evaluation> class walk {
     };
 
     walk(Backend const& backend, key128 scope, options const& chosen)
-        : partition_(detail::open_partition<record>(backend, scope, chosen.on_error), counters_,
-                     chosen.on_error),
-          evaluation_(chosen),
-          ttl_(chosen.ttl),
-          single_flight_(chosen.single_flight) {}
+        : records_(backend, scope, chosen), single_flight_(chosen.single_flight) {}
 
-    [[nodiscard]] Evaluation const& evaluation() const noexcept { return evaluation_; }
+    [[nodiscard]] Evaluation const& evaluation() const noexcept { return records_.evaluation(); }
 
     // Key to record.
 
-    // Inlined by force, so that key and record stay in registers.
     [[nodiscard, gnu::always_inline]] inline std::optional<remembered<record>>
     look(name const& called) {
-        auto kept = partition_.get(called.key);
-        if (kept && !Evaluation::is_of(kept->record, called.stream)) {
-            counters_.beyond_hits().corrupt += 1;
-            kept.reset();
-        }
-        return kept;
+        return records_.look(called);
     }
 
     /// Serves a call at first sight, or not.
     [[nodiscard, gnu::always_inline]] inline std::optional<remembered<record>>
     hit(name const& called) {
         auto kept = look(called);
-        if (kept && !evaluation_.enough(kept->record)) {
-            kept.reset();
-        }
-        if (kept) {
-            counters_.hit(kept->cost);
-        }
+        serve(kept);
         return kept;
+    }
+
+    /// The same for many calls at once.
+    [[nodiscard]] std::vector<std::optional<remembered<record>>>
+    hits(std::span<name const> called) {
+        auto all = records_.look(called);
+        for (auto& kept : all) {
+            serve(kept);
+        }
+        return all;
     }
 
     // One caller goes.
@@ -92,7 +81,7 @@ template <class Backend, class Evaluation> class walk {
     template <class Draw>
     [[nodiscard]] arrival miss(name const& called, Evaluation const& wanted, Draw const& draw) {
         if (!single_flight_ || !Backend::remembers) {
-            return lead(called, wanted, draw);
+            return lead(called, wanted, draw, false);
         }
         for (;;) {
             auto boarding = flights_.board(flight_of(called));
@@ -100,11 +89,11 @@ template <class Backend, class Evaluation> class walk {
                 if (auto arrived = follow(boarding, wanted)) {
                     return *std::move(arrived);
                 }
-                continue; // who wants more than the leader did goes on from there
+                continue; // who wants more than the leader did, or one that gave up, goes on
             }
             try {
-                [[maybe_unused]] auto const alone = partition_.lead(called.key);
-                arrival arrived = lead(called, wanted, draw);
+                [[maybe_unused]] auto const alone = records_.partition().lead(called.key);
+                arrival arrived = lead(called, wanted, draw, true);
                 boarding.succeed(arrived.reached);
                 return arrived;
             } catch (...) {
@@ -114,34 +103,90 @@ template <class Backend, class Evaluation> class walk {
         }
     }
 
-    [[nodiscard]] bool erase(key128 key) const { return partition_.erase(key); }
+    /// A call that was no hit at first sight, and is the holder's to serve if nobody else is at it.
+    /// Taken without waiting; given up by its end.
+    ///
+    /// Thread safety:  none
+    class right {
+      public:
+        right(walk& way, name const& called)
+            : way_(way),
+              called_(called),
+              boarding_(find() ? way.flights_.nowhere()
+                               : way.flights_.try_board(flight_of(called_))),
+              alone_(boarding_.leads() ? way.records_.partition().try_lead(called_.key)
+                                       : leading()) {
+            if (!alone_) { // another process is at it, if it is not another caller here
+                boarding_.land();
+            }
+        }
+        right(right const&) = delete;
+        right& operator=(right const&) = delete;
+        ~right() = default;
 
-    void clear() const { partition_.clear(); }
+        [[nodiscard]] bool is_held() const noexcept { return boarding_.leads(); }
 
-    [[nodiscard]] statistics stats() {
-        statistics sum = counters_.since_reset();
-        std::scoped_lock const lock(mutex_);
-        backend_statistics const now = partition_.stats();
-        sum.evictions = now.evictions - at_reset_.evictions;
-        sum.expirations = now.expirations - at_reset_.expirations;
-        sum.errors += now.errors - at_reset_.errors;
-        sum.timeouts = now.timeouts - at_reset_.timeouts;
-        sum.reconnects = now.reconnects - at_reset_.reconnects;
-        sum.corrupt += now.corrupt - at_reset_.corrupt;
-        sum.too_large = now.too_large - at_reset_.too_large;
-        return sum;
+        /// What the call has come to; null if nothing yet.
+        [[nodiscard]] record const* reached() const noexcept {
+            return reached_ ? &*reached_ : nullptr;
+        }
+
+        /// Serves the call. Only while it is held, and not any more afterwards.
+        template <class Draw> void use(Draw& draw) {
+            try {
+                reached_ = way_.lead(called_, way_.evaluation(), draw, true).reached;
+                boarding_.succeed(*reached_);
+            } catch (...) {
+                boarding_.fail(std::current_exception());
+                end();
+                throw;
+            }
+            end();
+        }
+
+      private:
+        using leading =
+            decltype(std::declval<recorder<Backend, Evaluation> const&>().partition().try_lead(
+                key128{}));
+
+        bool find() {
+            if (auto kept = way_.hit(called_)) {
+                reached_ = std::move(kept->record);
+            }
+            return reached_.has_value();
+        }
+
+        void end() {
+            alone_.reset();
+            boarding_.land();
+        }
+
+        walk& way_;
+        name const called_;
+        std::optional<record> reached_;
+        typename single_flight<record>::boarding boarding_;
+        leading alone_;
+    };
+
+    /// What a caller gets of a record.
+    [[nodiscard]] static typename Evaluation::result value_of(record reached) {
+        return Evaluation::give(std::move(reached));
     }
 
-    void reset_stats() {
-        counters_.reset();
-        std::scoped_lock const lock(mutex_);
-        at_reset_ = partition_.stats();
-    }
+    /// Counts a call that is served by an earlier one of the same batch.
+    void coalesce() { count(counters().coalesced); }
 
-  private:
+    [[nodiscard]] bool erase(key128 key) const { return records_.partition().erase(key); }
+
+    void clear() const { records_.partition().clear(); }
+
+    [[nodiscard]] statistics stats() { return records_.stats(); }
+
+    void reset_stats() { records_.reset_stats(); }
+
     // Two streams with one key, if ever there are, must not share a flight where they do not share
     // a record.
-    static key128 flight_of(name const& called) {
+    [[nodiscard]] static key128 flight_of(name const& called) {
         if constexpr (std::is_empty_v<typename Evaluation::witness>) {
             return called.key;
         } else {
@@ -150,123 +195,66 @@ template <class Backend, class Evaluation> class walk {
         }
     }
 
+  private:
+    [[nodiscard]] call_counters::slow& counters() noexcept {
+        return records_.counters().beyond_hits();
+    }
+
+    /// Takes a record away that is not enough, and counts the hit of one that is.
+    [[gnu::always_inline]] inline void serve(std::optional<remembered<record>>& kept) {
+        if (kept && !evaluation().enough(kept->record)) {
+            kept.reset();
+        }
+        if (kept) {
+            records_.counters().hit(kept->cost);
+        }
+    }
+
     void count(std::atomic<std::uint64_t>& kind) {
-        counters_.beyond_hits().calls += 1;
+        counters().calls += 1;
         kind += 1;
     }
 
     /// Waits for the leader; nothing if its record is not enough.
     template <class Boarding>
     std::optional<arrival> follow(Boarding const& boarding, Evaluation const& wanted) {
-        auto& counters = counters_.beyond_hits();
-        count(counters.coalesced); // now, so that one can see who waits
-        record reached = boarding.result();
-        if (wanted.served_by(reached)) {
-            return arrival{std::move(reached), source::coalesced};
+        count(counters().coalesced); // now, so that one can see who waits
+        auto reached = boarding.result();
+        if (reached && wanted.served_by(*reached)) {
+            return arrival{*std::move(reached), source::coalesced};
         }
-        counters.calls -= 1; // it is another kind of call yet
-        counters.coalesced -= 1;
+        counters().calls -= 1; // it is another kind of call yet
+        counters().coalesced -= 1;
         return std::nullopt;
     }
 
+    /// alone           whether no one else leads this call
     template <class Draw>
-    arrival lead(name const& called, Evaluation const& wanted, Draw const& draw) {
-        auto& counters = counters_.beyond_hits();
+    arrival lead(name const& called, Evaluation const& wanted, Draw& draw, bool alone) {
         std::optional<record> now;
         // A leader before this one may have landed since the first look, here or in another
         // process; and an averaged record goes on from what is there.
-        if (Backend::remembers && (single_flight_ || Evaluation::merges)) {
+        if (Backend::remembers && (alone || Evaluation::merges)) {
             if (auto kept = look(called)) {
                 if (wanted.enough(kept->record)) {
-                    count(counters.late_hits);
+                    count(counters().late_hits);
                     return {std::move(kept->record), source::hit};
                 }
                 now = std::move(kept->record);
             }
         }
         bool const refines = now && Evaluation::gives(*now);
-        count(refines ? counters.refinements : counters.misses);
+        count(refines ? counters().refinements : counters().misses);
         std::uint64_t drawn = 0;
         do {
-            now = one_more(called, std::move(now), draw);
+            now = records_.one_more(called, std::move(now), draw);
         } while (wanted.again(*now, ++drawn));
         return {*std::move(now), refines ? source::refined : source::computed};
     }
 
-    // Arguments to sample, no lock held; sample to record.
-
-    template <class Draw>
-    record one_more(name const& called, std::optional<record> now, Draw const& draw) {
-        if constexpr (Evaluation::merges) {
-            ticket const by = take_number(called.key);
-            timed_run run(counters_.beyond_hits());
-            auto const drawn = draw(replicate_of(called.key, by));
-            storing const about{run.returned(), ttl_};
-            record before = now ? *std::move(now) : record{};
-            if (evaluation_.accepts(drawn)) {
-                return merge(called.key, Evaluation::add(drawn, by),
-                             Evaluation::add(drawn, {})(&before), about);
-            }
-            counters_.beyond_hits().rejected += 1;
-            if (evaluation_.counts_rejected()) {
-                return merge(called.key, Evaluation::add_rejected(by),
-                             Evaluation::add_rejected({})(&before), about);
-            }
-            return before;
-        } else {
-            timed_run run(counters_.beyond_hits());
-            auto drawn = draw(replicate{});
-            std::chrono::nanoseconds const taken = run.returned();
-            bool const accepted = evaluation_.accepts(drawn);
-            counters_.beyond_hits().rejected += accepted ? 0 : 1;
-            record made = Evaluation::remember(std::move(drawn), called.stream);
-            if (Backend::remembers && accepted && evaluation_.slow_enough(taken)) {
-                bool const stored = partition_.put(called.key, made, {taken, ttl_});
-                counters_.beyond_hits().sets += stored ? 1 : 0;
-            }
-            return made;
-        }
-    }
-
-    /// Changes the record in the backend, and gives it as it is then; or as this call has it, if
-    /// the backend does not store it.
-    template <class Merge>
-    record merge(key128 key, Merge const& change, record expected, storing about) {
-        if constexpr (Backend::remembers) {
-            auto stored = partition_.update(key, change, about);
-            counters_.beyond_hits().sets += stored ? 1 : 0;
-            // Less than expected: what was there was dropped meanwhile.
-            if (stored && Evaluation::draws_in(*stored) >= Evaluation::draws_in(expected)) {
-                return *std::move(stored);
-            }
-        }
-        return expected;
-    }
-
-    ticket take_number(key128 key) {
-        if constexpr (!Evaluation::numbered) {
-            return {};
-        } else if constexpr (!Backend::remembers) {
-            return {next_number_.fetch_add(1, std::memory_order_relaxed), 0};
-        } else {
-            auto const begun = partition_.update(key, Evaluation::begin(random_birth()),
-                                                 {std::chrono::nanoseconds(0), ttl_});
-            return begun ? ticket{begun->begun - 1, begun->birth} : ticket{random_number(), 0};
-        }
-    }
-
-    using partition_type =
-        decltype(std::declval<Backend const&>().template partition<record>(key128{}));
-
-    call_counters counters_;
-    guarded<partition_type, record> const partition_;
-    Evaluation const evaluation_;
-    std::chrono::nanoseconds const ttl_;
+    recorder<Backend, Evaluation> records_;
     bool const single_flight_;
     single_flight<record> flights_;
-    std::atomic<std::uint64_t> next_number_{0}; ///< of a sample, where no record numbers them
-    std::mutex mutex_;
-    backend_statistics at_reset_;
 };
 
 } // namespace memo::detail

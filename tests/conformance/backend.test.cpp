@@ -21,6 +21,7 @@
 #include <cmath>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -85,6 +86,67 @@ TEMPLATE_LIST_TEST_CASE("a backend gives back what it was given", "", backends) 
     REQUIRE(partition.get(key_of(2)).has_value());
     CHECK(partition.get(key_of(2))->record.empty());
     CHECK_FALSE(partition.get(key_of(3)).has_value());
+}
+
+TEMPLATE_LIST_TEST_CASE("a backend looks up many keys as it looks up each", "", backends) {
+    fresh<TestType> const made;
+    auto const partition = made.backend.template partition<std::string>(scope);
+    std::vector<memo::key128> keys;
+    for (std::uint64_t i = 0; i < 200; ++i) { // more than are asked for at once
+        keys.push_back(key_of(i * 7 % 150));
+        if (i % 3 != 0) {
+            partition.put(key_of(i), std::string(i * 37 % 5000, static_cast<char>('a' + i % 26)),
+                          {.cost = 3ms, .ttl = i % 2 == 0 ? 0ns : 5s});
+        }
+    }
+    for (int round = 0; round < 2; ++round) {
+        std::vector<std::optional<memo::remembered<std::string>>> kept(keys.size());
+        memo::detail::get_many<std::string>(partition, std::span<memo::key128 const>(keys),
+                                            std::span(kept));
+        std::size_t found = 0;
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+            auto const alone = partition.get(keys[i]);
+            REQUIRE(kept[i].has_value() == alone.has_value());
+            if (alone) {
+                ++found;
+                CHECK(kept[i]->record == alone->record);
+                CHECK(kept[i]->cost == alone->cost);
+                CHECK(kept[i]->left == alone->left);
+            }
+        }
+        CHECK(found > 0);
+        CHECK(found < keys.size());
+        made.clock.advance(5s); // half of them are too old then
+    }
+    CHECK(partition.stats().errors == 0);
+}
+
+TEMPLATE_LIST_TEST_CASE("one claim at a time is held of one call, on any backend", "", backends) {
+    fresh<TestType> const made;
+    std::atomic<int> runs{0};
+    auto const f = memo::memoize(
+        memo::ignore_state([&runs](int x) {
+            ++runs;
+            return 2 * x;
+        }),
+        {.name = std::string("claimed on ") + typeid(TestType).name(), .version = "1"},
+        made.backend);
+    {
+        auto first = f.try_claim(1);
+        REQUIRE(first.state() == memo::claim_state::claimed);
+        CHECK(f.try_claim(1).state() == memo::claim_state::busy);
+        CHECK(f.try_claim(2).state() == memo::claim_state::claimed);
+        CHECK(first.run() == 2);
+        CHECK(first.state() == memo::claim_state::hit);
+        CHECK(f.try_claim(1).value() == 2);
+    }
+    static_cast<void>(f.try_claim(2)); // given up
+    CHECK(f.try_claim(2).run() == 4);
+    CHECK(runs == 2);
+    auto const s = memo_test::at_rest(f);
+    CHECK(s.calls == 3);
+    CHECK(s.hits == 1);
+    CHECK(s.errors == 0);
 }
 
 TEMPLATE_LIST_TEST_CASE("a backend keeps the last of two records for one key", "", backends) {

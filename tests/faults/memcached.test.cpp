@@ -21,12 +21,15 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <tuple>
 #include <typeinfo>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -106,24 +109,17 @@ tally use(Partition const& partition, std::uint64_t operations, std::uint64_t fi
     return result;
 }
 
-/// How long one call takes.
-template <class Call> std::chrono::nanoseconds time_of(Call const& call) {
-    auto const begin = steady_clock::now();
-    call();
-    return steady_clock::now() - begin;
-}
+/// What can become of the bytes of an answer.
+struct named_fault {
+    char const* name = "";
+    fault_of_answer fault;
+    bool waits = false; ///< the answer may lack something, so that it ends by the deadline
+    bool kills_library = false;
+};
 
-} // namespace
-
-TEMPLATE_LIST_TEST_CASE("no fault on the wire gives another key's value", "", backends) {
+std::vector<named_fault> faults_of_the_wire() {
     std::string const large_length = "VA 18446744073709551615 c1 f1\r\nabc\r\n";
-    struct named_fault {
-        char const* name = "";
-        fault_of_answer fault;
-        bool waits = false; ///< the answer may lack something, so that it ends by the deadline
-        bool kills_library = false;
-    };
-    std::vector<named_fault> const faults{
+    return {
         {"cut at 0", cut(0), false},
         {"cut at 5", cut(5), false},
         {"cut at 40", cut(40), false},
@@ -147,6 +143,46 @@ TEMPLATE_LIST_TEST_CASE("no fault on the wire gives another key's value", "", ba
         {"SERVER_ERROR", instead("SERVER_ERROR busy\r\n"), false},
         {"empty line", instead("\r\n"), false},
     };
+}
+
+/// The answers in what was received together, each with its value.
+std::vector<std::string> answers_in(std::string const& bytes) {
+    std::vector<std::string> parts;
+    for (std::size_t at = 0; at < bytes.size();) {
+        std::size_t const next = bytes.find("\r\nVA ", at);
+        std::size_t const end = next == std::string::npos ? bytes.size() : next + 2;
+        parts.push_back(bytes.substr(at, end - at));
+        at = end;
+    }
+    return parts;
+}
+
+/// Changes the answers that came together.
+fault_of_answer with_answers(void (*change)(std::vector<std::string>&)) {
+    return [=](std::string const& bytes) {
+        auto parts = answers_in(bytes);
+        if (parts.size() > 2) {
+            change(parts);
+        }
+        delivery changed;
+        for (auto const& part : parts) {
+            changed.bytes += part;
+        }
+        return changed;
+    };
+}
+
+/// How long one call takes.
+template <class Call> std::chrono::nanoseconds time_of(Call const& call) {
+    auto const begin = steady_clock::now();
+    call();
+    return steady_clock::now() - begin;
+}
+
+} // namespace
+
+TEMPLATE_LIST_TEST_CASE("no fault on the wire gives another key's value", "", backends) {
+    std::vector<named_fault> const faults = faults_of_the_wire();
     memcached_server const server;
     constexpr bool is_library = !stores_in_any_weather<TestType>;
     for (auto const& [name, fault, waits, kills_library] : faults) {
@@ -179,6 +215,134 @@ TEMPLATE_LIST_TEST_CASE("no fault on the wire gives another key's value", "", ba
         CHECK(after.right > 0);
         CHECK(partition.stats().errors == errors);
     }
+}
+
+TEST_CASE("no fault on the wire gives many lookups another key's value") {
+    auto faults = faults_of_the_wire();
+    faults.push_back({"two swapped", with_answers([](auto& all) { std::swap(all[0], all[1]); })});
+    faults.push_back({"one twice", with_answers([](auto& all) { all[1] = all[0]; })});
+    faults.push_back({"one more", with_answers([](auto& all) { all[0] += all[0]; })});
+    faults.push_back({"one less", with_answers([](auto& all) { all[0].clear(); }), true});
+    memcached_server const server;
+    constexpr std::uint64_t numbers = 97;
+    std::vector<memo::key128> keys;
+    for (std::uint64_t i = 0; i < numbers; ++i) {
+        keys.push_back(key_of(i));
+    }
+    for (auto const& [name, fault, waits, kills_library] : faults) {
+        INFO(name);
+        // One miss in the place of all answers: the others are waited for.
+        bool const lacks = waits || name == std::string_view("EN");
+        fault_proxy proxy(server.port());
+        memo::memcached const backend(settings_for(proxy.address(), lacks ? 100ms : ample));
+        auto const partition = backend.partition<std::string>(scope);
+        for (std::uint64_t i = 0; i < numbers; ++i) {
+            if (i % 9 != 0) {
+                partition.put(keys[i], value_of(i), {});
+            }
+        }
+        auto const look = [&](int times) {
+            tally result;
+            for (int round = 0; round < times; ++round) {
+                std::vector<std::optional<memo::remembered<std::string>>> kept(numbers);
+                partition.get_many(keys, kept);
+                for (std::uint64_t i = 0; i < numbers; ++i) {
+                    bool const is_right = kept[i] && kept[i]->record == value_of(i);
+                    ++(is_right ? result.right : kept[i] ? result.wrong : result.missed);
+                }
+            }
+            return result;
+        };
+        tally const before = look(1);
+        CHECK(before.right == 86);
+        CHECK(before.missed == 11);
+        CHECK(partition.stats().errors == 0);
+
+        proxy.inject(every(5, fault)); // so rarely that the server is never given up
+        tally const during = look(lacks ? 6 : 40);
+        CHECK(during.wrong == 0);
+        CHECK(during.right > 0);
+        CHECK(partition.stats().errors + partition.stats().corrupt + partition.stats().reconnects >
+              0);
+
+        proxy.inject({});
+        static_cast<void>(look(2)); // what is left of the fault
+        tally const after = look(1);
+        CHECK(after.right == before.right);
+        CHECK(after.wrong == 0);
+    }
+}
+
+TEST_CASE("many lookups on a server that stands still cost one timeout") {
+    memcached_server server;
+    auto chosen = settings_for(server.address(), 50ms);
+    chosen.lease = 5s;
+    memo::memcached const backend(chosen);
+    auto const f = memo::memoize(memo::ignore_state([](int x) { return 2 * x; }),
+                                 {.name = "many/stopped", .version = "1"}, backend);
+    std::vector<int> calls(300);
+    std::iota(calls.begin(), calls.end(), 0);
+    CHECK(f.many(calls).back().value() == 598);
+    server.stop();
+    auto const partition = backend.partition<int>(scope);
+    std::vector<memo::key128> keys;
+    for (std::uint64_t i = 0; i < 300; ++i) {
+        keys.push_back(key_of(i));
+    }
+    std::vector<std::optional<memo::remembered<int>>> kept(keys.size());
+    partition.get_many(keys, kept);
+    CHECK(partition.stats().timeouts == 1);
+    auto const all = f.many(calls); // two timeouts more, and the breaker is open
+    CHECK(std::all_of(calls.begin(), calls.end(),
+                      [&](int x) { return all[static_cast<std::size_t>(x)].value() == 2 * x; }));
+    CHECK(backend.stats().timeouts == 3);
+    CHECK(backend.wire().breaker_opens == 1);
+    server.go_on();
+    memo_test::at_rest(f);
+}
+
+TEST_CASE("a server that stands still costs one timeout a call with leases, too") {
+    memcached_server const server;
+    auto chosen = settings_for(server.address(), 50ms);
+    chosen.lease = 5s;
+    memo::memcached const backend(chosen);
+    auto const f = memo::memoize(memo::ignore_state([](int x) { return 2 * x; }),
+                                 {.name = "lease/stopped", .version = "1"}, backend);
+    CHECK(f(1) == 2);
+    server.stop();
+    CHECK(f(2) == 4);
+    CHECK(backend.stats().timeouts == 1);
+    CHECK(f.try_claim(3).run() == 6);
+    CHECK(backend.stats().timeouts == 2);
+    server.go_on();
+}
+
+TEST_CASE("the lease of a process that was killed ends, and one who waits goes on") {
+    memcached_server const server;
+    auto chosen = settings_for(server.address());
+    chosen.lease = 1s;
+    std::atomic<int> runs{0};
+    auto const remembered = [&](memo::memcached const& backend) {
+        return memo::memoize(memo::ignore_state([&runs](int x) {
+                                 ++runs;
+                                 return 2 * x;
+                             }),
+                             {.name = "lease/killed", .version = "1"}, backend);
+    };
+    auto holder = child_process::running([&] {
+        auto const f = remembered(memo::memcached(chosen));
+        auto const mine = f.try_claim(1);
+        ::_exit(mine.state() == memo::claim_state::claimed ? 0 : 1); // nothing is given up
+        return 1;
+    });
+    CHECK(holder.wait() == 0);
+    memo::memcached const backend(chosen);
+    auto const f = remembered(backend);
+    CHECK(f.try_claim(1).state() == memo::claim_state::busy);
+    CHECK(f(1) == 2);
+    CHECK(runs == 1);
+    CHECK(backend.wire().lease_waits == 1);
+    CHECK(backend.stats().errors == 0);
 }
 
 TEMPLATE_LIST_TEST_CASE("a late answer is not taken for the next one", "", backends) {
@@ -350,6 +514,21 @@ TEMPLATE_LIST_TEST_CASE("a server that was never there changes no result", "", b
     CHECK_THROWS_WITH(partition.get(key_of(1)), Catch::Contains("no connection within 5000 ms"));
     CHECK_THROWS_WITH(partition.put(key_of(2), 1, {}), Catch::Contains("not tried"));
     CHECK_THROWS_WITH(partition.clear(), Catch::Contains("not tried"));
+}
+
+TEST_CASE("what failed on one backend is not held against the next one") {
+    memcached_server const server;
+    auto const away = memo_test::on_loopback(memo_test::unused_port());
+    auto const add_one = [](int const* old) { return old != nullptr ? *old + 1 : 1; };
+    auto chosen = settings_for(server.address());
+    for (int i = 1; i <= 50; ++i) { // the next one is likely to lie where the last one did
+        {
+            memo::memcached const gone(settings_for(away));
+            CHECK_FALSE(gone.partition<int>(scope).get(key_of(1)).has_value());
+        }
+        memo::memcached const there(chosen);
+        CHECK(there.partition<int>(scope).update(key_of(1), add_one, {}) == i);
+    }
 }
 
 TEMPLATE_LIST_TEST_CASE("no sample is numbered twice while the server is away", "", backends) {

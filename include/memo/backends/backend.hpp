@@ -9,8 +9,10 @@
 
 #include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 namespace memo {
 
@@ -67,6 +69,12 @@ struct backend_statistics {
 ///                 none. A record that is there keeps its time to live: it counts from the first
 ///                 sample
 ///
+/// A partition may have members more. `get_many(keys, kept)` looks up all keys together and writes
+/// kept[i] for keys[i], which is nothing before; without it they are looked up one by one.
+/// `lead(key)` and `try_lead(key)`, for a backend that other processes share: the first waits until
+/// no other process computes that key, and keeps others from it while what it gives lives; the second
+/// gives an optional of the same, nothing if another process computes it. They do not throw.
+///
 /// Thread safety:  every operation may be called from any thread at any time
 /// Throws:         anything; the walk counts it and goes on, or reports it, as `on_error` says. A
 ///                 backend for which throwing costs too much counts its failures itself and gives
@@ -85,11 +93,24 @@ concept partition_of = requires(P const& partition, key128 key, Record const& re
     { partition.stats() } -> std::same_as<backend_statistics>;
 };
 
+/// A partition by which processes know who of them computes what.
+template <class P>
+concept leading_partition = requires(P const& partition, key128 key) {
+    partition.lead(key);
+    partition.try_lead(key).has_value();
+};
+
+/// How a function wants its partition to be.
+struct opening {
+    on_error_policy on_error = on_error_policy::degrade;
+    bool worthwhile = false; ///< `time_threshold = memo::worthwhile`
+};
+
 /// A store for records of type Record.
 ///
-/// A backend that other processes share may have two members more. A partition's `lead(key)` waits
-/// until no other process computes that key and keeps others from it while what it gives lives; it
-/// does not throw. A backend's `describe(scope, name, version)` is told what a function is called.
+/// A backend may have members more. `describe(scope, name, version)` is told what a function is
+/// called. `partition(scope, on_error)` is told when to throw; one that is made of other backends has
+/// `partition(scope, opening)`, and opens theirs as it is told.
 ///
 /// persistent      whether entries outlive the process, so that builds must be told apart
 /// remembers       false for the backend that keeps nothing
@@ -103,13 +124,18 @@ concept backend_of = std::copyable<B> && requires(B const& backend, key128 scope
 
 namespace detail {
 
-/// A function's partition, told when to throw if it wants to know.
-template <class Record, class Backend>
-[[nodiscard]] auto open_partition(Backend const& backend, key128 scope, on_error_policy on_error) {
-    if constexpr (requires { backend.template partition<Record>(scope, on_error); }) {
-        return backend.template partition<Record>(scope, on_error);
+/// Looks up all keys, together if the partition can.
+///
+/// kept            as many as there are keys, and nothing in them
+template <class Record, class Partition>
+void get_many(Partition const& partition, std::span<key128 const> keys,
+              std::span<std::optional<remembered<Record>>> kept) {
+    if constexpr (requires { partition.get_many(keys, kept); }) {
+        partition.get_many(keys, kept);
     } else {
-        return backend.template partition<Record>(scope);
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+            kept[i] = partition.get(keys[i]);
+        }
     }
 }
 

@@ -146,6 +146,11 @@ class disk {
             return {store_->current(), shelf_->scope, key, store_->max_wait()};
         }
 
+        /// The same without waiting: nothing if another process computes it.
+        [[nodiscard]] std::optional<detail::disk_flight> try_lead(key128 key) const {
+            return detail::disk_flight::if_free(store_->current(), shelf_->scope, key);
+        }
+
       private:
         struct found {
             std::optional<remembered<Record>> kept;

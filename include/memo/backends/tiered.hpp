@@ -4,32 +4,27 @@
 // Two backends as one: a quick one near, a shared or lasting one far.
 
 #include <memo/backends/backend.hpp>
-#include <memo/backends/tiered/worth.hpp>
+#include <memo/backends/opening.hpp>
 #include <memo/key/key128.hpp>
-#include <memo/options.hpp>
 #include <memo/record/kind.hpp>
 
 #include <algorithm>
-#include <cstdint>
-#include <memory>
+#include <chrono>
+#include <cstddef>
 #include <optional>
+#include <span>
 #include <utility>
+#include <vector>
 
 namespace memo {
-
-/// What goes to the far tier of `memo::tiered`.
-enum class admission {
-    everything, ///< all that the function's options let be stored
-    worthwhile, ///< only what took longer to compute than storing and fetching it takes
-};
-
-using enum admission;
 
 /// Keeps records in two backends: looks near first, copies near what it finds far, stores in both.
 /// While the far one is away the near one serves.
 ///
 /// Records that are merged with what is there, as averaged functions do, are the far tier's alone: a
 /// copy near would hide what others have added to them.
+///
+/// `time_threshold = memo::worthwhile` is about the far tier; the near one keeps everything.
 ///
 /// Near, Far       any two backends, such as memo::memory and memo::memcached
 /// Thread safety:  as the backends'
@@ -40,23 +35,17 @@ template <class Near, class Far> class tiered {
 
     tiered() : tiered(Near(), Far()) {}
 
-    /// chosen          `worthwhile`: the times of the far tier and of the function are averaged while
-    ///                 they run, and where looking and storing far does not pay, it is tried only
-    ///                 now and then
-    explicit tiered(Near near, Far far, admission chosen = everything)
-        : near_(std::move(near)), far_(std::move(far)), admission_(chosen) {}
+    tiered(Near near, Far far) : near_(std::move(near)), far_(std::move(far)) {}
 
     /// The entries of one function.
     template <class Record> class partition_type {
-        using near_type =
-            decltype(std::declval<Near const&>().template partition<Record>(key128{}));
-        using far_type = decltype(std::declval<Far const&>().template partition<Record>(key128{}));
+        using near_type = decltype(detail::open_whole<Record>(std::declval<Near const&>(), {}, {}));
+        using far_type =
+            decltype(detail::open_selective<Record>(std::declval<Far const&>(), {}, {}));
 
       public:
-        partition_type(near_type near, far_type far, admission chosen)
-            : near_(std::move(near)),
-              far_(std::move(far)),
-              worth_(chosen == worthwhile ? std::make_shared<detail::worth>() : nullptr) {}
+        partition_type(near_type near, far_type far)
+            : near_(std::move(near)), far_(std::move(far)) {}
 
         /// Complexity:     the near tier's for what is there, otherwise the sum of both
         [[nodiscard]] std::optional<remembered<Record>> get(key128 key) const {
@@ -65,18 +54,38 @@ template <class Near, class Far> class tiered {
                     return kept;
                 }
             }
-            if (worth_ && !worth_->looking_pays()) {
-                return std::nullopt;
-            }
-            auto const timed = time_looking();
             auto kept = far_.get(key);
-            if constexpr (!is_merged) {
-                if (kept) {
-                    near_.put(key, kept->record,
-                              {std::chrono::nanoseconds(kept->cost), kept->left});
-                }
+            if (kept) {
+                copy_near(key, *kept);
             }
             return kept;
+        }
+
+        /// The same for many keys: the far tier is asked for those that are not near.
+        void get_many(std::span<key128 const> keys,
+                      std::span<std::optional<remembered<Record>>> kept) const {
+            if constexpr (!is_merged) {
+                detail::get_many<Record>(near_, keys, kept);
+            }
+            std::vector<std::size_t> places;
+            std::vector<key128> left;
+            for (std::size_t i = 0; i < keys.size(); ++i) {
+                if (!kept[i]) {
+                    places.push_back(i);
+                    left.push_back(keys[i]);
+                }
+            }
+            if (left.empty()) {
+                return;
+            }
+            std::vector<std::optional<remembered<Record>>> found(left.size());
+            detail::get_many<Record>(far_, std::span<key128 const>(left), std::span(found));
+            for (std::size_t i = 0; i < left.size(); ++i) {
+                if (found[i]) {
+                    copy_near(left[i], *found[i]);
+                    kept[places[i]] = std::move(found[i]);
+                }
+            }
         }
 
         /// Near first, so that a failure of the far tier leaves the near one with the record.
@@ -85,10 +94,6 @@ template <class Near, class Far> class tiered {
             if constexpr (!is_merged) {
                 stored = near_.put(key, record, about);
             }
-            if (worth_ && !worth_->storing_pays(about.cost)) {
-                return stored;
-            }
-            auto const timed = time_storing();
             return far_.put(key, record, about) || stored;
         }
 
@@ -115,27 +120,43 @@ template <class Near, class Far> class tiered {
         /// has more.
         [[nodiscard]] backend_statistics stats() const { return sum(near_.stats(), far_.stats()); }
 
+        /// By the far tier, which more have in common.
+        [[nodiscard]] auto lead(key128 key) const
+            requires(leading_partition<near_type> || leading_partition<far_type>) {
+            return leading().lead(key);
+        }
+
+        [[nodiscard]] auto try_lead(key128 key) const
+            requires(leading_partition<near_type> || leading_partition<far_type>) {
+            return leading().try_lead(key);
+        }
+
       private:
+        [[nodiscard]] auto const& leading() const {
+            if constexpr (leading_partition<far_type>) {
+                return far_;
+            } else {
+                return near_;
+            }
+        }
+
         static constexpr bool is_merged =
             detail::kind_of_record<Record> == detail::record_kind::moments;
 
-        [[nodiscard]] detail::timed_step time_looking() const {
-            return detail::timed_step(worth_ ? &worth_->looking : nullptr);
-        }
-        [[nodiscard]] detail::timed_step time_storing() const {
-            return detail::timed_step(worth_ ? &worth_->storing : nullptr);
+        void copy_near(key128 key, remembered<Record> const& found) const {
+            if constexpr (!is_merged) {
+                near_.put(key, found.record, {std::chrono::nanoseconds(found.cost), found.left});
+            }
         }
 
         near_type near_;
         far_type far_;
-        std::shared_ptr<detail::worth> worth_; ///< none: everything is admitted
     };
 
     template <class Record>
-    [[nodiscard]] partition_type<Record>
-    partition(key128 scope, on_error_policy on_error = on_error_policy::degrade) const {
-        return {detail::open_partition<Record>(near_, scope, on_error),
-                detail::open_partition<Record>(far_, scope, on_error), admission_};
+    [[nodiscard]] partition_type<Record> partition(key128 scope, opening how = {}) const {
+        return {detail::open_whole<Record>(near_, scope, {how.on_error, false}),
+                detail::open_selective<Record>(far_, scope, how)};
     }
 
     [[nodiscard]] backend_statistics stats() const { return sum(near_.stats(), far_.stats()); }
@@ -156,7 +177,6 @@ template <class Near, class Far> class tiered {
 
     Near near_;
     Far far_;
-    admission admission_ = everything;
 };
 
 } // namespace memo

@@ -25,32 +25,37 @@ template <class Result> class single_flight {
     };
 
   public:
-    /// A caller's part in a flight: the leader must land it, with a result or with an exception.
+    /// A caller's part in a flight, or none. The leader must land it, with a result or with an
+    /// exception; with neither it gives up, and a follower may begin anew.
     class boarding {
       public:
         boarding(boarding const&) = delete;
         boarding& operator=(boarding const&) = delete;
-        ~boarding() {
-            if (leads_) {
+        ~boarding() { land(); }
+
+        [[nodiscard]] bool leads() const noexcept { return leads_; }
+
+        /// Ends the flight, if the caller leads one.
+        void land() {
+            if (std::exchange(leads_, false)) {
                 flights_.land(key_, *flight_);
             }
         }
-
-        [[nodiscard]] bool leads() const noexcept { return leads_; }
 
         void succeed(Result const& result) { flight_->result = result; }
         void fail(std::exception_ptr const& exception) { flight_->exception = exception; }
 
         /// Waits for the leader. Only for followers.
         ///
+        /// Returns:        nothing if the leader gave up
         /// Throws:         what the leader's evaluation threw; memo::error (recursion) instead of
         ///                 waiting for oneself
-        [[nodiscard]] Result result() const {
+        [[nodiscard]] std::optional<Result> result() const {
             flight_->wait();
             if (flight_->exception) {
                 std::rethrow_exception(flight_->exception);
             }
-            return *flight_->result;
+            return flight_->result;
         }
 
       private:
@@ -77,6 +82,21 @@ template <class Result> class single_flight {
         }
         return {*this, key, under_way, leads};
     }
+
+    /// Begins the flight of a key, if there is none; otherwise the caller has no part in it.
+    [[nodiscard]] boarding try_board(key128 key) {
+        gate& mine = gate_of(key);
+        std::scoped_lock const lock(mine.mutex);
+        auto& under_way = mine.flights[key];
+        bool const leads = !under_way || under_way->of_another_process();
+        if (leads) {
+            under_way = std::make_shared<flight>();
+        }
+        return {*this, key, under_way, leads};
+    }
+
+    /// No part in any flight.
+    [[nodiscard]] boarding nowhere() { return {*this, {}, nullptr, false}; }
 
   private:
     struct alignas(64) gate {

@@ -64,7 +64,7 @@ template <class Sample, bool Numbered> class averaging {
           store_if_(chosen.store_if),
           repeat_(chosen.repeat),
           on_nan_(chosen.on_nan) {
-        if (chosen.time_threshold.count() != 0) {
+        if (!chosen.time_threshold.is_none()) {
             throw error(errc::configuration,
                         "averaged function: time_threshold would leave quick samples out of the "
                         "mean; leave it at 0");

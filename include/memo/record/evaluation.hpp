@@ -33,7 +33,7 @@ template <class R> class single_result {
     static constexpr bool numbered = false; ///< whether samples are numbered
 
     explicit single_result(options const& chosen)
-        : threshold_(chosen.time_threshold), store_if_(chosen.store_if) {}
+        : threshold_(chosen.time_threshold.least()), store_if_(chosen.store_if) {}
 
     template <class Record> static bool gives(Record const&) noexcept { return true; }
     template <class Record> static bool enough(Record const&) noexcept { return true; }

@@ -11,8 +11,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 using memo_test::faulty_backend;
 using memo_test::key_of;
@@ -123,8 +125,8 @@ TEST_CASE("an update is seen at once by the one who made it") {
 TEST_CASE("what is computed quicker than it is fetched stays near") {
     memo::memory const near;
     memo::memory const far;
-    memo::tiered const both(near, far, memo::worthwhile);
-    auto const partition = both.partition<int>(scope);
+    memo::tiered const both(near, far);
+    auto const partition = both.partition<int>(scope, {.worthwhile = true});
     auto const far_partition = far.partition<int>(scope);
     partition.put(key_of(1), 1, {.cost = 1ns, .ttl = 0ns}); // nothing is known yet: tried
     static_cast<void>(partition.get(key_of(99)));
@@ -139,8 +141,8 @@ TEST_CASE("what is computed quicker than it is fetched stays near") {
 
 TEST_CASE("a far tier that does not pay is looked at now and then") {
     faulty_backend const far;
-    memo::tiered const both(memo::none(), far, memo::worthwhile);
-    auto const partition = both.partition<int>(scope);
+    memo::tiered const both(memo::none(), far);
+    auto const partition = both.partition<int>(scope, {.worthwhile = true});
     partition.put(key_of(1), 1, {.cost = 1ns, .ttl = 0ns});
     static_cast<void>(partition.get(key_of(1)));
     int found = 0;
@@ -148,4 +150,44 @@ TEST_CASE("a far tier that does not pay is looked at now and then") {
         found += partition.get(key_of(1)).has_value() ? 1 : 0;
     }
     CHECK(found == 4);
+}
+
+TEST_CASE("time_threshold = worthwhile is about the far tier") {
+    memo::memory const near;
+    memo::memory const far;
+    memo::tiered const both(near, far);
+    auto const quick = memo::memoize(
+        [](int x) { return x; },
+        {.name = "tiered/quick", .version = "1", .time_threshold = memo::worthwhile}, both);
+    for (int x = 0; x < 1000; ++x) {
+        quick(x);
+    }
+    CHECK(near.stats().entries == 1000);
+    CHECK(far.stats().entries < 500);
+    auto const all = memo::memoize([](int x) { return x; }, {.name = "tiered/all", .version = "1"},
+                                   memo::tiered(near, memo::memory()));
+    CHECK(all(1) == 1);
+    CHECK(memo_test::at_rest(all).sets == 1);
+}
+
+TEST_CASE("many keys are looked up near, and what is left far in one go") {
+    memo::memory const near;
+    faulty_backend const far;
+    memo::tiered const both(near, far);
+    auto const partition = both.partition<int>(scope);
+    near.partition<int>(scope).put(key_of(1), 1, {});
+    far.partition<int>(scope).put(key_of(2), 2, {.cost = 5ms, .ttl = 0ns});
+    std::vector<memo::key128> const keys{key_of(1), key_of(2), key_of(3)};
+    std::vector<std::optional<memo::remembered<int>>> kept(keys.size());
+    partition.get_many(keys, kept);
+    CHECK(kept[0]->record == 1);
+    CHECK(kept[1]->record == 2);
+    CHECK_FALSE(kept[2].has_value());
+    CHECK(near.partition<int>(scope).get(key_of(2)).has_value());
+
+    far.faults().get.always();
+    std::vector<memo::key128> const near_ones{key_of(1), key_of(2)};
+    std::vector<std::optional<memo::remembered<int>>> again(near_ones.size());
+    partition.get_many(near_ones, again);
+    CHECK((again[0].has_value() && again[1].has_value()));
 }

@@ -13,7 +13,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <thread>
+#include <utility>
 
 namespace memo::detail {
 
@@ -23,22 +25,28 @@ namespace memo::detail {
 /// Never waited for by who holds the right to write.
 class disk_flight {
   public:
-    /// most            how long to wait; who has waited that long computes without the right. 0: for
-    ///                 ever
+    /// Waits for the right.
+    ///
+    /// most            how long; who has waited that long computes without it. 0: for ever
     disk_flight(disk_environment& environment, key128 scope, key128 key,
                 std::chrono::milliseconds most) noexcept
-        : lock_(environment.flights()),
-          place_(static_cast<std::int64_t>((scope.low ^ key.low) >> 2U)) {
-        if (lock_.is_open()) {
-            try {
-                held_ = most.count() == 0 ? lock_byte(lock_, F_WRLCK, place_) : wait(most);
-            } catch (error const&) { // several compute it then, and all get the same
-                held_ = false;
-            }
-        }
+        : disk_flight(environment, scope, key) {
+        static_cast<void>(most.count() == 0 ? lock(F_OFD_SETLKW) : wait(most));
     }
-    disk_flight(disk_flight const&) = delete;
-    disk_flight& operator=(disk_flight const&) = delete;
+
+    /// The right, if no other process has it now.
+    [[nodiscard]] static std::optional<disk_flight> if_free(disk_environment& environment,
+                                                            key128 scope, key128 key) noexcept {
+        std::optional<disk_flight> mine(disk_flight(environment, scope, key));
+        if (!mine->lock(F_OFD_SETLK)) {
+            mine.reset();
+        }
+        return mine;
+    }
+
+    disk_flight(disk_flight&& other) noexcept
+        : lock_(other.lock_), place_(other.place_), held_(std::exchange(other.held_, false)) {}
+    disk_flight& operator=(disk_flight&&) = delete;
     ~disk_flight() {
         if (held_) {
             unlock_byte(lock_, place_);
@@ -46,15 +54,33 @@ class disk_flight {
     }
 
   private:
+    disk_flight(disk_environment& environment, key128 scope, key128 key) noexcept
+        : lock_(environment.flights()),
+          place_(static_cast<std::int64_t>((scope.low ^ key.low) >> 2U)) {}
+
+    /// False if another process has it and `command` does not wait. Where locks cannot be had, several
+    /// compute one key, and all get the same.
+    bool lock(int command) noexcept {
+        if (lock_.is_open()) {
+            try {
+                held_ = lock_byte(lock_, F_WRLCK, place_, command);
+                return held_;
+            } catch (error const&) {
+                held_ = false;
+            }
+        }
+        return true;
+    }
+
     // There is no lock of an open file with a time limit, so it is asked for again and again: at first
     // at once, then at a sixteenth of the time that has passed, so that no wait is much longer than
     // the evaluation that it waits for.
-    [[nodiscard]] bool wait(std::chrono::milliseconds most) const {
+    bool wait(std::chrono::milliseconds most) noexcept {
         using clock = std::chrono::steady_clock;
         constexpr std::chrono::nanoseconds shortest = std::chrono::microseconds(50);
         constexpr std::chrono::nanoseconds longest = std::chrono::milliseconds(20);
         auto const begin = clock::now();
-        while (!lock_byte(lock_, F_WRLCK, place_, F_OFD_SETLK)) {
+        while (!lock(F_OFD_SETLK)) {
             auto const waited = clock::now() - begin;
             if (waited >= most) {
                 return false;

@@ -20,23 +20,23 @@ namespace memo::detail {
 /// The last lookup of this thread, if it failed. The walk looks a second time before it computes and
 /// stores afterwards; without this one call would wait for a silent server three times.
 struct failed_lookup {
-    void const* scope = nullptr;
+    std::uint64_t scope = 0; ///< its number; 0: of none
     key128 key{};
     std::chrono::steady_clock::time_point when{};
 };
 
 inline constinit thread_local failed_lookup failed_lookup_of_this_thread{};
 
-inline void remember_failed_lookup(void const* scope, key128 key) {
+inline void remember_failed_lookup(std::uint64_t scope, key128 key) {
     failed_lookup_of_this_thread = {scope, key, std::chrono::steady_clock::now()};
 }
 
 inline void forget_failed_lookup() {
-    failed_lookup_of_this_thread.scope = nullptr;
+    failed_lookup_of_this_thread.scope = 0;
 }
 
 /// Whether this lookup has just failed.
-[[nodiscard]] inline bool lookup_failed(void const* scope, key128 key,
+[[nodiscard]] inline bool lookup_failed(std::uint64_t scope, key128 key,
                                         std::chrono::nanoseconds within) {
     failed_lookup const& last = failed_lookup_of_this_thread;
     return last.scope == scope && last.key == key &&
@@ -44,7 +44,7 @@ inline void forget_failed_lookup() {
 }
 
 /// Whether the last lookup was of this key and failed; true once.
-[[nodiscard]] inline bool take_failed_lookup(void const* scope, key128 key) {
+[[nodiscard]] inline bool take_failed_lookup(std::uint64_t scope, key128 key) {
     failed_lookup const& last = failed_lookup_of_this_thread;
     bool const failed = last.scope == scope && last.key == key;
     if (failed) {
@@ -104,6 +104,56 @@ inline void count_failure(memcached_counters& counters, wire_code code) {
     return "nothing is wrong";
 }
 
+/// What a failed operation of one function comes to: counters, and an exception where one is wanted.
+class memcached_troubles {
+  public:
+    memcached_troubles(memcached_counters& counters, memcached_settings const& settings,
+                       bool strict)
+        : counters_(&counters),
+          settings_(&settings),
+          strict_(strict || settings.on_error == on_error_policy::strict) {}
+
+    /// The lookup of this very call has failed: the server is not asked again for it.
+    void skip(char const* verb, key128 key, std::string const& server) const {
+        count_one(counters_->skipped);
+        if (strict_) {
+            throw_failure(verb, key, wire_code::skipped, server);
+        }
+    }
+
+    void failed(char const* verb, key128 key, wire_code code, std::string const& server) const {
+        count_failure(*counters_, code);
+        if (strict_) { // the walk counts what is thrown
+            throw_failure(verb, key, code, server);
+        }
+        count_one(counters_->errors);
+    }
+
+    /// Where nothing may be thrown.
+    void count(wire_code code) const {
+        count_failure(*counters_, code);
+        count_one(counters_->errors);
+    }
+
+  private:
+    [[noreturn]] void throw_failure(char const* verb, key128 key, wire_code code,
+                                    std::string const& server) const {
+        throw error(errc::backend, std::string("memcached ") + verb + ' ' + to_string(key) + ": " +
+                                       describe(code, *settings_) + " (server " + server + ')');
+    }
+
+    memcached_counters* counters_;
+    memcached_settings const* settings_;
+    bool strict_;
+};
+
+inline void count_if_ambiguous(memcached_counters& counters, wire_code code) {
+    if (code == wire_code::timed_out || code == wire_code::closed ||
+        code == wire_code::out_of_step) {
+        count_one(counters.ambiguous);
+    }
+}
+
 inline void add_to(backend_statistics& sum, memcached_counters const& counters) {
     auto const value = [](auto const& counter) { return counter.load(std::memory_order_relaxed); };
     sum.expirations += value(counters.expirations);
@@ -122,6 +172,7 @@ inline void add_to(memcached_statistics& sum, memcached_counters const& counters
     sum.out_of_step += value(counters.out_of_step);
     sum.server_full += value(counters.server_full);
     sum.breaker_opens += value(counters.breaker_opens);
+    sum.lease_waits += value(counters.lease_waits);
 }
 
 } // namespace memo::detail

@@ -2,18 +2,18 @@
 #pragma once
 
 // The wire in our own code: memcached's meta protocol (memcached 1.6.10 or later), one request and
-// one answer at a time. Every request carries a number that no other one of this connection has, and
+// one answer at a time, or many lookups and their answers in order. Every request carries a number that no other one of this connection has, and
 // the answer must bring it back with the key; what else arrives closes the connection, so that no
 // answer is ever taken for another request's.
 //
 // Source: memcached, doc/protocol.txt, "Meta Commands"; authentication: the same, "Authentication".
 
 #include <memo/backends/memcached/meta_line.hpp>
+#include <memo/backends/memcached/meta_reader.hpp>
 #include <memo/backends/memcached/meta_request.hpp>
 #include <memo/backends/memcached/socket.hpp>
 #include <memo/backends/memcached/transport.hpp>
 
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -23,7 +23,6 @@
 #include <string>
 #include <string_view>
 #include <unistd.h>
-#include <vector>
 
 namespace memo::detail {
 
@@ -31,7 +30,7 @@ namespace memo::detail {
 class meta_connection {
   public:
     meta_connection(endpoint const& server, connection_settings const& chosen)
-        : server_(&server), settings_(&chosen), buffer_(first_buffer_bytes) {}
+        : server_(&server), settings_(&chosen) {}
 
     [[nodiscard]] bool is_open() const noexcept { return socket_.is_open(); }
 
@@ -52,6 +51,7 @@ class meta_connection {
         opaque_ = static_cast<std::uint64_t>(by.begun().time_since_epoch().count()) ^
                   (static_cast<std::uint64_t>(::getpid()) << 40);
         ++times_opened_;
+        reader_.forget();
         return settings_->username.empty() ? wire_code::done : log_in(by);
     }
 
@@ -60,12 +60,52 @@ class meta_connection {
         return ask(key, std::nullopt, by);
     }
 
+    /// Asks for all keys before it reads the first answer.
+    ///
+    /// name_of         name_of(i) gives the key of number i; at most `most_at_once` of them, so that
+    ///                 the requests lie in the socket's buffers while the answers come
+    /// visit           visit(i, reply) for each answer, in order, while its value can be read
+    /// Returns:        done when all are answered; otherwise what went wrong with the first that is
+    ///                 not, and nothing is known of those after it
+    template <class NameOf, class Visit>
+    [[nodiscard]] wire_code get_many(std::size_t count, NameOf const& name_of, Visit const& visit,
+                                     deadline const& by) {
+        if (!is_open()) {
+            return wire_code::closed;
+        }
+        std::uint64_t const before = opaque_;
+        request_.clear();
+        for (std::size_t i = 0; i < count; ++i) {
+            request_.more("mg", name_of(i).text()).add(" v c f").end(++opaque_);
+        }
+        if (wire_code const sent = send(std::nullopt, by); sent != wire_code::done) {
+            return fail(sent).code;
+        }
+        for (std::size_t i = 0; i < count; ++i) {
+            auto const name = name_of(i);
+            wire_reply const reply = answer(name.text(), before + 1 + i, by);
+            if (!is_answer(reply.code)) {
+                return reply.code;
+            }
+            visit(i, reply);
+        }
+        return drained({wire_code::done}).code;
+    }
+
+    static constexpr std::size_t most_at_once = 64;
+
     [[nodiscard]] wire_code set(std::string_view key, wire_item const& item, deadline const& by) {
         return store(key, item, " MS", 0, by);
     }
 
     [[nodiscard]] wire_code add(std::string_view key, wire_item const& item, deadline const& by) {
         return store(key, item, " ME", 0, by);
+    }
+
+    /// The same, and gives the CAS token of what it stored.
+    [[nodiscard]] wire_reply add_for_token(std::string_view key, wire_item const& item,
+                                           deadline const& by) {
+        return store_and_tell(key, item, " ME c", 0, by);
     }
 
     [[nodiscard]] wire_code exchange(std::string_view key, wire_item const& item,
@@ -94,17 +134,22 @@ class meta_connection {
     }
 
   private:
-    static constexpr std::size_t first_buffer_bytes = 16'384;
     using body = std::optional<std::span<std::byte const>>; // what follows a request's line
 
     [[nodiscard]] wire_code store(std::string_view key, wire_item const& item,
                                   std::string_view mode, std::uint64_t token, deadline const& by) {
+        return store_and_tell(key, item, mode, token, by).code;
+    }
+
+    [[nodiscard]] wire_reply store_and_tell(std::string_view key, wire_item const& item,
+                                            std::string_view mode, std::uint64_t token,
+                                            deadline const& by) {
         request_.begin("ms", key).add(" ").add(item.value.size()).add(mode);
         if (token != 0) {
             request_.add(token);
         }
         request_.add(" F").add(item.flags).add(" T").add(item.expiry);
-        return ask(key, item.value, by).code;
+        return ask(key, item.value, by);
     }
 
     /// Ends the request, sends it with the bytes that follow it, and reads the answer.
@@ -114,7 +159,16 @@ class meta_connection {
         }
         request_.end(++opaque_);
         wire_code const sent = send(value, by);
-        return sent == wire_code::done ? answer(key, by) : fail(sent);
+        if (sent != wire_code::done) {
+            return fail(sent);
+        }
+        wire_reply const reply = answer(key, opaque_, by);
+        return is_answer(reply.code) ? drained(reply) : reply;
+    }
+
+    /// A reply after which nothing is left: more than was asked for would be the next one's.
+    [[nodiscard]] wire_reply drained(wire_reply reply) {
+        return reader_.is_drained() ? reply : fail(wire_code::out_of_step);
     }
 
     [[nodiscard]] wire_code send(body value, deadline const& by) {
@@ -132,37 +186,9 @@ class meta_connection {
             std::array{head, iovec{bytes, value->size()}, iovec{end, meta_line_end.size()}}, by);
     }
 
-    struct read_line {
-        wire_code code;
-        std::string_view text;
-    };
-
-    /// Reads until there is a whole line, which then begins the buffer.
-    [[nodiscard]] read_line line(deadline const& by) {
-        filled_ = 0;
-        for (;;) {
-            std::string_view const text(buffer_.data(), std::min(filled_, meta_line_bytes));
-            if (auto const end = text.find(meta_line_end); end != std::string_view::npos) {
-                return {wire_code::done, text.substr(0, end)};
-            }
-            if (filled_ >= meta_line_bytes) {
-                return {wire_code::out_of_step, {}};
-            }
-            wire_code const code = receive_more(by);
-            if (code != wire_code::done) {
-                return {code, {}};
-            }
-        }
-    }
-
-    [[nodiscard]] wire_code receive_more(deadline const& by) {
-        auto const [code, size] = socket_.receive(std::span(buffer_).subspan(filled_), by);
-        filled_ += size;
-        return code;
-    }
-
-    [[nodiscard]] wire_reply answer(std::string_view key, deadline const& by) {
-        auto const [code, text] = line(by);
+    [[nodiscard]] wire_reply answer(std::string_view key, std::uint64_t opaque,
+                                    deadline const& by) {
+        auto const [code, text] = reader_.line(socket_, by);
         if (code != wire_code::done) {
             return fail(code);
         }
@@ -173,58 +199,35 @@ class meta_connection {
         if (parsed->kind == meta_kind::error || parsed->kind == meta_kind::server_error) {
             return fail(error_of(*parsed));
         }
-        if (!is_mine(*parsed, key)) {
+        if (!is_mine(*parsed, key, opaque)) {
             return fail(wire_code::out_of_step);
         }
         wire_reply reply;
         reply.flags = parsed->flags;
         reply.token = parsed->token;
-        std::size_t const head = text.size() + meta_line_end.size();
-        if (parsed->kind == meta_kind::value) {
-            return with_value(reply, head, parsed->size, by);
-        }
-        if (filled_ != head) { // more than was asked for
-            return fail(wire_code::out_of_step);
-        }
         reply.code = code_of(parsed->kind);
-        return reply;
-    }
-
-    /// Reads the rest of the value, of which the buffer may hold a part.
-    [[nodiscard]] wire_reply with_value(wire_reply reply, std::size_t head, std::uint64_t size,
-                                        deadline const& by) {
-        if (size > settings_->max_value_bytes) {
-            return fail(wire_code::too_large);
-        }
-        std::size_t const whole = head + static_cast<std::size_t>(size) + meta_line_end.size();
-        if (whole > buffer_.size()) {
-            buffer_.resize(whole);
-        }
-        while (filled_ < whole) {
-            wire_code const code = receive_more(by);
-            if (code != wire_code::done) {
-                return fail(code);
+        if (parsed->kind == meta_kind::value) {
+            if (parsed->size > settings_->max_value_bytes) {
+                return fail(wire_code::too_large);
             }
+            auto const read = reader_.value(socket_, static_cast<std::size_t>(parsed->size), by);
+            if (read.code != wire_code::done) {
+                return fail(read.code);
+            }
+            reply.value = read.bytes;
         }
-        if (filled_ != whole || std::string_view(buffer_.data() + whole - meta_line_end.size(),
-                                                 meta_line_end.size()) != meta_line_end) {
-            return fail(wire_code::out_of_step);
-        }
-        reply.code = wire_code::done;
-        reply.value =
-            std::as_bytes(std::span(buffer_).subspan(head, static_cast<std::size_t>(size)));
         return reply;
     }
 
     /// Servers may say of a miss nothing but that it is one. To take another request's miss for
     /// ours is to miss, which is always allowed.
-    [[nodiscard]] bool is_mine(meta_line const& line, std::string_view key) const {
+    [[nodiscard]] static bool is_mine(meta_line const& line, std::string_view key,
+                                      std::uint64_t opaque) {
         if (line.kind == meta_kind::miss && !line.opaque && !line.key) {
             return true;
         }
-        std::uint64_t opaque = 0;
-        return line.key == key && line.opaque && read_number(*line.opaque, opaque) &&
-               opaque == opaque_;
+        std::uint64_t echo = 0;
+        return line.key == key && line.opaque && read_number(*line.opaque, echo) && echo == opaque;
     }
 
     [[nodiscard]] static wire_code code_of(meta_kind kind) {
@@ -253,7 +256,7 @@ class meta_connection {
         request_.begin("set", "memo").add(" 0 0 ").add(credentials.size()).add(meta_line_end);
         wire_code code = send(std::as_bytes(std::span(credentials)), by);
         if (code == wire_code::done) {
-            auto const [read, text] = line(by);
+            auto const [read, text] = reader_.line(socket_, by);
             code = read == wire_code::done && text != "STORED" ? wire_code::refused : read;
         }
         return code == wire_code::done ? code : fail(code).code;
@@ -270,8 +273,7 @@ class meta_connection {
     std::uint64_t times_opened_ = 0;
     std::uint64_t opaque_ = 0;
     meta_request request_;
-    std::vector<char> buffer_;
-    std::size_t filled_ = 0;
+    meta_reader reader_;
 };
 
 static_assert(wire_connection<meta_connection>);

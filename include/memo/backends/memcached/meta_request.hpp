@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The command line of one request in memcached's meta protocol, put together piece by piece.
+// The command lines of requests in memcached's meta protocol, put together piece by piece.
 //
 // Source: memcached, doc/protocol.txt, "Meta Commands".
 
@@ -20,8 +20,15 @@ class meta_request {
   public:
     /// Begins anew, in the memory of the request before.
     meta_request& begin(std::string_view verb, std::string_view key) {
-        text_.assign(verb);
-        return add(" ").add(key);
+        clear();
+        return more(verb, key);
+    }
+
+    void clear() { text_.clear(); }
+
+    /// Begins another one after those that are ended.
+    meta_request& more(std::string_view verb, std::string_view key) {
+        return add(verb).add(" ").add(key);
     }
 
     meta_request& add(std::string_view part) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// How two who update one record get out of each other's way.
+// How two who want one thing get out of each other's way.
 
 #include <algorithm>
 #include <chrono>
@@ -40,6 +40,31 @@ class patience {
   private:
     clock::time_point until_;
     std::uint32_t conflicts_ = 0;
+};
+
+/// Waits for what another process does.
+class backoff {
+  public:
+    using clock = std::chrono::steady_clock;
+
+    explicit backoff(std::chrono::nanoseconds at_most) : until_(clock::now() + at_most) {}
+
+    /// Waits a random while: up to 0.5 ms at first, up to 16 ms at last; false when it is enough.
+    [[nodiscard]] bool lasts() {
+        constexpr std::uint32_t last_wait = 16'000;
+        if (clock::now() >= until_) {
+            return false;
+        }
+        static thread_local std::minstd_rand random(std::random_device{}());
+        std::uniform_int_distribution<std::uint32_t> wait(most_ / 2, most_);
+        std::this_thread::sleep_for(std::chrono::microseconds(wait(random)));
+        most_ = std::min(2 * most_, last_wait);
+        return true;
+    }
+
+  private:
+    clock::time_point until_;
+    std::uint32_t most_ = 500; // us
 };
 
 } // namespace memo::detail

@@ -6,7 +6,8 @@
 //
 // An item is named `<name_space>:<scope>:<generation>:<key>`, hexadecimal but for the name space. The
 // generation is a counter at `<name_space>:<scope>:gen` on the same server; clear() counts it up, and
-// no item of the generation before is asked for again. It begins with the time of day in us, so that
+// no item of the generation before is asked for again. A lease is named as its item, with `:lease`
+// behind it. It begins with the time of day in us, so that
 // a counter that the server has dropped does not come back with a number that was there before.
 
 #include <memo/backends/memcached/deadline.hpp>
@@ -38,22 +39,25 @@ struct memcached_counters {
     std::atomic<std::uint64_t> out_of_step{0};
     std::atomic<std::uint64_t> server_full{0};
     std::atomic<std::uint64_t> breaker_opens{0};
+    std::atomic<std::uint64_t> lease_waits{0};
 };
 
 inline void count_one(std::atomic<std::uint64_t>& counter) noexcept {
     counter.fetch_add(1, std::memory_order_relaxed);
 }
 
-/// The name of one item on a server: at most 147 bytes.
+/// The name of one item on a server: at most 153 bytes.
 class item_name {
   public:
     // NOLINTNEXTLINE(*-member-init): only what was written of the text is read
-    item_name(std::string_view prefix, std::uint64_t generation, key128 key) {
+    item_name(std::string_view prefix, std::uint64_t generation, key128 key,
+              std::string_view suffix) {
         append(prefix);
         append(generation);
         append(":");
         append(key.high);
         append(key.low);
+        append(suffix);
     }
     [[nodiscard]] std::string_view text() const noexcept { return {text_.data(), size_}; }
 
@@ -84,10 +88,26 @@ class memcached_scope {
           generation_name_(prefix_ + "gen"),
           generations_(servers) {}
 
+    /// No other one of this process has had it, or will; an address comes again.
+    std::uint64_t const number = next_number();
+
     memcached_counters counters;
 
     [[nodiscard]] item_name name_of(key128 key, std::size_t server) const {
-        return {prefix_, generations_[server].number.load(std::memory_order_relaxed), key};
+        return name_of(key, server, "");
+    }
+
+    /// Of the item that says who computes what has this key.
+    [[nodiscard]] item_name lease_name_of(key128 key, std::size_t server) const {
+        return name_of(key, server, ":lease");
+    }
+
+    /// Does something to an item, once its name is known: the generation is in it.
+    template <wire_connection Connection, class Operation>
+    [[nodiscard]] wire_code in_generation(Connection& connection, std::size_t server,
+                                          deadline const& by, Operation const& operation) {
+        auto const known = know_generation(connection, server, by);
+        return known == wire_code::done ? operation() : known;
     }
 
     /// Asks for the server's generation if it is not known or not fresh.
@@ -142,9 +162,18 @@ class memcached_scope {
         std::atomic<bool> owes_clear{false};
     };
 
+    [[nodiscard]] item_name name_of(key128 key, std::size_t server, std::string_view suffix) const {
+        return {prefix_, generations_[server].number.load(std::memory_order_relaxed), key, suffix};
+    }
+
     static void is_fresh(generation& kept, deadline const& by) {
         auto const until = by.begun() + generation_is_fresh;
         kept.fresh_until.store(until.time_since_epoch().count(), std::memory_order_relaxed);
+    }
+
+    [[nodiscard]] static std::uint64_t next_number() noexcept {
+        static std::atomic<std::uint64_t> last{0};
+        return last.fetch_add(1, std::memory_order_relaxed) + 1;
     }
 
     [[nodiscard]] static std::uint64_t first_number() {

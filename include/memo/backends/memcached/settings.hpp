@@ -38,6 +38,10 @@ struct memcached_settings {
     std::chrono::milliseconds operation_timeout{100};
     /// The longest that anything is kept. 0: as long as the function's own ttl says.
     std::chrono::seconds ttl{0};
+    /// For how long the one who computes a record keeps all other processes and machines that share
+    /// the servers from computing it; they wait for it. Longer than computing takes: when it is over
+    /// another one computes the same. The record's own time does not depend on it. 0: no one waits.
+    std::chrono::seconds lease{0};
     /// Records of more bytes are not sent. The server's own limit (its option -I) must not be lower,
     /// as it drops the old value when it refuses a new one. Default: 1 MiB without the item's header.
     std::size_t max_value_bytes = 1024 * 1024 - 512;
@@ -58,6 +62,7 @@ struct memcached_statistics {
     std::uint64_t out_of_step = 0;   ///< answers that belonged to no request, and were not believed
     std::uint64_t server_full = 0;   ///< records that the server had no memory for
     std::uint64_t breaker_opens = 0; ///< times that a server was found to be away
+    std::uint64_t lease_waits = 0;   ///< calls that waited for another process's lease
 };
 
 namespace detail {
@@ -78,6 +83,8 @@ inline void check(memcached_settings const& chosen) {
     refuse_if(chosen.connect_timeout.count() <= 0 || chosen.operation_timeout.count() <= 0,
               "timeouts must be more than 0 ms");
     refuse_if(chosen.ttl.count() < 0, "ttl must not be negative");
+    refuse_if(chosen.lease.count() < 0 || chosen.lease > std::chrono::hours(24 * 29),
+              "lease must be 0 s to 29 days");
     refuse_if(chosen.max_value_bytes == 0, "max_value_bytes must not be 0");
     refuse_if(chosen.username.empty() && !chosen.password.empty(), "a password needs a username");
     refuse_if(chosen.username.find_first_of(" \r\n") != std::string::npos ||

@@ -95,4 +95,26 @@ concept wire_connection = requires(C& c, std::string_view key, wire_item const& 
 }
 &&std::constructible_from<C, endpoint const&, connection_settings const&>;
 
+/// Looks up several keys by one deadline, together if the connection can.
+///
+/// name_of         name_of(i) gives the name of item i
+/// visit           visit(i, reply) for each answer, in order, while its value can be read
+/// Returns:        done, or what went wrong with the first that is not answered
+template <wire_connection Connection, class NameOf, class Visit>
+[[nodiscard]] wire_code fetch(Connection& connection, std::size_t count, NameOf const& name_of,
+                              Visit const& visit, deadline const& by) {
+    if constexpr (requires { connection.get_many(count, name_of, visit, by); }) {
+        return connection.get_many(count, name_of, visit, by);
+    } else {
+        for (std::size_t i = 0; i < count; ++i) {
+            wire_reply const reply = connection.get(name_of(i).text(), by);
+            if (!is_answer(reply.code)) {
+                return reply.code;
+            }
+            visit(i, reply);
+        }
+        return wire_code::done;
+    }
+}
+
 } // namespace memo::detail

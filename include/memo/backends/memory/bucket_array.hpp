@@ -76,6 +76,25 @@ class bucket_array {
         return buckets()[static_cast<std::size_t>(&b - buckets() + 1) & mask()];
     }
 
+    /// Has a key's own bucket fetched.
+    void prefetch(std::uint64_t low) const {
+        if (exists()) {
+            __builtin_prefetch(&home_of(low));
+        }
+    }
+
+    /// Visits every entry: visit(bucket&, slot).
+    template <class Visit> void for_each(Visit visit) const {
+        for (std::size_t i = 0; i < count(); ++i) {
+            bucket& b = buckets()[i];
+            for (std::size_t slot = 0; slot < bucket::slots; ++slot) {
+                if (b.low[slot].load(std::memory_order_relaxed) != 0) {
+                    visit(b, slot);
+                }
+            }
+        }
+    }
+
   private:
     static constexpr std::uintptr_t low_bits = 63;
     static constexpr std::size_t huge_page = std::size_t{2} << 20;

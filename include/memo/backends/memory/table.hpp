@@ -39,8 +39,8 @@ class table {
         }
     }
 
-    /// Looks a key up; gives nothing if it is not here. The caller is in a read section, and stays
-    /// in it while it uses a block.
+    /// Looks a key up; gives nothing if it is not here. The caller is in a read section while it uses
+    /// a block.
     [[nodiscard, gnu::always_inline]] inline slot_value find(key128 key) const {
         slot_key const wanted(key);
         bucket_array const array = arrays_[wanted.shard].load(std::memory_order_acquire);
@@ -57,6 +57,12 @@ class table {
             return value;
         }
         return find_carefully(array, wanted);
+    }
+
+    /// Has the bucket fetched in which a lookup of this key begins.
+    void prefetch(key128 key) const {
+        slot_key const wanted(key);
+        arrays_[wanted.shard].load(std::memory_order_acquire).prefetch(wanted.low);
     }
 
     /// Stores a value; returns the old one.
@@ -131,7 +137,7 @@ class table {
             if (!array.exists()) {
                 continue;
             }
-            for_each(array, [&](bucket& b, std::size_t slot) { dispose(b.read(slot)); });
+            array.for_each([&](bucket& b, std::size_t slot) { dispose(b.read(slot)); });
             arrays_[number].store({}, std::memory_order_release);
             home.entries.store(0, std::memory_order_relaxed);
             home.order.clear();
@@ -268,7 +274,7 @@ class table {
         }
         bucket_array const grown = bucket_array::make(old.exists() ? old.log2() + 1 : 0);
         if (old.exists()) {
-            for_each(old, [&](bucket& b, std::size_t slot) {
+            old.for_each([&](bucket& b, std::size_t slot) {
                 insert(grown, b.low[slot].load(std::memory_order_relaxed),
                        b.high[slot].load(std::memory_order_relaxed), b.read(slot),
                        b.was_visited(slot));
@@ -277,17 +283,6 @@ class table {
         arrays_[number].store(grown, std::memory_order_release);
         if (old.exists()) {
             reclaimer::instance().retire(old.tagged(), bucket_array::destroy, old.bytes());
-        }
-    }
-
-    template <class Visit> static void for_each(bucket_array array, Visit visit) {
-        for (std::size_t i = 0; i < array.count(); ++i) {
-            bucket& b = array.buckets()[i];
-            for (std::size_t slot = 0; slot < bucket::slots; ++slot) {
-                if (b.low[slot].load(std::memory_order_relaxed) != 0) {
-                    visit(b, slot);
-                }
-            }
         }
     }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Whether a far tier pays for one function: what looking and storing there takes, and what computing
+// Whether a backend pays for one function: what looking and storing there takes, and what computing
 // takes, each as a running average of what was seen.
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 
 namespace memo::detail {
@@ -38,7 +39,9 @@ class running_average {
 /// Adds the time that it lives to an average, if it is given one.
 class timed_step {
   public:
-    explicit timed_step(running_average* of) : of_(of) {
+    /// steps           how many are made in that time
+    explicit timed_step(running_average* of, std::size_t steps = 1)
+        : of_(of), steps_(static_cast<std::int64_t>(steps)) {
         if (of_ != nullptr) {
             begin_ = std::chrono::steady_clock::now();
         }
@@ -47,19 +50,20 @@ class timed_step {
     timed_step& operator=(timed_step const&) = delete;
     ~timed_step() {
         if (of_ != nullptr) {
-            of_->add(std::chrono::steady_clock::now() - begin_);
+            of_->add((std::chrono::steady_clock::now() - begin_) / steps_);
         }
     }
 
   private:
     running_average* of_;
+    std::int64_t steps_;
     std::chrono::steady_clock::time_point begin_{};
 };
 
-/// The averages of one function on one far tier. While something is not known yet, it is tried.
+/// The averages of one function on one backend. While something is not known yet, it is tried.
 struct worth {
-    running_average looking;   ///< far.get
-    running_average storing;   ///< far.put
+    running_average looking;   ///< get
+    running_average storing;   ///< put
     running_average computing; ///< the function
 
     /// One lookup in so many is made although it does not pay, as both times may have changed.
@@ -71,10 +75,15 @@ struct worth {
         return !storing.is_known() || cost > looking.value() + storing.value();
     }
 
+    /// Whether a result of the function, taken all in all, pays its way.
+    [[nodiscard]] bool pays() const {
+        return !computing.is_known() || !storing.is_known() ||
+               computing.value() > looking.value() + storing.value();
+    }
+
     /// What does not pay to be stored is not there to be found.
     [[nodiscard]] bool looking_pays() {
-        return !computing.is_known() || !storing.is_known() ||
-               computing.value() > looking.value() + storing.value() ||
+        return pays() ||
                skipped_.fetch_add(1, std::memory_order_relaxed) % tried_anyway == tried_anyway - 1;
     }
 

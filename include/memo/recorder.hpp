@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// One call's key in, what is remembered of it out; the function's next result in, the record that
+// then holds it out. Who of several callers goes is the walk's business.
+
+#include <memo/backends/backend.hpp>
+#include <memo/backends/opening.hpp>
+#include <memo/counters.hpp>
+#include <memo/guarded.hpp>
+#include <memo/key/key128.hpp>
+#include <memo/record/numbering.hpp>
+#include <memo/statistics.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace memo::detail {
+
+/// What names a call: its key, and under verify_full the words that were hashed.
+template <class Witness> struct call_name {
+    key128 key;
+    [[no_unique_address]] Witness stream;
+};
+
+/// One function's records in a backend.
+///
+/// Thread safety:  safe
+template <class Backend, class Evaluation> class recorder {
+  public:
+    using record = typename Evaluation::record;
+    using name = call_name<typename Evaluation::witness>;
+
+    recorder(Backend const& backend, key128 scope, typename Evaluation::options const& chosen)
+        : partition_(detail::open_partition<record>(
+                         backend, scope, {chosen.on_error, chosen.time_threshold.is_worthwhile()}),
+                     counters_, chosen.on_error),
+          evaluation_(chosen),
+          ttl_(chosen.ttl) {}
+
+    [[nodiscard]] Evaluation const& evaluation() const noexcept { return evaluation_; }
+    [[nodiscard]] call_counters& counters() noexcept { return counters_; }
+    [[nodiscard]] auto const& partition() const noexcept { return partition_; }
+
+    // Key to record.
+
+    // Inlined by force, so that key and record stay in registers.
+    [[nodiscard, gnu::always_inline]] inline std::optional<remembered<record>>
+    look(name const& called) {
+        auto kept = partition_.get(called.key);
+        if (kept && !is_of(*kept, called)) {
+            kept.reset();
+        }
+        return kept;
+    }
+
+    /// What is remembered of each of many calls, looked up together.
+    [[nodiscard]] std::vector<std::optional<remembered<record>>>
+    look(std::span<name const> called) {
+        std::vector<key128> keys(called.size());
+        std::ranges::transform(called, keys.begin(), &name::key);
+        std::vector<std::optional<remembered<record>>> kept(called.size());
+        partition_.get_many(keys, kept);
+        for (std::size_t i = 0; i < called.size(); ++i) {
+            if (kept[i] && !is_of(*kept[i], called[i])) {
+                kept[i].reset();
+            }
+        }
+        return kept;
+    }
+
+    // Arguments to sample, no lock held; sample to record.
+
+    /// Runs the function once, and gives the record as it is then.
+    ///
+    /// now             what was there before
+    /// draw            runs the function; given a replicate
+    template <class Draw>
+    record one_more(name const& called, std::optional<record> now, Draw& draw) {
+        if constexpr (Evaluation::merges) {
+            ticket const by = take_number(called.key);
+            timed_run run(counters_.beyond_hits());
+            auto const drawn = draw(replicate_of(called.key, by));
+            storing const about{run.returned(), ttl_};
+            record before = now ? *std::move(now) : record{};
+            if (evaluation_.accepts(drawn)) {
+                return merge(called.key, Evaluation::add(drawn, by),
+                             Evaluation::add(drawn, {})(&before), about);
+            }
+            counters_.beyond_hits().rejected += 1;
+            if (evaluation_.counts_rejected()) {
+                return merge(called.key, Evaluation::add_rejected(by),
+                             Evaluation::add_rejected({})(&before), about);
+            }
+            return before;
+        } else {
+            timed_run run(counters_.beyond_hits());
+            auto drawn = draw(replicate{});
+            std::chrono::nanoseconds const taken = run.returned();
+            bool const accepted = evaluation_.accepts(drawn);
+            counters_.beyond_hits().rejected += accepted ? 0 : 1;
+            record made = Evaluation::remember(std::move(drawn), called.stream);
+            if (Backend::remembers && accepted && evaluation_.slow_enough(taken)) {
+                bool const stored = partition_.put(called.key, made, {taken, ttl_});
+                counters_.beyond_hits().sets += stored ? 1 : 0;
+            }
+            return made;
+        }
+    }
+
+    [[nodiscard]] statistics stats() {
+        statistics sum = counters_.since_reset();
+        std::scoped_lock const lock(mutex_);
+        backend_statistics const now = partition_.stats();
+        sum.evictions = now.evictions - at_reset_.evictions;
+        sum.expirations = now.expirations - at_reset_.expirations;
+        sum.errors += now.errors - at_reset_.errors;
+        sum.timeouts = now.timeouts - at_reset_.timeouts;
+        sum.reconnects = now.reconnects - at_reset_.reconnects;
+        sum.corrupt += now.corrupt - at_reset_.corrupt;
+        sum.too_large = now.too_large - at_reset_.too_large;
+        return sum;
+    }
+
+    void reset_stats() {
+        counters_.reset();
+        std::scoped_lock const lock(mutex_);
+        at_reset_ = partition_.stats();
+    }
+
+  private:
+    bool is_of(remembered<record> const& kept, name const& called) {
+        bool const same = Evaluation::is_of(kept.record, called.stream);
+        if (!same) {
+            counters_.beyond_hits().corrupt += 1;
+        }
+        return same;
+    }
+
+    /// Changes the record in the backend, and gives it as it is then; or as this call has it, if
+    /// the backend does not store it.
+    template <class Merge>
+    record merge(key128 key, Merge const& change, record expected, storing about) {
+        if constexpr (Backend::remembers) {
+            auto stored = partition_.update(key, change, about);
+            counters_.beyond_hits().sets += stored ? 1 : 0;
+            // Less than expected: what was there was dropped meanwhile.
+            if (stored && Evaluation::draws_in(*stored) >= Evaluation::draws_in(expected)) {
+                return *std::move(stored);
+            }
+        }
+        return expected;
+    }
+
+    ticket take_number(key128 key) {
+        if constexpr (!Evaluation::numbered) {
+            return {};
+        } else if constexpr (!Backend::remembers) {
+            return {next_number_.fetch_add(1, std::memory_order_relaxed), 0};
+        } else {
+            auto const begun = partition_.update(key, Evaluation::begin(random_birth()),
+                                                 {std::chrono::nanoseconds(0), ttl_});
+            return begun ? ticket{begun->begun - 1, begun->birth} : ticket{random_number(), 0};
+        }
+    }
+
+    using partition_type =
+        decltype(detail::open_partition<record>(std::declval<Backend const&>(), {}, {}));
+
+    call_counters counters_;
+    guarded<partition_type, record> const partition_;
+    Evaluation const evaluation_;
+    std::chrono::nanoseconds const ttl_;
+    std::atomic<std::uint64_t> next_number_{0}; ///< of a sample, where no record numbers them
+    std::mutex mutex_;
+    backend_statistics at_reset_;
+};
+
+} // namespace memo::detail

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSL-1.0
+
+// Calls that wait for no one.
+
+#include "support/code_of.hpp"
+#include "support/contract.hpp"
+#include "support/crew.hpp"
+#include "support/faulty_backend.hpp"
+#include <memo/memo.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+using memo::claim_state;
+using memo_test::at_rest;
+using memo_test::code_of;
+
+namespace {
+
+auto doubled(std::atomic<int>& runs) {
+    return memo::ignore_state([&runs](int x) {
+        ++runs;
+        if (x < 0) {
+            throw std::domain_error("negative");
+        }
+        return 2 * x;
+    });
+}
+
+} // namespace
+
+TEST_CASE("a claim is a hit, or runs, or is busy") {
+    std::atomic<int> runs{0};
+    auto const f = memo::memoize(doubled(runs));
+    f(1);
+    auto hit = f.try_claim(1);
+    CHECK(hit.state() == claim_state::hit);
+    CHECK(hit.value() == 2);
+    CHECK(hit.run() == 2);
+    auto mine = f.try_claim(2);
+    CHECK(mine.state() == claim_state::claimed);
+    CHECK(code_of([&] { static_cast<void>(mine.value()); }) == memo::errc::configuration);
+    auto other = f.try_claim(2);
+    CHECK(other.state() == claim_state::busy);
+    CHECK(code_of([&] { other.run(); }) == memo::errc::configuration);
+    CHECK(mine.run() == 4);
+    CHECK(mine.run() == 4);
+    CHECK(runs == 2);
+    auto const s = at_rest(f);
+    CHECK(s.calls == 3);
+    CHECK(s.hits == 1);
+    CHECK(s.misses == 2);
+    CHECK(s.sets == 2);
+}
+
+TEST_CASE("callers wait for a claim, and one of them goes on when it is given up") {
+    std::atomic<int> runs{0};
+    auto const f = memo::memoize(doubled(runs));
+    for (bool const is_run : {true, false}) {
+        int const x = is_run ? 10 : 11;
+        auto const before = f.stats();
+        std::vector<std::thread> callers;
+        std::atomic<int> right{0};
+        {
+            auto mine = f.try_claim(x);
+            for (int i = 0; i < 3; ++i) {
+                callers.emplace_back([&] { right += f(x) == 2 * x ? 1 : 0; });
+            }
+            memo_test::until([&] { return f.stats().coalesced == before.coalesced + 3; });
+            if (is_run) {
+                mine.run();
+            }
+        }
+        for (auto& each : callers) {
+            each.join();
+        }
+        CHECK(right == 3);
+    }
+    CHECK(runs == 2);
+    auto const s = at_rest(f);
+    CHECK(s.misses == 2);
+    CHECK(s.calls == 7);
+}
+
+TEST_CASE("what a claimed run throws reaches its holder and all who wait") {
+    std::atomic<int> runs{0};
+    auto const f = memo::memoize(doubled(runs));
+    auto mine = f.try_claim(-1);
+    std::atomic<bool> was_told{false};
+    std::thread caller([&] {
+        try {
+            f(-1);
+        } catch (std::domain_error const&) {
+            was_told = true;
+        }
+    });
+    memo_test::until([&] { return f.stats().coalesced == 1; });
+    CHECK_THROWS_AS(mine.run(), std::domain_error);
+    caller.join();
+    CHECK(was_told);
+    CHECK(mine.state() == claim_state::busy);
+    CHECK(runs == 1);
+    CHECK(f.try_claim(-1).state() == claim_state::claimed);
+    at_rest(f);
+}
+
+TEST_CASE("a caller that holds a claim and calls the same is told instead of waiting for ever") {
+    std::atomic<int> runs{0};
+    auto const f = memo::memoize(doubled(runs));
+    auto const mine = f.try_claim(1);
+    CHECK(code_of([&] { f(1); }) == memo::errc::recursion);
+    CHECK(mine.state() == claim_state::claimed);
+}
+
+TEST_CASE("a claim keeps its own copy of the arguments") {
+    auto const f = memo::memoize(
+        [](std::string const& a, std::unique_ptr<int> b) { return a + std::to_string(*b); });
+    auto const make = [&] {
+        std::string text = "text of more characters than a string holds in itself ";
+        return f.try_claim(text, std::make_unique<int>(7));
+    };
+    auto mine = make();
+    CHECK(mine.run() == "text of more characters than a string holds in itself 7");
+}
+
+TEST_CASE("what came between a claim's first look and its right is not computed again") {
+    memo_test::faulty_backend const backend;
+    std::atomic<int> runs{0};
+    auto const f = memo::memoize(doubled(runs), {.single_flight = false}, backend);
+    backend.faults().get.before_failure([&] { f(1); }); // as another caller would
+    backend.faults().get.only(1);
+    auto mine = f.try_claim(1);
+    CHECK(mine.state() == claim_state::claimed);
+    CHECK(mine.run() == 2);
+    CHECK(runs == 1);
+    at_rest(f);
+}
+
+TEST_CASE("workers that claim evaluate each call once and wait for nobody") {
+    std::atomic<int> runs{0};
+    auto const f = memo::memoize(doubled(runs), {.single_flight = false});
+    memo_test::together(4, [&](std::size_t worker) {
+        std::vector<int> left;
+        for (int i = 0; i < 300; ++i) {
+            left.push_back(static_cast<int>(worker) * 75 + i);
+        }
+        while (!left.empty()) {
+            std::vector<int> busy;
+            for (int const x : left) {
+                auto claim = f.try_claim(x % 300);
+                if (claim.state() == claim_state::busy) {
+                    busy.push_back(x);
+                } else if (claim.run() != 2 * (x % 300)) {
+                    ++runs;
+                }
+            }
+            left.swap(busy);
+        }
+    });
+    CHECK(runs == 300);
+    CHECK(at_rest(f).evaluations == 300);
+}
+
+TEST_CASE("a claim of an averaged function draws as a call does") {
+    std::atomic<int> drawn{0};
+    auto const f = memo::memoize<memo::memory, memo::averaged>(
+        memo::ignore_state([&](double x, memo::replicate which) {
+            return x + (++drawn % 2) + 0 * static_cast<double>(which.index);
+        }),
+        {.rtol_stderr = 0, .min_repetitions = 2, .max_repetitions = 3});
+    for (int i = 0; i < 3; ++i) {
+        auto mine = f.try_claim(5.0);
+        REQUIRE(mine.state() == claim_state::claimed);
+        mine.run();
+    }
+    CHECK(f.try_claim(5.0).state() == claim_state::hit);
+    CHECK(drawn == 3);
+    auto const s = at_rest(f);
+    CHECK(s.misses == 1);
+    CHECK(s.refinements == 2);
+    CHECK(s.hits == 1);
+}
+
+TEST_CASE("where nothing is remembered a claim still keeps others away") {
+    std::atomic<int> runs{0};
+    auto const f = memo::memoize<memo::none>(doubled(runs));
+    auto mine = f.try_claim(1);
+    CHECK(f.try_claim(1).state() == claim_state::busy);
+    CHECK(mine.run() == 2);
+    CHECK(f.try_claim(1).run() == 2);
+    CHECK(runs == 2);
+}

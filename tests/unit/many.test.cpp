@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: BSL-1.0
+
+// Many calls at once.
+
+#include "support/code_of.hpp"
+#include "support/contract.hpp"
+#include "support/crew.hpp"
+#include "support/faulty_backend.hpp"
+#include <memo/memo.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <latch>
+#include <list>
+#include <memory>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+using memo_test::at_rest;
+using memo_test::code_of;
+
+namespace {
+
+/// Squares, counted; 13 is refused.
+auto squares(std::atomic<int>& runs) {
+    return memo::ignore_state([&runs](int x) {
+        ++runs;
+        if (x == 13) {
+            throw std::domain_error("unlucky");
+        }
+        return x * x;
+    });
+}
+
+template <class T> std::vector<T> values_of(std::vector<memo::result<T>> const& results) {
+    std::vector<T> values;
+    values.reserve(results.size());
+    for (auto const& each : results) {
+        values.push_back(each.value());
+    }
+    return values;
+}
+
+/// Runs each task in a thread of its own; the threads end with it.
+class threads {
+  public:
+    threads() = default;
+    threads(threads const&) = delete;
+    threads& operator=(threads const&) = delete;
+    ~threads() {
+        for (auto& each : started_) {
+            each.join();
+        }
+    }
+    void operator()(std::function<void()> task) { started_.emplace_back(std::move(task)); }
+    [[nodiscard]] std::size_t count() const { return started_.size(); }
+
+  private:
+    std::vector<std::thread> started_;
+};
+
+} // namespace
+
+TEST_CASE("many calls give their values in the order of the range") {
+    std::atomic<int> runs{0};
+    auto const f = memo::memoize(squares(runs));
+    f(2);
+    CHECK(values_of(f.many({3, 2, 1})) == std::vector{9, 4, 1});
+    CHECK(runs == 3);
+    CHECK(values_of(f.many(std::list<short>{1, 2, 3, 4})) == std::vector{1, 4, 9, 16});
+    CHECK(runs == 4);
+    CHECK(values_of(f.many(std::set{2, 0, 1})) == std::vector{0, 1, 4});
+    CHECK(f.many(std::vector<int>{}).empty());
+    auto const s = at_rest(f);
+    CHECK(s.calls == 11);
+    CHECK(s.hits == 6);
+    CHECK(s.misses == 5);
+    CHECK(s.sets == 5);
+}
+
+TEST_CASE("of duplicates one is evaluated and the others are coalesced") {
+    std::atomic<int> runs{0};
+    auto const f = memo::memoize(squares(runs));
+    CHECK(values_of(f.many({5, 6, 5, 5})) == std::vector{25, 36, 25, 25});
+    CHECK(runs == 2);
+    auto const s = at_rest(f);
+    CHECK(s.misses == 2);
+    CHECK(s.coalesced == 2);
+}
+
+TEST_CASE("several arguments come as tuples, and are converted before they are hashed") {
+    auto const f = memo::memoize(
+        [](double x, std::string const& text) { return text + std::to_string(int(x)); });
+    std::vector<std::tuple<int, char const*>> const calls{{1, "a"}, {2, "b"}};
+    CHECK(values_of(f.many(calls)) == std::vector<std::string>{"a1", "b2"});
+    CHECK(f.lookup(1.0, "a") == "a1");
+    CHECK(values_of(f.many({{3.0, "c"}})) == std::vector<std::string>{"c3"});
+    using pairs = std::vector<std::pair<double, std::string>>;
+    CHECK(values_of(f.many(pairs{{2, "b"}})) == std::vector<std::string>{"b2"});
+    CHECK(at_rest(f).hits == 1); // lookup() is no call
+}
+
+TEST_CASE("one argument that is a tuple is taken as it is") {
+    auto const f =
+        memo::memoize([](std::tuple<int, int> const& both) { return std::get<0>(both); });
+    CHECK(values_of(f.many({std::tuple{1, 2}, std::tuple{3, 4}})) == std::vector{1, 3});
+}
+
+TEST_CASE("a range may make its elements as it is read") {
+    auto const f = memo::memoize([](bool is) { return is ? 1 : 0; });
+    CHECK(values_of(f.many(std::vector<bool>{true, false, true})) == std::vector{1, 0, 1});
+    CHECK(at_rest(f).coalesced == 1);
+}
+
+TEST_CASE("what one of many calls throws is its own result") {
+    std::atomic<int> runs{0};
+    auto const f = memo::memoize(squares(runs));
+    auto results = f.many({1, 13, 2, 13});
+    CHECK(results[0].value() == 1);
+    CHECK(results[0].error() == nullptr);
+    CHECK_FALSE(results[1].has_value());
+    CHECK_THROWS_AS(results[1].value(), std::domain_error);
+    CHECK(results[2]);
+    CHECK_THROWS_AS(std::move(results[3]).value(), std::domain_error);
+    CHECK(runs == 3);
+    auto const s = at_rest(f);
+    CHECK(s.failures == 1);
+    CHECK(s.misses == 3);
+    CHECK(s.coalesced == 1);
+}
+
+TEST_CASE("an argument that cannot be keyed fails its own call and is not counted") {
+    int asked = 0;
+    auto const f = memo::memoize(memo::keyed_by([](int x) { return x; },
+                                                [&asked] {
+                                                    if (++asked == 2) {
+                                                        throw std::runtime_error("no state");
+                                                    }
+                                                    return 1;
+                                                }));
+    auto const results = f.many({7, 8, 9});
+    CHECK(results[0].value() == 7);
+    CHECK_THROWS_AS(results[1].value(), std::runtime_error);
+    CHECK(results[2].value() == 9);
+    CHECK(at_rest(f).calls == 2);
+}
+
+TEST_CASE("an executor runs what is not there, all at one time") {
+    std::latch all_begun(4); // a run alone would wait for ever
+    auto const f = memo::memoize(memo::ignore_state([&](int x) {
+        if (x < 4) {
+            all_begun.arrive_and_wait();
+        }
+        return 10 * x;
+    }));
+    f(9);
+    threads pool;
+    CHECK(values_of(f.many({0, 1, 9, 2, 3, 0}, pool)) == std::vector{0, 10, 90, 20, 30, 0});
+    CHECK(pool.count() == 4);
+    auto const s = at_rest(f);
+    CHECK(s.evaluations == 5);
+    CHECK(s.coalesced == 1);
+}
+
+TEST_CASE("many waits for tasks that an executor runs later, and a task runs once") {
+    std::atomic<int> runs{0};
+    auto const f = memo::memoize(squares(runs));
+    std::vector<std::function<void()>> queue;
+    std::latch filled(2);
+    std::thread worker([&] {
+        filled.wait();
+        for (auto const& task : queue) {
+            task();
+            task();
+        }
+    });
+    CHECK(values_of(f.many({2, 3}, [&](std::function<void()> task) {
+              queue.push_back(std::move(task));
+              filled.count_down();
+          })) == std::vector{4, 9});
+    worker.join();
+    CHECK(runs == 2);
+    for (auto const& task : queue) {
+        task(); // whom it would have served is gone
+    }
+    CHECK(runs == 2);
+    at_rest(f);
+}
+
+TEST_CASE("an executor that throws or drops a task fails that call only") {
+    std::atomic<int> runs{0};
+    auto const f = memo::memoize(squares(runs));
+    int given = 0;
+    auto const results = f.many({1, 2, 3}, [&](std::function<void()> const& task) {
+        ++given;
+        if (given == 1) {
+            throw std::runtime_error("full");
+        }
+        if (given == 3) {
+            task();
+        }
+    });
+    CHECK_THROWS_AS(results[0].value(), std::runtime_error);
+    CHECK(code_of([&] { static_cast<void>(results[1].value()); }) == memo::errc::configuration);
+    CHECK(results[2].value() == 9);
+    CHECK(runs == 1);
+    at_rest(f);
+}
+
+TEST_CASE("many calls meet other callers of the same keys in one flight") {
+    std::atomic<int> runs{0};
+    auto const f = memo::memoize(squares(runs));
+    std::vector<int> calls(200);
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+        calls[i] = static_cast<int>(i % 100) + 20;
+    }
+    memo_test::together(4, [&](std::size_t worker) {
+        if (worker % 2 == 0) {
+            static_cast<void>(f.many(calls));
+        } else {
+            for (int const x : calls) {
+                f(x);
+            }
+        }
+    });
+    CHECK(runs == 100);
+    auto const s = at_rest(f);
+    CHECK(s.calls == 800);
+    CHECK(s.evaluations == 100);
+}
+
+TEST_CASE("many calls of an averaged function add one sample each") {
+    std::atomic<int> drawn{0};
+    auto const f = memo::memoize<memo::memory, memo::averaged>(
+        memo::ignore_state([&](int x) { return x + (++drawn / 2 % 2); }),
+        {.rtol_stderr = 0, .min_repetitions = 2, .max_repetitions = 3});
+    for (int round = 0; round < 5; ++round) {
+        auto const means = values_of(f.many({100, 200, 100}));
+        CHECK(means[0] == means[2]);
+    }
+    CHECK(drawn == 6);
+    auto const s = at_rest(f);
+    CHECK(s.misses == 2);
+    CHECK(s.refinements == 4);
+    CHECK(s.coalesced == 3);
+    CHECK(s.hits == 6);
+}
+
+TEST_CASE("many calls go through verify_full, store_if and a backend that keeps nothing") {
+    auto const checked = memo::memoize<memo::memory, memo::verify_full>([](int x) { return -x; });
+    CHECK(values_of(checked.many({1, 1, 2})) == std::vector{-1, -1, -2});
+    CHECK(values_of(checked.many({1, 1, 2})) == std::vector{-1, -1, -2});
+    CHECK(at_rest(checked).hits == 3);
+
+    auto const even =
+        memo::memoize([](int x) { return x; }, {.store_if = [](int x) { return x % 2 == 0; }});
+    CHECK(values_of(even.many({1, 2})) == std::vector{1, 2});
+    CHECK(even.contains(2));
+    CHECK_FALSE(even.contains(1));
+
+    std::atomic<int> runs{0};
+    auto const bare = memo::memoize<memo::none>(squares(runs));
+    CHECK(values_of(bare.many({3, 3})) == std::vector{9, 9});
+    CHECK(runs == 1);
+    at_rest(bare);
+}
+
+TEST_CASE("a backend that fails costs many calls the cache and nothing else") {
+    memo_test::faulty_backend const backend;
+    std::atomic<int> runs{0};
+    auto const f = memo::memoize(squares(runs), {}, backend);
+    f(2);
+    backend.faults().get.always();
+    CHECK(values_of(f.many({2, 3})) == std::vector{4, 9});
+    CHECK(at_rest(f).errors > 0);
+    auto const strict = memo::memoize(squares(runs), {.on_error = memo::strict}, backend);
+    CHECK(code_of([&] { static_cast<void>(strict.many({2})); }) == memo::errc::backend);
+}
+
+TEST_CASE("many hits of a large memory cache are each the right one") {
+    auto const f = memo::memoize([](std::uint64_t x) { return std::array{x, x + 1, x + 2}; });
+    std::vector<std::uint64_t> calls(5000);
+    for (std::uint64_t i = 0; i < calls.size(); ++i) {
+        calls[i] = i * 3 % 4001;
+        f(calls[i]);
+    }
+    auto const results = f.many(calls);
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+        REQUIRE(results[i].value() == std::array{calls[i], calls[i] + 1, calls[i] + 2});
+    }
+    CHECK(at_rest(f).hits == 999 + 5000);
+}
