@@ -8,6 +8,7 @@
 #include <array>
 #include <charconv>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -39,8 +40,7 @@ class meta_request {
     template <std::integral N> meta_request& add(N number) {
         std::array<char, 24> digits{};
         auto const end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-        text_.append(digits.data(), end);
-        return *this;
+        return add(std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())));
     }
 
     /// Asks for the key and this number to come back with the answer.
