@@ -10,6 +10,7 @@
 #include "support/keys.hpp"
 #include "support/memcached_server.hpp"
 #include "support/net.hpp"
+#include "support/process.hpp"
 #include <memo/backends/libmemcached.hpp>
 #include <memo/backends/memcached.hpp>
 #include <memo/memo.hpp>
@@ -200,7 +201,8 @@ TEMPLATE_LIST_TEST_CASE("no fault on the wire gives another key's value", "", ba
         CHECK(partition.stats().errors == 0);
 
         proxy.inject(every(3, fault));
-        tally const during = use(partition, is_library ? 100 : waits ? 30 : 1000, 0, !is_library);
+        int const operations = memo_test::trials(is_library ? 100 : waits ? 30 : 1000);
+        tally const during = use(partition, static_cast<std::uint64_t>(operations), 0, !is_library);
         CHECK(during.wrong == 0);
         CHECK(during.right > 0);
         CHECK(partition.stats().errors + partition.stats().corrupt + partition.stats().reconnects +
