@@ -69,6 +69,26 @@ void add_calls(benchmark::interleaved& group, std::string const& name,
     });
 }
 
+/// The same calls, 16 at a time.
+template <class Argument, class Memoized>
+void add_batches(benchmark::interleaved& group, std::string const& name,
+                 std::vector<Argument> const& arguments, std::vector<std::uint32_t> const& order,
+                 Memoized const& f) {
+    group.add(name, order.size() / 16 * 16, [&] {
+        std::vector<Argument> batch(16);
+        double sum = 0;
+        for (std::size_t first = 0; first + batch.size() <= order.size(); first += batch.size()) {
+            for (std::size_t i = 0; i < batch.size(); ++i) {
+                batch[i] = arguments[order[first + i]];
+            }
+            for (auto const& each : f.many(batch)) {
+                sum += each.value();
+            }
+        }
+        benchmark::keep(sum);
+    });
+}
+
 double of_int(int x) {
     return 0.5 * x;
 }
@@ -131,6 +151,7 @@ benchmark::interleaved hits(std::string const& title, std::vector<Argument> cons
     add_calls(group, "limit: hash and one line", arguments, order, limit);
     add_calls(group, "memo", arguments, order, f);
     add_calls(group, "memo, bounded", arguments, order, bounded);
+    add_batches(group, "memo, many of 16", arguments, order, f);
     add_calls(group, "naive: map of tuples, mutex", arguments, order, naive);
     add_calls(group, "obvious: stringstream, cereal, map, mutex", arguments, few, obvious);
 #ifdef MEMO_BENCHMARK_TBB
@@ -187,6 +208,7 @@ void run(bool quick, std::string const& file) {
     compare(million, "libcuckoo: cuckoohash_map", "cuckoo_int_1e6", 0.6, goals);
     compare(million, "Boost: concurrent_flat_map", "boost_cfm_int_1e6", 0.8, goals);
     goals.at_most("bounded_1e6", million.ratio("memo, bounded", "memo"), 1.25);
+    goals.at_most("batch_int_1e6", million.ratio("memo, many of 16", limit), 1.35);
 
     effort const wide = quick ? effort{5, 2'000} : effort{21, 40'000};
     auto const vectors_of_100 = hits("hit of f(v[100]), 1000 entries", vectors(1000, 100, random),

@@ -35,6 +35,9 @@ using json = nlohmann::ordered_json;
     }
     return std::isnan(number) ? "nan" : number < 0 ? "-inf" : "inf";
 }
+[[nodiscard]] inline json to_json(float number) {
+    return to_json(static_cast<double>(number));
+}
 template <class T>
     requires std::is_integral_v<T>
 [[nodiscard]] json to_json(T number) {

@@ -121,7 +121,7 @@ template <class F> [[nodiscard]] stated<F> with_state(F&& callable) {
     if constexpr (cereal_class<F> && !std::is_empty_v<F>) {
         fixed = typed_digest(callable);
     }
-    return {std::move(callable), fixed};
+    return {std::forward<F>(callable), fixed};
 }
 
 } // namespace detail

@@ -38,7 +38,7 @@ class nesting {
     template <class Body> decltype(auto) pointee(std::uint32_t number, Body const& body) {
         struct measure {
             nesting& in;
-            std::uint32_t const number;
+            std::uint32_t const number = 0;
             std::size_t const outer = std::exchange(in.reached_, in.depth_);
             ~measure() {
                 in.heights_[number] = in.reached_ - in.depth_;

@@ -62,7 +62,7 @@ class disk_environment::look {
 
     /// All entries, for as long as this lives.
     [[nodiscard]] disk_cursor entries() const {
-        return disk_cursor(txn_, environment_.pages_, trees_);
+        return {txn_, environment_.pages_, trees_};
     }
 
   private:
