@@ -100,9 +100,7 @@ class disk_environment {
     }
 
     /// All entries as the write under way found them, whatever it did since. Within write().
-    [[nodiscard]] disk_cursor entries(MDB_txn* txn) const {
-        return {txn, pages_, roots_};
-    }
+    [[nodiscard]] disk_cursor entries(MDB_txn* txn) const { return {txn, pages_, roots_}; }
 
     /// Opens again what can do no more.
     void reopen() {

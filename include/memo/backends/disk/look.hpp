@@ -61,9 +61,7 @@ class disk_environment::look {
     }
 
     /// All entries, for as long as this lives.
-    [[nodiscard]] disk_cursor entries() const {
-        return {txn_, environment_.pages_, trees_};
-    }
+    [[nodiscard]] disk_cursor entries() const { return {txn_, environment_.pages_, trees_}; }
 
   private:
     void renew() {
