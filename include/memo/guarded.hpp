@@ -26,10 +26,12 @@ template <class Partition, class Record> class guarded {
     guarded(Partition partition, call_counters& counters, on_error_policy on_error)
         : partition_(std::move(partition)), counters_(counters), on_error_(on_error) {}
 
-    // Inlined by force, as is attempt(), so that key and record stay in registers.
+    // Inlined by force, as are attempt() and what it runs here, so that key and record stay in
+    // registers.
     [[nodiscard, gnu::always_inline]] inline std::optional<remembered<Record>>
     get(key128 key) const {
-        return attempt("get", [&] { return partition_.get(key); });
+        return attempt(
+            "get", [&]() __attribute__((always_inline)) { return partition_.get(key); });
     }
 
     /// kept            as many as there are keys, and nothing in them
