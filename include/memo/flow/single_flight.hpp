@@ -70,30 +70,10 @@ template <class Result> class single_flight {
     };
 
     /// Joins the flight of a key, or begins it.
-    [[nodiscard]] boarding board(key128 key) {
-        gate& mine = gate_of(key);
-        std::scoped_lock const lock(mine.mutex);
-        auto& under_way = mine.flights[key];
-        bool const leads = !under_way || under_way->of_another_process();
-        if (leads) {
-            under_way = std::make_shared<flight>();
-        } else {
-            under_way->add_follower();
-        }
-        return {*this, key, under_way, leads};
-    }
+    [[nodiscard]] boarding board(key128 key) { return begin(key, true); }
 
     /// Begins the flight of a key, if there is none; otherwise the caller has no part in it.
-    [[nodiscard]] boarding try_board(key128 key) {
-        gate& mine = gate_of(key);
-        std::scoped_lock const lock(mine.mutex);
-        auto& under_way = mine.flights[key];
-        bool const leads = !under_way || under_way->of_another_process();
-        if (leads) {
-            under_way = std::make_shared<flight>();
-        }
-        return {*this, key, under_way, leads};
-    }
+    [[nodiscard]] boarding try_board(key128 key) { return begin(key, false); }
 
     /// No part in any flight.
     [[nodiscard]] boarding nowhere() { return {*this, {}, nullptr, false}; }
@@ -105,6 +85,20 @@ template <class Result> class single_flight {
     };
 
     gate& gate_of(key128 key) { return gates_[key.high % gates_.size()]; }
+
+    /// follows         whether the caller waits if another one leads
+    [[nodiscard]] boarding begin(key128 key, bool follows) {
+        gate& mine = gate_of(key);
+        std::scoped_lock const lock(mine.mutex);
+        auto& under_way = mine.flights[key];
+        bool const leads = !under_way || under_way->of_another_process();
+        if (leads) {
+            under_way = std::make_shared<flight>();
+        } else if (follows) {
+            under_way->add_follower();
+        }
+        return {*this, key, under_way, leads};
+    }
 
     void land(key128 key, flight& landed) {
         {
