@@ -134,9 +134,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
                 return Evaluation::give(miss(called, core_->way.evaluation(), args...).reached);
             });
         };
-        return batch.serve(execute, evaluate, [](auto&& kept) -> result_type {
-            return Evaluation::give(std::forward<decltype(kept)>(kept));
-        });
+        return batch.serve(execute, evaluate);
     }
 
     /// Averaged functions: draws on from what is stored until a tighter rule is met, whatever

@@ -65,10 +65,8 @@ template <class Walk, class Result> class batch {
     /// Serves all calls. To be called once.
     ///
     /// evaluate        gives the result of a call that is not there: Result(item, name)
-    /// give            record to result
-    template <class Executor, class Evaluate, class Give>
-    [[nodiscard]] std::vector<outcome> serve(Executor& execute, Evaluate const& evaluate,
-                                             Give const& give) {
+    template <class Executor, class Evaluate>
+    [[nodiscard]] std::vector<outcome> serve(Executor& execute, Evaluate const& evaluate) {
         auto kept = way_.hits(names_);
         std::vector<std::optional<outcome>> evaluated(names_.size());
         std::vector<std::size_t> const first = first_of_its_kind(kept);
@@ -88,7 +86,7 @@ template <class Walk, class Result> class batch {
             if (failure) {
                 results.emplace_back(failure);
             } else if (kept[next]) {
-                results.emplace_back(Result(give(std::move(kept[next++]->record))));
+                results.emplace_back(Walk::value_of(std::move(kept[next++]->record)));
             } else {
                 results.push_back(*evaluated[first[next++]]);
             }
