@@ -136,12 +136,20 @@ class table {
         return victim;
     }
 
-    /// Removes everything; `dispose` is given each value, its segment locked.
+    /// Removes everything; `dispose` is given each value that was there, once no lookup can find it.
+    ///
+    /// Throws:         std::bad_alloc, and nothing is changed
     template <class Dispose> void clear(Dispose dispose) {
+        std::vector<slot_value> removed;
+        removed.reserve(segment::slots);
         from_each_segment(0, [&](segment& each) {
-            each.for_each([&](segment::place there) { dispose(there.value()); });
+            each.for_each([&](segment::place there) { removed.push_back(there.value()); });
             entries_.fetch_sub(each.entries(), std::memory_order_relaxed);
             each.clear();
+            for (slot_value const value : removed) {
+                dispose(value);
+            }
+            removed.clear();
             return true;
         });
     }
