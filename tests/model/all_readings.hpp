@@ -165,7 +165,8 @@ template <class T> class recorded_atomic {
         std::uint64_t const bits =
             readings::all().load(this, bits_of(value_), order == std::memory_order_acquire);
         T value;
-        std::memcpy(static_cast<void*>(&value), &bits, sizeof value);
+        // NOLINTNEXTLINE(bugprone-sizeof-expression): of the pointer, where T is one
+        std::memcpy(static_cast<void*>(&value), &bits, sizeof(T));
         return value;
     }
 
@@ -177,7 +178,8 @@ template <class T> class recorded_atomic {
   private:
     static std::uint64_t bits_of(T const& value) {
         std::uint64_t bits = 0;
-        std::memcpy(&bits, &value, sizeof value);
+        // NOLINTNEXTLINE(bugprone-sizeof-expression): of the pointer, where T is one
+        std::memcpy(&bits, &value, sizeof(T));
         return bits;
     }
 

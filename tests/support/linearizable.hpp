@@ -44,7 +44,7 @@ inline bool redo(state& now, operation const& done) {
         return true;
     case action::erase:
         now.reset();
-        return done.seen == std::uint64_t{before.has_value()};
+        return done.seen == (before ? 1U : 0U);
     case action::update:
         now = updated(before, done.given);
         return done.seen == now;

@@ -66,9 +66,9 @@ struct alignas(64) bucket {
     /// The value of a key in the slot, if the line holds it and no writer was at it meanwhile. For
     /// a hit at first sight; whatever else there is needs a careful look.
     ///
-    /// words           whether the caller expects words alone: then a line with a block in it is
+    /// Words           whether the caller expects words alone: then a line with a block in it is
     ///                 none for a glance, which costs it six instructions less
-    template <bool words>
+    template <bool Words>
     [[nodiscard, gnu::always_inline]] inline bool glance(slot_key key, slot_value& value,
                                                          std::size_t& slot) const {
         std::uint32_t const before = state.load(std::memory_order_acquire);
@@ -81,9 +81,9 @@ struct alignas(64) bucket {
             high[slot].load(std::memory_order_acquire) != key.high) [[unlikely]] {
             return false;
         }
-        value = read(slot, words ? 0 : before);
+        value = read(slot, Words ? 0 : before);
         return state.load(std::memory_order_relaxed) ==
-               (before & ~(words ? writing | blocks : writing));
+               (before & ~(Words ? writing | blocks : writing));
     }
 
     /// Looks for a key. `further`: not here, but an entry has gone past this line.

@@ -18,10 +18,10 @@
 
 namespace memo::detail {
 
-/// Hands out runs of `count` buckets, a power of two of them that fills whole pages.
+/// Hands out runs of `Count` buckets, a power of two of them that fills whole pages.
 ///
 /// Thread safety:  none
-template <std::size_t count> class bucket_memory {
+template <std::size_t Count> class bucket_memory {
   public:
     /// A run without entries.
     [[nodiscard]] bucket* take() {
@@ -33,7 +33,7 @@ template <std::size_t count> class bucket_memory {
             left_ = bytes / run;
         }
         bucket* const first = next_;
-        for (std::size_t i = 0; i < count; ++i) {
+        for (std::size_t i = 0; i < Count; ++i) {
             new (next_++) bucket;
         }
         --left_;
@@ -52,7 +52,7 @@ template <std::size_t count> class bucket_memory {
     }
 
   private:
-    static constexpr std::size_t run = count * sizeof(bucket);
+    static constexpr std::size_t run = Count * sizeof(bucket);
     static constexpr std::size_t huge_page = std::size_t{2} << 20;
 
     struct release {

@@ -34,7 +34,8 @@ class directory {
     [[nodiscard]] static directory make(unsigned depth, memory& lines) {
         std::size_t const count = std::size_t{1} << depth;
         constexpr std::size_t both = sizeof(readers_place) + sizeof(writers_place);
-        lines.reset(new line[(count * both + sizeof(line) - 1) / sizeof(line)]);
+        lines = std::make_unique_for_overwrite<line[]>((count * both + sizeof(line) - 1) /
+                                                       sizeof(line));
         directory const made(lines[0].bytes.data(), depth);
         for (std::size_t i = 0; i < count; ++i) {
             new (made.readers() + i) readers_place;

@@ -42,13 +42,13 @@ class table {
     /// Whether a key is where it is looked for first and no writer is there: most hits are. Inlined
     /// by force, so that key and value stay in registers.
     ///
-    /// words           whether blocks are not expected, see bucket::glance
-    template <bool words>
+    /// Words           whether blocks are not expected, see bucket::glance
+    template <bool Words>
     [[nodiscard, gnu::always_inline]] inline bool glance(key128 key, slot_value& value) const {
         slot_key const wanted(key);
         bucket& home = home_of(wanted.low);
         std::size_t slot = 0;
-        bool const seen = home.glance<words>(wanted, value, slot);
+        bool const seen = home.glance<Words>(wanted, value, slot);
         if (seen && bounded_) {
             home.mark_visited(slot);
         }
