@@ -18,17 +18,12 @@ namespace memo::detail {
 class call_counters {
   public:
     /// A call served from the cache. saved: ns
-    void hit(std::uint64_t saved) {
-        std::size_t const number = this_thread_line().number;
-        if (number < lines) [[likely]] { // nobody else writes here
-            auto& mine = lines_[number];
-            mine.hits.store(mine.hits.load(std::memory_order_relaxed) + 1,
-                            std::memory_order_relaxed);
-            mine.saved.store(mine.saved.load(std::memory_order_relaxed) + saved,
-                             std::memory_order_relaxed);
+    [[gnu::always_inline]] inline void hit(std::uint64_t saved) {
+        std::size_t const number = number_of_this_thread;
+        if (number < lines) [[likely]] {
+            hit(lines_[number], saved);
         } else {
-            lines_[lines].hits.fetch_add(1, std::memory_order_relaxed);
-            lines_[lines].saved.fetch_add(saved, std::memory_order_relaxed);
+            hit_elsewhere(saved);
         }
     }
 
@@ -66,6 +61,23 @@ class call_counters {
         std::atomic<std::uint64_t> hits{0};
         std::atomic<std::uint64_t> saved{0};
     };
+
+    /// In a line that nobody else writes.
+    static void hit(line& mine, std::uint64_t saved) {
+        mine.hits.store(mine.hits.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        mine.saved.store(mine.saved.load(std::memory_order_relaxed) + saved,
+                         std::memory_order_relaxed);
+    }
+
+    /// By a thread that has no line yet, or whose line is not among these.
+    [[gnu::noinline]] void hit_elsewhere(std::uint64_t saved) {
+        if (std::size_t const number = this_thread_line().number; number < lines) {
+            hit(lines_[number], saved);
+        } else {
+            lines_[lines].hits.fetch_add(1, std::memory_order_relaxed);
+            lines_[lines].saved.fetch_add(saved, std::memory_order_relaxed);
+        }
+    }
 
     [[nodiscard]] statistics total() const {
         statistics sum;
