@@ -9,6 +9,8 @@
 #include <memo/flow/batch.hpp>
 #include <memo/flow/snapshot.hpp>
 #include <memo/key/call_key.hpp>
+#include <memo/key/explanation.hpp>
+#include <memo/key/scope.hpp>
 #include <memo/options.hpp>
 #include <memo/outcome.hpp>
 #include <memo/replicate.hpp>
@@ -49,8 +51,10 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     using result_type = typename Evaluation::result;
     using options_type = typename Evaluation::options;
 
-    memoized(Callable callable, options_type const& options, Backend backend, key128 scope)
-        : core_(std::make_shared<core>(std::move(callable), options, std::move(backend), scope)) {}
+    memoized(Callable callable, options_type const& options, Backend backend,
+             detail::function_identity identity)
+        : core_(std::make_shared<core>(std::move(callable), options, std::move(backend),
+                                       std::move(identity))) {}
 
     /// The function's value for these arguments, remembered or computed. Of an averaged function
     /// the mean; NaN if all of its results were refused.
@@ -178,6 +182,11 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     /// The key of these arguments: 32 hexadecimal digits when printed.
     [[nodiscard]] key128 key(P... args) const { return name_of(args...).key; }
 
+    /// What that key is made of, part by part, as text when printed. Runs and counts nothing.
+    ///
+    /// Complexity:     some us, and each argument is encoded twice
+    [[nodiscard]] explanation explain(P... args) const { return explained(args...); }
+
     /// What happened since the function was wrapped or the counters were reset.
     [[nodiscard]] statistics stats() const { return core_->way.stats(); }
 
@@ -188,16 +197,19 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
 
   private:
     struct core {
-        core(Callable&& called, options_type const& chosen, Backend&& store, key128 digest)
-            : scope(digest),
+        core(Callable&& called, options_type const& chosen, Backend&& store,
+             detail::function_identity&& who)
+            : scope(who.scope),
               backend(std::move(store)),
               way(backend, scope, chosen),
-              callable(std::move(called)) {}
+              callable(std::move(called)),
+              identity(std::move(who)) {}
 
         key128 const scope;
         Backend const backend;
         walk way;
         Callable callable;
+        detail::function_identity const identity;
     };
 
     // Arguments to key.
@@ -219,6 +231,16 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
             name named;
             named.key = detail::gathered_key(core_->scope, &named.stream, args...);
             return named;
+        }
+    }
+
+    [[nodiscard]] explanation explained(std::remove_reference_t<P> const&... args) const {
+        using places = std::index_sequence<Kept...>;
+        auto const all = std::tie(args...);
+        if constexpr (Callable::asks_at_each_call) {
+            return detail::explain_call(core_->identity, places{}, all, core_->callable.current());
+        } else {
+            return detail::explain_call(core_->identity, places{}, all);
         }
     }
 
