@@ -7,6 +7,7 @@
 #include <memo/claim.hpp>
 #include <memo/estimate.hpp>
 #include <memo/flow/batch.hpp>
+#include <memo/flow/call.hpp>
 #include <memo/flow/snapshot.hpp>
 #include <memo/key/call_key.hpp>
 #include <memo/key/explanation.hpp>
@@ -47,6 +48,9 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     using name = typename walk::name;
     using sample = typename Evaluation::sample;
 
+    using held_call = detail::call<memoized, detail::held_argument<P>...>;
+    template <class, class...> friend class detail::call;
+
   public:
     using result_type = typename Evaluation::result;
     using options_type = typename Evaluation::options;
@@ -65,7 +69,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     ///                 be averaged, and under on_error = strict for the backend's failures
     result_type operator()(P... args) const {
         name const called = name_of(args...);
-        if (auto kept = core_->way.hit(called)) {
+        if (auto kept = core_->way.hit(called, examining(called, args...))) {
             return Evaluation::give(std::move(kept->record));
         }
         return Evaluation::give(miss(called, core_->way.evaluation(), args...).reached);
@@ -74,7 +78,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     /// The same, and where the value came from.
     [[nodiscard]] memo::outcome<result_type> outcome(P... args) const {
         name const called = name_of(args...);
-        if (auto kept = core_->way.hit(called)) {
+        if (auto kept = core_->way.hit(called, examining(called, args...))) {
             return {Evaluation::give(std::move(kept->record)), source::hit};
         }
         auto arrived = miss(called, core_->way.evaluation(), args...);
@@ -85,7 +89,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     [[nodiscard]] auto estimate(P... args) const requires Evaluation::merges {
         name const called = name_of(args...);
         auto const& evaluation = core_->way.evaluation();
-        if (auto const kept = core_->way.hit(called)) {
+        if (auto const kept = core_->way.hit(called, examining(called, args...))) {
             return evaluation.estimate(kept->record);
         }
         return evaluation.estimate(miss(called, evaluation, args...).reached);
@@ -101,11 +105,8 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     /// Throws:         as a call, but for what the function throws
     [[nodiscard]] auto try_claim(P... args) const {
         name const called = name_of(args...);
-        auto draw = [self = *this, held = std::tuple<held_argument<P>...>(
-                                       static_cast<P&&>(args)...)](replicate const& which) mutable {
-            return std::apply([&](auto&... each) { return self.draw(which, each...); }, held);
-        };
-        return claim<walk, result_type, decltype(draw)>(core_->way, called, std::move(draw));
+        return claim<walk, result_type, held_call>(core_->way, called,
+                                                   held_call(*this, static_cast<P&&>(args)...));
     }
 
     /// The results of many calls, in the order of the range: all are looked up together, which
@@ -138,7 +139,12 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
                 return Evaluation::give(miss(called, core_->way.evaluation(), args...).reached);
             });
         };
-        return batch.serve(execute, evaluate);
+        auto const examine = [&](std::size_t item, name const& called, auto const& kept) {
+            detail::with_arguments<P...>(*places[item], [&](P... args) {
+                core_->way.audit(called, kept, running(args...));
+            });
+        };
+        return batch.serve(execute, evaluate, examine);
     }
 
     /// Averaged functions: draws on from what is stored until a tighter rule is met, whatever
@@ -248,8 +254,18 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
 
     [[gnu::noinline]] typename walk::arrival miss(name const& called, Evaluation const& wanted,
                                                   std::remove_reference_t<P>&... args) const {
-        return core_->way.miss(called, wanted,
-                               [&](replicate const& which) { return draw(which, args...); });
+        return core_->way.miss(called, wanted, running(args...));
+    }
+
+    auto examining(name const& called, std::remove_reference_t<P>&... args) const {
+        return [&, this ](typename Evaluation::record const& kept) __attribute__((noinline, cold)) {
+            core_->way.audit(called, kept, running(args...));
+        };
+    }
+
+    /// The call with its arguments where they are.
+    auto running(std::remove_reference_t<P>&... args) const {
+        return detail::call<memoized const&, std::remove_reference_t<P>&...>(*this, args...);
     }
 
     sample draw([[maybe_unused]] replicate const& which,
@@ -260,12 +276,6 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
             return std::invoke(core_->callable.function, pass<P>(args)...);
         }
     }
-
-    /// An argument that is kept for later: a copy, but of what the function may write to.
-    template <class T>
-    using held_argument = std::conditional_t<std::is_lvalue_reference_v<T> &&
-                                                 !std::is_const_v<std::remove_reference_t<T>>,
-                                             T, std::remove_cvref_t<T>>;
 
     /// An argument as the function takes it; a copy where it is drawn from again.
     template <class T> static decltype(auto) pass(std::remove_reference_t<T>& argument) {

@@ -48,6 +48,9 @@ class storing_threshold {
     bool is_worthwhile_ = false;
 };
 
+/// Hears of a hit that an audit contradicted: several lines for people, see memo::explanation.
+using disagreement_report = std::function<void(std::string const&)>;
+
 /// The options of memoize, for designated initializers: `{.name = "knn5", .version = "2"}`.
 ///
 /// R               the function's result type
@@ -72,6 +75,11 @@ template <class R> struct options {
     on_error_policy on_error = on_error_policy::degrade;
     /// If given, only the results that it accepts are stored.
     std::function<bool(R const&)> store_if{};
+    /// Of 1 / audit hits one, at random, runs the function again and compares; between 0 and 1.
+    /// 0: none does. The stored value is what the caller is given all the same.
+    double audit = 0;
+    /// Called for each disagreement. If none is given, the first one is a line on stderr.
+    disagreement_report on_disagreement{};
 };
 
 /// From where to where the samples of a function can be.
@@ -139,6 +147,10 @@ template <class R> struct averaged_options {
     std::optional<std::size_t> decides{};
     repeat_policy repeat = per_call;
     on_nan_policy on_nan = reject;
+
+    double audit =
+        0; ///< as in memo::options; one sample is drawn, compared and not added to the mean
+    disagreement_report on_disagreement{};
 };
 
 /// What to ask more of a stored mean: see memoized::refine. What is not given stays as it is.
