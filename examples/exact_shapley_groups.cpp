@@ -15,6 +15,7 @@
 #include "support/data_directory.hpp"
 #include "support/digits_utility.hpp"
 #include "support/exact_shapley.hpp"
+#include "support/median.hpp"
 #include "support/output_files.hpp"
 #include "support/progress_bar.hpp"
 #include "support/stopwatch.hpp"
@@ -71,7 +72,7 @@ template <class Backend> valuation value_groups(sample_groups const& groups, Bac
 
 struct experiment {
     valuation uncached;
-    valuation cached; ///< the seconds are the mean of `cached_runs` runs
+    valuation cached; ///< of both the seconds are medians of turns
     std::size_t cached_runs = 0;
     bool identical_values = true;
 
@@ -81,24 +82,25 @@ struct experiment {
 /// Values the groups without a cache, and with one.
 ///
 /// The two runs are timed in turns. A turn values one player without a cache, then all players with
-/// a cache. So both feel alike what else the machine is doing meanwhile.
+/// a cache. So both feel alike what else the machine is doing meanwhile, and the median forgets a
+/// turn in which only one of them did.
 ///
 /// open            gives the backend of a turn: an empty one in memory, or the same one on disk
 template <class Open> experiment run(sample_groups const& groups, Open const& open) {
     auto utility = memo::memoize<memo::none>(utility_of(groups, training));
     game const uncached_game(groups.size(), std::ref(utility), worth_of_guessing);
     experiment result;
-    double uncached_seconds = 0;
-    double cached_seconds = 0;
+    std::vector<double> uncached_seconds;
+    std::vector<double> cached_seconds;
     progress_bar progress(2 * groups.size());
     for (std::size_t player = 0; player < groups.size(); ++player) {
         stopwatch const running;
         result.uncached.values.push_back(exact_shapley_value(uncached_game, player));
-        uncached_seconds += running.seconds();
+        uncached_seconds.push_back(running.seconds());
         progress.advance();
 
         auto cached = value_groups(groups, open());
-        cached_seconds += cached.cost.seconds;
+        cached_seconds.push_back(cached.cost.seconds);
         result.identical_values =
             result.identical_values &&
             (result.cached_runs == 0 || identical(cached.values, result.cached.values));
@@ -106,8 +108,9 @@ template <class Open> experiment run(sample_groups const& groups, Open const& op
         ++result.cached_runs;
         progress.advance();
     }
-    result.uncached.cost = cost_of(utility, uncached_seconds);
-    result.cached.cost.seconds = cached_seconds / static_cast<double>(result.cached_runs);
+    result.uncached.cost =
+        cost_of(utility, median(std::move(uncached_seconds)) * static_cast<double>(groups.size()));
+    result.cached.cost.seconds = median(std::move(cached_seconds));
     result.identical_values =
         result.identical_values && identical(result.cached.values, result.uncached.values);
     return result;
@@ -122,8 +125,8 @@ void print_costs(std::ostream& out, experiment const& result, bool in_memory) {
         << with.evaluations << "\nhit ratio       " << std::setw(13) << without.hit_ratio()
         << std::setw(14) << with.hit_ratio() << "\nseconds         " << std::setw(13)
         << without.seconds << std::setw(14) << with.seconds << "\nspeed-up        " << std::setw(27)
-        << std::setprecision(2) << result.speedup() << "\n\nThe seconds with memo are the mean of "
-        << result.cached_runs << " runs"
+        << std::setprecision(2) << result.speedup()
+        << "\n\nThe seconds with memo are the median of " << result.cached_runs << " runs"
         << (in_memory ? ", each from an empty cache" : ", the evaluations those of the last")
         << ".\nThe values are "
         << (result.identical_values ? "identical, bit for bit.\n" : "NOT THE SAME.\n");

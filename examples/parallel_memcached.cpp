@@ -16,6 +16,7 @@
 #include "support/data_directory.hpp"
 #include "support/digits_utility.hpp"
 #include "support/exact_shapley.hpp"
+#include "support/median.hpp"
 #include "support/output_files.hpp"
 #include "support/progress_bar.hpp"
 #include "support/stopwatch.hpp"
@@ -164,12 +165,6 @@ struct experiment {
         return static_cast<double>(workers.evaluations) / static_cast<double>(distinct);
     }
 };
-
-double median(std::vector<double> values) {
-    auto const middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    return *middle;
-}
 
 experiment run(settings const& chosen, sample_groups const& groups) {
     experiment result;
