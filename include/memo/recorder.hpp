@@ -142,7 +142,7 @@ template <class Backend, class Evaluation> class recorder {
             text = to_string(run.explain()); // now, as the function may move from its arguments
             auto const sample = sample_again(key, run);
             counters_.beyond_hits().audits += 1;
-            if (!audits_.disagree(key, kept, sample)) {
+            if (!audits_.disagree(evaluation_, key, kept, sample)) {
                 return;
             }
         } catch (...) {

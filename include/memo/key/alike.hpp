@@ -6,6 +6,8 @@
 #include <memo/key/archive.hpp>
 #include <memo/key/encode.hpp>
 
+#include <array>
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <tuple>
@@ -72,7 +74,8 @@ template <class T> consteval bool has_equality() {
 template <class T> inline constexpr bool comparable = has_words<T>() || has_equality<T>();
 
 /// Whether two values are the same: by `==`, or by the words that they would have as arguments. So a
-/// NaN is like itself, and pointers are compared by what they point to.
+/// NaN is like the NaN of the same bits, and pointers are compared by what they point to. Plain values
+/// that have nothing but `==` are the same if their bytes are, too.
 ///
 /// Complexity:     linear in the bytes of both
 /// Throws:         what `==` or a serialize() throws
@@ -84,6 +87,9 @@ template <class T> [[nodiscard]] bool alike(T const& one, T const& other) {
     }
     if constexpr (has_words<T>()) {
         return digest_of(one) == digest_of(other);
+    } else if constexpr (std::is_trivially_copyable_v<T>) {
+        using bytes = std::array<std::byte, sizeof(T)>;
+        return std::bit_cast<bytes>(one) == std::bit_cast<bytes>(other);
     } else {
         return false;
     }

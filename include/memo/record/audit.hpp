@@ -97,9 +97,10 @@ template <class Evaluation> class auditor {
     [[nodiscard]] bool is_due() noexcept { return !is_auditing && turns_.next(); }
 
     /// Throws:         what comparing them throws
-    [[nodiscard]] bool disagree(key128 key, record const& kept, sample const& now) {
+    [[nodiscard]] bool disagree(Evaluation const& evaluation, key128 key, record const& kept,
+                                sample const& now) {
         std::scoped_lock const lock(mutex_);
-        return Evaluation::contradicts(seen_, key, kept, now);
+        return evaluation.contradicts(seen_, key, kept, now);
     }
 
     /// Throws:         what the user's on_disagreement throws

@@ -117,10 +117,9 @@ template <class Sample, bool Numbered> class averaging {
 
     static result give(record const& kept) { return kept.samples.means(); }
 
-    /// now             one fresh sample
-    static bool contradicts(drift<Sample>& seen, key128 key, record const& kept,
-                            Sample const& now) {
-        return seen.add(key, kept.samples, now);
+    /// now             one fresh sample; it says nothing of the mean if it could not enter it
+    bool contradicts(drift<Sample>& seen, key128 key, record const& kept, Sample const& now) const {
+        return accepts(now) && seen.add(key, kept.samples, now);
     }
 
     [[nodiscard]] auto estimate(record const& kept) const {
