@@ -66,7 +66,8 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     /// Complexity:     a hit costs the key and one look at the backend
     /// Throws:         what the function throws, untouched; memo::error for a call that needs its
     ///                 own result, for an argument that cannot be keyed, for a result that cannot
-    ///                 be averaged, and under on_error = strict for the backend's failures
+    ///                 be averaged, under on_error = strict for the backend's failures, and under
+    ///                 on_miss = fail for a miss
     result_type operator()(P... args) const {
         name const called = name_of(args...);
         if (auto kept = core_->way.hit(called, examining(called, args...))) {

@@ -17,6 +17,12 @@ enum class on_error_policy { degrade, strict };
 
 using enum on_error_policy;
 
+/// What becomes of a call whose result is not stored: the function runs; or it fails with
+/// memo::error (miss), so that a run without errors is one that took nothing but stored results.
+enum class on_miss_policy { compute, fail };
+
+using enum on_miss_policy;
+
 /// Says `time_threshold = memo::worthwhile`.
 struct worthwhile_t {};
 inline constexpr worthwhile_t worthwhile{};
@@ -73,6 +79,8 @@ template <class R> struct options {
     /// One evaluation for all callers that ask for one key at the same time.
     bool single_flight = true;
     on_error_policy on_error = on_error_policy::degrade;
+    /// `fail`: the function never runs, and a call that would have run it throws.
+    on_miss_policy on_miss = on_miss_policy::compute;
     /// If given, only the results that it accepts are stored.
     std::function<bool(R const&)> store_if{};
     /// Of 1 / audit hits one, at random, runs the function again and compares; between 0 and 1.
@@ -135,6 +143,7 @@ template <class R> struct averaged_options {
     std::chrono::nanoseconds ttl{0};    ///< of a record, from its first sample on
     bool single_flight = true; ///< if false, all who ask for an unsettled key draw at the same time
     on_error_policy on_error = on_error_policy::degrade;
+    on_miss_policy on_miss = on_miss_policy::compute; ///< an unsettled mean is a miss, too
     std::function<bool(R const&)> store_if{}; ///< samples that it refuses do not enter the mean
 
     double rtol_stderr = 0.1;

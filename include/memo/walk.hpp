@@ -6,9 +6,13 @@
 
 #include <memo/backends/backend.hpp>
 #include <memo/counters.hpp>
+#include <memo/error.hpp>
 #include <memo/flow/single_flight.hpp>
+#include <memo/key/explanation.hpp>
 #include <memo/key/hash.hpp>
+#include <memo/key/key128.hpp>
 #include <memo/key/words.hpp>
+#include <memo/options.hpp>
 #include <memo/outcome.hpp>
 #include <memo/recorder.hpp>
 #include <memo/statistics.hpp>
@@ -19,6 +23,7 @@
 #include <exception>
 #include <optional>
 #include <span>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -43,7 +48,9 @@ template <class Backend, class Evaluation> class walk {
     };
 
     walk(Backend const& backend, key128 scope, options const& chosen)
-        : records_(backend, scope, chosen), single_flight_(chosen.single_flight) {}
+        : records_(backend, scope, chosen),
+          single_flight_(chosen.single_flight),
+          runs_(chosen.on_miss == on_miss_policy::compute) {}
 
     [[nodiscard]] Evaluation const& evaluation() const noexcept { return records_.evaluation(); }
 
@@ -259,6 +266,9 @@ template <class Backend, class Evaluation> class walk {
         }
         bool const refines = now && Evaluation::gives(*now);
         count(refines ? counters().refinements : counters().misses);
+        if (!runs_) {
+            throw missed(called.key, draw);
+        }
         std::uint64_t drawn = 0;
         do {
             now = records_.one_more(called, std::move(now), draw);
@@ -266,8 +276,17 @@ template <class Backend, class Evaluation> class walk {
         return {*std::move(now), refines ? source::refined : source::computed};
     }
 
+    template <class Draw> [[gnu::cold]] static error missed(key128 key, Draw const& draw) {
+        return {errc::miss, "replay " + to_string(key) +
+                                ": what is stored does not serve this call, and on_miss = fail "
+                                "forbids to run the function. Run it with on_miss = compute first, "
+                                "or see which part of the key is not the one that was stored:\n" +
+                                to_string(draw.explain())};
+    }
+
     recorder<Backend, Evaluation> records_;
     bool const single_flight_;
+    bool const runs_; ///< the function, for a miss
     single_flight<record> flights_;
 };
 

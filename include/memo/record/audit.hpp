@@ -89,6 +89,11 @@ template <class Evaluation> class auditor {
                         "memoize: audit compares results, and these can not be compared. Give "
                         "their class a cereal serialize() or an operator==, or leave audit at 0");
         }
+        if (turns_.is_any() && chosen.on_miss == on_miss_policy::fail) {
+            throw error(errc::configuration,
+                        "memoize: audit runs the function again, and on_miss = fail forbids to run "
+                        "it; choose one of them");
+        }
     }
 
     [[nodiscard]] bool is_chosen() const noexcept { return turns_.is_any(); }
