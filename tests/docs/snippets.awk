@@ -1,0 +1,136 @@
+# Reads pages, and writes one C++ program of their ```cpp blocks.
+#
+#   awk -f snippets.awk README.md docs/guide.md … > snippets.cpp
+#
+# A block is the body of a function of its own; its #include lines go to the top of the program. An ```output block after
+# it holds what it prints, where "…" stands for anything. Compilers report errors by page and line. A comment in the line
+# above a block says what else it is:
+#
+#   <!-- snippet: continues -->   goes on with the block before it
+#   <!-- snippet: compiled -->    is compiled and not run: it needs something that a test has not
+#   <!-- snippet: declares -->    stands in a namespace: it defines what no function can
+#   <!-- snippet: file NAME -->   is a file of a program that is tested as a whole, see run_page.cmake
+
+function fail(why) {
+    print FILENAME ":" FNR ": " why > "/dev/stderr"
+    failed = 1
+    exit 1
+}
+
+function close_block() {
+    if (is_open) {
+        body = body "}\n}\n"
+    }
+    is_open = 0
+}
+
+function open_block(mode) {
+    if (mode == "file") {
+        return
+    }
+    if (mode == "continues") {
+        if (!is_open) {
+            fail("there is no block to go on with")
+        }
+        body = body "#line " FNR + 1 " \"" FILENAME "\"\n"
+        return
+    }
+    close_block()
+    ++count
+    line = "#line " FNR + 1 " \"" FILENAME "\"\n"
+    body = body "namespace snippet_" count " {\nusing namespace memo_docs;\n"
+    if (mode == "declares") {
+        body = body line
+    } else {
+        body = body "void run([[maybe_unused]] dataset const& data, [[maybe_unused]] dataset const& test) {\n" line
+        if (mode == "") {
+            last = ++runs
+            place[runs] = FILENAME ":" FNR
+            call[runs] = "snippet_" count "::run"
+        }
+    }
+    if (mode != "") {
+        last = 0
+    }
+    is_open = 1
+}
+
+FNR == 1 {
+    if (inside != "") {
+        fail("the page before ends within a block")
+    }
+    close_block()
+    mode = ""
+    last = 0
+}
+
+inside != "" && /^```/ {
+    inside = ""
+    mode = ""
+    next
+}
+
+inside == "cpp" {
+    if (mode == "file") {
+        next
+    }
+    if ($0 ~ /^#include/) {
+        if (!($2 in included)) {
+            included[$2] = 1
+            includes = includes $0 "\n"
+        }
+        body = body "\n" # keeps the numbers of the lines
+    } else {
+        body = body $0 "\n"
+    }
+    next
+}
+
+inside == "output" {
+    expected[last] = expected[last] $0 "\n"
+    next
+}
+
+inside != "" { next }
+
+/^<!-- snippet: / {
+    mode = $3
+    if (mode != "continues" && mode != "compiled" && mode != "declares" && mode != "file") {
+        fail("no snippet is " mode)
+    }
+    next
+}
+
+/^```/ {
+    inside = substr($0, 4)
+    if (inside == "") {
+        inside = "text"
+    }
+    if (inside ~ /^(c|C|c\+\+|C\+\+|cc)$/) {
+        fail("write ```cpp")
+    }
+    if (inside == "cpp") {
+        open_block(mode)
+    } else if (inside == "output" && !last) {
+        fail("there is no block that is run before this output")
+    }
+    next
+}
+
+/[^ ]/ { mode = "" }
+
+END {
+    if (failed) {
+        exit 1
+    }
+    close_block()
+    print "// Made from the pages by snippets.awk."
+    printf "%s", includes
+    print "#include \"docs/snippets.hpp\""
+    printf "%s", body
+    print "int main(int argc, char** argv) {\nreturn memo_docs::run_page({"
+    for (i = 1; i <= runs; ++i) {
+        printf "{\"%s\", %s, R\"~~~(%s)~~~\"},\n", place[i], call[i], expected[i]
+    }
+    print "}, argc, argv);\n}"
+}
