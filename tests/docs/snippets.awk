@@ -8,8 +8,8 @@
 #
 #   <!-- snippet: continues -->   goes on with the block before it
 #   <!-- snippet: compiled -->    is compiled and not run: it needs something that a test has not
-#   <!-- snippet: declares -->    stands in a namespace: it defines what no function can
-#   <!-- snippet: file NAME -->   is a file of a program that is tested as a whole, see run_page.cmake
+#   <!-- snippet: declares -->    stands in a namespace: it defines what no function can; the next one may continue it
+#   <!-- snippet: file NAME -->   is a file of a page that is tested as a whole, see run_page.sh
 
 function fail(why) {
     print FILENAME ":" FNR ": " why > "/dev/stderr"
@@ -18,41 +18,37 @@ function fail(why) {
 }
 
 function close_block() {
-    if (is_open) {
-        body = body "}\n}\n"
-    }
-    is_open = 0
+    body = body (state == "function" ? "}\n}\n" : state == "namespace" ? "}\n" : "")
+    state = ""
 }
 
-function open_block(mode) {
-    if (mode == "file") {
-        return
+# A function in the namespace that is open.
+function open_function(is_run) {
+    body = body "void run([[maybe_unused]] dataset const& data, [[maybe_unused]] dataset const& test) {\n"
+    state = "function"
+    last = 0
+    if (is_run) {
+        last = ++runs
+        place[runs] = FILENAME ":" FNR
+        call[runs] = "snippet_" count "::run"
     }
-    if (mode == "continues") {
-        if (!is_open) {
-            fail("there is no block to go on with")
-        }
-        body = body "#line " FNR + 1 " \"" FILENAME "\"\n"
-        return
+}
+
+function open_block() {
+    if (mode == "continues" && state == "") {
+        fail("there is no block to go on with")
     }
-    close_block()
-    ++count
-    line = "#line " FNR + 1 " \"" FILENAME "\"\n"
-    body = body "namespace snippet_" count " {\nusing namespace memo_docs;\n"
-    if (mode == "declares") {
-        body = body line
-    } else {
-        body = body "void run([[maybe_unused]] dataset const& data, [[maybe_unused]] dataset const& test) {\n" line
-        if (mode == "") {
-            last = ++runs
-            place[runs] = FILENAME ":" FNR
-            call[runs] = "snippet_" count "::run"
-        }
-    }
-    if (mode != "") {
+    if (mode != "continues") {
+        close_block()
+        ++count
+        body = body "namespace snippet_" count " {\nusing namespace memo_docs;\n"
+        state = "namespace"
         last = 0
     }
-    is_open = 1
+    if (mode != "declares" && state == "namespace") {
+        open_function(mode != "compiled")
+    }
+    body = body "#line " FNR + 1 " \"" FILENAME "\"\n"
 }
 
 FNR == 1 {
@@ -70,10 +66,9 @@ inside != "" && /^```/ {
     next
 }
 
+inside != "" && mode == "file" { next }
+
 inside == "cpp" {
-    if (mode == "file") {
-        next
-    }
     if ($0 ~ /^#include/) {
         if (!($2 in included)) {
             included[$2] = 1
@@ -109,8 +104,11 @@ inside != "" { next }
     if (inside ~ /^(c|C|c\+\+|C\+\+|cc)$/) {
         fail("write ```cpp")
     }
+    if (mode == "file") {
+        next
+    }
     if (inside == "cpp") {
-        open_block(mode)
+        open_block()
     } else if (inside == "output" && !last) {
         fail("there is no block that is run before this output")
     }
