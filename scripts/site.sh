@@ -25,6 +25,11 @@ cp CONTRIBUTING.md "$pages/contributing.md"
         printf -- '- [%s](%s)\n' "$(sed -n '1s/^# //p' "$decision" | sed 's/\. /\\. /')" "$(basename "$decision")"
     done
 } >"$pages/decisions/index.md"
+cat >>"$pages/reference.md" <<'END'
+
+All names: [namespaces and functions](reference/namespacememo.html), [classes](reference/annotated.html),
+[concepts](reference/concepts.html).
+END
 
 doxygen docs/site/Doxyfile
 mkdocs build --strict --quiet --config-file mkdocs.yml

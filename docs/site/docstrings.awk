@@ -31,6 +31,9 @@ match($0, /^ *\/\/\/ +/) {
 }
 is_cut { next }
 
+# It lists comparisons that are made by default, and gives them no place.
+/friend .*operator(==|<=>).*= default;/ { next }
+
 # Doxygen 1.9 takes a body after a trailing requires-clause for the end of the class.
 /\) const requires .* \{$/ { sub(/ requires .*/, " {") }
 { print }
