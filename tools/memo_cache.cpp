@@ -2,11 +2,12 @@
 // memo-cache: looks at the directory of a disk cache, and tends it. See tools/memo-cache.1.
 
 #include <memo/backends/disk.hpp>
-#include <support/progress_bar.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "diff.hpp"
+#include "entries.hpp"
 #include "readable.hpp"
 #include "salvage.hpp"
 #include <algorithm>
@@ -24,6 +25,7 @@
 #include <stdexcept>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -31,6 +33,10 @@ namespace {
 namespace detail = memo::detail;
 namespace fs = std::filesystem;
 using json = nlohmann::ordered_json;
+using memo_cache::for_each_entry;
+using memo_cache::function;
+using memo_cache::functions_in;
+using memo_cache::scan_progress;
 
 constexpr int ok = 0;
 constexpr int trouble = 1;
@@ -40,27 +46,12 @@ constexpr int damage_found = 3;
 struct settings {
     std::string directory;
     std::string name;
+    std::string one_key;
+    std::string other_key;
     std::string format = "csv";
     std::uint64_t max_bytes = 0;
     std::uint64_t max_age = 0;
     bool as_json = false;
-};
-
-/// Shows how far a scan is, a hundred times at most.
-class scan_progress {
-  public:
-    explicit scan_progress(std::size_t total)
-        : total_(std::max<std::size_t>(total, 1)), bar_(100) {}
-    void reached(std::size_t place) {
-        for (; shown_ < 100 && place * 100 / total_ > shown_; ++shown_) {
-            bar_.advance();
-        }
-    }
-
-  private:
-    std::size_t total_;
-    std::size_t shown_ = 0;
-    examples::progress_bar bar_;
 };
 
 [[nodiscard]] detail::disk_settings opening(settings const& chosen, bool to_write) {
@@ -73,57 +64,6 @@ class scan_progress {
     told.directory = directory;
     told.read_only = !to_write;
     return told;
-}
-
-/// Visits every entry: visit(entry). In portions, so that no snapshot is held for long.
-template <class Visit> void for_each_entry(detail::disk_store& store, Visit const& visit) {
-    std::size_t total = 0;
-    {
-        detail::disk_environment::look const look(store.current());
-        total = detail::size_of_database(look.txn()).entries;
-    }
-    scan_progress progress(total);
-    std::size_t seen = 0;
-    std::optional<std::vector<std::byte>> from{std::in_place};
-    while (from) {
-        detail::disk_environment::look const look(store.current());
-        from = detail::scan(look.entries(), *from, 4096, [&](detail::key_and_value const& entry) {
-            visit(entry);
-            ++seen;
-        });
-        progress.reached(seen);
-    }
-}
-
-struct function {
-    std::string name;
-    std::string version;
-    std::uint64_t entries = 0;
-    std::uint64_t bytes = 0;
-    double seconds = 0; ///< that computing them took
-};
-
-std::map<memo::key128, function> functions_in(detail::disk_store& store) {
-    std::map<memo::key128, function> all;
-    for_each_entry(store, [&](detail::key_and_value const& entry) {
-        if (!detail::is_record(entry)) {
-            using names = std::tuple<std::string, std::string>;
-            auto const header = detail::check_frame(entry.value);
-            if (header && header->kind == detail::record_kind::name) {
-                auto& named = all[header->scope];
-                std::tie(named.name, named.version) =
-                    detail::decode_record<names>(detail::payload_of(entry.value));
-            }
-            return;
-        }
-        if (auto const header = detail::header_of(entry.value)) {
-            auto& one = all[header->scope];
-            ++one.entries;
-            one.bytes += entry.value.size();
-            one.seconds += static_cast<double>(header->cost);
-        }
-    });
-    return all;
 }
 
 int stat(settings const& chosen) {
@@ -405,6 +345,28 @@ int export_records(settings const& chosen) {
     return ok;
 }
 
+int diff(settings const& chosen) {
+    detail::disk_store store(opening(chosen, false));
+    auto const functions = functions_in(store);
+    auto const one = memo_cache::find_record(store, functions, chosen.one_key);
+    auto const other = memo_cache::find_record(store, functions, chosen.other_key);
+    for (auto const* each : {&one, &other}) {
+        if (each->row.is_null()) {
+            std::cerr << "memo-cache: "
+                      << (each->is_corrupt ? "corrupt is the record of the key "
+                                           : "no record has the key ")
+                      << each->key << '\n';
+            return each->is_corrupt ? damage_found : trouble;
+        }
+    }
+    if (chosen.as_json) {
+        std::cout << memo_cache::difference_as_json(one.row, other.row).dump(2) << '\n';
+    } else {
+        memo_cache::print_difference(std::cout, one.row, other.row);
+    }
+    return ok;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -412,8 +374,12 @@ int main(int argc, char** argv) {
     app.require_subcommand(1);
     settings chosen;
     int (*chosen_command)(settings const&) = nullptr;
-    auto const command = [&](char const* name, char const* text, int (*run)(settings const&)) {
+    auto const command = [&](char const* name, char const* text, int (*run)(settings const&),
+                             std::vector<std::pair<char const*, std::string*>> const& before = {}) {
         CLI::App* const one = app.add_subcommand(name, text);
+        for (auto const& [argument, place] : before) {
+            one->add_option(argument, *place)->required();
+        }
         one->add_option("directory", chosen.directory,
                         "The directory of the cache; as programs choose it, if none is named");
         one->add_flag("--json", chosen.as_json, "Print JSON");
@@ -432,6 +398,8 @@ int main(int argc, char** argv) {
             std::map<std::string, std::uint64_t>{
                 {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {"w", 604800}},
             CLI::AsNumberWithUnit::CASE_SENSITIVE));
+    command("diff", "What is known of the records of two keys, and which part differs", diff,
+            {{"key", &chosen.one_key}, {"other", &chosen.other_key}});
     command("compact", "Give the room of dropped records back to the disk", compact);
     command("clear", "Drop all records of one function", clear)
         ->add_option("--name", chosen.name, "Its name, or its scope as ls prints it")

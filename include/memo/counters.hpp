@@ -17,19 +17,26 @@ namespace memo::detail {
 
 class call_counters {
   public:
-    /// A call served from the cache. saved: ns
-    void hit(std::uint64_t saved) {
+    /// How many threads have a line of their own; those beyond share the last one.
+    static constexpr std::size_t lines = 128;
+
+    /// A call served from the cache. True if the thread has counted it in a line of its own.
+    ///
+    /// saved           ns
+    /// own             how many threads have such a line: `lines`, or 0 where no hit may be quick
+    bool hit(std::uint64_t saved, std::size_t own) {
         std::size_t const number = this_thread_line().number;
-        if (number < lines) [[likely]] { // nobody else writes here
+        if (number < own) [[likely]] { // nobody else writes here
             auto& mine = lines_[number];
             mine.hits.store(mine.hits.load(std::memory_order_relaxed) + 1,
                             std::memory_order_relaxed);
             mine.saved.store(mine.saved.load(std::memory_order_relaxed) + saved,
                              std::memory_order_relaxed);
-        } else {
-            lines_[lines].hits.fetch_add(1, std::memory_order_relaxed);
-            lines_[lines].saved.fetch_add(saved, std::memory_order_relaxed);
+            return true;
         }
+        lines_[lines].hits.fetch_add(1, std::memory_order_relaxed);
+        lines_[lines].saved.fetch_add(saved, std::memory_order_relaxed);
+        return false;
     }
 
     struct slow {
@@ -44,6 +51,8 @@ class call_counters {
         std::atomic<std::uint64_t> sets{0};
         std::atomic<std::uint64_t> errors{0};
         std::atomic<std::uint64_t> corrupt{0};
+        std::atomic<std::uint64_t> audits{0};
+        std::atomic<std::uint64_t> disagreements{0};
         std::atomic<std::uint64_t> computing{0}; ///< ns
     };
 
@@ -85,6 +94,8 @@ class call_counters {
         sum.sets = slow_.sets;
         sum.errors = slow_.errors;
         sum.corrupt = slow_.corrupt;
+        sum.audits = slow_.audits;
+        sum.disagreements = slow_.disagreements;
         sum.computing = std::chrono::nanoseconds(slow_.computing);
         sum.saved = std::chrono::nanoseconds(saved);
         return sum;
@@ -102,13 +113,12 @@ class call_counters {
         now.sets -= then.sets;
         now.errors -= then.errors;
         now.corrupt -= then.corrupt;
+        now.audits -= then.audits;
+        now.disagreements -= then.disagreements;
         now.computing -= then.computing;
         now.saved -= then.saved;
         return now;
     }
-
-    // How many threads have a line of their own; those beyond share the last one.
-    static constexpr std::size_t lines = 128;
 
     std::array<line, lines + 1> lines_;
     slow slow_;

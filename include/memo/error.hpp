@@ -17,7 +17,8 @@ enum class errc {
     recursion,     ///< a call needs its own result, in one thread or in a circle of threads
     sample,        ///< a result of an averaged function cannot be averaged with the others
     argument,      ///< an argument's value cannot be turned into a key
-    backend,       ///< the backend failed and `on_error = strict` asked to hear of it
+    miss,    ///< nothing is stored for a call, and `on_miss = fail` forbids to run the function
+    backend, ///< the backend failed and `on_error = strict` asked to hear of it
 };
 
 /// The one exception that this library throws.

@@ -8,6 +8,7 @@
 #include <memo/backends/none.hpp>
 #include <memo/error.hpp>
 #include <memo/estimate.hpp>
+#include <memo/key/explanation.hpp>
 #include <memo/key/index_set.hpp>
 #include <memo/key/key128.hpp>
 #include <memo/key/parameters.hpp>
@@ -43,18 +44,17 @@ wrap(stated<F, StateFn> callable, typename Evaluation::options const& options, B
         "memo: the first template argument of memoize is not a backend for this result; see "
         "memo::backend_of for what a backend has");
     using parameters = std::tuple<std::type_identity<std::remove_cvref_t<P>>...>;
-    signature_names const types{
-        {typeid(typename std::tuple_element_t<Kept, parameters>::type).name()...},
-        typeid(typename Evaluation::sample).name(),
-        Evaluation::kind};
-    key128 const scope = scope_of<F, R(P...)>(callable.function,
-                                              {options.name, options.version, options.hash_prefix},
-                                              Backend::persistent, types, callable.fixed);
-    if constexpr (requires { backend.describe(scope, options.name, options.version); }) {
-        backend.describe(scope, options.name, options.version);
+    signature_names types{{typeid(typename std::tuple_element_t<Kept, parameters>::type).name()...},
+                          typeid(typename Evaluation::sample).name(),
+                          Evaluation::kind};
+    function_identity identity = identify<F, R(P...)>(
+        callable.function, {options.name, options.version, options.hash_prefix},
+        Backend::persistent, std::move(types), callable.fixed);
+    if constexpr (requires { backend.describe(identity.scope, options.name, options.version); }) {
+        backend.describe(identity.scope, options.name, options.version);
     }
     return memoized<Backend, stated<F, StateFn>, R(P...), Evaluation, Places>(
-        std::move(callable), options, std::move(backend), scope);
+        std::move(callable), options, std::move(backend), std::move(identity));
 }
 
 } // namespace detail

@@ -7,8 +7,11 @@
 #include <memo/claim.hpp>
 #include <memo/estimate.hpp>
 #include <memo/flow/batch.hpp>
+#include <memo/flow/call.hpp>
 #include <memo/flow/snapshot.hpp>
 #include <memo/key/call_key.hpp>
+#include <memo/key/explanation.hpp>
+#include <memo/key/scope.hpp>
 #include <memo/options.hpp>
 #include <memo/outcome.hpp>
 #include <memo/replicate.hpp>
@@ -45,12 +48,17 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     using name = typename walk::name;
     using sample = typename Evaluation::sample;
 
+    using held_call = detail::call<memoized, detail::held_argument<P>...>;
+    template <class, class...> friend class detail::call;
+
   public:
     using result_type = typename Evaluation::result;
     using options_type = typename Evaluation::options;
 
-    memoized(Callable callable, options_type const& options, Backend backend, key128 scope)
-        : core_(std::make_shared<core>(std::move(callable), options, std::move(backend), scope)) {}
+    memoized(Callable callable, options_type const& options, Backend backend,
+             detail::function_identity identity)
+        : core_(std::make_shared<core>(std::move(callable), options, std::move(backend),
+                                       std::move(identity))) {}
 
     /// The function's value for these arguments, remembered or computed. Of an averaged function
     /// the mean; NaN if all of its results were refused.
@@ -58,10 +66,11 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     /// Complexity:     a hit costs the key and one look at the backend
     /// Throws:         what the function throws, untouched; memo::error for a call that needs its
     ///                 own result, for an argument that cannot be keyed, for a result that cannot
-    ///                 be averaged, and under on_error = strict for the backend's failures
+    ///                 be averaged, under on_error = strict for the backend's failures, and under
+    ///                 on_miss = fail for a miss
     result_type operator()(P... args) const {
         name const called = name_of(args...);
-        if (auto kept = core_->way.hit(called)) {
+        if (auto kept = core_->way.hit(called, examining(called, args...))) {
             return Evaluation::give(std::move(kept->record));
         }
         return Evaluation::give(miss(called, core_->way.evaluation(), args...).reached);
@@ -70,7 +79,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     /// The same, and where the value came from.
     [[nodiscard]] memo::outcome<result_type> outcome(P... args) const {
         name const called = name_of(args...);
-        if (auto kept = core_->way.hit(called)) {
+        if (auto kept = core_->way.hit(called, examining(called, args...))) {
             return {Evaluation::give(std::move(kept->record)), source::hit};
         }
         auto arrived = miss(called, core_->way.evaluation(), args...);
@@ -81,7 +90,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     [[nodiscard]] auto estimate(P... args) const requires Evaluation::merges {
         name const called = name_of(args...);
         auto const& evaluation = core_->way.evaluation();
-        if (auto const kept = core_->way.hit(called)) {
+        if (auto const kept = core_->way.hit(called, examining(called, args...))) {
             return evaluation.estimate(kept->record);
         }
         return evaluation.estimate(miss(called, evaluation, args...).reached);
@@ -97,11 +106,8 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     /// Throws:         as a call, but for what the function throws
     [[nodiscard]] auto try_claim(P... args) const {
         name const called = name_of(args...);
-        auto draw = [self = *this, held = std::tuple<held_argument<P>...>(
-                                       static_cast<P&&>(args)...)](replicate const& which) mutable {
-            return std::apply([&](auto&... each) { return self.draw(which, each...); }, held);
-        };
-        return claim<walk, result_type, decltype(draw)>(core_->way, called, std::move(draw));
+        return claim<walk, result_type, held_call>(core_->way, called,
+                                                   held_call(*this, static_cast<P&&>(args)...));
     }
 
     /// The results of many calls, in the order of the range: all are looked up together, which
@@ -134,7 +140,12 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
                 return Evaluation::give(miss(called, core_->way.evaluation(), args...).reached);
             });
         };
-        return batch.serve(execute, evaluate);
+        auto const examine = [&](std::size_t item, name const& called, auto const& kept) {
+            detail::with_arguments<P...>(*places[item], [&](P... args) {
+                core_->way.audit(called, kept, running(args...));
+            });
+        };
+        return batch.serve(execute, evaluate, examine);
     }
 
     /// Averaged functions: draws on from what is stored until a tighter rule is met, whatever
@@ -178,6 +189,11 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     /// The key of these arguments: 32 hexadecimal digits when printed.
     [[nodiscard]] key128 key(P... args) const { return name_of(args...).key; }
 
+    /// What that key is made of, part by part, as text when printed. Runs and counts nothing.
+    ///
+    /// Complexity:     some us, and each argument is encoded twice
+    [[nodiscard]] explanation explain(P... args) const { return explained(args...); }
+
     /// What happened since the function was wrapped or the counters were reset.
     [[nodiscard]] statistics stats() const { return core_->way.stats(); }
 
@@ -188,16 +204,19 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
 
   private:
     struct core {
-        core(Callable&& called, options_type const& chosen, Backend&& store, key128 digest)
-            : scope(digest),
+        core(Callable&& called, options_type const& chosen, Backend&& store,
+             detail::function_identity&& who)
+            : scope(who.scope),
               backend(std::move(store)),
               way(backend, scope, chosen),
-              callable(std::move(called)) {}
+              callable(std::move(called)),
+              identity(std::move(who)) {}
 
         key128 const scope;
         Backend const backend;
         walk way;
         Callable callable;
+        detail::function_identity const identity;
     };
 
     // Arguments to key.
@@ -222,12 +241,32 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         }
     }
 
+    [[nodiscard]] explanation explained(std::remove_reference_t<P> const&... args) const {
+        using places = std::index_sequence<Kept...>;
+        auto const all = std::tie(args...);
+        if constexpr (Callable::asks_at_each_call) {
+            return detail::explain_call(core_->identity, places{}, all, core_->callable.current());
+        } else {
+            return detail::explain_call(core_->identity, places{}, all);
+        }
+    }
+
     // Arguments to sample.
 
     [[gnu::noinline]] typename walk::arrival miss(name const& called, Evaluation const& wanted,
                                                   std::remove_reference_t<P>&... args) const {
-        return core_->way.miss(called, wanted,
-                               [&](replicate const& which) { return draw(which, args...); });
+        return core_->way.miss(called, wanted, running(args...));
+    }
+
+    auto examining(name const& called, std::remove_reference_t<P>&... args) const {
+        return [&, this ](typename Evaluation::record const& kept) __attribute__((noinline, cold)) {
+            core_->way.audit(called, kept, running(args...));
+        };
+    }
+
+    /// The call with its arguments where they are.
+    auto running(std::remove_reference_t<P>&... args) const {
+        return detail::call<memoized const&, std::remove_reference_t<P>&...>(*this, args...);
     }
 
     sample draw([[maybe_unused]] replicate const& which,
@@ -238,12 +277,6 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
             return std::invoke(core_->callable.function, pass<P>(args)...);
         }
     }
-
-    /// An argument that is kept for later: a copy, but of what the function may write to.
-    template <class T>
-    using held_argument = std::conditional_t<std::is_lvalue_reference_v<T> &&
-                                                 !std::is_const_v<std::remove_reference_t<T>>,
-                                             T, std::remove_cvref_t<T>>;
 
     /// An argument as the function takes it; a copy where it is drawn from again.
     template <class T> static decltype(auto) pass(std::remove_reference_t<T>& argument) {

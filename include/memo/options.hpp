@@ -17,6 +17,12 @@ enum class on_error_policy { degrade, strict };
 
 using enum on_error_policy;
 
+/// What becomes of a call whose result is not stored: the function runs; or it fails with
+/// memo::error (miss), so that a run without errors is one that took nothing but stored results.
+enum class on_miss_policy { compute, fail };
+
+using enum on_miss_policy;
+
 /// Says `time_threshold = memo::worthwhile`.
 struct worthwhile_t {};
 inline constexpr worthwhile_t worthwhile{};
@@ -48,6 +54,9 @@ class storing_threshold {
     bool is_worthwhile_ = false;
 };
 
+/// Hears of a hit that an audit contradicted: several lines for people, see memo::explanation.
+using disagreement_report = std::function<void(std::string const&)>;
+
 /// The options of memoize, for designated initializers: `{.name = "knn5", .version = "2"}`.
 ///
 /// R               the function's result type
@@ -70,8 +79,15 @@ template <class R> struct options {
     /// One evaluation for all callers that ask for one key at the same time.
     bool single_flight = true;
     on_error_policy on_error = on_error_policy::degrade;
+    /// `fail`: the function never runs, and a call that would have run it throws.
+    on_miss_policy on_miss = on_miss_policy::compute;
     /// If given, only the results that it accepts are stored.
     std::function<bool(R const&)> store_if{};
+    /// Of 1 / audit hits one, at random, runs the function again and compares; between 0 and 1.
+    /// 0: none does. The stored value is what the caller is given all the same.
+    double audit = 0;
+    /// Called for each disagreement. If none is given, the first one is a line on stderr.
+    disagreement_report on_disagreement{};
 };
 
 /// From where to where the samples of a function can be.
@@ -127,6 +143,7 @@ template <class R> struct averaged_options {
     std::chrono::nanoseconds ttl{0};    ///< of a record, from its first sample on
     bool single_flight = true; ///< if false, all who ask for an unsettled key draw at the same time
     on_error_policy on_error = on_error_policy::degrade;
+    on_miss_policy on_miss = on_miss_policy::compute; ///< an unsettled mean is a miss, too
     std::function<bool(R const&)> store_if{}; ///< samples that it refuses do not enter the mean
 
     double rtol_stderr = 0.1;
@@ -139,6 +156,10 @@ template <class R> struct averaged_options {
     std::optional<std::size_t> decides{};
     repeat_policy repeat = per_call;
     on_nan_policy on_nan = reject;
+
+    double audit =
+        0; ///< as in memo::options; one sample is drawn, compared and not added to the mean
+    disagreement_report on_disagreement{};
 };
 
 /// What to ask more of a stored mean: see memoized::refine. What is not given stays as it is.

@@ -8,7 +8,9 @@
 #include <memo/backends/opening.hpp>
 #include <memo/counters.hpp>
 #include <memo/guarded.hpp>
+#include <memo/key/explanation.hpp>
 #include <memo/key/key128.hpp>
+#include <memo/record/audit.hpp>
 #include <memo/record/numbering.hpp>
 #include <memo/statistics.hpp>
 
@@ -20,6 +22,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -43,8 +46,10 @@ template <class Backend, class Evaluation> class recorder {
         : partition_(detail::open_partition<record>(
                          backend, scope, {chosen.on_error, chosen.time_threshold.is_worthwhile()}),
                      counters_, chosen.on_error),
+          own_lines_(chosen.audit != 0 ? 0 : call_counters::lines),
           evaluation_(chosen),
-          ttl_(chosen.ttl) {}
+          ttl_(chosen.ttl),
+          audits_(chosen) {}
 
     [[nodiscard]] Evaluation const& evaluation() const noexcept { return evaluation_; }
     [[nodiscard]] call_counters& counters() noexcept { return counters_; }
@@ -75,6 +80,12 @@ template <class Backend, class Evaluation> class recorder {
             }
         }
         return kept;
+    }
+
+    /// Counts a hit. True if it may be audited: no such hit is quick, and so the quick ones need not
+    /// ask.
+    [[nodiscard, gnu::always_inline]] inline bool count_hit(std::uint64_t saved) {
+        return !counters_.hit(saved, own_lines_) && own_lines_ == 0;
     }
 
     // Arguments to sample, no lock held; sample to record.
@@ -116,6 +127,34 @@ template <class Backend, class Evaluation> class recorder {
         }
     }
 
+    /// Runs the function again for a hit, if it is its turn, and compares. What the function throws
+    /// is counted and not passed on: the hit has its value.
+    ///
+    /// run             the call, see flow/call.hpp
+    /// Throws:         what the user's on_disagreement throws
+    template <class Run> void audit(key128 key, record const& kept, Run& run) {
+        if (!audits_.is_due()) {
+            return;
+        }
+        std::string text;
+        try {
+            audit_under_way const nothing_within;
+            text = to_string(run.explain()); // now, as the function may move from its arguments
+            auto const sample = sample_again(key, run);
+            counters_.beyond_hits().audits += 1;
+            if (!audits_.disagree(evaluation_, key, kept, sample)) {
+                return;
+            }
+        } catch (...) {
+            return;
+        }
+        counters_.beyond_hits().disagreements += 1;
+        audits_.report("memo: audit " + to_string(key) +
+                       ": the function does not give any more what is stored. Something that it "
+                       "reads is not in the key, or was changed without a new version:\n" +
+                       text);
+    }
+
     [[nodiscard]] statistics stats() {
         statistics sum = counters_.since_reset();
         std::scoped_lock const lock(mutex_);
@@ -137,6 +176,14 @@ template <class Backend, class Evaluation> class recorder {
     }
 
   private:
+    /// A run of the function of which nothing is kept.
+    template <class Run> typename Evaluation::sample sample_again(key128 key, Run& run) {
+        timed_run timed(counters_.beyond_hits());
+        auto drawn = run(replicate_of(key, {random_number(), 0}));
+        timed.returned();
+        return drawn;
+    }
+
     bool is_of(remembered<record> const& kept, name const& called) {
         bool const same = Evaluation::is_of(kept.record, called.stream);
         if (!same) {
@@ -177,9 +224,12 @@ template <class Backend, class Evaluation> class recorder {
 
     call_counters counters_;
     guarded<partition_type, record> const partition_;
+    std::size_t const
+        own_lines_; ///< see call_counters::hit; beside the partition, as hits read both
     Evaluation const evaluation_;
     std::chrono::nanoseconds const ttl_;
     std::atomic<std::uint64_t> next_number_{0}; ///< of a sample, where no record numbers them
+    auditor<Evaluation> audits_;
     std::mutex mutex_;
     backend_statistics at_reset_;
 };

@@ -15,22 +15,24 @@ namespace memo {
 
 /// The counters of one memoized function, as of one moment.
 struct statistics {
-    std::uint64_t calls = 0;       ///< calls of operator(), outcome and estimate
-    std::uint64_t hits = 0;        ///< calls served from the cache
-    std::uint64_t misses = 0;      ///< calls that ran the function, or tried to
-    std::uint64_t refinements = 0; ///< calls that found a record and added samples to it
-    std::uint64_t coalesced = 0;   ///< calls that were given another caller's evaluation
-    std::uint64_t evaluations = 0; ///< runs of the function that returned
-    std::uint64_t failures = 0;    ///< runs of the function that threw
-    std::uint64_t rejected = 0;    ///< results that store_if or on_nan kept out of the record
-    std::uint64_t sets = 0;        ///< records that the backend stored
-    std::uint64_t evictions = 0;   ///< records dropped to keep a bound
-    std::uint64_t expirations = 0; ///< records dropped because their time was over
-    std::uint64_t errors = 0;      ///< operations of the backend that failed
-    std::uint64_t timeouts = 0;    ///< of these, for lack of time
-    std::uint64_t reconnects = 0;  ///< connections made again
-    std::uint64_t corrupt = 0;     ///< records that failed a check and were not served
-    std::uint64_t too_large = 0;   ///< records that the backend does not take for their size
+    std::uint64_t calls = 0;         ///< calls of operator(), outcome and estimate
+    std::uint64_t hits = 0;          ///< calls served from the cache
+    std::uint64_t misses = 0;        ///< calls that ran the function, or tried to
+    std::uint64_t refinements = 0;   ///< calls that found a record and added samples to it
+    std::uint64_t coalesced = 0;     ///< calls that were given another caller's evaluation
+    std::uint64_t evaluations = 0;   ///< runs of the function that returned
+    std::uint64_t failures = 0;      ///< runs of the function that threw
+    std::uint64_t rejected = 0;      ///< results that store_if or on_nan kept out of the record
+    std::uint64_t sets = 0;          ///< records that the backend stored
+    std::uint64_t evictions = 0;     ///< records dropped to keep a bound
+    std::uint64_t expirations = 0;   ///< records dropped because their time was over
+    std::uint64_t errors = 0;        ///< operations of the backend that failed
+    std::uint64_t timeouts = 0;      ///< of these, for lack of time
+    std::uint64_t reconnects = 0;    ///< connections made again
+    std::uint64_t corrupt = 0;       ///< records that failed a check and were not served
+    std::uint64_t too_large = 0;     ///< records that the backend does not take for their size
+    std::uint64_t audits = 0;        ///< hits for which the function was run again
+    std::uint64_t disagreements = 0; ///< audits that contradicted what is stored
     std::chrono::nanoseconds computing{0}; ///< time spent in the function
     std::chrono::nanoseconds saved{0}; ///< time that hits would have spent in it, to 12 % per call
 };
@@ -56,6 +58,8 @@ template <class Visitor> void for_each_counter(statistics const& s, Visitor&& vi
     visit("reconnects", s.reconnects);
     visit("corrupt", s.corrupt);
     visit("too_large", s.too_large);
+    visit("audits", s.audits);
+    visit("disagreements", s.disagreements);
     visit("computing_seconds", seconds(s.computing).count());
     visit("saved_seconds", seconds(s.saved).count());
 }

@@ -6,9 +6,13 @@
 
 #include <memo/backends/backend.hpp>
 #include <memo/counters.hpp>
+#include <memo/error.hpp>
 #include <memo/flow/single_flight.hpp>
+#include <memo/key/explanation.hpp>
 #include <memo/key/hash.hpp>
+#include <memo/key/key128.hpp>
 #include <memo/key/words.hpp>
+#include <memo/options.hpp>
 #include <memo/outcome.hpp>
 #include <memo/recorder.hpp>
 #include <memo/statistics.hpp>
@@ -19,6 +23,7 @@
 #include <exception>
 #include <optional>
 #include <span>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -43,7 +48,9 @@ template <class Backend, class Evaluation> class walk {
     };
 
     walk(Backend const& backend, key128 scope, options const& chosen)
-        : records_(backend, scope, chosen), single_flight_(chosen.single_flight) {}
+        : records_(backend, scope, chosen),
+          single_flight_(chosen.single_flight),
+          runs_(chosen.on_miss == on_miss_policy::compute) {}
 
     [[nodiscard]] Evaluation const& evaluation() const noexcept { return records_.evaluation(); }
 
@@ -55,21 +62,36 @@ template <class Backend, class Evaluation> class walk {
     }
 
     /// Serves a call at first sight, or not.
+    ///
+    /// examine         given the record of a hit that may be audited; it calls audit()
+    template <class Examine>
     [[nodiscard, gnu::always_inline]] inline std::optional<remembered<record>>
-    hit(name const& called) {
+    hit(name const& called, Examine const& examine) {
         auto kept = look(called);
-        serve(kept);
+        if (serve(kept)) [[unlikely]] {
+            examine(record(kept->record)); // a copy, so that what is kept stays in registers
+        }
         return kept;
     }
 
     /// The same for many calls at once.
-    [[nodiscard]] std::vector<std::optional<remembered<record>>>
-    hits(std::span<name const> called) {
+    ///
+    /// examine         given the place of a call besides
+    template <class Examine>
+    [[nodiscard]] std::vector<std::optional<remembered<record>>> hits(std::span<name const> called,
+                                                                      Examine const& examine) {
         auto all = records_.look(called);
-        for (auto& kept : all) {
-            serve(kept);
+        for (std::size_t i = 0; i < all.size(); ++i) {
+            if (serve(all[i])) {
+                examine(i, all[i]->record);
+            }
         }
         return all;
+    }
+
+    /// Runs the function again for a hit, if it is its turn, and compares: see recorder::audit.
+    template <class Run> void audit(name const& called, record const& kept, Run&& run) {
+        records_.audit(called.key, kept, run);
     }
 
     // One caller goes.
@@ -79,7 +101,7 @@ template <class Backend, class Evaluation> class walk {
     /// wanted          what is enough
     /// draw            runs the function; given a replicate
     template <class Draw>
-    [[nodiscard]] arrival miss(name const& called, Evaluation const& wanted, Draw const& draw) {
+    [[nodiscard]] arrival miss(name const& called, Evaluation const& wanted, Draw&& draw) {
         if (!single_flight_ || !Backend::remembers) {
             return lead(called, wanted, draw, false);
         }
@@ -150,7 +172,7 @@ template <class Backend, class Evaluation> class walk {
                 key128{}));
 
         bool find() {
-            if (auto kept = way_.hit(called_)) {
+            if (auto kept = way_.hit(called_, [](record const&) {})) {
                 reached_ = std::move(kept->record);
             }
             return reached_.has_value();
@@ -200,14 +222,13 @@ template <class Backend, class Evaluation> class walk {
         return records_.counters().beyond_hits();
     }
 
-    /// Takes a record away that is not enough, and counts the hit of one that is.
-    [[gnu::always_inline]] inline void serve(std::optional<remembered<record>>& kept) {
+    /// Takes a record away that is not enough, and counts the hit of one that is. True if that may be
+    /// audited.
+    [[nodiscard, gnu::always_inline]] inline bool serve(std::optional<remembered<record>>& kept) {
         if (kept && !evaluation().enough(kept->record)) {
             kept.reset();
         }
-        if (kept) {
-            records_.counters().hit(kept->cost);
-        }
+        return kept && records_.count_hit(kept->cost);
     }
 
     void count(std::atomic<std::uint64_t>& kind) {
@@ -245,6 +266,9 @@ template <class Backend, class Evaluation> class walk {
         }
         bool const refines = now && Evaluation::gives(*now);
         count(refines ? counters().refinements : counters().misses);
+        if (!runs_) {
+            throw missed(called.key, draw);
+        }
         std::uint64_t drawn = 0;
         do {
             now = records_.one_more(called, std::move(now), draw);
@@ -252,8 +276,17 @@ template <class Backend, class Evaluation> class walk {
         return {*std::move(now), refines ? source::refined : source::computed};
     }
 
+    template <class Draw> [[gnu::cold]] static error missed(key128 key, Draw const& draw) {
+        return {errc::miss, "replay " + to_string(key) +
+                                ": what is stored does not serve this call, and on_miss = fail "
+                                "forbids to run the function. Run it with on_miss = compute first, "
+                                "or see which part of the key is not the one that was stored:\n" +
+                                to_string(draw.explain())};
+    }
+
     recorder<Backend, Evaluation> records_;
     bool const single_flight_;
+    bool const runs_; ///< the function, for a miss
     single_flight<record> flights_;
 };
 

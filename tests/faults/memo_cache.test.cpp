@@ -240,6 +240,46 @@ TEST_CASE("exported are the values of plain types, and the moments of all averag
     CHECK(has(line_with(table.text, "export/unknown"), R"("value",,,,,,)"));
 }
 
+TEST_CASE("the difference of two keys is told as far as their records know it") {
+    memo_test::temp_dir const directory;
+    memo::disk const backend({.directory = directory.path()});
+    auto const key_for = [&](char const* name, char const* version, int scale, int x) {
+        auto const f =
+            memo::memoize<memo::disk>(memo::keyed([scale](int y) { return scale * y; }, scale),
+                                      {.name = name, .version = version}, backend);
+        f(x);
+        return to_string(f.key(x));
+    };
+    std::string const first = key_for("diff/f", "1", 2, 10);
+    auto const differs = [&](std::string const& other) {
+        result const told = run("diff --json " + first + ' ' + other, directory.path());
+        CHECK(told.code == 0);
+        auto const line = line_with(told.text, "\"differs\"");
+        return line.substr(line.find(": ") + 2);
+    };
+    CHECK(differs(first) == "\"the keys are the same\",");
+    CHECK(differs(key_for("diff/f", "1", 2, 11)) == "\"one function: the arguments differ\",");
+    CHECK(differs(key_for("diff/f", "1", 3, 10)) ==
+          "\"one name and version: the types, hash_prefix or the state differ\",");
+    CHECK(differs(key_for("diff/f", "2", 2, 10)) == "\"one function: the versions differ\",");
+    CHECK(differs(key_for("diff/g", "1", 2, 10)) == "\"two functions: the names differ\",");
+
+    std::string const other = key_for("diff/f", "1", 2, 12);
+    result const table = run("diff " + first + ' ' + other, directory.path());
+    CHECK(has(line_with(table.text, "function"), "diff/f"));
+    CHECK(has(table.text, "* key "));
+    CHECK(has(table.text, "  scope "));
+    CHECK(has(table.text, "* value "));
+    CHECK(has(line_with(table.text, "* value "), "20  "));
+    CHECK(table.text.ends_with("one function: the arguments differ\n"));
+
+    result const missing =
+        run("diff " + first + " 00000000000000000000000000000001", directory.path());
+    CHECK(missing.code == 1);
+    CHECK(missing.text == "memo-cache: no record has the key 00000000000000000000000000000001\n");
+    CHECK(run("diff " + first + " nonsense", directory.path()).code == 1);
+}
+
 TEST_CASE("compacting gives room back and keeps all records") {
     memo_test::temp_dir const directory;
     fill(directory.path(), 5000);
@@ -255,7 +295,7 @@ TEST_CASE("compacting gives room back and keeps all records") {
 TEST_CASE("the tool says what is wrong, and with which exit status") {
     memo_test::temp_dir const directory;
     for (std::string const command :
-         {"stat", "ls", "verify", "prune", "compact", "clear --name x", "export"}) {
+         {"stat", "ls", "verify", "prune", "compact", "clear --name x", "export", "diff 1 2"}) {
         result const told = run(command, directory / "nowhere");
         CHECK(told.code == 1);
         CHECK(told.text.find("holds no cache") != std::string::npos);

@@ -555,9 +555,9 @@ TEST_CASE("statistics print as text, JSON and Prometheus lines") {
     std::string const json = memo::to_json(s);
     CHECK(json.rfind(R"({"calls":2,"hits":1,"misses":1,"refinements":0,"coalesced":0,)", 0) == 0);
     CHECK(json.back() == '}');
-    for (auto const* name :
-         {"evaluations", "failures", "sets", "evictions", "expirations", "errors", "timeouts",
-          "reconnects", "corrupt", "too_large", "computing_seconds", "saved_seconds"}) {
+    for (auto const* name : {"evaluations", "failures", "sets", "evictions", "expirations",
+                             "errors", "timeouts", "reconnects", "corrupt", "too_large", "audits",
+                             "disagreements", "computing_seconds", "saved_seconds"}) {
         CHECK(json.find(std::string("\"") + name + "\":") != std::string::npos);
     }
 
@@ -571,7 +571,7 @@ TEST_CASE("statistics print as text, JSON and Prometheus lines") {
     for (std::string line; std::getline(lines, line); ++count) {
         CHECK((line.rfind("# TYPE memo_", 0) == 0 || line.rfind("memo_", 0) == 0));
     }
-    CHECK(count == 2 * 18);
+    CHECK(count == 2 * 20);
 }
 
 TEST_CASE("the backend none runs the function at every call") {

@@ -65,9 +65,13 @@ template <class Walk, class Result> class batch {
     /// Serves all calls. To be called once.
     ///
     /// evaluate        gives the result of a call that is not there: Result(item, name)
-    template <class Executor, class Evaluate>
-    [[nodiscard]] std::vector<outcome> serve(Executor& execute, Evaluate const& evaluate) {
-        auto kept = way_.hits(names_);
+    /// examine         given a hit that may be audited: (item, name, record)
+    template <class Executor, class Evaluate, class Examine>
+    [[nodiscard]] std::vector<outcome> serve(Executor& execute, Evaluate const& evaluate,
+                                             Examine const& examine) {
+        auto kept = way_.hits(names_, [&](std::size_t i, auto const& record) {
+            examine(item_of_[i], names_[i], record);
+        });
         std::vector<std::optional<outcome>> evaluated(names_.size());
         std::vector<std::size_t> const first = first_of_its_kind(kept);
         {

@@ -20,11 +20,16 @@
 namespace memo::detail {
 
 /// A type as people write it.
-inline std::string readable(std::type_info const& type) {
+///
+/// name            as std::type_info has it
+inline std::string readable(char const* name) {
     int status = 0;
     std::unique_ptr<char, decltype(&std::free)> const text(
-        abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), &std::free);
-    return status == 0 ? text.get() : type.name();
+        abi::__cxa_demangle(name, nullptr, nullptr, &status), &std::free);
+    return status == 0 ? text.get() : name;
+}
+inline std::string readable(std::type_info const& type) {
+    return readable(type.name());
 }
 
 /// A callable that claims a name.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Which function this is, in; the scope digest that begins each of its keys, out. Made once, when a
-// function is wrapped.
+// Which function this is, in; the scope digest that begins each of its keys, and what it is made of,
+// out. Made once, when a function is wrapped.
 
 #include <memo/error.hpp>
 #include <memo/key/archive.hpp>
@@ -15,6 +15,7 @@
 #include <string_view>
 #include <type_traits>
 #include <typeinfo>
+#include <utility>
 #include <vector>
 
 namespace memo::detail {
@@ -35,6 +36,23 @@ struct signature_names {
     std::vector<std::string_view> parameters;
     std::string_view result;
     std::string_view record;
+};
+
+/// Which function this is: what its scope digest is made of, and the digest.
+struct function_identity {
+    std::string name; ///< this and the next two as the user said them
+    std::string version;
+    std::string hash_prefix;
+    code_identity code;    ///< in the digest where there is no version
+    signature_names types; ///< names as std::type_info has them, each with a zero behind it
+    key128 state;          ///< fixed when the function was wrapped
+    key128 scope;
+    std::string callable; ///< its type, mangled
+
+    /// What the function is called in a report.
+    [[nodiscard]] std::string title() const {
+        return name.empty() ? readable(callable.c_str()) : name;
+    }
 };
 
 template <class F> void const* code_address(F const& callable) {
@@ -80,22 +98,22 @@ inline scope_digest digest_scope(function_name const& function, code_identity co
     return {claim, with_state.digest()};
 }
 
-/// Names a callable.
+/// Identifies a callable.
 ///
 /// persistent      whether the backend outlives the process
 /// Throws:         memo::error: configuration for a version without name, identity where nothing
 ///                 tells one build from the next, name_conflict where the name is another
 ///                 callable's
 template <class F, class Signature>
-[[nodiscard, gnu::visibility("hidden")]] key128
-scope_of(F const& callable, function_name const& function, bool persistent,
-         signature_names const& types, key128 state) {
+[[nodiscard, gnu::visibility("hidden")]] function_identity
+identify(F const& callable, function_name const& function, bool persistent, signature_names types,
+         key128 state) {
     if (function.name.empty() && !function.version.empty()) {
         throw error(errc::configuration, "memoize: .version = \"" + function.version +
                                              "\" without .name; a version says which edition of a "
                                              "named function this is. Give .name too");
     }
-    code_identity const code = identity_of_callable<F, Signature>(callable);
+    code_identity code = identity_of_callable<F, Signature>(callable);
     bool const named = !function.version.empty();
     if (persistent && !named && !code.survives_process()) {
         throw error(errc::identity, "memoize: a loaded module has no build-id, so this backend "
@@ -109,7 +127,9 @@ scope_of(F const& callable, function_name const& function, bool persistent,
                                         {typeid(F).name(), readable(typeid(F)), code.module,
                                          code.offset, is_function_pointer<F>});
     }
-    return digest.scope;
+    return {function.name,   function.version, function.hash_prefix,
+            std::move(code), std::move(types), state,
+            digest.scope,    typeid(F).name()};
 }
 
 } // namespace memo::detail

@@ -4,7 +4,9 @@
 // What is remembered of an averaged function: the moments of its samples, and which samples were
 // begun.
 
+#include <memo/key/key128.hpp>
 #include <memo/options.hpp>
+#include <memo/record/drift.hpp>
 #include <memo/record/kind.hpp>
 #include <memo/record/moments.hpp>
 #include <memo/record/numbering.hpp>
@@ -53,6 +55,8 @@ template <class Sample, bool Numbered> class averaging {
     struct witness {};
     static constexpr bool merges = true;
     static constexpr bool numbered = Numbered;
+    static constexpr bool comparable = true;
+    using audited = drift<Sample>;
     static constexpr std::string_view kind = Numbered ? "averaged, numbered" : "averaged";
 
     /// Throws:         memo::error (configuration)
@@ -112,6 +116,11 @@ template <class Sample, bool Numbered> class averaging {
     }
 
     static result give(record const& kept) { return kept.samples.means(); }
+
+    /// now             one fresh sample; it says nothing of the mean if it could not enter it
+    bool contradicts(drift<Sample>& seen, key128 key, record const& kept, Sample const& now) const {
+        return accepts(now) && seen.add(key, kept.samples, now);
+    }
 
     [[nodiscard]] auto estimate(record const& kept) const {
         return stopping_.estimate_of(kept.samples, kept.rejected);

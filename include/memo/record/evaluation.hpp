@@ -4,6 +4,8 @@
 // What is remembered of an exact function: the value itself, or the value and the stream of words
 // that it is for. Its averaged sibling is in averaged.hpp; the walk asks both the same questions.
 
+#include <memo/key/alike.hpp>
+#include <memo/key/key128.hpp>
 #include <memo/options.hpp>
 
 #include <chrono>
@@ -31,6 +33,8 @@ template <class R> class single_result {
 
     static constexpr bool merges = false;   ///< whether a record can take more samples
     static constexpr bool numbered = false; ///< whether samples are numbered
+    static constexpr bool comparable = detail::comparable<R>;
+    struct audited {}; ///< what audits remember of one another
 
     explicit single_result(options const& chosen)
         : threshold_(chosen.time_threshold.least()), store_if_(chosen.store_if) {}
@@ -63,6 +67,10 @@ template <class R> struct exact : single_result<R> {
     static record remember(R&& value, witness) { return std::move(value); }
     static bool is_of(record const&, witness) noexcept { return true; }
     static R&& give(record&& kept) noexcept { return std::move(kept); }
+    static bool contradicts(typename single_result<R>::audited, key128, record const& kept,
+                            R const& now) {
+        return !alike(kept, now);
+    }
 };
 
 /// The same, with the stream of words that was hashed.
@@ -76,6 +84,10 @@ template <class R> struct exact_witnessed : single_result<R> {
     static record remember(R&& value, witness const& stream) { return {std::move(value), stream}; }
     static bool is_of(record const& kept, witness const& stream) { return kept.second == stream; }
     static R&& give(record&& kept) noexcept { return std::move(kept.first); }
+    static bool contradicts(typename single_result<R>::audited, key128, record const& kept,
+                            R const& now) {
+        return !alike(kept.first, now);
+    }
 };
 
 } // namespace detail

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// A function's identity and a call's arguments in, what the call's key is made of out, part by part:
+// so that "why did it miss?" has an answer.
+
+#include <memo/key/archive.hpp>
+#include <memo/key/key128.hpp>
+#include <memo/key/registry.hpp>
+#include <memo/key/scope.hpp>
+#include <memo/key/words.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <ostream>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+namespace memo {
+
+/// What the key of one call is made of. Two calls have one key if scope, the digests of all arguments
+/// that are not ignored, and `current_state` are equal: compare two explanations line by line.
+///
+/// Digests only: no argument's value is in it.
+struct explanation {
+    struct argument {
+        std::size_t place = 0;       ///< 0, 1, 2, … among the function's parameters
+        std::string type;            ///< as people write it
+        std::optional<key128> words; ///< digest of the argument's own words; none: not in the key
+        std::uint64_t count = 0;     ///< of these words
+    };
+
+    key128 key;
+    std::uint64_t words =
+        0; ///< in the hashed stream: 2 of the scope, then the arguments', the state's
+
+    key128 scope;        ///< digest of all that follows, up to `state`
+    std::string name;    ///< as in the options, like the next two
+    std::string version; ///< if there is one, it stands for the code
+    std::string hash_prefix;
+    std::string build_id; ///< of the module that holds the function, in hexadecimal; may be empty
+    std::uint64_t offset =
+        0; ///< of the function's mark in that module; without a build-id its address
+    std::size_t modules = 0;             ///< how many are loaded
+    key128 all_modules;                  ///< digest of their build-ids
+    std::vector<std::string> parameters; ///< types of those that are in the key
+    std::string result;                  ///< type
+    std::string record;                  ///< what is kept: exact; averaged; …
+    key128 state;                        ///< digest of what memo::keyed named; zero if nothing was
+
+    std::vector<argument> arguments;
+    std::optional<key128> current_state; ///< digest of what memo::keyed_by asked for at this call
+};
+
+/// Several lines for people: what is part of what is indented below it.
+inline std::ostream& operator<<(std::ostream& out, explanation const& e) {
+    auto const words = [](std::uint64_t count) {
+        return std::to_string(count) + (count == 1 ? " word" : " words");
+    };
+    out << "key         " << e.key << "  " << words(e.words) << "\nscope       " << e.scope << '\n';
+    if (!e.name.empty()) {
+        out << "  name      " << e.name;
+        if (!e.version.empty()) {
+            out << ", version " << e.version;
+        }
+        out << '\n';
+    }
+    if (e.version.empty()) {
+        out << "  code      "
+            << (e.build_id.empty() ? "no build-id, address "
+                                   : "build-id " + e.build_id + ", offset ")
+            << e.offset << "\n  modules   " << e.all_modules << "  " << e.modules << " loaded\n";
+    }
+    if (!e.hash_prefix.empty()) {
+        out << "  prefix    " << e.hash_prefix << '\n';
+    }
+    out << "  takes     ";
+    for (std::size_t i = 0; i < e.parameters.size(); ++i) {
+        out << (i == 0 ? "" : ", ") << e.parameters[i];
+    }
+    out << (e.parameters.empty() ? "nothing" : "") << "\n  gives     " << e.result << ", "
+        << e.record << "\n  state     ";
+    if (e.state == key128{}) {
+        out << "none\n";
+    } else {
+        out << e.state << '\n';
+    }
+    for (auto const& each : e.arguments) {
+        out << "argument " << each.place << "  ";
+        if (each.words) {
+            out << *each.words << "  " << words(each.count) << ", " << each.type << '\n';
+        } else {
+            out << "ignored, " << each.type << '\n';
+        }
+    }
+    if (e.current_state) {
+        out << "state now   " << *e.current_state << "  2 words\n";
+    }
+    return out;
+}
+
+/// The same lines as one text.
+[[nodiscard]] inline std::string to_string(explanation const& e) {
+    std::ostringstream out;
+    out << e;
+    return out.str();
+}
+
+namespace detail {
+
+/// Bytes as hexadecimal digits, two each, lower case.
+inline std::string hexadecimal(std::string_view bytes) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string text;
+    text.reserve(2 * bytes.size());
+    for (char const c : bytes) {
+        auto const byte = static_cast<unsigned char>(c);
+        text += digits[byte >> 4U];
+        text += digits[byte & 15U];
+    }
+    return text;
+}
+
+/// What is the same for all calls of a function.
+inline explanation explain_function(function_identity const& identity) {
+    explanation told;
+    told.scope = identity.scope;
+    told.name = identity.name;
+    told.version = identity.version;
+    told.hash_prefix = identity.hash_prefix;
+    told.build_id = hexadecimal(identity.code.module);
+    told.offset = identity.code.offset;
+    told.modules = identity.code.all_modules.size();
+    told.all_modules = digest_of(identity.code.all_modules);
+    for (auto const& type : identity.types.parameters) {
+        told.parameters.push_back(readable(type.data()));
+    }
+    told.result = readable(identity.types.result.data());
+    told.record = identity.types.record;
+    told.state = identity.state;
+    return told;
+}
+
+template <bool Kept, class T>
+explanation::argument explain_argument(std::size_t place, T const& value) {
+    explanation::argument told{place, readable(typeid(T)), std::nullopt, 0};
+    if constexpr (Kept) {
+        word_stream stream;
+        encode_all(stream, value);
+        told.count = stream.position();
+        told.words = stream.digest();
+    }
+    return told;
+}
+
+/// Explains one call. The key is made anew, the way gathered_key() makes it.
+///
+/// Kept            the places of the parameters that are in the key
+/// current         what keyed_by gave for this call: one key128, or nothing
+///
+/// Complexity:     some us, and each argument is encoded twice
+/// Throws:         what the key throws
+template <std::size_t... Kept, class... Args, class... Current>
+explanation explain_call(function_identity const& identity, std::index_sequence<Kept...>,
+                         std::tuple<Args const&...> const& args, Current const&... current) {
+    explanation told = explain_function(identity);
+    constexpr auto in_key = [](std::size_t place) { return (false || ... || (Kept == place)); };
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (told.arguments.push_back(explain_argument<in_key(I)>(I, std::get<I>(args))), ...);
+    }
+    (std::index_sequence_for<Args...>{});
+    ((told.current_state = current), ...);
+    word_stream stream;
+    stream.put(identity.scope.low);
+    stream.put(identity.scope.high);
+    encode_all(stream, std::get<Kept>(args)..., current...);
+    told.words = stream.position();
+    told.key = stream.digest();
+    return told;
+}
+
+} // namespace detail
+} // namespace memo

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Two keys in, what is known of their records and which part of the keys differs out. Records hold the
+// digests of scope and arguments, not what was digested: `f.explain(args...)` says more.
+
+#include "entries.hpp"
+#include "readable.hpp"
+#include <iomanip>
+#include <map>
+#include <ostream>
+#include <string>
+#include <string_view>
+
+namespace memo_cache {
+
+/// The record of a key.
+struct found_record {
+    std::string key;
+    json row; ///< see row_of(); null if there is none
+    bool is_corrupt = false;
+};
+
+/// Complexity:     looks at every record
+[[nodiscard]] inline found_record find_record(detail::disk_store& store,
+                                              std::map<memo::key128, function> const& functions,
+                                              std::string const& digits) {
+    found_record found{digits, nullptr, false};
+    auto const key = key_of(digits);
+    if (!key) {
+        return found;
+    }
+    for_each_entry(store, [&](detail::key_and_value const& entry) {
+        auto const claimed = detail::header_of(entry.value);
+        if (!claimed || claimed->key != *key || !detail::is_record(entry)) {
+            return;
+        }
+        auto const header = detail::check_frame(entry.value);
+        found.is_corrupt = !header;
+        if (header) {
+            auto const known = functions.find(header->scope);
+            function const& from = known == functions.end() ? function() : known->second;
+            found.row = row_of(from.name, from.version, *header, detail::payload_of(entry.value));
+        }
+    });
+    return found;
+}
+
+/// Which part of two keys differs, as far as records tell.
+[[nodiscard]] inline std::string_view what_differs(json const& one, json const& other) {
+    auto const same = [&](char const* field) { return one[field] == other[field]; };
+    if (same("key")) {
+        return "the keys are the same";
+    }
+    if (same("scope")) {
+        return "one function: the arguments differ";
+    }
+    if (one["function"] == "" && other["function"] == "") {
+        return "two functions, or one that was linked anew: neither has a name";
+    }
+    if (!same("function")) {
+        return "two functions: the names differ";
+    }
+    if (!same("version")) {
+        return "one function: the versions differ";
+    }
+    if (one["version"] == "") {
+        return "one name without a version: the code, the types, hash_prefix or the state differ";
+    }
+    return "one name and version: the types, hash_prefix or the state differ";
+}
+
+[[nodiscard]] inline json difference_as_json(json const& one, json const& other) {
+    json fields = json::array();
+    for (auto const& [name, value] : one.items()) {
+        if (value != other[name]) {
+            fields.push_back(name);
+        }
+    }
+    return {{"differs", what_differs(one, other)}, {"fields", fields}, {"records", {one, other}}};
+}
+
+/// A line for each field that either record has, a star where they differ.
+inline void print_difference(std::ostream& out, json const& one, json const& other) {
+    auto const text = [](json const& value) {
+        return value.is_string() ? value.get<std::string>() : to_text(value);
+    };
+    constexpr int label = 18;
+    constexpr int column = 34;
+    for (auto const& [name, value] : one.items()) {
+        json const& beside = other[name];
+        if (value.is_null() && beside.is_null()) {
+            continue;
+        }
+        out << (value == beside ? "  " : "* ") << std::left << std::setw(label) << name
+            << std::setw(column) << text(value) << "  " << text(beside) << '\n';
+    }
+    out << what_differs(one, other) << '\n';
+}
+
+} // namespace memo_cache

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// A cache in, its entries and the functions that they belong to out, in portions, so that no snapshot
+// of the database is held for long.
+
+#include <memo/backends/disk.hpp>
+#include <support/progress_bar.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+namespace memo_cache {
+
+namespace detail = memo::detail;
+
+/// Shows how far a scan is, a hundred times at most.
+class scan_progress {
+  public:
+    explicit scan_progress(std::size_t total)
+        : total_(std::max<std::size_t>(total, 1)), bar_(100) {}
+    void reached(std::size_t place) {
+        for (; shown_ < 100 && place * 100 / total_ > shown_; ++shown_) {
+            bar_.advance();
+        }
+    }
+
+  private:
+    std::size_t total_;
+    std::size_t shown_ = 0;
+    examples::progress_bar bar_;
+};
+
+/// Visits every entry: visit(entry). In portions, so that no snapshot is held for long.
+template <class Visit> void for_each_entry(detail::disk_store& store, Visit const& visit) {
+    std::size_t total = 0;
+    {
+        detail::disk_environment::look const look(store.current());
+        total = detail::size_of_database(look.txn()).entries;
+    }
+    scan_progress progress(total);
+    std::size_t seen = 0;
+    std::optional<std::vector<std::byte>> from{std::in_place};
+    while (from) {
+        detail::disk_environment::look const look(store.current());
+        from = detail::scan(look.entries(), *from, 4096, [&](detail::key_and_value const& entry) {
+            visit(entry);
+            ++seen;
+        });
+        progress.reached(seen);
+    }
+}
+
+/// What a cache holds of one function.
+struct function {
+    std::string name;
+    std::string version;
+    std::uint64_t entries = 0;
+    std::uint64_t bytes = 0;
+    double seconds = 0; ///< that computing them took
+};
+
+[[nodiscard]] inline std::map<memo::key128, function> functions_in(detail::disk_store& store) {
+    std::map<memo::key128, function> all;
+    for_each_entry(store, [&](detail::key_and_value const& entry) {
+        if (!detail::is_record(entry)) {
+            using names = std::tuple<std::string, std::string>;
+            auto const header = detail::check_frame(entry.value);
+            if (header && header->kind == detail::record_kind::name) {
+                auto& named = all[header->scope];
+                std::tie(named.name, named.version) =
+                    detail::decode_record<names>(detail::payload_of(entry.value));
+            }
+            return;
+        }
+        if (auto const header = detail::header_of(entry.value)) {
+            auto& one = all[header->scope];
+            ++one.entries;
+            one.bytes += entry.value.size();
+            one.seconds += static_cast<double>(header->cost);
+        }
+    });
+    return all;
+}
+
+/// The 32 hexadecimal digits of a key; nothing if that is not what they are.
+[[nodiscard]] inline std::optional<memo::key128> key_of(std::string_view digits) {
+    constexpr std::size_t half = 16;
+    auto const word = [](std::string_view text, std::uint64_t& value) {
+        auto const [end, failed] = std::from_chars(text.data(), text.data() + half, value, half);
+        return failed == std::errc() && end == text.data() + half;
+    };
+    memo::key128 key;
+    if (digits.size() != 2 * half || !word(digits.substr(0, half), key.high) ||
+        !word(digits.substr(half), key.low)) {
+        return std::nullopt;
+    }
+    return key;
+}
+
+} // namespace memo_cache
