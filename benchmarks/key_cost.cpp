@@ -128,7 +128,7 @@ benchmark::interleaved keys(std::string const& kind,
     std::vector<std::uint32_t> order(effort.calls * 4 / (streams.front().size() + 2) + 64);
     std::ranges::generate(order,
                           [&] { return static_cast<std::uint32_t>(random() % arguments.size()); });
-    auto const f = memo::memoize(memo::fn<&nothing<Args...>>{});
+    auto const f = memo::memoize<memo::none>(memo::fn<&nothing<Args...>>{});
     auto const key = [&](auto const&... args) { return f.key(args...); };
     if (std::apply(key, arguments[0]) == std::apply(key, arguments[1])) {
         throw std::logic_error("two calls have one key");
