@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// What a call costs over each backend: a hit, one by one and by `many`, and a miss that stores, by the clock on the wall. Starts
-// its own memcached, on loopback and on a unix socket.
+// What a call costs over each backend, by the clock on the wall: a hit, one by one and by `many`, and a miss that stores.
+// Starts its own memcached, on loopback and on a unix socket.
 
 #include <memo/backends/disk.hpp>
 #include <memo/backends/libmemcached.hpp>
