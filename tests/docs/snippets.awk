@@ -26,12 +26,10 @@ function close_block() {
 function open_function(is_run) {
     body = body "void run([[maybe_unused]] dataset const& data, [[maybe_unused]] dataset const& test) {\n"
     state = "function"
-    last = 0
-    if (is_run) {
-        last = ++runs
-        place[runs] = FILENAME ":" FNR
-        call[runs] = "snippet_" count "::run"
-    }
+    ++blocks
+    place[blocks] = FILENAME ":" FNR
+    call[blocks] = is_run ? "snippet_" count "::run" : "nullptr"
+    last = is_run ? blocks : 0
 }
 
 function open_block() {
@@ -127,7 +125,7 @@ END {
     print "#include \"docs/snippets.hpp\""
     printf "%s", body
     print "int main(int argc, char** argv) {\nreturn memo_docs::run_page({"
-    for (i = 1; i <= runs; ++i) {
+    for (i = 1; i <= blocks; ++i) {
         printf "{\"%s\", %s, R\"~~~(%s)~~~\"},\n", place[i], call[i], expected[i]
     }
     print "}, argc, argv);\n}"
