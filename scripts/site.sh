@@ -10,7 +10,7 @@ pages=build/site/pages
 rm -rf build/site
 mkdir -p "$pages"
 cp -r docs/. "$pages"
-rm "$pages/site/Doxyfile" "$pages/site/docstrings.awk"
+find "$pages/site" -type f ! -name "*.css" -delete
 
 # What lies beside docs/ and is a page, too: its links are made to lead to pages.
 sed -e 's|](docs/decisions/)|](decisions/index.md)|g' -e 's|](docs/|](|g' -e 's|="docs/|="|g' \

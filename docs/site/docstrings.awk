@@ -1,6 +1,15 @@
 # Docstrings as the house writes them, in; as Doxygen reads them, out: "Throws:  why" becomes a paragraph with a title,
 # "key   what it is" an item of a list, and lines that go on with either lose their indentation.
 
+# Doxygen 1.9 makes links to the private classes of a public one that lead nowhere.
+/^ *private:$/ && FILENAME ~ /memo\/(backends\/)?[a-z_]+\.hpp$/ {
+    private_end = $0
+    sub(/  private:$/, "};", private_end)
+    is_private = 1
+}
+is_private && ($0 == private_end || $0 ~ /^ *public:$/) { is_private = 0 }
+is_private { next }
+
 match($0, /^ *\/\/\/ +/) {
     text = substr($0, RLENGTH + 1)
     lead = substr($0, 1, index($0, "///") + 2) " "
