@@ -10,7 +10,7 @@ pages=build/site/pages
 rm -rf build/site
 mkdir -p "$pages"
 cp -r docs/. "$pages"
-find "$pages/site" -type f ! -name "*.css" -delete
+cp scripts/site/site.css "$pages"
 
 # What lies beside docs/ and is a page, too: its links are made to lead to pages.
 sed -e 's|](docs/decisions/)|](decisions/index.md)|g' -e 's|](docs/|](|g' -e 's|="docs/|="|g' \
@@ -31,7 +31,7 @@ All names: [namespaces and functions](reference/namespacememo.html), [classes](r
 [concepts](reference/concepts.html).
 END
 
-doxygen docs/site/Doxyfile
-mkdocs build --strict --quiet --config-file mkdocs.yml
-python3 scripts/check_links.py build/site/html
+doxygen scripts/site/Doxyfile
+mkdocs build --strict --quiet --config-file scripts/site/mkdocs.yml
+python3 scripts/site/check_links.py build/site/html
 echo "site: build/site/html/index.html"
