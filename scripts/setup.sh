@@ -18,6 +18,11 @@ packages_of() {
             printf '%s %s\n' nlohmann-json3-dev nlohmann/json.hpp libcli11-dev CLI/CLI.hpp \
                 gnuplot-nox gnuplot
             ;;
+        benchmarks)
+            printf '%s %s\n' jq jq libtbb-dev oneapi/tbb/concurrent_hash_map.h \
+                libcuckoo-dev libcuckoo/cuckoohash_map.hh
+            ;;
+        site) printf '%s %s\n' mkdocs mkdocs mkdocs-material mkdocs doxygen doxygen ;;
         server) printf '%s %s\n' memcached memcached ;;
         clang) printf '%s %s\n' clang-19 clang++-19 libclang-rt-19-dev clang++-19 ;;
         format) printf '%s %s\n' clang-format-14 clang-format-14 ;;

@@ -18,7 +18,7 @@ int program(int argc, char** argv, std::string const& description, Run const& ru
     bool quick = false;
     std::string file;
     app.add_flag("--quick", quick, "Less of everything; the figures mean nothing");
-    app.add_option("--json", file, "Write the goals and the machine to this file");
+    app.add_option("--json", file, "Write the goals, the tables and the machine to this file");
     CLI11_PARSE(app, argc, argv);
     try {
         run(quick, file);

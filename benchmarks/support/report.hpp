@@ -13,6 +13,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 
 #ifndef MEMO_BENCHMARK_FLAGS
 #define MEMO_BENCHMARK_FLAGS "unknown"
@@ -20,9 +21,29 @@
 
 namespace benchmark {
 
+/// What was printed so far, for the file: a benchmark need not hand its tables around.
+inline nlohmann::json& tables() {
+    static nlohmann::json all = nlohmann::json::array();
+    return all;
+}
+
+/// Has the file say what `print` prints: per variant ns, spread and ratio as shares, not percent.
+template <class Group>
+void record(std::string const& title, Group const& group, std::string const& base) {
+    auto rows = nlohmann::json::array();
+    for (auto const& name : group.names()) {
+        rows.push_back({{"name", name},
+                        {"ns", group.median(name)},
+                        {"spread", group.spread(name)},
+                        {"ratio", group.ratio(name, base)}});
+    }
+    tables().push_back({{"title", title}, {"base", base}, {"rows", std::move(rows)}});
+}
+
 /// Prints every variant with its median, its spread and its time relative to `base`.
 template <class Group>
 void print(std::string const& title, Group const& group, std::string const& base) {
+    record(title, group, base);
     std::cout << '\n' << title << "\n       ns  spread   ratio\n" << std::fixed;
     for (auto const& name : group.names()) {
         std::cout << std::setprecision(1) << std::setw(9) << group.median(name) << std::setw(7)
@@ -45,16 +66,16 @@ inline std::string processor() {
 class goals {
   public:
     void at_most(std::string const& id, double value, double goal) {
-        add(id, value, goal, value <= goal);
+        add(id, value, "<=", goal, value <= goal);
     }
     void at_least(std::string const& id, double value, double goal) {
-        add(id, value, goal, value >= goal);
+        add(id, value, ">=", goal, value >= goal);
     }
     void exactly(std::string const& id, double value, double goal) {
-        add(id, value, goal, value == goal);
+        add(id, value, "=", goal, value == goal);
     }
     void below(std::string const& id, double value, double goal) {
-        add(id, value, goal, value < goal);
+        add(id, value, "<", goal, value < goal);
     }
 
     void print() const {
@@ -74,6 +95,7 @@ class goals {
         std::string const compiler = std::string("g++ ") + __VERSION__;
 #endif
         nlohmann::json const report = {{"goals", goals_},
+                                       {"tables", tables()},
                                        {"machine",
                                         {{"cpu", processor()},
                                          {"cores", std::thread::hardware_concurrency()},
@@ -87,8 +109,9 @@ class goals {
     }
 
   private:
-    void add(std::string const& id, double value, double goal, bool ok) {
-        goals_.push_back({{"id", id}, {"value", value}, {"goal", goal}, {"ok", ok}});
+    void add(std::string const& id, double value, char const* relation, double goal, bool ok) {
+        goals_.push_back(
+            {{"id", id}, {"value", value}, {"relation", relation}, {"goal", goal}, {"ok", ok}});
     }
 
     nlohmann::json goals_ = nlohmann::json::array();

@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# benchmarks.sh [--quick | --page]: builds the benchmarks of the gcc preset and runs them, one after the other. What each prints
+# and its JSON are kept in build/benchmarks; the figures go into docs/benchmarks.md, its tables and its plots.
+# --quick: less of everything; the figures mean nothing, and the page that shows them is build/benchmarks/docs/benchmarks.md.
+# --page: runs nothing, makes the page anew from the JSON that is kept.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source scripts/setup.sh
+
+kept=build/benchmarks
+docs=docs
+quick=()
+runs=true
+case ${1:-} in
+    '') ;;
+    --quick)
+        quick=(--quick)
+        kept=build/benchmarks/quick
+        docs=$kept/docs
+        ;;
+    --page) runs=false ;;
+    *)
+        echo "usage: scripts/benchmarks.sh [--quick | --page]" >&2
+        exit 2
+        ;;
+esac
+
+run_all() {
+    cmake --preset gcc
+    cmake --build --preset gcc --target benchmarks/all
+    local source program
+    for source in benchmarks/*.cpp; do
+        program=$(basename "$source" .cpp)
+        echo "== $program"
+        "build/gcc/benchmarks/$program" "${quick[@]}" --json "$kept/$program.json" | tee "$kept/$program.txt"
+    done
+}
+
+# table PROGRAM TITLE [FILTER]: name, ns, spread and ratio of the rows of the tables whose title matches.
+table() {
+    jq -r --arg title "$2" \
+        ".tables[] | select(.title | test(\$title)) | . as \$table | .rows[] | ${3:-.} | [.name, .ns, .spread, .ratio] | @tsv" \
+        "$kept/$1.json"
+}
+
+# What the plots are drawn from.
+series() {
+    local to=$kept/series kind variant place
+    mkdir -p "$to"
+    table hit_path '^hit of f\(int\), 1000 entries' >"$to/hit_small.tsv"
+    table hit_path '^hit of f\(int\), [0-9]{5,} entries' >"$to/hit_large.tsv"
+    for kind in double string; do
+        table backends "^hit of .*$kind" 'select(.name | test("many") | not)' >"$to/backends_hit_$kind.tsv"
+        table backends "^hit of .*$kind" 'select(.name | test("many")) | .name |= sub(", many.*"; "")' \
+            >"$to/backends_many_$kind.tsv"
+        table backends "^miss .*$kind" >"$to/backends_miss_$kind.tsv"
+    done
+    place=0
+    for variant in bytes memo obvious; do
+        table key_cost '^key of' \
+            "select(. == \$table.rows[$place]) | .name = (\$table.title | sub(\"key of \"; \"\"))" >"$to/key_$variant.tsv"
+        place=$((place + 1))
+    done
+    table valuation_wall_time '^exact Shapley' >"$to/wall_time.tsv"
+    jq -r '{scaling_2t_control: "control: hash only", scaling_2t_1e3: "hits of 1000 keys",
+            scaling_2t_hot_key: "hits of one key", scaling_2t_90_10: "9 hits to 1 new key"} as $names
+        | .goals[] | select($names[.id]) | [$names[.id], .value, .goal] | @tsv' "$kept/contention.json" >"$to/scaling.tsv"
+    # Name of the trace, then the share of each policy as the benchmark prints them.
+    awk '/calls +distinct/ { inside = 1; next }
+         inside && NF < 9 { exit }
+         inside { name = $9; for (i = 10; i <= NF; ++i) name = name " " $i
+                  print name "\t" $3 "\t" $4 "\t" $5 "\t" $6 "\t" $7 "\t" $8 }' "$kept/eviction.txt" >"$to/eviction.tsv"
+}
+
+machine() {
+    jq -r --arg kernel "$(uname -sr)" --arg date "$(date -u +%F)" --arg commit "$(git describe --always --dirty)" \
+        '.machine | "| | |", "|---|---|", "| processor | \(.cpu), \(.cores) cores |", "| kernel | \($kernel) |",
+         "| compiler | \(.compiler), `\(.flags)` |", "| measured | \($date), commit \($commit) |"' "$kept/hit_path.json"
+    jq -rs 'def percent: . * 1000 | round / 10;
+        [.[].tables[]?.rows[].spread | select(. != null)] | sort
+        | "| spread of all rows | median \(.[length / 2 | floor] | percent) %, nine of ten below \(.[length * 9 / 10 | floor] | percent) % |"' \
+        "$kept"/*.json
+}
+
+goals() {
+    echo "| benchmark | what | value | goal | |"
+    echo "|---|---|---|---|---|"
+    local file
+    for file in "$kept"/*.json; do
+        jq -r --arg program "$(basename "$file" .json)" 'def short: . * 1000 | round / 1000;
+            .goals[] | "| \($program) | `\(.id)` | \(.value // "none" | if type == "number" then short else . end) | \(.relation) \(.goal | short) | \(if .ok then "met" else "**missed**" end) |"' \
+            "$file"
+    done
+}
+
+tables() {
+    echo "# All tables"
+    echo
+    echo "Written by \`scripts/benchmarks.sh\`; [benchmarks.md](../benchmarks.md) says how they were measured. Spread is the distance"
+    echo "between the quartiles as a share of the median."
+    local file
+    for file in "$kept"/*.json; do
+        jq -r --arg program "$(basename "$file" .json)" 'def places(n): pow(10; n) as $p | . * $p | round / $p;
+            .tables[]? | "\n## \($program): \(.title)\n\n| | ns | spread | ratio |\n|---|---:|---:|---:|",
+            (.rows[] | "| \(.name) | \(.ns | places(1)) | \(.spread * 100 | places(1)) % | \(.ratio | places(2)) |")' "$file"
+    done
+}
+
+# between NAME FILE: replaces what stands between the page's two marks of that name by what it reads.
+between() {
+    local page
+    page=$(news=$(cat) awk -v mark="$1" '
+        $0 == "<!-- " mark ": end -->" { inside = 0 }
+        !inside { print }
+        $0 == "<!-- " mark ": begin -->" { inside = 1; print ENVIRON["news"] }' "$2")
+    printf '%s\n' "$page" >"$2"
+}
+
+write_page() {
+    mkdir -p "$docs/benchmarks"
+    [ "$docs" = docs ] || cp docs/benchmarks.md "$docs"
+    series
+    gnuplot -c benchmarks/plots.gp "$kept/series" "$docs/benchmarks"
+    machine | between machine "$docs/benchmarks.md"
+    goals | between goals "$docs/benchmarks.md"
+    tables >"$docs/benchmarks/tables.md"
+    echo "written: $docs/benchmarks.md"
+}
+
+mkdir -p "$kept"
+if $runs; then
+    need build test demo benchmarks
+    run_all
+else
+    need demo benchmarks
+fi
+write_page

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Builds the site, build/site/html/index.html: the guide by MkDocs, the reference by Doxygen. A warning of either, or a
+# dead link, is an error.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source scripts/setup.sh
+need site
+
+pages=build/site/pages
+rm -rf build/site
+mkdir -p "$pages"
+cp -r docs/. "$pages"
+cp scripts/site/site.css "$pages"
+
+# What lies beside docs/ and is a page, too: its links are made to lead to pages.
+sed -e 's|](docs/decisions/)|](decisions/index.md)|g' -e 's|](docs/|](|g' -e 's|="docs/|="|g' \
+    -e 's|](examples/)|](examples.md)|g' -e 's|](CONTRIBUTING.md)|](contributing.md)|g' README.md >"$pages/index.md"
+sed 's|](data/README.md)|](examples_data.md)|' examples/README.md >"$pages/examples.md"
+cp examples/data/README.md "$pages/examples_data.md"
+cp CHANGELOG.md "$pages/changelog.md"
+cp CONTRIBUTING.md "$pages/contributing.md"
+{
+    printf '# Decisions\n\nWhat cost something to find out, each with its measurement.\n\n'
+    for decision in docs/decisions/*.md; do
+        printf -- '- [%s](%s)\n' "$(sed -n '1s/^# //p' "$decision" | sed 's/\. /\\. /')" "$(basename "$decision")"
+    done
+} >"$pages/decisions/index.md"
+cat >>"$pages/reference.md" <<'END'
+
+All names: [namespaces and functions](reference/namespacememo.html), [classes](reference/annotated.html),
+[concepts](reference/concepts.html).
+END
+
+doxygen scripts/site/Doxyfile
+mkdocs build --strict --quiet --config-file scripts/site/mkdocs.yml
+python3 scripts/site/check_links.py build/site/html
+echo "site: build/site/html/index.html"

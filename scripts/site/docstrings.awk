@@ -1,0 +1,48 @@
+# Docstrings as the house writes them, in; as Doxygen reads them, out: "Throws:  why" becomes a paragraph with a title,
+# "key   what it is" an item of a list, and lines that go on with either lose their indentation.
+
+# Doxygen 1.9 makes links to the private classes of a public one that lead nowhere.
+/^ *private:$/ && FILENAME ~ /memo\/(backends\/)?[a-z_]+\.hpp$/ {
+    private_end = $0
+    sub(/  private:$/, "};", private_end)
+    is_private = 1
+}
+is_private && ($0 == private_end || $0 ~ /^ *public:$/) { is_private = 0 }
+is_private { next }
+
+match($0, /^ *\/\/\/ +/) {
+    text = substr($0, RLENGTH + 1)
+    lead = substr($0, 1, index($0, "///") + 2) " "
+    if (match(text, /^[A-Z][A-Za-z ]*:  +/)) {
+        title = text
+        sub(/:.*/, "", title)
+        print lead "@par " title
+        print lead substr(text, RLENGTH + 1)
+        next
+    }
+    if (match(text, /^[A-Za-z_0-9,]+(, [A-Za-z_0-9]+)*   +/)) {
+        name = text
+        sub(/   +.*/, "", name)
+        print lead "- `" name "`: " substr(text, RLENGTH + 1)
+        next
+    }
+    if ($0 ~ /^ *\/\/\/      +/) {
+        print lead "  " text
+        next
+    }
+}
+# The one specialization stands for its template, as Doxygen 1.9 would tell of both on pages of their own.
+/^class memoized;$/ { is_cut = 1 }
+/^class memoized</ {
+    is_cut = 0
+    print "class memoized {"
+    next
+}
+is_cut { next }
+
+# It lists comparisons that are made by default, and gives them no place.
+/friend .*operator(==|<=>).*= default;/ { next }
+
+# Doxygen 1.9 takes a body after a trailing requires-clause for the end of the class.
+/\) const requires .* \{$/ { sub(/ requires .*/, " {") }
+{ print }
