@@ -198,7 +198,7 @@ TEST_CASE("every way to a hit is audited but a claim, with the call's own argume
     CHECK(at_rest(f).disagreements == 1);
 }
 
-TEST_CASE("a hit has its value though its audit throws; what the report throws goes through") {
+TEST_CASE("a hit has its value though its audit throws, and what the report throws goes through") {
     bool fails = false;
     memo::options<int> options{.audit = 1};
     options.on_disagreement = [](std::string const&) { throw std::domain_error("stop"); };

@@ -136,9 +136,7 @@ class table {
         return victim;
     }
 
-    /// Removes everything; `dispose` is given each value that was there, once no lookup can find it.
-    ///
-    /// Throws:         std::bad_alloc, and nothing is changed
+    /// Removes everything; `dispose` is given each value once no lookup can find it.
     template <class Dispose> void clear(Dispose dispose) {
         std::vector<slot_value> removed;
         removed.reserve(segment::slots);
