@@ -9,6 +9,7 @@
 #include "diff.hpp"
 #include "entries.hpp"
 #include "readable.hpp"
+#include "records.hpp"
 #include "salvage.hpp"
 #include <algorithm>
 #include <chrono>
@@ -16,6 +17,7 @@
 #include <cstdint>
 #include <exception>
 #include <filesystem>
+#include <fstream>
 #include <iomanip>
 #include <iostream>
 #include <map>
@@ -51,6 +53,8 @@ struct settings {
     std::string format = "csv";
     std::uint64_t max_bytes = 0;
     std::uint64_t max_age = 0;
+    std::string file;
+    bool as_records = false;
     bool as_json = false;
 };
 
@@ -306,9 +310,40 @@ int salvage(settings const& chosen) {
     return ok;
 }
 
+void require_written() {
+    if (!std::cout.flush()) {
+        throw std::runtime_error("cannot write");
+    }
+}
+
+/// The records as they are, for import.
+int export_as_they_are(detail::disk_store& store,
+                       std::map<memo::key128, function> const& functions) {
+    std::uint64_t corrupt = 0;
+    for_each_entry(store, [&](detail::key_and_value const& entry) {
+        auto const header = detail::check_frame(entry.value);
+        if (!header) {
+            ++corrupt;
+            return;
+        }
+        auto const known = functions.find(header->scope);
+        function const& from = known == functions.end() ? function() : known->second;
+        std::cout << memo_cache::to_text(memo_cache::line_of(from, *header, entry.value)) << '\n';
+    });
+    require_written();
+    if (corrupt != 0) {
+        std::cerr << "memo-cache: left out as corrupt: " << corrupt << '\n';
+        return damage_found;
+    }
+    return ok;
+}
+
 int export_records(settings const& chosen) {
     detail::disk_store store(opening(chosen, false));
     auto const functions = functions_in(store);
+    if (chosen.as_records) {
+        return export_as_they_are(store, functions);
+    }
     bool const csv = chosen.format == "csv";
     function const unknown; // one that began to store meanwhile
     auto const print = [&](json const& row, auto const& field) {
@@ -339,10 +374,70 @@ int export_records(settings const& chosen) {
             std::cout << memo_cache::to_text(row) << '\n';
         }
     });
-    if (!std::cout.flush()) {
-        throw std::runtime_error("cannot write");
-    }
+    require_written();
     return ok;
+}
+
+int import_records(settings const& chosen) {
+    bool const from_input = chosen.file == "-";
+    std::ifstream file;
+    if (!from_input) {
+        file.open(chosen.file);
+        if (!file || fs::is_directory(chosen.file)) {
+            std::cerr << "memo-cache: cannot read " << chosen.file << '\n';
+            return trouble;
+        }
+    }
+    std::istream& in = from_input ? std::cin : file;
+    detail::disk_settings told;
+    told.directory = chosen.directory.empty() ? detail::default_directory() : chosen.directory;
+    detail::disk_store store(told);
+    std::optional<scan_progress> progress;
+    if (!from_input && fs::is_regular_file(chosen.file)) {
+        progress.emplace(fs::file_size(chosen.file));
+    }
+    std::uint64_t number = 0;
+    std::size_t read = 0;
+    std::uint64_t imported = 0;
+    std::uint64_t passed_over = 0;
+    std::uint64_t refused = 0;
+    for (std::string line; std::getline(in, line);) {
+        ++number;
+        json const fields = memo_cache::fields_of(line);
+        try {
+            auto const became = memo_cache::carry_over(store, memo_cache::frame_in(fields));
+            if (became == memo_cache::carried::too_large) {
+                throw memo_cache::refusal("the record is too large for this cache");
+            }
+            ++(became == memo_cache::carried::stored ? imported : passed_over);
+        } catch (memo_cache::refusal const& why) {
+            ++refused;
+            std::string const key = memo_cache::text_in(fields, "key");
+            std::cerr << "memo-cache: line " << number
+                      << (memo_cache::key_of(key) ? ", key " + key : "") << ": " << why.what()
+                      << '\n';
+        }
+        read += line.size() + 1;
+        if (progress) {
+            progress->reached(read);
+        }
+    }
+    progress.reset(); // off the terminal
+    if (in.bad()) {
+        throw std::runtime_error("cannot read on behind line " + std::to_string(number));
+    }
+    if (chosen.as_json) {
+        std::cout << json{{"imported", imported},
+                          {"passed_over", passed_over},
+                          {"refused", refused}}
+                         .dump(2)
+                  << '\n';
+    } else {
+        std::cout << imported << " imported, " << passed_over
+                  << " passed over: there already, or their time is over; " << refused
+                  << " refused\n";
+    }
+    return refused == 0 ? ok : damage_found;
 }
 
 int diff(settings const& chosen) {
@@ -405,9 +500,14 @@ int main(int argc, char** argv) {
         ->add_option("--name", chosen.name, "Its name, or its scope as ls prints it")
         ->required();
     command("salvage", "Carry over what is whole in data that was set aside", salvage);
-    command("export", "Print the records: what is known of each, and plain values", export_records)
-        ->add_option("--format", chosen.format, "csv or jsonl")
-        ->check(CLI::IsMember({"csv", "jsonl"}));
+    auto* const exported = command(
+        "export", "Print the records: what is known of each, and plain values", export_records);
+    auto* const format = exported->add_option("--format", chosen.format, "csv or jsonl")
+                             ->check(CLI::IsMember({"csv", "jsonl"}));
+    exported->add_flag("--records", chosen.as_records, "The records as they are, for import")
+        ->excludes(format);
+    command("import", "Take over what export --records printed; exit status 3 if some is refused",
+            import_records, {{"file", &chosen.file}});
     try {
         app.parse(argc, argv);
         return chosen_command(chosen);

@@ -10,33 +10,82 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <mutex>
 
 namespace memo::detail {
+
+/// What one kind of step costs at least: the quickest of the first eight and of every eighth from then
+/// on, as the mean would be that of the times when the thread had to wait for a processor.
+///
+/// Thread safety:  safe
+class step_cost {
+  public:
+    /// One step, for as long as it lives.
+    class step {
+      public:
+        explicit step(step_cost& of) noexcept : of_(of), is_timed_(of.next_is_timed()) {
+            if (is_timed_) {
+                start_ = std::chrono::steady_clock::now();
+            }
+        }
+        step(step const&) = delete;
+        step& operator=(step const&) = delete;
+        ~step() {
+            if (is_timed_) {
+                of_.took(std::chrono::steady_clock::now() - start_);
+            }
+        }
+
+      private:
+        step_cost& of_;
+        bool const is_timed_;
+        std::chrono::steady_clock::time_point start_{};
+    };
+
+    /// 0 if none was made yet.
+    [[nodiscard]] std::chrono::nanoseconds least() const noexcept {
+        std::int64_t const ns = least_.load(std::memory_order_relaxed);
+        return std::chrono::nanoseconds(ns == none ? 0 : ns);
+    }
+
+  private:
+    static constexpr std::int64_t none = std::numeric_limits<std::int64_t>::max();
+
+    [[nodiscard]] bool next_is_timed() noexcept {
+        std::uint64_t const before = steps_.fetch_add(1, std::memory_order_relaxed);
+        return before < 8 || before % 8 == 0;
+    }
+
+    void took(std::chrono::nanoseconds time) noexcept {
+        std::int64_t least = least_.load(std::memory_order_relaxed);
+        while (time.count() < least &&
+               !least_.compare_exchange_weak(least, time.count(), std::memory_order_relaxed)) {
+        }
+    }
+
+    std::atomic<std::uint64_t> steps_{0};
+    std::atomic<std::int64_t> least_{none}; ///< ns
+};
 
 class call_counters {
   public:
     /// How many threads have a line of their own; those beyond share the last one.
     static constexpr std::size_t lines = 128;
 
-    /// A call served from the cache. True if the thread has counted it in a line of its own.
+    /// A call served from the cache. True if the hit was a quick one.
     ///
     /// saved           ns
-    /// own             how many threads have such a line: `lines`, or 0 where no hit may be quick
-    bool hit(std::uint64_t saved, std::size_t own) {
-        std::size_t const number = this_thread_line().number;
-        if (number < own) [[likely]] { // nobody else writes here
-            auto& mine = lines_[number];
-            mine.hits.store(mine.hits.load(std::memory_order_relaxed) + 1,
-                            std::memory_order_relaxed);
-            mine.saved.store(mine.saved.load(std::memory_order_relaxed) + saved,
-                             std::memory_order_relaxed);
+    /// own             the hits of how many threads may be quick: `lines`, or 0
+    [[gnu::always_inline]] inline bool hit(std::uint64_t saved, std::size_t own) {
+        std::size_t const number = number_of_this_thread;
+        if (number < own) [[likely]] {
+            hit(lines_[number], saved);
             return true;
         }
-        lines_[lines].hits.fetch_add(1, std::memory_order_relaxed);
-        lines_[lines].saved.fetch_add(saved, std::memory_order_relaxed);
-        return false;
+        return hit_elsewhere(saved, own);
     }
 
     struct slow {
@@ -54,6 +103,8 @@ class call_counters {
         std::atomic<std::uint64_t> audits{0};
         std::atomic<std::uint64_t> disagreements{0};
         std::atomic<std::uint64_t> computing{0}; ///< ns
+        step_cost looking;                       ///< for a call that was no hit at first sight
+        step_cost storing;                       ///< what a run of the function gave
     };
 
     /// What accompanies an evaluation, which costs more than any counter.
@@ -63,6 +114,16 @@ class call_counters {
     [[nodiscard]] statistics since_reset() const {
         std::scoped_lock const lock(mutex_);
         return difference(total(), at_reset_);
+    }
+
+    /// What the cache has cost at least: a lookup for each call, one more for each that was no hit,
+    /// and a store for each run of the function.
+    [[nodiscard]] std::chrono::nanoseconds caching(statistics const& counted) const noexcept {
+        auto const times = [](std::uint64_t count, std::chrono::nanoseconds each) {
+            return each * static_cast<std::int64_t>(count);
+        };
+        return times(2 * counted.calls - counted.hits, slow_.looking.least()) +
+               times(counted.evaluations, slow_.storing.least());
     }
 
     void reset() {
@@ -75,6 +136,25 @@ class call_counters {
         std::atomic<std::uint64_t> hits{0};
         std::atomic<std::uint64_t> saved{0};
     };
+
+    /// In a line that nobody else writes.
+    static void hit(line& mine, std::uint64_t saved) {
+        mine.hits.store(mine.hits.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        mine.saved.store(mine.saved.load(std::memory_order_relaxed) + saved,
+                         std::memory_order_relaxed);
+    }
+
+    /// By a thread that has no line yet, or whose line is not among these.
+    [[gnu::noinline]] bool hit_elsewhere(std::uint64_t saved, std::size_t own) {
+        std::size_t const number = this_thread_line().number;
+        if (number < lines) {
+            hit(lines_[number], saved);
+        } else {
+            lines_[lines].hits.fetch_add(1, std::memory_order_relaxed);
+            lines_[lines].saved.fetch_add(saved, std::memory_order_relaxed);
+        }
+        return number < own;
+    }
 
     [[nodiscard]] statistics total() const {
         statistics sum;

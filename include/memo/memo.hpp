@@ -17,6 +17,7 @@
 #include <memo/memoized.hpp>
 #include <memo/options.hpp>
 #include <memo/replicate.hpp>
+#include <memo/report.hpp>
 #include <memo/statistics.hpp>
 #include <memo/version.hpp>
 #include <memo/wrap/policies.hpp>

@@ -12,6 +12,7 @@
 #include <memo/key/call_key.hpp>
 #include <memo/key/explanation.hpp>
 #include <memo/key/scope.hpp>
+#include <memo/ledger.hpp>
 #include <memo/options.hpp>
 #include <memo/outcome.hpp>
 #include <memo/replicate.hpp>
@@ -210,13 +211,15 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
               backend(std::move(store)),
               way(backend, scope, chosen),
               callable(std::move(called)),
-              identity(std::move(who)) {}
+              identity(std::move(who)),
+              listed(identity.title(), way.counted()) {}
 
         key128 const scope;
         Backend const backend;
         walk way;
         Callable callable;
         detail::function_identity const identity;
+        detail::ledger::entry const listed;
     };
 
     // Arguments to key.

@@ -120,6 +120,7 @@ template <class Backend, class Evaluation> class recorder {
             counters_.beyond_hits().rejected += accepted ? 0 : 1;
             record made = Evaluation::remember(std::move(drawn), called.stream);
             if (Backend::remembers && accepted && evaluation_.slow_enough(taken)) {
+                step_cost::step const timed(counters_.beyond_hits().storing);
                 bool const stored = partition_.put(called.key, made, {taken, ttl_});
                 counters_.beyond_hits().sets += stored ? 1 : 0;
             }
@@ -197,6 +198,7 @@ template <class Backend, class Evaluation> class recorder {
     template <class Merge>
     record merge(key128 key, Merge const& change, record expected, storing about) {
         if constexpr (Backend::remembers) {
+            step_cost::step const timed(counters_.beyond_hits().storing);
             auto stored = partition_.update(key, change, about);
             counters_.beyond_hits().sets += stored ? 1 : 0;
             // Less than expected: what was there was dropped meanwhile.

@@ -71,13 +71,22 @@ class thread_lines {
 
 inline constinit thread_local thread_line* line_of_this_thread = nullptr;
 
+/// Of the thread's line. So large that it is nobody's until the thread has a line.
+inline constinit thread_local std::size_t number_of_this_thread = SIZE_MAX;
+
+inline void take_line() {
+    line_of_this_thread = &thread_lines::instance().take();
+    number_of_this_thread = line_of_this_thread->number;
+}
+
 struct line_lease {
-    line_lease() { line_of_this_thread = &thread_lines::instance().take(); }
+    line_lease() { take_line(); }
     line_lease(line_lease const&) = delete;
     line_lease& operator=(line_lease const&) = delete;
     ~line_lease() {
         thread_lines::instance().give_back(*line_of_this_thread);
         line_of_this_thread = nullptr;
+        number_of_this_thread = SIZE_MAX;
     }
 };
 
@@ -85,7 +94,7 @@ struct line_lease {
     static thread_local line_lease const lease;
     if (line_of_this_thread ==
         nullptr) { // the lease has ended, and the thread still runs destructors
-        line_of_this_thread = &thread_lines::instance().take();
+        take_line();
     }
     return *line_of_this_thread;
 }

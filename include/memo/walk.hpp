@@ -53,6 +53,7 @@ template <class Backend, class Evaluation> class walk {
           runs_(chosen.on_miss == on_miss_policy::compute) {}
 
     [[nodiscard]] Evaluation const& evaluation() const noexcept { return records_.evaluation(); }
+    [[nodiscard]] call_counters const& counted() noexcept { return records_.counters(); }
 
     // Key to record.
 
@@ -256,7 +257,7 @@ template <class Backend, class Evaluation> class walk {
         // A leader before this one may have landed since the first look, here or in another
         // process; and an averaged record goes on from what is there.
         if (Backend::remembers && (alone || Evaluation::merges)) {
-            if (auto kept = look(called)) {
+            if (auto kept = look_again(called)) {
                 if (wanted.enough(kept->record)) {
                     count(counters().late_hits);
                     return {std::move(kept->record), source::hit};
@@ -274,6 +275,11 @@ template <class Backend, class Evaluation> class walk {
             now = records_.one_more(called, std::move(now), draw);
         } while (wanted.again(*now, ++drawn));
         return {*std::move(now), refines ? source::refined : source::computed};
+    }
+
+    [[nodiscard]] std::optional<remembered<record>> look_again(name const& called) {
+        step_cost::step const timed(counters().looking);
+        return look(called);
     }
 
     template <class Draw> [[gnu::cold]] static error missed(key128 key, Draw const& draw) {

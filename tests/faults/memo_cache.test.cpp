@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +21,7 @@
 #include <fstream>
 #include <iterator>
 #include <random>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -240,6 +242,145 @@ TEST_CASE("exported are the values of plain types, and the moments of all averag
     CHECK(has(line_with(table.text, "export/unknown"), R"("value",,,,,,)"));
 }
 
+namespace {
+
+/// What one function stores here, and can be asked for there without running it.
+auto tripled(std::string const& directory, memo::on_miss_policy on_miss) {
+    return memo::memoize<memo::disk>([](int x) { return 3 * x; },
+                                     {.name = "travel/triple", .version = "1", .on_miss = on_miss},
+                                     memo::disk({.directory = directory}));
+}
+
+auto meant(std::string const& directory, memo::on_miss_policy on_miss) {
+    static int n = 0;
+    return memo::memoize<memo::disk, memo::averaged>(
+        memo::ignore_state([](int x) {
+            return std::vector{x + 0.25 * (n++ % 4), 0.1};
+        }),
+        {.name = "travel/mean", .version = "1", .on_miss = on_miss, .repeat = memo::until_settled},
+        memo::disk({.directory = directory}));
+}
+
+std::vector<std::string> lines_of(std::string const& text) {
+    std::istringstream in(text);
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(in, line);) {
+        lines.push_back(line);
+    }
+    return lines;
+}
+
+/// Imports these lines from a file.
+result import_lines(std::vector<std::string> const& lines, std::string const& directory,
+                    std::string const& how = "") {
+    memo_test::temp_dir const beside;
+    std::ofstream out(beside / "lines.jsonl");
+    for (auto const& line : lines) {
+        out << line << '\n';
+    }
+    out.close();
+    return run("import " + how + " '" + (beside / "lines.jsonl") + '\'', directory);
+}
+
+} // namespace
+
+TEST_CASE("records that travel serve a replay as they did at home") {
+    memo_test::temp_dir const home;
+    memo_test::temp_dir const away;
+    std::string const there = away / "made/by import";
+    for (int x = 0; x < 50; ++x) {
+        tripled(home.path(), memo::compute)(x);
+    }
+    auto const mean = meant(home.path(), memo::compute).estimate(7);
+
+    result const exported = run("export --records", home.path());
+    CHECK(exported.code == 0);
+    CHECK(lines_of(exported.text).size() == 53); // with two names
+    CHECK(has(exported.text, R"({"function":"travel/triple","version":"1","scope":")"));
+    result const imported = import_lines(lines_of(exported.text), there);
+    CHECK(imported.code == 0);
+    CHECK(imported.text ==
+          "53 imported, 0 passed over: there already, or their time is over; 0 refused\n");
+    CHECK(run("export --records", there).text == exported.text);
+    CHECK(has(run("ls", there).text, "travel/triple (1)"));
+
+    auto const f = tripled(there, memo::fail);
+    for (int x = 0; x < 50; ++x) {
+        CHECK(f(x) == 3 * x);
+    }
+    CHECK_THROWS_AS(f(50), memo::error);
+    auto const same = meant(there, memo::fail).estimate(7);
+    CHECK(same.count == mean.count);
+    CHECK(same.mean == mean.mean);
+    CHECK(same.variance == mean.variance);
+
+    CHECK(has(import_lines(lines_of(exported.text), there, "--json").text,
+              "\"imported\": 0,\n  \"passed_over\": 53,\n  \"refused\": 0"));
+    memo_test::temp_dir const third;
+    CHECK(
+        run("export --records '" + there + "' | " + MEMO_CACHE_PROGRAM + " import -", third.path())
+            .text.starts_with("53 imported, 0 "));
+}
+
+TEST_CASE("what was damaged on the way is refused by name, and the rest is taken") {
+    memo_test::temp_dir const home;
+    memo_test::temp_dir const away;
+    fill(home.path(), 300);
+    auto const whole = lines_of(run("export --records", home.path()).text);
+    REQUIRE(whole.size() == 300);
+    std::mt19937_64 random(1);
+    auto damaged = whole;
+    for (std::size_t i = 0; i < 100; ++i) { // one digit of the record
+        auto const begin = damaged[i].find("\"record\":\"") + 10;
+        char& digit = damaged[i][begin + random() % (damaged[i].size() - 2 - begin)];
+        digit = digit == '0' ? '1' : '0';
+    }
+    std::string const& other = whole[200];
+    damaged[100].replace(damaged[100].find("\"key\":\""), 40, other, other.find("\"key\":\""), 40);
+    damaged[101].resize(damaged[101].size() / 2);
+    damaged[102] = "";
+    damaged[103] = "[1, 2]";
+    damaged[104] = R"({"key":"\u001b[31m","record":17})";
+    damaged[105].replace(damaged[105].find("\"checksum\":\"") + 12, 4, "zzzz");
+    result const told = import_lines(damaged, away.path());
+    CHECK(told.code == 3);
+    CHECK(told.text.ends_with(
+        "\n194 imported, 0 passed over: there already, or their time is over; 106 refused\n"));
+    CHECK(has(told.text, "memo-cache: line 1, key " +
+                             whole[0].substr(whole[0].find("\"key\":\"") + 7, 32) +
+                             ": the record is damaged"));
+    CHECK(has(told.text, "line 101, key " + other.substr(other.find("\"key\":\"") + 7, 32) +
+                             ": scope, key and checksum are not those of the record"));
+    for (std::string const number : {"102", "103", "104"}) {
+        CHECK(has(told.text, "line " + number + ": is no JSON object\n"));
+    }
+    CHECK(has(told.text, "line 105: has no record in hexadecimal digits; "));
+    CHECK(has(told.text, "line 106, key "));
+    CHECK(right_values(away.path(), 300) == 194);
+    CHECK(has(import_lines(whole, away.path(), "--json").text, "\"imported\": 106"));
+    CHECK(right_values(away.path(), 300) == 300);
+}
+
+TEST_CASE("an imported record stays out where a good one is or its time is over") {
+    memo_test::temp_dir const home;
+    memo_test::temp_dir const away;
+    {
+        memo::disk const here({.directory = home.path()});
+        here.partition<double>(scope).put(key_of(1), 1, {{}, std::chrono::hours(1)});
+        here.partition<double>(scope).put(key_of(2), 2, {{}, std::chrono::nanoseconds(1)});
+        memo::disk const there({.directory = away.path()});
+        there.partition<double>(scope).put(key_of(1), 100, {});
+    }
+    auto const lines = lines_of(run("export --records", home.path()).text);
+    REQUIRE(lines.size() == 2);
+    CHECK(import_lines(lines, away.path()).text.starts_with("0 imported, 2 passed over"));
+    memo::disk const there({.directory = away.path()});
+    CHECK(there.partition<double>(scope).get(key_of(1))->record == 100);
+    there.partition<double>(scope).put(key_of(1), 100, {{}, std::chrono::nanoseconds(1)});
+    CHECK(import_lines(lines, away.path()).text.starts_with("1 imported, 1 passed over"));
+    CHECK(there.partition<double>(scope).get(key_of(1))->record == 1);
+}
+
 TEST_CASE("the difference of two keys is told as far as their records know it") {
     memo_test::temp_dir const directory;
     memo::disk const backend({.directory = directory.path()});
@@ -304,6 +445,11 @@ TEST_CASE("the tool says what is wrong, and with which exit status") {
     CHECK(run("salvage", directory.path()).code == 1);
     CHECK(run("dance", directory.path()).code == 2);
     CHECK(run("prune --max-bytes many", directory.path()).code == 2);
+    CHECK(run("export --records --format csv", directory.path()).code == 2);
+    result const unread = run("import " + (directory / "nothing.jsonl"), directory / "nowhere");
+    CHECK(unread.code == 1);
+    CHECK(has(unread.text, "cannot read"));
+    CHECK_FALSE(fs::exists(directory / "nowhere"));
     fill(directory.path(), 100, true);
     std::string const data = directory / "v1/data.mdb";
     std::fstream file(data, std::ios::in | std::ios::out | std::ios::binary);
@@ -316,6 +462,9 @@ TEST_CASE("the tool says what is wrong, and with which exit status") {
     }
     file.close();
     CHECK(run("verify", directory.path()).code == 3);
+    result const exported = run("export --records", directory.path());
+    CHECK(exported.code == 3);
+    CHECK(exported.text.ends_with("memo-cache: left out as corrupt: 100\n"));
     for (std::size_t at = 2; at < bytes.size() / page;
          ++at) { // all but the two that say where all is
         bytes[at * page + 10] = '\x55';

@@ -47,8 +47,17 @@ class memory {
         // Inlined by force, so that key and record stay in registers.
         [[nodiscard, gnu::always_inline]] inline std::optional<remembered<Record>>
         get(key128 key) const {
-            detail::read_section const reading;
-            return find(key);
+            if constexpr (detail::fits_word<Record>) {
+                // Words need no read section, which would be a good part of the hit.
+                detail::slot_value value;
+                if (shelf_->entries.glance<true>(key, value)) [[likely]] {
+                    return remember(value, {});
+                }
+                return find_apart(key);
+            } else {
+                detail::read_section const reading;
+                return find(key);
+            }
         }
 
         /// The same for many keys, whose places in memory are fetched together.
@@ -107,7 +116,10 @@ class memory {
         /// Within a read section.
         [[nodiscard, gnu::always_inline]] inline std::optional<remembered<Record>>
         find(key128 key) const {
-            auto const found = shelf_->entries.find(key);
+            detail::slot_value found;
+            if (!shelf_->entries.glance<detail::fits_word<Record>>(key, found)) [[unlikely]] {
+                found = shelf_->entries.find(key);
+            }
             if (!found.exists()) {
                 return std::nullopt;
             }
@@ -119,8 +131,23 @@ class memory {
                     return std::nullopt;
                 }
             }
+            return remember(found, left);
+        }
+
+        [[nodiscard, gnu::always_inline]] static inline std::optional<remembered<Record>>
+        remember(detail::slot_value found, std::chrono::nanoseconds left) {
             return remembered<Record>{detail::record_of<Record>(found), detail::cost_of(found.cost),
                                       left};
+        }
+
+        /// Of a record that is in the word, unless it expires.
+        [[nodiscard, gnu::noinline]] std::optional<remembered<Record>>
+        find_apart(key128 key) const {
+            if (auto const found = shelf_->entries.find(key); !found.is_block()) {
+                return found.exists() ? remember(found, {}) : std::nullopt;
+            }
+            detail::read_section const reading;
+            return find(key);
         }
 
         [[nodiscard]] std::int64_t expiry(storing about) const {

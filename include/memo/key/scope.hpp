@@ -51,7 +51,10 @@ struct function_identity {
 
     /// What the function is called in a report.
     [[nodiscard]] std::string title() const {
-        return name.empty() ? readable(callable.c_str()) : name;
+        if (name.empty()) {
+            return readable(callable.c_str());
+        }
+        return version.empty() ? name : name + " (" + version + ')';
     }
 };
 

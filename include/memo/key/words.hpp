@@ -89,9 +89,10 @@ template <std::size_t Count> class fixed_words {
     std::size_t next_ = 0;
 };
 
-/// Bytes at least this long are in a stream by their digest. It must not be less than 241: XXH3 has
-/// its long loop from there on, whose digests need no guard.
-inline constexpr std::size_t long_bytes = 1024;
+/// Bytes at least this long are in a stream by their digest (docs/decisions/0006-long-bytes.md). It
+/// must not be less than 241: XXH3 has its long loop from there on, whose digests need no guard.
+inline constexpr std::size_t long_bytes = 256;
+static_assert(long_bytes > guarded_words * word_size, "so no bytes of fixed words are long");
 
 /// A stream of any length: gathered on the stack up to 4 KiB and hashed in one go, in pieces beyond.
 ///

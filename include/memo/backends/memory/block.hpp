@@ -42,7 +42,7 @@ inline block_header const& header_of(slot_value value) noexcept {
 
 /// Bytes that an entry takes in the table: a third of a bucket, at the fill that growth leaves on
 /// average.
-inline constexpr std::size_t slot_bytes = 36;
+inline constexpr std::size_t slot_bytes = 42;
 
 inline std::size_t bytes_of(slot_value value) noexcept {
     if (!value.exists()) {

@@ -3,16 +3,16 @@
 
 // One cache line of the table: three entries and what a reader must know to trust them.
 //
-// An entry is 80 bits of its key, a word of value and a byte of cost. With the 6 bits that chose
-// the shard, 86 bits tell two keys of one function apart: at 10^8 entries the chance of one
-// confusion is 7e-11 (docs/decisions/0005-memory-table.md).
+// An entry is 80 bits of its key, a word of value and a byte of cost: at 10^7 entries of a function
+// the chance that two are taken for one another is 4e-11 (docs/decisions/0036-segments.md).
 //
 // Readers take no lock and write nothing but a visited bit that is not set yet. A writer holds the
-// shard's lock, marks the state as written to, changes the line, and counts the change; a reader that
-// saw the mark or another count looks again. Every field is atomic, data are read with acquire and
-// written with release, so that no fence is needed (Boehm 2012, MSPC, "Can seqlocks get along with
-// programming language memory models?", section 4).
+// segment's lock, marks the state as written to, changes the line, and counts the change; a reader
+// that saw the mark or another count looks again. Every field is atomic, data are read with acquire
+// and written with release, so that no fence is needed (Boehm 2012, MSPC, "Can seqlocks get along
+// with programming language memory models?", section 4).
 
+#include <memo/backends/memory/atomic.hpp>
 #include <memo/key/key128.hpp>
 
 #include <array>
@@ -27,16 +27,14 @@ namespace memo::detail {
 struct slot_key {
     std::uint64_t low; ///< never 0: that marks a free slot
     std::uint16_t high;
-    std::uint8_t shard;
 
     explicit slot_key(key128 key) noexcept
-        : low(key.low != 0 ? key.low : 1),
-          high(static_cast<std::uint16_t>(key.high)),
-          shard(static_cast<std::uint8_t>(key.high >> 58)) {}
+        : low(key.low + static_cast<std::uint64_t>(key.low == 0)),
+          high(static_cast<std::uint16_t>(key.high)) {}
 };
 
-/// What the word of a slot is.
-enum class content : std::uint8_t { nothing, record, block };
+/// What the word of a slot is. Numbered so that a hit makes it of the state's bit by a shift.
+enum class content : std::uint8_t { nothing = 0, record = 1, block = 3 };
 
 /// What is kept for a key. Two registers, so that it comes out of a function call in them.
 struct slot_value {
@@ -51,16 +49,15 @@ struct slot_value {
 struct alignas(64) bucket {
     static constexpr std::size_t slots = 3;
     static constexpr std::size_t nowhere = slots;
-    static constexpr std::uint16_t many = 65535;
 
-    std::array<std::atomic<std::uint64_t>, slots> low{};
-    std::array<std::atomic<std::uint64_t>, slots> word{};
-    std::atomic<std::uint32_t> state{0}; ///< bit 0: written to; 1, 2, 3: which slots hold the
-                                         ///< addresses of blocks; above: a count of changes
-    std::array<std::atomic<std::uint16_t>, slots> high{};
-    std::array<std::atomic<std::uint8_t>, slots> cost{};
-    std::atomic<std::uint8_t> visited{0}; ///< bit i: slot i was hit since eviction last looked
-    std::atomic<std::uint16_t> passed{0}; ///< entries that went past this full line, or `many`
+    std::array<shared<std::uint64_t>, slots> low{};
+    std::array<shared<std::uint64_t>, slots> word{};
+    shared<std::uint32_t> state{0}; ///< bit 0: written to; 1, 2, 3: which slots hold the
+                                    ///< addresses of blocks; above: a count of changes
+    std::array<shared<std::uint16_t>, slots> high{};
+    std::array<shared<std::uint8_t>, slots> cost{};
+    shared<std::uint8_t> visited{0}; ///< bit i: slot i was hit since eviction last looked
+    shared<std::uint16_t> passed{0}; ///< entries that went past this full line
 
     // For readers.
 
@@ -68,20 +65,25 @@ struct alignas(64) bucket {
 
     /// The value of a key in the slot, if the line holds it and no writer was at it meanwhile. For
     /// a hit at first sight; whatever else there is needs a careful look.
+    ///
+    /// Words           whether the caller expects words alone: then a line with a block in it is
+    ///                 none for a glance, which costs it six instructions less
+    template <bool Words>
     [[nodiscard, gnu::always_inline]] inline bool glance(slot_key key, slot_value& value,
                                                          std::size_t& slot) const {
         std::uint32_t const before = state.load(std::memory_order_acquire);
         // No branch and no loop: that a key is here can be predicted, in which slot it is cannot.
         static_assert(slots == 3);
-        bool const second = low[1].load(std::memory_order_acquire) == key.low;
+        bool const not_first = low[0].load(std::memory_order_acquire) != key.low;
         bool const third = low[2].load(std::memory_order_acquire) == key.low;
-        slot = static_cast<std::size_t>(third) * 2 + static_cast<std::size_t>(second && !third);
+        slot = static_cast<std::size_t>(not_first) + static_cast<std::size_t>(third);
         if (low[slot].load(std::memory_order_acquire) != key.low ||
             high[slot].load(std::memory_order_acquire) != key.high) [[unlikely]] {
             return false;
         }
-        value = read(slot, before);
-        return state.load(std::memory_order_relaxed) == (before & ~writing);
+        value = read(slot, Words ? 0 : before);
+        return state.load(std::memory_order_relaxed) ==
+               (before & ~(Words ? writing | blocks : writing));
     }
 
     /// Looks for a key. `further`: not here, but an entry has gone past this line.
@@ -113,7 +115,7 @@ struct alignas(64) bucket {
         }
     }
 
-    // For whoever holds the shard's lock.
+    // For whoever holds the segment's lock.
 
     [[nodiscard]] std::size_t find(slot_key key) const {
         for (std::size_t slot = 0; slot < slots; ++slot) {
@@ -139,8 +141,11 @@ struct alignas(64) bucket {
         return read(slot, state.load(std::memory_order_relaxed));
     }
 
-    void write(std::size_t slot, std::uint64_t key_low, std::uint16_t key_high, slot_value value) {
-        auto const before = state.load(std::memory_order_relaxed);
+    /// first           what the state of a bucket begins with that was never written to
+    void write(std::size_t slot, std::uint64_t key_low, std::uint16_t key_high, slot_value value,
+               std::uint32_t first) {
+        auto before = state.load(std::memory_order_relaxed);
+        before = before != 0 ? before : first;
         state.store(before | writing, std::memory_order_relaxed);
         low[slot].store(key_low, std::memory_order_release);
         high[slot].store(key_high, std::memory_order_release);
@@ -150,16 +155,23 @@ struct alignas(64) bucket {
         state.store(value.is_block() ? others | block_in(slot) : others, std::memory_order_release);
     }
 
-    void pass() {
-        if (auto const count = passed.load(std::memory_order_relaxed); count != many) {
-            passed.store(static_cast<std::uint16_t>(count + 1), std::memory_order_release);
+    /// Takes all entries out.
+    void empty() {
+        auto const before = state.load(std::memory_order_relaxed);
+        state.store(before | writing, std::memory_order_relaxed);
+        for (auto& each : low) {
+            each.store(0, std::memory_order_release);
         }
+        passed.store(0, std::memory_order_release);
+        visited.store(0, std::memory_order_relaxed);
+        state.store((before + change) & ~blocks, std::memory_order_release);
     }
 
+    void pass() {
+        passed.store(static_cast<std::uint16_t>(count_of_passed() + 1), std::memory_order_release);
+    }
     void unpass() {
-        if (auto const count = passed.load(std::memory_order_relaxed); count != many) {
-            passed.store(static_cast<std::uint16_t>(count - 1), std::memory_order_release);
-        }
+        passed.store(static_cast<std::uint16_t>(count_of_passed() - 1), std::memory_order_release);
     }
 
     [[nodiscard]] bool was_visited(std::size_t slot) const {
@@ -177,7 +189,12 @@ struct alignas(64) bucket {
     }
 
   private:
+    [[nodiscard]] std::uint16_t count_of_passed() const {
+        return passed.load(std::memory_order_relaxed);
+    }
+
     static constexpr std::uint32_t writing = 1;
+    static constexpr std::uint32_t blocks = 2 + 4 + 8;
     static constexpr std::uint32_t change = 16;
 
     [[nodiscard]] static constexpr std::uint32_t block_in(std::size_t slot) noexcept {
@@ -188,7 +205,7 @@ struct alignas(64) bucket {
     [[nodiscard, gnu::always_inline]] inline slot_value read(std::size_t slot,
                                                              std::uint32_t by) const {
         return {word[slot].load(std::memory_order_acquire),
-                (by & block_in(slot)) != 0 ? content::block : content::record,
+                static_cast<content>(((by >> slot) & 2) | 1),
                 cost[slot].load(std::memory_order_acquire)};
     }
 };

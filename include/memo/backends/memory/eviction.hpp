@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Which entry of a shard goes next: S3-FIFO (Yang et al. 2023, SOSP, section 4). New keys wait in a
+// Which entry of a segment goes next: S3-FIFO (Yang et al. 2023, SOSP, section 4). New keys wait in a
 // small queue, a tenth of the entries; those not asked for again by the time they reach its end are
 // dropped and remembered as ghosts, the others move to the main queue. Monte-Carlo valuation asks
 // most subsets once, and such keys never push out the useful ones.
@@ -14,13 +14,14 @@
 #include <deque>
 #include <optional>
 #include <unordered_set>
+#include <utility>
 
 namespace memo::detail {
 
 /// The answer of the table about a key whose turn has come.
 enum class residence { gone, idle, visited };
 
-/// The order of eviction in one shard. Not thread-safe: the shard's lock is held.
+/// The order of eviction in one segment. Not thread-safe: the segment's lock is held.
 class s3_fifo {
   public:
     void inserted(std::uint64_t key) {
@@ -31,7 +32,7 @@ class s3_fifo {
         }
     }
 
-    /// The key to evict. None only if the shard holds nothing that was inserted here.
+    /// The key to evict. None only if the segment holds nothing that was inserted here.
     ///
     /// look            asks the table for a key's residence and clears its visited bit
     template <class Look> [[nodiscard]] std::optional<std::uint64_t> victim(Look look) {
@@ -70,11 +71,27 @@ class s3_fifo {
         }
     }
 
-    void clear() {
-        small_.clear();
-        main_.clear();
-        ghosts_.clear();
-        ghost_order_.clear();
+    /// Parts with the keys that move to another segment, in the order that they had.
+    template <class Moves> [[nodiscard]] s3_fifo split(Moves moves) {
+        s3_fifo staying;
+        s3_fifo moving;
+        auto const part = [&](std::uint64_t key) -> s3_fifo& {
+            return moves(key) ? moving : staying;
+        };
+        for (auto const key : small_) {
+            part(key).small_.push_back(key);
+        }
+        for (auto const key : main_) {
+            part(key).main_.push_back(key);
+        }
+        for (auto const key : ghost_order_) {
+            part(key).ghost_order_.push_back(key);
+        }
+        for (auto const key : ghosts_) {
+            part(key).ghosts_.insert(key);
+        }
+        *this = std::move(staying);
+        return moving;
     }
 
   private:

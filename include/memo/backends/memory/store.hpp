@@ -136,11 +136,7 @@ class memory_store {
     }
 
     void clear(shelf& shelf) {
-        std::vector<slot_value> removed;
-        shelf.entries.clear([&](slot_value value) { removed.push_back(value); });
-        for (slot_value const value : removed) {
-            forget(shelf, value);
-        }
+        shelf.entries.clear([&](slot_value value) { forget(shelf, value); });
         reclaimer::instance().reclaim();
     }
 
@@ -210,7 +206,7 @@ class memory_store {
     /// Evicts from one of the functions, each with the chance of its share of the entries.
     bool evict_one() {
         std::shared_lock const lock(shelves_mutex_);
-        std::size_t const draw = next_draw();
+        std::uint64_t const draw = next_draw();
         std::size_t rest = draw % (entries_ + 1);
         for (bool const any : {false, true}) {
             for (auto const& [scope, shelf] : by_scope_) {
@@ -219,7 +215,7 @@ class memory_store {
                     rest -= share;
                     continue;
                 }
-                if (auto const victim = shelf->entries.evict(draw % table::shards)) {
+                if (auto const victim = shelf->entries.evict(draw)) {
                     shelf->evictions.fetch_add(1, std::memory_order_relaxed);
                     forget(*shelf, *victim);
                     return true;
@@ -232,11 +228,10 @@ class memory_store {
         return false;
     }
 
-    /// A sequence that visits shards and shares evenly: multiples of the golden ratio (Knuth, TAOCP
-    /// 3, section 6.4).
-    [[nodiscard]] std::size_t next_draw() noexcept {
-        return static_cast<std::size_t>(
-            (draws_.fetch_add(1, std::memory_order_relaxed) * 0x9e3779b97f4a7c15) >> 20);
+    /// A sequence whose first bits visit segments and whose others visit shares evenly: multiples of
+    /// the golden ratio (Knuth, TAOCP 3, section 6.4).
+    [[nodiscard]] std::uint64_t next_draw() noexcept {
+        return draws_.fetch_add(1, std::memory_order_relaxed) * 0x9e3779b97f4a7c15;
     }
 
     memory_settings const settings_;

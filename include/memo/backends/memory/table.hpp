@@ -4,94 +4,105 @@
 // Key bits in, a word of value out: the table that holds one function's entries. It knows nothing
 // of types.
 //
-// 64 shards, each an array of buckets probed one after the other from the key's own. Lookups take
-// no lock. Changes lock the shard; an array that is too full is copied into one of twice the size
-// and swapped in, and the old one is retired, so growth stops no reader and needs 1/64 more memory,
-// not twice as much.
+// A directory leads from the first bits of a key to its segment, other bits to a bucket of it.
+// Lookups take no lock and need no guard: what they look at is not freed before the table is.
+// Changes lock the segment. One that is too full is split: half of its entries go to a new one,
+// readers are led there, and then the old one loses them. So an insertion moves some hundred entries
+// at most, and growth never needs a second table beside the first.
 
+#include <memo/backends/memory/atomic.hpp>
 #include <memo/backends/memory/bucket.hpp>
-#include <memo/backends/memory/bucket_array.hpp>
-#include <memo/backends/memory/eviction.hpp>
-#include <memo/backends/memory/reclaim.hpp>
+#include <memo/backends/memory/directory.hpp>
+#include <memo/backends/memory/segment.hpp>
+#include <memo/error.hpp>
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
+#include <vector>
 
 namespace memo::detail {
 
 class table {
   public:
-    static constexpr std::size_t shards = 64;
-
     /// bounded         whether entries may have to be evicted, and their order is to be kept
-    explicit table(bool bounded) : bounded_(bounded) {}
+    explicit table(bool bounded) : bounded_(bounded) {
+        directory const root = make_directory(0);
+        root.put(make_segment(0, 0), 0, 0);
+        root_.store(root, std::memory_order_release);
+    }
     table(table const&) = delete;
     table& operator=(table const&) = delete;
-    ~table() {
-        for (auto& array : arrays_) {
-            if (array.load().exists()) {
-                bucket_array::destroy(array.load().tagged());
-            }
+    ~table() = default;
+
+    /// Whether a key is where it is looked for first and no writer is there: most hits are. Inlined
+    /// by force, so that key and value stay in registers.
+    ///
+    /// Words           whether blocks are not expected, see bucket::glance
+    template <bool Words>
+    [[nodiscard, gnu::always_inline]] inline bool glance(key128 key, slot_value& value) const {
+        slot_key const wanted(key);
+        bucket& home = home_of(wanted.low);
+        std::size_t slot = 0;
+        bool const seen = home.glance<Words>(wanted, value, slot);
+        if (seen && bounded_) {
+            home.mark_visited(slot);
         }
+        return seen;
     }
 
-    /// Looks a key up; gives nothing if it is not here. The caller is in a read section while it uses
-    /// a block.
-    [[nodiscard, gnu::always_inline]] inline slot_value find(key128 key) const {
+    /// Looks a key up; gives nothing if it is not here. While the caller uses a block, it is in a
+    /// read section that began before.
+    [[nodiscard]] slot_value find(key128 key) const {
         slot_key const wanted(key);
-        bucket_array const array = arrays_[wanted.shard].load(std::memory_order_acquire);
-        if (!array.exists()) {
-            return {};
-        }
-        bucket& home = array.home_of(wanted.low);
-        slot_value value;
-        std::size_t slot = 0;
-        if (home.glance(wanted, value, slot)) [[likely]] {
-            if (bounded_) {
-                home.mark_visited(slot);
+        for (;;) {
+            directory const root = root_.load(std::memory_order_acquire);
+            auto const& place = root.buckets_of(wanted.low);
+            bucket* const buckets = place.load(std::memory_order_acquire);
+            slot_value const found = find_in(buckets, wanted);
+            // What is found is right wherever it is. What is not may be where the key has gone.
+            if (found.exists() || (root_.load(std::memory_order_acquire) == root &&
+                                   place.load(std::memory_order_acquire) == buckets)) {
+                return found;
             }
-            return value;
         }
-        return find_carefully(array, wanted);
     }
 
     /// Has the bucket fetched in which a lookup of this key begins.
-    void prefetch(key128 key) const {
-        slot_key const wanted(key);
-        arrays_[wanted.shard].load(std::memory_order_acquire).prefetch(wanted.low);
-    }
+    void prefetch(key128 key) const { __builtin_prefetch(&home_of(slot_key(key).low)); }
 
     /// Stores a value; returns the old one.
+    ///
+    /// Throws:         std::bad_alloc, and nothing is changed
     std::optional<slot_value> put(key128 key, slot_value value) {
         slot_key const wanted(key);
-        shard& home = shards_[wanted.shard];
-        std::scoped_lock const lock(home.mutex);
-        place const found = locate(wanted);
-        if (found.exists()) {
-            slot_value const old = found.at->read(found.slot);
-            found.at->write(found.slot, wanted.low, wanted.high, value);
+        auto const [home, lock] = hold_with_room(wanted.low);
+        if (auto const found = home->locate(wanted); found.exists()) {
+            slot_value const old = found.value();
+            home->replace(found, value);
             return old;
         }
-        add(wanted, value);
+        add(*home, wanted, value);
         return std::nullopt;
     }
 
     /// Stores `desired` if what is there is still `expected`; false if it is not.
+    ///
+    /// Throws:         std::bad_alloc, and nothing is changed
     bool exchange(key128 key, slot_value expected, slot_value desired) {
         slot_key const wanted(key);
-        shard& home = shards_[wanted.shard];
-        std::scoped_lock const lock(home.mutex);
-        place const found = locate(wanted);
-        slot_value const now = found.exists() ? found.at->read(found.slot) : slot_value{};
+        auto const [home, lock] = hold_with_room(wanted.low);
+        auto const found = home->locate(wanted);
+        slot_value const now = found.exists() ? found.value() : slot_value{};
         bool const same = now.is == expected.is && now.word == expected.word;
         if (same && found.exists()) {
-            found.at->write(found.slot, wanted.low, wanted.high, desired);
+            home->replace(found, desired);
         } else if (same) {
-            add(wanted, desired);
+            add(*home, wanted, desired);
         }
         return same;
     }
@@ -99,64 +110,70 @@ class table {
     /// Removes a key if `agrees` says so of its value; returns what was removed.
     template <class Agrees> std::optional<slot_value> erase_if(key128 key, Agrees agrees) {
         slot_key const wanted(key);
-        shard& home = shards_[wanted.shard];
-        std::scoped_lock const lock(home.mutex);
-        place const found = locate(wanted);
-        if (!found.exists() || !agrees(found.at->read(found.slot))) {
+        auto const [home, lock] = hold(wanted.low);
+        auto const found = home->locate(wanted);
+        if (!found.exists() || !agrees(found.value())) {
             return std::nullopt;
         }
-        slot_value const old = remove(wanted.shard, found);
-        if (bounded_) {
-            home.order.tidy(entries_of(home), [&](std::uint64_t low) {
-                return locate_low(wanted.shard, low).exists();
-            });
-        }
+        slot_value const old = home->remove(found);
+        entries_.fetch_sub(1, std::memory_order_relaxed);
+        home->tidy();
         return old;
     }
 
-    /// Removes the entry whose turn it is, from the first shard at or after `start` that has one.
-    std::optional<slot_value> evict(std::size_t start) {
-        for (std::size_t i = 0; i < shards; ++i) {
-            std::size_t const number = (start + i) % shards;
-            shard& home = shards_[number];
-            std::scoped_lock const lock(home.mutex);
-            auto const low = home.order.victim([&](std::uint64_t key) { return ask(number, key); });
-            if (low) {
-                return remove(number, locate_low(number, *low));
-            }
+    /// Removes the entry whose turn it is in the first segment that has one.
+    ///
+    /// draw            a random number, which chooses where to begin
+    std::optional<slot_value> evict(std::uint64_t draw) {
+        std::optional<slot_value> victim;
+        from_each_segment(draw, [&](segment& each) {
+            victim = each.evict();
+            return !victim;
+        });
+        if (victim) {
+            entries_.fetch_sub(1, std::memory_order_relaxed);
         }
-        return std::nullopt;
+        return victim;
     }
 
-    /// Removes everything; `dispose` is given each value, its shard locked.
+    /// Removes everything; `dispose` is given each value that was there, once no lookup can find it.
+    ///
+    /// Throws:         std::bad_alloc, and nothing is changed
     template <class Dispose> void clear(Dispose dispose) {
-        for (std::size_t number = 0; number < shards; ++number) {
-            shard& home = shards_[number];
-            std::scoped_lock const lock(home.mutex);
-            bucket_array const array = arrays_[number].load(std::memory_order_relaxed);
-            if (!array.exists()) {
-                continue;
+        std::vector<slot_value> removed;
+        removed.reserve(segment::slots);
+        from_each_segment(0, [&](segment& each) {
+            each.for_each([&](segment::place there) { removed.push_back(there.value()); });
+            entries_.fetch_sub(each.entries(), std::memory_order_relaxed);
+            each.clear();
+            for (slot_value const value : removed) {
+                dispose(value);
             }
-            array.for_each([&](bucket& b, std::size_t slot) { dispose(b.read(slot)); });
-            arrays_[number].store({}, std::memory_order_release);
-            home.entries.store(0, std::memory_order_relaxed);
-            home.order.clear();
-            reclaimer::instance().retire(array.tagged(), bucket_array::destroy, array.bytes());
-        }
+            removed.clear();
+            return true;
+        });
     }
 
     [[nodiscard]] std::size_t entries() const noexcept {
-        std::size_t sum = 0;
-        for (auto const& each : shards_) {
-            sum += entries_of(each);
-        }
-        return sum;
+        return entries_.load(std::memory_order_relaxed);
     }
 
   private:
-    [[gnu::noinline]] slot_value find_carefully(bucket_array array, slot_key wanted) const {
-        bucket* here = &array.home_of(wanted.low);
-        for (std::size_t probes = array.count(); probes > 0; --probes) {
+    /// A segment and its lock.
+    struct held {
+        segment* home;
+        std::unique_lock<std::mutex> lock;
+    };
+
+    [[nodiscard, gnu::always_inline]] inline bucket& home_of(std::uint64_t low) const {
+        directory const root = root_.load(std::memory_order_acquire);
+        bucket* const buckets = root.buckets_of(low).load(std::memory_order_acquire);
+        return buckets[segment::number_of(low)];
+    }
+
+    [[nodiscard]] slot_value find_in(bucket* buckets, slot_key wanted) const {
+        bucket* here = &buckets[segment::number_of(wanted.low)];
+        for (std::size_t probes = segment::count; probes > 0; --probes) {
             slot_value value;
             std::size_t slot = 0;
             auto const sight = here->look(wanted, value, slot);
@@ -169,127 +186,117 @@ class table {
             if (sight == bucket::sight::absent) {
                 break;
             }
-            here = &array.after(*here);
+            here = &segment::after(buckets, *here);
         }
         return {};
     }
 
-    struct alignas(128) shard {
-        std::mutex mutex;
-        std::atomic<std::size_t> entries{0}; ///< written under the lock, read by whoever counts
-        s3_fifo order;
-    };
+    // Changes.
 
-    struct place {
-        bucket* at = nullptr;
-        std::size_t slot = bucket::nowhere;
-        [[nodiscard]] bool exists() const noexcept { return at != nullptr; }
-    };
-
-    static std::size_t entries_of(shard const& home) noexcept {
-        return home.entries.load(std::memory_order_relaxed);
-    }
-
-    /// Walks from a key's own bucket while entries have gone past, until `find` knows a slot.
-    template <class Find> place walk(std::size_t number, std::uint64_t low, Find find) const {
-        bucket_array const array = arrays_[number].load(std::memory_order_relaxed);
-        if (!array.exists()) {
-            return {};
-        }
-        bucket* here = &array.home_of(low);
-        for (std::size_t probes = array.count(); probes > 0; --probes) {
-            if (std::size_t const slot = find(*here); slot != bucket::nowhere) {
-                return {here, slot};
+    [[nodiscard]] held hold(std::uint64_t low) const {
+        for (;;) {
+            directory const root = root_.load(std::memory_order_acquire);
+            segment* const home = root.segment_of(low).load(std::memory_order_acquire);
+            std::unique_lock lock(home->mutex);
+            if (home->owns(low)) { // it was not split meanwhile
+                return {home, std::move(lock)};
             }
-            if (here->passed.load(std::memory_order_relaxed) == 0) {
-                break;
+        }
+    }
+
+    /// The same, with a free slot in it.
+    [[nodiscard]] held hold_with_room(std::uint64_t low) {
+        held here = hold(low);
+        while (here.home->entries() >= most_entries(here.home->depth()) && split(here, low)) {
+        }
+        return here;
+    }
+
+    void add(segment& home, slot_key wanted, slot_value value) {
+        home.add(wanted, value);
+        entries_.fetch_add(1, std::memory_order_relaxed);
+    }
+
+    /// Calls visit(segment&) for all segments from that of `low` on, each locked, as long as it says
+    /// true.
+    template <class Visit> void from_each_segment(std::uint64_t low, Visit visit) const {
+        std::uint64_t visited = 0;
+        do {
+            auto const [home, lock] = hold(low);
+            if (!visit(*home)) {
+                return;
             }
-            here = &array.after(*here);
-        }
-        return {};
+            visited += home->span();
+            low = home->prefix() + home->span();
+        } while (visited != 0); // 2^64 keys
     }
 
-    [[nodiscard]] place locate(slot_key key) const {
-        return walk(key.shard, key.low, [&](bucket const& b) { return b.find(key); });
+    // Growth.
+
+    /// A hit that is not in its own bucket costs as much as three that are. While the table is small
+    /// it is kept half empty.
+    [[nodiscard]] static std::size_t most_entries(unsigned depth) noexcept {
+        return depth < 6 ? segment::slots / 2 : segment::slots * 7 / 10;
     }
 
-    [[nodiscard]] place locate_low(std::size_t number, std::uint64_t low) const {
-        return walk(number, low, [&](bucket const& b) { return b.find_low(low); });
+    /// Splits a segment, and goes on to hold the half that `low` belongs to. False if a bit more does
+    /// not tell its keys apart: then they are no hashes, and it takes what it has slots for.
+    bool split(held& here, std::uint64_t low) {
+        segment& old = *here.home;
+        if (!old.can_split()) {
+            if (old.entries() == segment::slots) {
+                throw error(errc::backend, "the keys are no hashes: too many begin alike");
+            }
+            return false;
+        }
+        std::uint64_t const prefix = old.prefix() | old.next_bit();
+        unsigned const depth = old.depth() + 1;
+        segment& fresh = make_half(prefix, depth);
+        std::unique_lock fresh_lock(fresh.mutex);
+        old.copy_half_to(fresh);
+        lead_to(fresh, prefix, depth);
+        old.remove_half();
+        if (fresh.owns(low)) {
+            here = {&fresh, std::move(fresh_lock)};
+        }
+        return true;
     }
 
-    [[nodiscard]] residence ask(std::size_t number, std::uint64_t low) const {
-        place const found = locate_low(number, low);
-        if (!found.exists()) {
-            return residence::gone;
+    /// A segment that no one is led to yet, and room for it in the directory.
+    segment& make_half(std::uint64_t prefix, unsigned depth) {
+        std::scoped_lock const lock(growth_);
+        if (directory const half = root_.load(std::memory_order_relaxed); half.depth() < depth) {
+            directory const whole = make_directory(depth);
+            whole.take_over(half);
+            root_.store(whole, std::memory_order_release);
         }
-        bool const visited = found.at->was_visited(found.slot);
-        found.at->clear_visited(found.slot);
-        return visited ? residence::visited : residence::idle;
+        return make_segment(prefix, depth);
     }
 
-    /// Adds a key that is not there, its shard locked.
-    void add(slot_key wanted, slot_value value) {
-        shard& home = shards_[wanted.shard];
-        make_room(wanted.shard);
-        if (bounded_) {
-            home.order.inserted(wanted.low); // may throw, and then nothing was inserted
-        }
-        insert(arrays_[wanted.shard].load(std::memory_order_relaxed), wanted.low, wanted.high,
-               value, false);
-        home.entries.store(entries_of(home) + 1, std::memory_order_relaxed);
+    void lead_to(segment& fresh, std::uint64_t prefix, unsigned depth) {
+        std::scoped_lock const lock(growth_);
+        root_.load(std::memory_order_relaxed).put(fresh, prefix, depth);
     }
 
-    static void insert(bucket_array array, std::uint64_t low, std::uint16_t high, slot_value value,
-                       bool visited) {
-        bucket* here = &array.home_of(low);
-        while (here->free_slot() == bucket::nowhere) {
-            here->pass();
-            here = &array.after(*here);
-        }
-        std::size_t const slot = here->free_slot();
-        here->clear_visited(slot);
-        if (visited) {
-            here->mark_visited(slot);
-        }
-        here->write(slot, low, high, value);
+    directory make_directory(unsigned depth) {
+        return directory::make(depth, directories_.emplace_back());
     }
 
-    slot_value remove(std::size_t number, place found) {
-        bucket_array const array = arrays_[number].load(std::memory_order_relaxed);
-        slot_value const old = found.at->read(found.slot);
-        bucket* here = &array.home_of(found.at->low[found.slot].load(std::memory_order_relaxed));
-        found.at->write(found.slot, 0, 0, {});
-        for (; here != found.at; here = &array.after(*here)) {
-            here->unpass();
-        }
-        auto& entries = shards_[number].entries;
-        entries.store(entries.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
-        return old;
+    segment& make_segment(std::uint64_t prefix, unsigned depth) {
+        return *segments_.emplace_back(
+            std::make_unique<segment>(buckets_.take(), prefix, depth, bounded_));
     }
 
-    void make_room(std::size_t number) {
-        bucket_array const old = arrays_[number].load(std::memory_order_relaxed);
-        if (old.exists() && entries_of(shards_[number]) < old.most_entries()) {
-            return;
-        }
-        bucket_array const grown = bucket_array::make(old.exists() ? old.log2() + 1 : 0);
-        if (old.exists()) {
-            old.for_each([&](bucket& b, std::size_t slot) {
-                insert(grown, b.low[slot].load(std::memory_order_relaxed),
-                       b.high[slot].load(std::memory_order_relaxed), b.read(slot),
-                       b.was_visited(slot));
-            });
-        }
-        arrays_[number].store(grown, std::memory_order_release);
-        if (old.exists()) {
-            reclaimer::instance().retire(old.tagged(), bucket_array::destroy, old.bytes());
-        }
-    }
-
-    // Apart from the shards: readers share these lines, and no writer's lock is in them.
-    std::array<std::atomic<bucket_array>, shards> arrays_{};
+    // Every hit reads these, and only growth writes them.
+    shared<directory> root_;
     bool const bounded_;
-    std::array<shard, shards> shards_;
+
+    alignas(128) std::atomic<std::size_t> entries_{0};
+    std::mutex growth_; ///< guards what follows, and all writing to directories; taken after a
+                        ///< segment's
+    segment::memory buckets_;
+    std::vector<std::unique_ptr<segment>> segments_;
+    std::vector<directory::memory> directories_;
 };
 
 } // namespace memo::detail

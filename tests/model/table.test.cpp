@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: BSL-1.0
+
+#include "all_readings.hpp"
+
+#define MEMO_TABLE_ATOMIC ::memo_test::recorded_atomic
+#include <memo/backends/memory/table.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+using memo::key128;
+using memo::detail::content;
+using memo::detail::segment;
+using memo::detail::slot_value;
+using memo::detail::table;
+using memo_test::readings;
+
+namespace {
+
+/// The keys that a reader asks for, and of one bucket; the others are in its way.
+constexpr key128 of_bucket(std::uint64_t bucket, std::uint64_t number) {
+    return {bucket << 6 | number << 20 | 1, number};
+}
+constexpr key128 a = of_bucket(1, 1);
+constexpr key128 b = of_bucket(1, 2);
+
+slot_value word(std::uint64_t number) {
+    return {number, content::record, static_cast<std::uint8_t>(number)};
+}
+slot_value block(std::uint64_t address) {
+    return {address, content::block, static_cast<std::uint8_t>(address)};
+}
+
+bool same(slot_value x, slot_value y) {
+    return x.is == y.is && x.word == y.word && x.cost == y.cost;
+}
+
+using contents = std::map<std::uint64_t, slot_value>; ///< by the first half of the key
+
+slot_value in(contents const& what, key128 key) {
+    auto const found = what.find(key.low);
+    return found != what.end() ? found->second : slot_value{};
+}
+
+/// A table, and what it held after each change.
+class history {
+  public:
+    void put(key128 key, slot_value value) {
+        entries_.put(key, value);
+        now_[key.low] = value;
+        note();
+    }
+    void erase(key128 key) {
+        entries_.erase_if(key, [](slot_value) { return true; });
+        now_.erase(key.low);
+        note();
+    }
+    void clear() {
+        entries_.clear([](slot_value) {});
+        now_.clear();
+        note();
+    }
+
+    /// Readers know what was done until here.
+    void begin() {
+        begin_ = readings::all().time();
+        states_.clear();
+        note();
+    }
+
+    /// Looks keys up one after the other, in all ways that are possible: each look must give what was
+    /// there after some change, not before one that an earlier look has shown. Returns how many ways.
+    std::uint64_t look(std::vector<key128> const& keys) {
+        return run(keys, [&](key128 key) { return std::optional(entries_.find(key)); }) +
+               run(keys, [&](key128 key) {
+                   slot_value found;
+                   return entries_.glance<false>(key, found) ? std::optional(found) : std::nullopt;
+               });
+    }
+
+    [[nodiscard]] std::size_t entries() const { return entries_.entries(); }
+
+  private:
+    struct restarted_readings {
+        restarted_readings() { readings::all().restart(); }
+    };
+
+    void note() { states_.push_back(now_); }
+
+    /// find            gives what it found, or nothing if it cannot tell
+    template <class Find> std::uint64_t run(std::vector<key128> const& keys, Find find) {
+        bool right = true;
+        auto const ways = readings::all().run(begin_, [&] {
+            std::size_t state = 0;
+            for (key128 const key : keys) {
+                readings::all().begin_look();
+                auto const found = find(key);
+                while (found && state < states_.size() && !same(in(states_[state], key), *found)) {
+                    ++state;
+                }
+            }
+            right = right && state < states_.size();
+        });
+        CHECK(right);
+        return ways;
+    }
+
+    restarted_readings const before_all_stores_;
+    table entries_{false};
+    contents now_;
+    std::vector<contents> states_;
+    std::uint64_t begin_ = 0;
+};
+
+/// The same key with another first bit: it moves when the first segment is split.
+constexpr key128 moving(key128 key) {
+    return {key.low | std::uint64_t{1} << 63, key.high};
+}
+
+/// Puts keys until the table holds so many that the next one splits its only segment; half of them
+/// move. Nobody asks for them.
+void fill(history& made) {
+    for (std::uint64_t number = made.entries(); number < segment::slots / 2; ++number) {
+        key128 const key{(1000 + number) << 20 | (number % 250 + 3) << 6 | 1, number};
+        made.put(number % 2 == 0 ? key : moving(key), word(number));
+    }
+}
+
+} // namespace
+
+TEST_CASE("a value that is replaced is the old one or the new one, with all that belongs to it") {
+    history made;
+    made.put(a, word(1));
+    made.begin();
+    made.put(a, word(2));
+    CHECK(made.look({a, a}) > 100);
+    made.put(a, block(64));
+    made.put(a, word(3));
+    CHECK(made.look({a}) > 100);
+}
+
+TEST_CASE("a slot that goes to another key never gives that one's value") {
+    history made;
+    made.put(a, word(1));
+    made.begin();
+    made.erase(a);
+    made.put(b, word(2));
+    CHECK(made.look({a, b}) > 100);
+    CHECK(made.look({b, a}) > 100);
+    made.erase(b);
+    made.put(a, word(3));
+    CHECK(made.look({a}) > 100);
+}
+
+TEST_CASE("a key that went past a full bucket is found while others come and go") {
+    history made;
+    for (std::uint64_t number = 3; number < 6; ++number) {
+        made.put(of_bucket(1, number), word(number));
+    }
+    made.put(a, word(1));
+    made.begin();
+    made.erase(of_bucket(1, 3));
+    made.put(b, word(2)); // where a's way begins
+    CHECK(made.look({a, b}) > 100);
+    made.erase(a);
+    made.put(a, word(3));
+    CHECK(made.look({a}) > 100);
+}
+
+TEST_CASE("a key that makes room in a bucket that is not its own is found wherever it is") {
+    history made;
+    for (std::uint64_t number = 3; number < 6; ++number) {
+        made.put(of_bucket(1, number), word(number));
+    }
+    made.put(a, word(1)); // a guest of the next bucket
+    made.put(of_bucket(2, 6), word(6));
+    made.put(of_bucket(2, 7), word(7));
+    made.begin();
+    made.put(of_bucket(2, 8), word(8)); // takes its slot
+    CHECK(made.look({a, a}) > 100);
+    CHECK(made.look({of_bucket(2, 8), a}) > 100);
+}
+
+TEST_CASE("a key that is there is found while its segment is split, wherever it goes") {
+    for (key128 const key : {a, moving(a)}) {
+        history made;
+        made.put(key, word(1));
+        made.put(of_bucket(1, 3), word(3));
+        made.put(moving(of_bucket(1, 4)), word(4));
+        fill(made);
+        made.begin();
+        made.put(b, word(2));
+        CHECK(made.look({key}) > 100);
+        made.put(key, word(5));
+        CHECK(made.look({key}) > 100);
+    }
+}
+
+TEST_CASE("a key that is put by the change that splits its segment is seen whole or not at all") {
+    for (key128 const key : {a, moving(a)}) {
+        history made;
+        fill(made);
+        made.begin();
+        made.put(key, word(1));
+        CHECK(made.look({key, key}) > 100);
+        made.erase(key);
+        made.put(key, block(64));
+        CHECK(made.look({key}) > 100);
+    }
+}
+
+TEST_CASE("nothing of what was cleared comes back, and no key gives what another one put there") {
+    history made;
+    made.put(a, word(1));
+    made.put(of_bucket(1, 3), word(3));
+    made.begin();
+    made.clear();
+    CHECK(made.look({a, a}) > 100);
+    made.put(b, word(2));
+    CHECK(made.look({a}) > 100);
+    CHECK(made.look({b}) > 100);
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: BSL-1.0
+
+#include "support/process.hpp"
+#include "support/temp_dir.hpp"
+#include <memo/memo.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <iomanip>
+#include <iterator>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <unistd.h>
+#include <vector>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string report() {
+    std::ostringstream out;
+    memo::stats_report(out);
+    return out.str();
+}
+
+std::vector<std::string> lines_of(std::string const& text) {
+    std::istringstream in(text);
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(in, line);) {
+        lines.push_back(line);
+    }
+    return lines;
+}
+
+/// The line of a function.
+std::string line_of(std::string const& title, std::string const& text = report()) {
+    for (auto const& line : lines_of(text)) {
+        if (line.ends_with("  " + title)) {
+            return line;
+        }
+    }
+    return "";
+}
+
+/// Its fields, up to the speed-up.
+std::vector<double> numbers_in(std::string const& line) {
+    std::istringstream in(line);
+    std::vector<double> numbers;
+    for (double number = 0; in >> number;) {
+        numbers.push_back(number);
+    }
+    return numbers;
+}
+
+bool has(std::string const& text, std::string const& part) {
+    return text.find(part) != std::string::npos;
+}
+
+void spend(std::chrono::nanoseconds time) {
+    auto const end = std::chrono::steady_clock::now() + time;
+    while (std::chrono::steady_clock::now() < end) {
+    }
+}
+
+auto slow(std::string const& name) {
+    return memo::memoize(memo::ignore_state([](int x) {
+                             spend(2ms);
+                             return x;
+                         }),
+                         {.name = name, .version = "1"});
+}
+
+/// A backend to which the way is long.
+struct far_away : memo::memory {
+    template <class Record> struct partition_type {
+        memo::memory::partition_type<Record> near;
+
+        [[nodiscard]] auto get(memo::key128 key) const {
+            spend(200us);
+            return near.get(key);
+        }
+        bool put(memo::key128 key, Record const& record, memo::storing about) const {
+            return near.put(key, record, about);
+        }
+        template <class Merge>
+        auto update(memo::key128 key, Merge const& merge, memo::storing about) const {
+            return near.update(key, merge, about);
+        }
+        [[nodiscard]] bool erase(memo::key128 key) const { return near.erase(key); }
+        void clear() const { near.clear(); }
+        [[nodiscard]] memo::backend_statistics stats() const { return near.stats(); }
+    };
+
+    template <class Record>
+    [[nodiscard]] partition_type<Record> partition(memo::key128 scope) const {
+        return {memo::memory::partition<Record>(scope)};
+    }
+};
+
+} // namespace
+
+TEST_CASE("the report says of each function what it took and saved, and whether that pays") {
+    auto const f = slow("report/pays");
+    for (int i = 0; i < 100; ++i) {
+        f(i % 5);
+    }
+    std::string const line = line_of("report/pays (1)");
+    CHECK(has(line, "  pays  "));
+    auto const numbers = numbers_in(line);
+    REQUIRE(numbers.size() == 7);
+    CHECK(numbers[0] == 100);
+    CHECK(numbers[1] == 95);
+    CHECK(numbers[2] == 5);
+    auto const s = f.stats();
+    CHECK(numbers[3] == Approx(std::chrono::duration<double>(s.computing).count()).epsilon(0.01));
+    CHECK(numbers[4] < numbers[5]);
+    CHECK(numbers[5] == Approx(std::chrono::duration<double>(s.saved).count()).epsilon(0.01));
+    CHECK(numbers[6] == Approx((numbers[3] + numbers[5]) / numbers[3]).epsilon(0.02));
+    f.reset_stats();
+    CHECK(has(line_of("report/pays (1)"), "not called"));
+}
+
+TEST_CASE("the report says why it does not pay") {
+    auto const once = slow("report/once");
+    once(1);
+    CHECK(has(line_of("report/once (1)"), "no call came twice"));
+
+    auto const quick = memo::memoize<far_away>([](int x) { return x; }, {.name = "report/quick"});
+    for (int i = 0; i < 20; ++i) {
+        quick(i % 2);
+    }
+    CHECK(has(line_of("report/quick"), "costs more than it saves"));
+
+    int state = 0;
+    memo::options<int> options{.name = "report/stale", .audit = 1};
+    options.on_disagreement = [](std::string const&) {};
+    auto const stale =
+        memo::memoize(memo::ignore_state([&](int x) { return x + state++; }), options);
+    stale(1);
+    stale(1);
+    CHECK(has(line_of("report/stale"), "audits disagree"));
+}
+
+TEST_CASE("the verdict is about what is saved, beside what the function and the cache take") {
+    memo::detail::account a;
+    CHECK(memo::detail::verdict(a) == "not called");
+    a.counted.calls = 100;
+    a.counted.computing = 1s;
+    a.caching = 10ms;
+    CHECK(memo::detail::verdict(a) == "no call came twice");
+    a.counted.hits = 50;
+    a.counted.saved = 10ms;
+    CHECK(memo::detail::verdict(a) == "costs more than it saves");
+    a.counted.saved = 49ms;
+    CHECK(memo::detail::verdict(a) == "pays little");
+    a.counted.saved = 51ms;
+    CHECK(memo::detail::verdict(a) == "pays");
+    a.counted.hits = 0;
+    a.counted.saved = 0ns;
+    a.counted.evaluations = 50;
+    a.counted.coalesced = 50; // that waited for them
+    CHECK(memo::detail::verdict(a) == "pays");
+    a.caching = 1s;
+    CHECK(memo::detail::verdict(a) == "costs more than it saves");
+}
+
+TEST_CASE("functions of one name are one line, and stay when they have ended") {
+    auto const first = std::make_optional(slow("report/twice"));
+    (*first)(1);
+    {
+        auto const second = slow("report/twice");
+        auto const copy = second;
+        second(1);
+        copy(1);
+    }
+    auto const numbers = numbers_in(line_of("report/twice (1)"));
+    REQUIRE(numbers.size() == 7);
+    CHECK(numbers[0] == 3);
+    CHECK(numbers[1] == 1);
+    CHECK(numbers[2] == 2);
+}
+
+TEST_CASE(
+    "a function without a name is called by its type; dear ones come first, and all are summed") {
+    auto const unnamed = memo::memoize([](int x) { return x; });
+    unnamed(1);
+    auto const dear = slow("report/dear");
+    auto const dearest = slow("report/dearest");
+    dear(1);
+    for (int x = 0; x < 400; ++x) {
+        dearest(x % 2);
+    }
+    std::string const text = report();
+    auto const lines = lines_of(text);
+    CHECK(has(lines[0], "evaluations  computing s  caching s    saved s speed-up  verdict"));
+    CHECK(lines[1].ends_with("  report/dearest (1)"));
+    CHECK(lines.back().ends_with("  all"));
+    CHECK(has(text, "{lambda(int)#"));
+    CHECK(text.find("report/dear (1)") < text.find("{lambda(int)#"));
+    double calls = 0;
+    for (std::size_t i = 1; i + 1 < lines.size(); ++i) {
+        calls += numbers_in(lines[i])[0];
+    }
+    CHECK(numbers_in(lines.back())[0] == calls);
+}
+
+TEST_CASE("the report leaves a stream as it was") {
+    std::ostringstream out;
+    out << std::hex << std::setfill('*') << std::left;
+    memo::stats_report(out);
+    CHECK_FALSE(has(out.str(), "*"));
+    out.str("");
+    out << std::setw(4) << 255;
+    CHECK(out.str() == "ff**");
+}
+
+TEST_CASE("numbers have three digits") {
+    using memo::detail::three_digits;
+    CHECK(three_digits(0) == "0.00");
+    CHECK(three_digits(12345.6) == "12346");
+    CHECK(three_digits(12.345) == "12.3");
+    CHECK(three_digits(0.012345) == "0.0123");
+    CHECK(three_digits(0.00000123) == "0.000001");
+}
+
+TEST_CASE("a process that asks for it reports at its end, once, and its children do not") {
+    memo_test::temp_dir const directory;
+    std::string const path = directory / "told";
+    REQUIRE(memo_test::in_process([&] {
+                if (std::freopen(path.c_str(), "w", stderr) == nullptr) {
+                    return 1;
+                }
+                memo::stats_report_at_exit();
+                memo::stats_report_at_exit();
+                static auto const f = slow("report/at exit"); // ends before the report is made
+                f(1);
+                f(1);
+                int const child = memo_test::in_process([]() -> int { std::exit(0); });
+                std::exit(child);
+            }) == 0);
+    std::ifstream in(path);
+    std::string const text{std::istreambuf_iterator<char>(in), {}};
+    CHECK(has(line_of("report/at exit (1)", text), "  pays  "));
+    CHECK(text.find("verdict") == text.rfind("verdict"));
+}
