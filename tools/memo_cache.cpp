@@ -58,13 +58,13 @@ struct settings {
     bool as_json = false;
 };
 
-[[nodiscard]] detail::disk_settings opening(settings const& chosen, bool to_write) {
+[[nodiscard]] memo::disk_settings opening(settings const& chosen, bool to_write) {
     std::string const directory =
         chosen.directory.empty() ? detail::default_directory() : chosen.directory;
     if (!fs::exists(fs::path(directory) / "v1" / "data.mdb")) {
         throw memo::error(memo::errc::configuration, directory + " holds no cache of memo");
     }
-    detail::disk_settings told;
+    memo::disk_settings told;
     told.directory = directory;
     told.read_only = !to_write;
     return told;
@@ -261,7 +261,7 @@ int compact(settings const& chosen) {
 }
 
 int salvage(settings const& chosen) {
-    detail::disk_settings told;
+    memo::disk_settings told;
     told.directory = chosen.directory.empty() ? detail::default_directory() : chosen.directory;
     std::string const lost = told.directory + "/v1.bad.1/data.mdb";
     if (!fs::exists(lost)) {
@@ -389,7 +389,7 @@ int import_records(settings const& chosen) {
         }
     }
     std::istream& in = from_input ? std::cin : file;
-    detail::disk_settings told;
+    memo::disk_settings told;
     told.directory = chosen.directory.empty() ? detail::default_directory() : chosen.directory;
     detail::disk_store store(told);
     std::optional<scan_progress> progress;

@@ -36,7 +36,7 @@ namespace memo {
 /// Throws:         memo::error where the directory cannot be used
 class disk {
   public:
-    using settings = detail::disk_settings;
+    using settings = disk_settings;
 
     static constexpr bool persistent = true;
     static constexpr bool remembers = true;

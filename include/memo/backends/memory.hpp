@@ -28,7 +28,7 @@ namespace memo {
 /// Thread safety:  safe; hits take no lock
 class memory {
   public:
-    using settings = detail::memory_settings;
+    using settings = memory_settings;
 
     static constexpr bool persistent = false;
     static constexpr bool remembers = true;

@@ -17,9 +17,7 @@ enum class durability {
     power_loss, ///< a power cut too, but for the last record; every put waits for the disk
 };
 
-namespace detail {
-
-/// The settings of a disk backend.
+/// The settings of memo::disk, for designated initializers.
 struct disk_settings {
     /// Where: made if it is missing, with its parents. Empty: `$XDG_CACHE_HOME/memo`, or
     /// `~/.cache/memo`.
@@ -48,5 +46,4 @@ struct disk_settings {
     };
 };
 
-} // namespace detail
 } // namespace memo

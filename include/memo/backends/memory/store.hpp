@@ -22,9 +22,9 @@
 #include <utility>
 #include <vector>
 
-namespace memo::detail {
+namespace memo {
 
-/// The settings of a memory backend.
+/// The settings of memo::memory, for designated initializers.
 struct memory_settings {
     /// The most entries to keep, over all functions that share the backend. 0: no bound.
     std::size_t max_entries = 0;
@@ -35,6 +35,8 @@ struct memory_settings {
     /// What `ttl` is measured with.
     std::function<std::chrono::steady_clock::time_point()> clock = std::chrono::steady_clock::now;
 };
+
+namespace detail {
 
 /// One function's entries, without their type, and what happened to them.
 struct shelf {
@@ -242,4 +244,5 @@ class memory_store {
     std::unordered_map<key128, std::unique_ptr<shelf>> by_scope_;
 };
 
-} // namespace memo::detail
+} // namespace detail
+} // namespace memo
