@@ -27,7 +27,7 @@ memo_need(memo_missing memo libxxhash-dev xxhash 0.8 MODULE)
 string(APPEND memo_NOT_FOUND_MESSAGE "${memo_missing}")
 find_package(Threads QUIET)
 if(NOT Threads_FOUND)
-    string(APPEND memo_NOT_FOUND_MESSAGE "memo needs the system's threads, and a project in C or C++ to look for them\n")
+    string(APPEND memo_NOT_FOUND_MESSAGE "memo needs the threads of the system\n")
 endif()
 
 foreach(component IN LISTS memo_FIND_COMPONENTS)

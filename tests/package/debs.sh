@@ -30,14 +30,6 @@ refuses() {
     echo "says: $words"
 }
 
-by_pkg_config() {
-    # The flags are words.
-    # shellcheck disable=SC2046
-    g++ -std=c++20 -DCONSUMER_DISK -Wl,--build-id=none \
-        "$consumer"/{consumer,xxhash_after_memo,disk,memcached}.cpp \
-        $(pkg-config --cflags --libs memo-disk memo-memcached) -o "$room/by_pkg_config"
-}
-
 say "nothing that memo needs is there"
 apt update
 installed=$(dpkg-query -W -f '${Package}\n' libmemo-dev memo-cache libcereal-dev libxxhash-dev liblmdb-dev 2>/dev/null || true)
@@ -67,10 +59,8 @@ cmake --build "$room/by_cmake"
 
 say "a consumer by pkg-config"
 pkg-config --cflags --libs memo-disk memo-memcached
-by_pkg_config
-rm -rf "$room/consumer-cache"
-(cd "$room" && ./by_pkg_config)
-memo-cache ls "$room/consumer-cache" | tee "$room/listed"
+tests/package/by_pkg_config.sh g++ "$room/by_pkg_config" disk memcached
+memo-cache ls "$room/by_pkg_config/consumer-cache" | tee "$room/listed"
 grep -q consumer/half "$room/listed" || fail "memo-cache does not see what the consumer stored"
 
 say "gone again"
