@@ -1,11 +1,17 @@
-# Installs the headers and the package that find_package(memo 0.1) reads.
+# Installs the headers, the package that find_package(memo 0.1) reads, the files that pkg-config reads, and the documents.
+# The component memo_dev is all of these; the program memo-cache is the component memo_cache, see tools/.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(package_dir "${CMAKE_INSTALL_DATADIR}/cmake/memo")
 
-install(TARGETS memo memo_eigen memo_disk memo_memcached memo_libmemcached EXPORT memo FILE_SET HEADERS)
-install(EXPORT memo NAMESPACE memo:: FILE memoTargets.cmake DESTINATION "${package_dir}")
+install(
+    TARGETS memo memo_eigen memo_disk memo_memcached memo_libmemcached
+    EXPORT memo
+    FILE_SET HEADERS
+    COMPONENT memo_dev
+)
+install(EXPORT memo NAMESPACE memo:: FILE memoTargets.cmake DESTINATION "${package_dir}" COMPONENT memo_dev)
 
 # 0.x: a new minor version may change names, keys and records.
 write_basic_package_version_file(
@@ -21,4 +27,60 @@ install(
         "${PROJECT_SOURCE_DIR}/cmake/Findxxhash.cmake"
         "${PROJECT_BINARY_DIR}/memoConfigVersion.cmake"
     DESTINATION "${package_dir}"
+    COMPONENT memo_dev
+)
+
+# memo_pkg_config(NAME DESCRIPTION [REQUIRES ...] [REQUIRES_PRIVATE ...] [CFLAGS ...] [LIBS ...]): what the target of the
+# same name asks of a consumer. What is private gives its include directories and is linked by none.
+function(memo_pkg_config name description)
+    cmake_parse_arguments(PARSE_ARGV 2 pc "" "" "REQUIRES;REQUIRES_PRIVATE;CFLAGS;LIBS")
+    list(JOIN pc_REQUIRES ", " requires)
+    list(JOIN pc_REQUIRES_PRIVATE ", " requires_private)
+    list(JOIN pc_CFLAGS " " cflags)
+    list(JOIN pc_LIBS " " libs)
+    configure_file("${PROJECT_SOURCE_DIR}/cmake/memo.pc.in" "${PROJECT_BINARY_DIR}/${name}.pc" @ONLY)
+    install(
+        FILES "${PROJECT_BINARY_DIR}/${name}.pc"
+        DESTINATION "${CMAKE_INSTALL_DATADIR}/pkgconfig"
+        COMPONENT memo_dev
+    )
+endfunction()
+
+set(build_id -Wl,--build-id)
+if(CMAKE_SYSTEM_NAME MATCHES "Windows|Darwin")
+    set(build_id "")
+endif()
+set(this_memo "memo = ${PROJECT_VERSION}")
+memo_pkg_config(
+    memo "Remembers what expensive functions returned; compile with -std=c++20"
+    # cereal installs no file for pkg-config.
+    REQUIRES_PRIVATE "libxxhash >= 0.8"
+    CFLAGS [[-I"${includedir}"]] -DCEREAL_THREAD_SAFE=1 -pthread
+    LIBS ${build_id} -pthread
+)
+memo_pkg_config(memo-disk "memo's backend on disk" REQUIRES "${this_memo}" "lmdb >= 0.9.23")
+memo_pkg_config(memo-memcached "memo's backend in memcached" REQUIRES "${this_memo}")
+memo_pkg_config(
+    memo-libmemcached "memo's backend in memcached, over libmemcached"
+    REQUIRES "memo-memcached = ${PROJECT_VERSION}" "libmemcached >= 1.1.4"
+)
+memo_pkg_config(memo-eigen "Eigen's matrices as arguments and values of memo" REQUIRES "${this_memo}" "eigen3 >= 3.4")
+
+# The folders are those of the Debian packages.
+install(
+    FILES "${PROJECT_SOURCE_DIR}/README.md" "${PROJECT_SOURCE_DIR}/CHANGELOG.md"
+    DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/libmemo-dev"
+    COMPONENT memo_dev
+)
+install(
+    DIRECTORY "${PROJECT_SOURCE_DIR}/docs"
+    DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/libmemo-dev"
+    COMPONENT memo_dev
+    FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.png"
+)
+install(
+    FILES "${PROJECT_SOURCE_DIR}/LICENSE"
+    DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/libmemo-dev"
+    RENAME copyright
+    COMPONENT memo_dev
 )

@@ -12,8 +12,9 @@ packages_of() {
         test)
             printf '%s %s\n' catch2 catch2/catch.hpp libeigen3-dev eigen3/Eigen/Core \
                 memcached memcached libmemcached-dev libmemcached/memcached.h \
-                libsasl2-dev sasl/sasl.h
+                libsasl2-dev sasl/sasl.h pkg-config pkg-config
             ;;
+        package) printf '%s %s\n' dpkg-dev dpkg-shlibdeps file file ;;
         demo)
             printf '%s %s\n' nlohmann-json3-dev nlohmann/json.hpp libcli11-dev CLI/CLI.hpp \
                 gnuplot-nox gnuplot

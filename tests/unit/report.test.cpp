@@ -187,7 +187,7 @@ TEST_CASE("functions of one name are one line, and stay when they have ended") {
 }
 
 TEST_CASE(
-    "a function without a name is called by its type; dear ones come first, and all are summed") {
+    "a function without a name is called by its type, dear ones come first, and all are summed") {
     auto const unnamed = memo::memoize([](int x) { return x; });
     unnamed(1);
     auto const dear = slow("report/dear");

@@ -6,8 +6,10 @@
 #include <memo/key/key128.hpp>
 #include <memo/replicate.hpp>
 
+#include <cerrno>
 #include <cstdint>
-#include <random>
+#include <system_error>
+#include <unistd.h>
 
 namespace memo::detail {
 
@@ -17,10 +19,14 @@ struct ticket {
     std::uint64_t birth = 0; ///< of the record that numbers it; 0: no record does
 };
 
-// From the system each time: a generator's state would be the same on both sides of a fork.
+// From the system each time: a generator's state would be the same on both sides of a fork. Not by std::random_device:
+// <random> is the most costly header that memo.hpp could include (docs/decisions/0040-compile-time.md).
 inline std::uint64_t random_word() {
-    std::random_device device;
-    return std::uint64_t{device()} << 32 | device();
+    std::uint64_t word = 0;
+    if (::getentropy(&word, sizeof word) != 0) {
+        throw std::system_error(errno, std::generic_category(), "memo: getentropy");
+    }
+    return word;
 }
 
 /// What tells a record from all others that are made for its key. Never 0.

@@ -1,0 +1,20 @@
+# Takes the sources that it lies in: vcpkg install memo --overlay-ports=<this repository>/packaging/vcpkg
+get_filename_component(SOURCE_PATH "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
+
+set(VCPKG_BUILD_TYPE release) # headers only
+
+vcpkg_cmake_configure(
+    SOURCE_PATH "${SOURCE_PATH}"
+    OPTIONS
+        -DMEMO_BUILD_TESTS=OFF
+        -DMEMO_BUILD_EXAMPLES=OFF
+        -DMEMO_BUILD_BENCHMARKS=OFF
+        -DCMAKE_DISABLE_FIND_PACKAGE_CLI11=ON # no memo-cache, which needs it
+)
+vcpkg_cmake_install()
+vcpkg_cmake_config_fixup(CONFIG_PATH share/cmake/memo)
+vcpkg_fixup_pkgconfig()
+
+file(REMOVE_RECURSE "${CURRENT_PACKAGES_DIR}/lib" "${CURRENT_PACKAGES_DIR}/share/doc")
+file(INSTALL "${CMAKE_CURRENT_LIST_DIR}/usage" DESTINATION "${CURRENT_PACKAGES_DIR}/share/${PORT}")
+vcpkg_install_copyright(FILE_LIST "${SOURCE_PATH}/LICENSE")

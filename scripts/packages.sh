@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Makes the Debian packages libmemo-dev and memo-cache for the Debian that it runs on: build/packages/packages/*.deb.
+# tests/package/debs.sh tries them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source scripts/setup.sh
+need build demo package
+
+build=build/packages
+quietly cmake -S . -B "$build" -G Ninja -D CMAKE_BUILD_TYPE=Release -D CMAKE_CXX_COMPILER=g++ \
+    -D MEMO_BUILD_TESTS=OFF -D MEMO_BUILD_EXAMPLES=OFF -D MEMO_BUILD_BENCHMARKS=OFF
+cmake --build "$build" --target memo-cache
+rm -rf "$build/packages"
+quietly cmake --build "$build" --target package
+rm -rf "$build/packages/_CPack_Packages"
+ls -1 "$build"/packages/*.deb
