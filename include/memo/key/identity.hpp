@@ -10,14 +10,13 @@
 // and bytes of code each gave two functions one identity in an experiment
 // (docs/decisions/0004-code-identity.md).
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #if defined(__ELF__)
 #include <elf.h>
@@ -33,11 +32,17 @@ template <class... Types> struct [[gnu::visibility("hidden")]] anchor {
     [[gnu::visibility("hidden")]] static inline char tag = 0;
 };
 
-/// What is known of a loaded module.
-struct module_image {
-    std::string build_id; ///< bytes of the note; empty if the module has none
-    std::uintptr_t base = 0;
-    bool holds_address = false;
+/// Which code an address belongs to.
+struct code_identity {
+    std::multiset<std::string> all_modules; ///< build-ids; empty for a module that has none
+    std::string module;                     ///< build-id of the one that holds it; may be empty
+    std::uint64_t offset = 0; ///< in that module; without a build-id, the address itself
+
+    /// Whether an edit of any module would change this. If not, the identity holds in this process
+    /// alone.
+    [[nodiscard]] bool survives_process() const noexcept {
+        return !module.empty() && !all_modules.begin()->empty();
+    }
 };
 
 #if defined(__ELF__)
@@ -64,73 +69,43 @@ inline std::string build_id_in(std::byte const* notes, std::size_t size) {
     return {};
 }
 
-struct search {
-    std::uintptr_t address;
-    std::vector<module_image> modules;
-};
-
 inline int visit(dl_phdr_info* info, std::size_t, void* data) {
-    auto& found = *static_cast<search*>(data);
+    auto& found = *static_cast<code_identity*>(data);
     if (std::string_view(info->dlpi_name).starts_with("linux-vdso")) {
         return 0; // the kernel's own, and different on every kernel
     }
-    module_image module;
-    module.base = info->dlpi_addr;
+    std::string build_id;
+    bool holds_address = false;
     for (std::size_t i = 0; i < info->dlpi_phnum; ++i) {
         auto const& segment = info->dlpi_phdr[i];
         std::uintptr_t const start = info->dlpi_addr + segment.p_vaddr;
-        if (segment.p_type == PT_NOTE && module.build_id.empty()) {
-            module.build_id =
-                build_id_in(reinterpret_cast<std::byte const*>(start), segment.p_memsz);
-        } else if (segment.p_type == PT_LOAD && found.address - start < segment.p_memsz) {
-            module.holds_address = true;
+        if (segment.p_type == PT_NOTE && build_id.empty()) {
+            build_id = build_id_in(reinterpret_cast<std::byte const*>(start), segment.p_memsz);
+        } else if (segment.p_type == PT_LOAD && found.module.empty() &&
+                   found.offset - start < segment.p_memsz) {
+            holds_address = true;
         }
     }
-    found.modules.push_back(std::move(module));
+    if (holds_address && !build_id.empty()) {
+        found.module = build_id;
+        found.offset -= info->dlpi_addr;
+    }
+    found.all_modules.insert(std::move(build_id));
     return 0;
 }
 
 } // namespace elf
 #endif
 
-/// All loaded modules, the one that holds `address` marked. None where the format of programs is
-/// not ELF.
-inline std::vector<module_image> loaded_modules(void const* address) {
-#if defined(__ELF__)
-    elf::search search{reinterpret_cast<std::uintptr_t>(address), {}};
-    dl_iterate_phdr(elf::visit, &search);
-    return std::move(search.modules);
-#else
-    static_cast<void>(address);
-    return {};
-#endif
-}
-
-/// Which code an address belongs to.
-struct code_identity {
-    std::vector<std::string> all_modules; ///< build-ids, sorted
-    std::string module;                   ///< build-id of the module that holds it; may be empty
-    std::uint64_t offset = 0; ///< in that module; without a build-id, the address itself
-
-    /// Whether an edit of any module would change this. If not, the identity holds in this process
-    /// alone.
-    [[nodiscard]] bool survives_process() const noexcept {
-        return !module.empty() && std::ranges::none_of(all_modules, &std::string::empty);
-    }
-};
-
+/// Where the format of programs is not ELF, no module is known.
+///
 /// Complexity:     5 to 15 us for six modules
 inline code_identity identity_of(void const* address) {
     code_identity identity;
     identity.offset = reinterpret_cast<std::uintptr_t>(address);
-    for (auto& module : loaded_modules(address)) {
-        if (module.holds_address && !module.build_id.empty()) {
-            identity.module = module.build_id;
-            identity.offset -= module.base;
-        }
-        identity.all_modules.push_back(std::move(module.build_id));
-    }
-    std::ranges::sort(identity.all_modules);
+#if defined(__ELF__)
+    dl_iterate_phdr(elf::visit, &identity);
+#endif
     return identity;
 }
 

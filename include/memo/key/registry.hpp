@@ -10,11 +10,11 @@
 
 #include <cstdlib>
 #include <cxxabi.h>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <typeinfo>
-#include <unordered_map>
 #include <utility>
 
 namespace memo::detail {
@@ -71,7 +71,7 @@ class name_registry {
 
   private:
     std::mutex mutex_;
-    std::unordered_map<key128, claimant> claimants_;
+    std::map<key128, claimant> claimants_;
 };
 
 } // namespace memo::detail
