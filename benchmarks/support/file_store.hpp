@@ -23,8 +23,8 @@ class file_store {
     explicit file_store(std::filesystem::path const& root) : root_(root) {
         for (int folder = 0; folder < 256; ++folder) {
             std::filesystem::create_directories(
-                root /
-                memo::to_string({0, static_cast<std::uint64_t>(folder) << 56U}).substr(0, 2));
+                root / memo::to_string(memo::key128{0, static_cast<std::uint64_t>(folder) << 56U})
+                           .substr(0, 2));
         }
     }
 
