@@ -14,7 +14,10 @@ packages_of() {
                 memcached memcached libmemcached-dev libmemcached/memcached.h \
                 libsasl2-dev sasl/sasl.h pkg-config pkg-config
             ;;
-        package) printf '%s %s\n' dpkg-dev dpkg-shlibdeps file file ;;
+        package)
+            printf '%s %s\n' nlohmann-json3-dev nlohmann/json.hpp libcli11-dev CLI/CLI.hpp \
+                dpkg-dev dpkg-shlibdeps file file
+            ;;
         demo)
             printf '%s %s\n' nlohmann-json3-dev nlohmann/json.hpp libcli11-dev CLI/CLI.hpp \
                 gnuplot-nox gnuplot
