@@ -97,8 +97,10 @@ inline void print_account(std::ostream& out, std::string const& title, account c
 inline void stats_report(std::ostream& out) {
     auto const accounts = detail::ledger::instance().accounts();
     std::vector<std::pair<std::string, detail::account>> rows(accounts.begin(), accounts.end());
-    std::ranges::stable_sort(rows, std::ranges::greater(), [](auto const& row) {
-        return row.second.counted.computing + row.second.counted.saved;
+    // The dearest first, equal ones by name.
+    std::ranges::sort(rows, std::ranges::less(), [](auto const& row) {
+        return std::pair(-(row.second.counted.computing + row.second.counted.saved),
+                         std::string_view(row.first));
     });
     std::ostringstream table; // whole, whoever else writes there, and whatever flags are set
     table
