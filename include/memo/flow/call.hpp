@@ -26,7 +26,7 @@ template <class Function, class... Args> class call {
   public:
     template <class... Given>
     explicit call(Function function, Given&&... given)
-        : function_(function), args_(std::forward<Given>(given)...) {}
+        : function_(static_cast<Function&&>(function)), args_(std::forward<Given>(given)...) {}
 
     /// Runs the function. It may move from its arguments.
     decltype(auto) operator()(replicate const& which) {
