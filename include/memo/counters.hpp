@@ -113,7 +113,9 @@ class call_counters {
     /// All counters since the last reset.
     [[nodiscard]] statistics since_reset() const {
         std::scoped_lock const lock(mutex_);
-        return difference(total(), at_reset_);
+        statistics sum = total();
+        sum -= at_reset_;
+        return sum;
     }
 
     /// What the cache has cost at least: a lookup for each call, one more for each that was no hit,
@@ -179,25 +181,6 @@ class call_counters {
         sum.computing = std::chrono::nanoseconds(slow_.computing);
         sum.saved = std::chrono::nanoseconds(saved);
         return sum;
-    }
-
-    static statistics difference(statistics now, statistics const& then) {
-        now.calls -= then.calls;
-        now.hits -= then.hits;
-        now.misses -= then.misses;
-        now.refinements -= then.refinements;
-        now.coalesced -= then.coalesced;
-        now.evaluations -= then.evaluations;
-        now.failures -= then.failures;
-        now.rejected -= then.rejected;
-        now.sets -= then.sets;
-        now.errors -= then.errors;
-        now.corrupt -= then.corrupt;
-        now.audits -= then.audits;
-        now.disagreements -= then.disagreements;
-        now.computing -= then.computing;
-        now.saved -= then.saved;
-        return now;
     }
 
     std::array<line, lines + 1> lines_;

@@ -22,19 +22,7 @@ struct account {
     std::chrono::nanoseconds caching{0}; ///< see call_counters::caching
 
     account& operator+=(account const& other) {
-        counted.calls += other.counted.calls;
-        counted.hits += other.counted.hits;
-        counted.misses += other.counted.misses;
-        counted.refinements += other.counted.refinements;
-        counted.coalesced += other.counted.coalesced;
-        counted.evaluations += other.counted.evaluations;
-        counted.failures += other.counted.failures;
-        counted.rejected += other.counted.rejected;
-        counted.sets += other.counted.sets;
-        counted.audits += other.counted.audits;
-        counted.disagreements += other.counted.disagreements;
-        counted.computing += other.counted.computing;
-        counted.saved += other.counted.saved;
+        counted += other.counted;
         caching += other.caching;
         return *this;
     }

@@ -35,6 +35,38 @@ struct statistics {
     std::uint64_t disagreements = 0; ///< audits that contradicted what is stored
     std::chrono::nanoseconds computing{0}; ///< time spent in the function
     std::chrono::nanoseconds saved{0}; ///< time that hits would have spent in it, to 12 % per call
+
+    statistics& operator+=(statistics const& other) noexcept {
+        return change(other, [](auto& mine, auto const& others) { mine += others; });
+    }
+    statistics& operator-=(statistics const& other) noexcept {
+        return change(other, [](auto& mine, auto const& others) { mine -= others; });
+    }
+
+  private:
+    template <class Change> statistics& change(statistics const& other, Change by) noexcept {
+        by(calls, other.calls);
+        by(hits, other.hits);
+        by(misses, other.misses);
+        by(refinements, other.refinements);
+        by(coalesced, other.coalesced);
+        by(evaluations, other.evaluations);
+        by(failures, other.failures);
+        by(rejected, other.rejected);
+        by(sets, other.sets);
+        by(evictions, other.evictions);
+        by(expirations, other.expirations);
+        by(errors, other.errors);
+        by(timeouts, other.timeouts);
+        by(reconnects, other.reconnects);
+        by(corrupt, other.corrupt);
+        by(too_large, other.too_large);
+        by(audits, other.audits);
+        by(disagreements, other.disagreements);
+        by(computing, other.computing);
+        by(saved, other.saved);
+        return *this;
+    }
 };
 
 namespace detail {
