@@ -194,20 +194,17 @@ class alignas(64) segment {
     /// A key has a slot of its own bucket before any other key: most hits must be where they are
     /// looked for first.
     void insert(std::uint64_t low, std::uint16_t high, slot_value value, bool visited) {
-        bucket* here = &home_of(low);
-        std::size_t slot = here->free_slot();
-        if (slot == bucket::nowhere) {
-            slot = guest_of(*here);
-            if (slot != bucket::nowhere) {
-                move_on({here, slot});
+        bucket& home = home_of(low);
+        place there{&home, home.free_slot()};
+        if (there.slot == bucket::nowhere) {
+            there.slot = guest_of(home);
+            if (there.slot != bucket::nowhere) {
+                move_on(there);
+            } else {
+                there = pass_on_from(home);
             }
         }
-        while (slot == bucket::nowhere) {
-            here->pass();
-            here = &after(buckets_, *here);
-            slot = here->free_slot();
-        }
-        write({here, slot}, low, high, value, visited);
+        write(there, low, high, value, visited);
         ++entries_;
     }
 
@@ -222,13 +219,20 @@ class alignas(64) segment {
 
     /// Copies an entry to the next free slot on its way, so that its own may be written over.
     void move_on(place guest) {
-        bucket* here = guest.at;
-        do {
+        write(pass_on_from(*guest.at), guest.low(), guest.high(), guest.value(),
+              guest.at->was_visited(guest.slot));
+    }
+
+    /// The next free slot for an entry that finds none in a bucket; it goes past those between.
+    [[nodiscard]] place pass_on_from(bucket& full) {
+        bucket* here = &full;
+        std::size_t slot = bucket::nowhere;
+        while (slot == bucket::nowhere) {
             here->pass();
             here = &after(buckets_, *here);
-        } while (here->free_slot() == bucket::nowhere);
-        write({here, here->free_slot()}, guest.low(), guest.high(), guest.value(),
-              guest.at->was_visited(guest.slot));
+            slot = here->free_slot();
+        }
+        return {here, slot};
     }
 
     void write(place there, std::uint64_t low, std::uint16_t high, slot_value value, bool visited) {

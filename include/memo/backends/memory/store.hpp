@@ -90,7 +90,7 @@ class memory_store {
             if (auto const old = shelf.entries.put(key, value)) {
                 forget(shelf, *old);
             }
-        } catch (...) { // no memory for a larger array
+        } catch (...) { // no memory to grow
             forget(shelf, value);
             throw;
         }
@@ -112,7 +112,7 @@ class memory_store {
             }
             try {
                 done = shelf.entries.exchange(key, old, value);
-            } catch (...) { // no memory for a larger array
+            } catch (...) { // no memory to grow
                 account(shelf, old, value);
                 retire(value);
                 throw;
