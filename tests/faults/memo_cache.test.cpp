@@ -3,6 +3,7 @@
 // The tool, on directories that are in use, damaged or none.
 
 #include "support/keys.hpp"
+#include "support/lines.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 #include <memo/backends/disk.hpp>
@@ -21,12 +22,12 @@
 #include <fstream>
 #include <iterator>
 #include <random>
-#include <sstream>
 #include <string>
 #include <vector>
 
 namespace fs = std::filesystem;
 using memo_test::key_of;
+using memo_test::lines_of;
 
 namespace {
 
@@ -259,15 +260,6 @@ auto meant(std::string const& directory, memo::on_miss_policy on_miss) {
         }),
         {.name = "travel/mean", .version = "1", .on_miss = on_miss, .repeat = memo::until_settled},
         memo::disk({.directory = directory}));
-}
-
-std::vector<std::string> lines_of(std::string const& text) {
-    std::istringstream in(text);
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(in, line);) {
-        lines.push_back(line);
-    }
-    return lines;
 }
 
 /// Imports these lines from a file.

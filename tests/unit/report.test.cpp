@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
+#include "support/lines.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 #include <memo/memo.hpp>
@@ -20,6 +21,7 @@
 #include <vector>
 
 using namespace std::chrono_literals;
+using memo_test::lines_of;
 
 namespace {
 
@@ -27,15 +29,6 @@ std::string report() {
     std::ostringstream out;
     memo::stats_report(out);
     return out.str();
-}
-
-std::vector<std::string> lines_of(std::string const& text) {
-    std::istringstream in(text);
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(in, line);) {
-        lines.push_back(line);
-    }
-    return lines;
 }
 
 /// The line of a function.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "support/contract.hpp"
+#include "support/lines.hpp"
 #include <memo/memo.hpp>
 
 #include <catch2/catch.hpp>
@@ -8,25 +9,17 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <vector>
 
-namespace {
+using memo_test::lines_of;
 
-std::vector<std::string> lines_of(memo::explanation const& told) {
-    std::istringstream in(to_string(told));
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(in, line);) {
-        lines.push_back(line);
-    }
-    return lines;
-}
+namespace {
 
 /// The first words of the lines in which two explanations differ.
 std::vector<std::string> differences(memo::explanation const& one, memo::explanation const& other) {
-    auto const a = lines_of(one);
-    auto const b = lines_of(other);
+    auto const a = lines_of(to_string(one));
+    auto const b = lines_of(to_string(other));
     REQUIRE(a.size() == b.size());
     std::vector<std::string> names;
     for (std::size_t i = 0; i < a.size(); ++i) {
