@@ -7,7 +7,6 @@
 #include "entries.hpp"
 #include "readable.hpp"
 #include <iomanip>
-#include <map>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -22,8 +21,7 @@ struct found_record {
 };
 
 /// Complexity:     looks at every record
-[[nodiscard]] inline found_record find_record(detail::disk_store& store,
-                                              std::map<memo::key128, function> const& functions,
+[[nodiscard]] inline found_record find_record(detail::disk_store& store, functions const& all,
                                               std::string const& digits) {
     found_record found{digits, nullptr, false};
     auto const key = key_of(digits);
@@ -38,8 +36,7 @@ struct found_record {
         auto const header = detail::check_frame(entry.value);
         found.is_corrupt = !header;
         if (header) {
-            auto const known = functions.find(header->scope);
-            function const& from = known == functions.end() ? function() : known->second;
+            function const& from = function_of(header->scope, all);
             found.row = row_of(from.name, from.version, *header, detail::payload_of(entry.value));
         }
     });

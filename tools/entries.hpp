@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -68,16 +69,24 @@ struct function {
     double seconds = 0; ///< that computing them took
 };
 
-[[nodiscard]] inline std::map<memo::key128, function> functions_in(detail::disk_store& store) {
-    std::map<memo::key128, function> all;
+using functions = std::map<memo::key128, function>; ///< by their scopes
+
+/// Name and version, as a name's record has them.
+///
+/// Throws:         detail::malformed
+[[nodiscard]] inline std::tuple<std::string, std::string>
+names_in(std::span<std::byte const> frame) {
+    return detail::decode_record<std::tuple<std::string, std::string>>(detail::payload_of(frame));
+}
+
+[[nodiscard]] inline functions functions_in(detail::disk_store& store) {
+    functions all;
     for_each_entry(store, [&](detail::key_and_value const& entry) {
         if (!detail::is_record(entry)) {
-            using names = std::tuple<std::string, std::string>;
             auto const header = detail::check_frame(entry.value);
             if (header && header->kind == detail::record_kind::name) {
                 auto& named = all[header->scope];
-                std::tie(named.name, named.version) =
-                    detail::decode_record<names>(detail::payload_of(entry.value));
+                std::tie(named.name, named.version) = names_in(entry.value);
             }
             return;
         }
@@ -89,6 +98,13 @@ struct function {
         }
     });
     return all;
+}
+
+/// The function of a scope; one without a name if it began to store meanwhile.
+[[nodiscard]] inline function const& function_of(memo::key128 scope, functions const& all) {
+    static function const unknown;
+    auto const known = all.find(scope);
+    return known == all.end() ? unknown : known->second;
 }
 
 /// The 32 hexadecimal digits of a key; nothing if that is not what they are.

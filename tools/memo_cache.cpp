@@ -23,7 +23,6 @@
 #include <map>
 #include <optional>
 #include <span>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -58,9 +57,13 @@ struct settings {
     bool as_json = false;
 };
 
+/// The directory that is named, or that programs choose.
+[[nodiscard]] std::string directory_of(settings const& chosen) {
+    return chosen.directory.empty() ? detail::default_directory() : chosen.directory;
+}
+
 [[nodiscard]] memo::disk_settings opening(settings const& chosen, bool to_write) {
-    std::string const directory =
-        chosen.directory.empty() ? detail::default_directory() : chosen.directory;
+    std::string const directory = directory_of(chosen);
     if (!fs::exists(fs::path(directory) / "v1" / "data.mdb")) {
         throw memo::error(memo::errc::configuration, directory + " holds no cache of memo");
     }
@@ -262,7 +265,7 @@ int compact(settings const& chosen) {
 
 int salvage(settings const& chosen) {
     memo::disk_settings told;
-    told.directory = chosen.directory.empty() ? detail::default_directory() : chosen.directory;
+    told.directory = directory_of(chosen);
     std::string const lost = told.directory + "/v1.bad.1/data.mdb";
     if (!fs::exists(lost)) {
         std::cerr << "memo-cache: nothing was set aside in " << told.directory << '\n';
@@ -317,8 +320,7 @@ void require_written() {
 }
 
 /// The records as they are, for import.
-int export_as_they_are(detail::disk_store& store,
-                       std::map<memo::key128, function> const& functions) {
+int export_as_they_are(detail::disk_store& store, memo_cache::functions const& functions) {
     std::uint64_t corrupt = 0;
     for_each_entry(store, [&](detail::key_and_value const& entry) {
         auto const header = detail::check_frame(entry.value);
@@ -326,8 +328,7 @@ int export_as_they_are(detail::disk_store& store,
             ++corrupt;
             return;
         }
-        auto const known = functions.find(header->scope);
-        function const& from = known == functions.end() ? function() : known->second;
+        function const& from = memo_cache::function_of(header->scope, functions);
         std::cout << memo_cache::to_text(memo_cache::line_of(from, *header, entry.value)) << '\n';
     });
     require_written();
@@ -345,7 +346,6 @@ int export_records(settings const& chosen) {
         return export_as_they_are(store, functions);
     }
     bool const csv = chosen.format == "csv";
-    function const unknown; // one that began to store meanwhile
     auto const print = [&](json const& row, auto const& field) {
         char const* between = "";
         for (auto const& [name, value] : row.items()) {
@@ -363,8 +363,7 @@ int export_records(settings const& chosen) {
         if (!header || !detail::is_record(entry)) {
             return;
         }
-        auto const known = functions.find(header->scope);
-        function const& from = known == functions.end() ? unknown : known->second;
+        function const& from = memo_cache::function_of(header->scope, functions);
         json const row =
             memo_cache::row_of(from.name, from.version, *header, detail::payload_of(entry.value));
         if (csv) {
@@ -390,7 +389,7 @@ int import_records(settings const& chosen) {
     }
     std::istream& in = from_input ? std::cin : file;
     memo::disk_settings told;
-    told.directory = chosen.directory.empty() ? detail::default_directory() : chosen.directory;
+    told.directory = directory_of(chosen);
     detail::disk_store store(told);
     std::optional<scan_progress> progress;
     if (!from_input && fs::is_regular_file(chosen.file)) {

@@ -17,7 +17,6 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
 namespace memo_cache {
@@ -108,8 +107,7 @@ struct whole_frame {
     }
     if (header->kind == detail::record_kind::name) {
         try {
-            using names = std::tuple<std::string, std::string>;
-            static_cast<void>(detail::decode_record<names>(detail::payload_of(*bytes)));
+            static_cast<void>(names_in(*bytes));
         } catch (detail::malformed const&) {
             throw refusal("the record is no function's name");
         }
