@@ -162,10 +162,7 @@ void run(bool quick, std::string const& file) {
     goals.at_most("many_vs_single_disk", hits.ratio(by_many("disk"), "disk"), 1);
     goals.at_most("many_vs_single_memcached",
                   hits.ratio(by_many("memcached, TCP"), "memcached, TCP"), 1.0 / 3);
-    goals.print();
-    if (!file.empty()) {
-        goals.write(file);
-    }
+    goals.report(file);
 }
 
 } // namespace

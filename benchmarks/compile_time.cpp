@@ -162,7 +162,7 @@ void run(bool quick, std::string const& file) {
             trials.emplace_back(compiler, "-O2", room);
         }
     }
-    for (int round = 0; round < (quick ? 1 : 11); ++round) {
+    for (int round = 0; round < (quick ? 1 : 5); ++round) {
         for (auto& each : trials) {
             each.round();
         }
@@ -172,10 +172,7 @@ void run(bool quick, std::string const& file) {
         each.print();
         goals.at_most(each.id(), each.ratio(programs.size() - 1), 1.6);
     }
-    goals.print();
-    if (!file.empty()) {
-        goals.write(file);
-    }
+    goals.report(file);
 }
 
 } // namespace

@@ -126,12 +126,9 @@ void run(bool quick, std::string const& file) {
     goals.at_least("scaling_2t_1e3", all.factor("memo, 1000 keys"), 1.85);
     goals.at_least("scaling_2t_hot_key", all.factor("memo, one key"), 1.85);
     goals.at_least("scaling_2t_90_10", all.factor("memo, 9 hits to 1 new key"), 1.7);
-    goals.print();
+    goals.report(file);
     if (control < 1.95) {
         std::cout << "void: this machine did not give two cores to a loop that shares nothing\n";
-    }
-    if (!file.empty()) {
-        goals.write(file);
     }
 }
 

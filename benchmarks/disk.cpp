@@ -378,10 +378,7 @@ void run(settings const& chosen) {
     if (chosen.many) {
         measure_hits_of_many(chosen, goals);
     }
-    goals.print();
-    if (!chosen.file.empty()) {
-        goals.write(chosen.file);
-    }
+    goals.report(chosen.file);
 }
 
 } // namespace

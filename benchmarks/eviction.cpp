@@ -232,10 +232,7 @@ void run(bool quick, std::string const& file) {
     space(quick, goals);
     pauses(quick, goals);
     hit_shares(quick, goals);
-    goals.print();
-    if (!file.empty()) {
-        goals.write(file);
-    }
+    goals.report(file);
 }
 
 } // namespace

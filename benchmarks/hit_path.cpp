@@ -216,10 +216,7 @@ void run(bool quick, std::string const& file) {
     compare(vectors_of_100, naive, "naive_v100_1e3", 0.33, goals);
     compare(vectors_of_100, obvious, "obvious_v100_1e3", 1.0 / 5, goals);
 
-    goals.print();
-    if (!file.empty()) {
-        goals.write(file);
-    }
+    goals.report(file);
 }
 
 } // namespace

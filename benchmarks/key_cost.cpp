@@ -232,10 +232,7 @@ void run(bool quick, std::string const& file) {
     goals.at_most("key_class_vs_obvious", of_class.ratio(ours, obvious), 1.0 / 4);
     goals.at_most("key_index_set_vs_obvious", of_set.ratio(ours, obvious), 1.0 / 15);
     goals.at_most("key_v1000_vs_bytes", of_1000.ratio(ours, bare), 1.15);
-    goals.print();
-    if (!file.empty()) {
-        goals.write(file);
-    }
+    goals.report(file);
 }
 
 } // namespace

@@ -378,10 +378,7 @@ void run(bool quick, std::string const& file) {
 
     goals.at_least("many_vs_single", many_over_single(quick), 3);
 
-    goals.print();
-    if (!file.empty()) {
-        goals.write(file);
-    }
+    goals.report(file);
 }
 
 } // namespace

@@ -241,10 +241,7 @@ void run(bool quick, std::string const& file) {
     }
     goals.exactly("default_constant_evaluations", furthest, 3);
 
-    goals.print();
-    if (!file.empty()) {
-        goals.write(file);
-    }
+    goals.report(file);
 }
 
 } // namespace

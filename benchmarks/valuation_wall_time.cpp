@@ -164,10 +164,7 @@ void run(bool quick, std::string const& file) {
     goals.at_least("speedup_all_cores", jobs.ratio(no_cache, all_cores), 1.6 * n);
     goals.at_least("speedup_disk_empty", jobs.ratio(no_cache, disk_cold), 0.9 * n);
     goals.at_least("speedup_disk_again", jobs.ratio(no_cache, disk_warm), 1000);
-    goals.print();
-    if (!file.empty()) {
-        goals.write(file);
-    }
+    goals.report(file);
     if (different > 0) {
         throw std::logic_error("a cache changed the values");
     }

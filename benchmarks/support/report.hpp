@@ -78,6 +78,17 @@ class goals {
         add(id, value, "<", goal, value < goal);
     }
 
+    /// Prints them, and writes them with the tables and the machine.
+    ///
+    /// file            empty: nothing is written
+    void report(std::string const& file) const {
+        print();
+        if (!file.empty()) {
+            write(file);
+        }
+    }
+
+  private:
     void print() const {
         std::cout << "\n    value     goal\n" << std::fixed << std::setprecision(3);
         for (auto const& each : goals_) {
@@ -108,7 +119,6 @@ class goals {
         }
     }
 
-  private:
     void add(std::string const& id, double value, char const* relation, double goal, bool ok) {
         goals_.push_back(
             {{"id", id}, {"value", value}, {"relation", relation}, {"goal", goal}, {"ok", ok}});
