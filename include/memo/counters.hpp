@@ -74,18 +74,31 @@ class call_counters {
   public:
     /// How many threads have a line of their own; those beyond share the last one.
     static constexpr std::size_t lines = 128;
+    static constexpr std::size_t all_lines = lines * sizeof(thread_line); ///< bytes
 
-    /// A call served from the cache. True if the hit was a quick one.
+    /// Counts a call that is served from the cache, if the thread is known to have a line for it.
     ///
     /// saved           ns
-    /// own             the hits of how many threads may be quick: `lines`, or 0
-    [[gnu::always_inline]] inline bool hit(std::uint64_t saved, std::size_t own) {
-        std::size_t const number = number_of_this_thread;
-        if (number < own) [[likely]] {
-            hit(lines_[number], saved);
-            return true;
+    /// own             all_lines, or 0 if no hit may be quick
+    [[nodiscard, gnu::always_inline]] inline bool quick_hit(std::uint64_t saved,
+                                                            std::size_t own) noexcept {
+        std::size_t const offset = offset_of_this_thread;
+        if (offset >= own) [[unlikely]] {
+            return false;
         }
-        return hit_elsewhere(saved, own);
+        hit(lines_[offset / sizeof(line)], saved);
+        return true;
+    }
+
+    /// The same in any thread.
+    void hit(std::uint64_t saved) {
+        std::size_t const number = this_thread_line().number;
+        if (number < lines) {
+            hit(lines_[number], saved);
+        } else {
+            lines_[lines].hits.fetch_add(1, std::memory_order_relaxed);
+            lines_[lines].saved.fetch_add(saved, std::memory_order_relaxed);
+        }
     }
 
     struct slow {
@@ -139,23 +152,13 @@ class call_counters {
         std::atomic<std::uint64_t> saved{0};
     };
 
+    static_assert(sizeof(line) == sizeof(thread_line), "so that an offset holds for both");
+
     /// In a line that nobody else writes.
-    static void hit(line& mine, std::uint64_t saved) {
+    static void hit(line& mine, std::uint64_t saved) noexcept {
         mine.hits.store(mine.hits.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
         mine.saved.store(mine.saved.load(std::memory_order_relaxed) + saved,
                          std::memory_order_relaxed);
-    }
-
-    /// By a thread that has no line yet, or whose line is not among these.
-    [[gnu::noinline]] bool hit_elsewhere(std::uint64_t saved, std::size_t own) {
-        std::size_t const number = this_thread_line().number;
-        if (number < lines) {
-            hit(lines_[number], saved);
-        } else {
-            lines_[lines].hits.fetch_add(1, std::memory_order_relaxed);
-            lines_[lines].saved.fetch_add(saved, std::memory_order_relaxed);
-        }
-        return number < own;
     }
 
     [[nodiscard]] statistics total() const {

@@ -26,12 +26,17 @@ template <class Partition, class Record> class guarded {
     guarded(Partition partition, call_counters& counters, on_error_policy on_error)
         : partition_(std::move(partition)), counters_(counters), on_error_(on_error) {}
 
-    // Inlined by force, as are attempt() and what it runs here, so that key and record stay in
-    // registers.
     [[nodiscard, gnu::always_inline]] inline std::optional<remembered<Record>>
-    get(key128 key) const {
-        return attempt(
-            "get", [&]() __attribute__((always_inline)) { return partition_.get(key); });
+    glance(key128 key) const noexcept {
+        if constexpr (glancing_partition<Partition, Record>) {
+            return partition_.glance(key);
+        } else {
+            return std::nullopt;
+        }
+    }
+
+    [[nodiscard]] std::optional<remembered<Record>> get(key128 key) const {
+        return attempt("get", [&] { return partition_.get(key); });
     }
 
     /// kept            as many as there are keys, and nothing in them
@@ -88,8 +93,7 @@ template <class Partition, class Record> class guarded {
 
   private:
     template <class Operation>
-    [[gnu::always_inline]] inline auto attempt(char const* verb, Operation operation) const
-        -> decltype(operation()) {
+    auto attempt(char const* verb, Operation operation) const -> decltype(operation()) {
         try {
             return operation();
         } catch (error const& failure) {

@@ -69,32 +69,24 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     ///                 own result, for an argument that cannot be keyed, for a result that cannot
     ///                 be averaged, under on_error = strict for the backend's failures, and under
     ///                 on_miss = fail for a miss
-    result_type operator()(P... args) const {
-        name const called = name_of(args...);
-        if (auto kept = core_->way.hit(called, examining(called, args...))) {
-            return Evaluation::give(std::move(kept->record));
+    // Inlined by force: the constants of the hash then stay in registers from call to call.
+    [[gnu::always_inline]] inline result_type operator()(P... args) const {
+        name called = name_of(args...);
+        if (auto kept = core_->way.glance(called)) {
+            return Evaluation::give(*std::move(kept));
         }
-        return Evaluation::give(miss(called, core_->way.evaluation(), args...).reached);
+        return Evaluation::give(serve(std::move(called), args...).reached);
     }
 
     /// The same, and where the value came from.
     [[nodiscard]] memo::outcome<result_type> outcome(P... args) const {
-        name const called = name_of(args...);
-        if (auto kept = core_->way.hit(called, examining(called, args...))) {
-            return {Evaluation::give(std::move(kept->record)), source::hit};
-        }
-        auto arrived = miss(called, core_->way.evaluation(), args...);
+        auto arrived = serve(name_of(args...), args...);
         return {Evaluation::give(std::move(arrived.reached)), arrived.source};
     }
 
     /// Averaged functions: the same, and all that is known of the mean.
     [[nodiscard]] auto estimate(P... args) const requires Evaluation::merges {
-        name const called = name_of(args...);
-        auto const& evaluation = core_->way.evaluation();
-        if (auto const kept = core_->way.hit(called, examining(called, args...))) {
-            return evaluation.estimate(kept->record);
-        }
-        return evaluation.estimate(miss(called, evaluation, args...).reached);
+        return core_->way.evaluation().estimate(serve(name_of(args...), args...).reached);
     }
 
     /// The value if it is there, or the right to compute it, or neither if another caller is at it:
@@ -254,18 +246,26 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         }
     }
 
-    // Arguments to sample.
+    // Key to record.
 
-    [[gnu::noinline]] typename walk::arrival miss(name const& called, Evaluation const& wanted,
-                                                  std::remove_reference_t<P>&... args) const {
+    // Not inlined, so that a hit at first sight needs few registers.
+    [[gnu::noinline]] typename walk::arrival serve(name called,
+                                                   std::remove_reference_t<P>&... args) const {
+        auto const examine = [&](typename Evaluation::record const& kept) {
+            core_->way.audit(called, kept, running(args...));
+        };
+        if (auto kept = core_->way.hit(called, examine)) {
+            return {std::move(kept->record), source::hit};
+        }
+        return miss(called, core_->way.evaluation(), args...);
+    }
+
+    typename walk::arrival miss(name const& called, Evaluation const& wanted,
+                                std::remove_reference_t<P>&... args) const {
         return core_->way.miss(called, wanted, running(args...));
     }
 
-    auto examining(name const& called, std::remove_reference_t<P>&... args) const {
-        return [&, this ](typename Evaluation::record const& kept) __attribute__((noinline, cold)) {
-            core_->way.audit(called, kept, running(args...));
-        };
-    }
+    // Arguments to sample.
 
     /// The call with its arguments where they are.
     auto running(std::remove_reference_t<P>&... args) const {

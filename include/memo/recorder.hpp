@@ -23,6 +23,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -46,7 +47,7 @@ template <class Backend, class Evaluation> class recorder {
         : partition_(detail::open_partition<record>(
                          backend, scope, {chosen.on_error, chosen.time_threshold.is_worthwhile()}),
                      counters_, chosen.on_error),
-          own_lines_(chosen.audit != 0 ? 0 : call_counters::lines),
+          own_lines_(chosen.audit != 0 ? 0 : call_counters::all_lines),
           evaluation_(chosen),
           ttl_(chosen.ttl),
           audits_(chosen) {}
@@ -57,9 +58,21 @@ template <class Backend, class Evaluation> class recorder {
 
     // Key to record.
 
+    /// Most hits: one at first sight, which is counted. Of whatever else there is, nothing, and
+    /// nothing was done.
     // Inlined by force, so that key and record stay in registers.
-    [[nodiscard, gnu::always_inline]] inline std::optional<remembered<record>>
-    look(name const& called) {
+    [[nodiscard, gnu::always_inline]] inline std::optional<record> glance(name const& called) {
+        if constexpr (std::is_empty_v<typename Evaluation::witness>) {
+            auto kept = partition_.glance(called.key);
+            if (kept && evaluation_.enough(kept->record) &&
+                counters_.quick_hit(kept->cost, own_lines_)) [[likely]] {
+                return std::move(kept->record);
+            }
+        }
+        return std::nullopt;
+    }
+
+    [[nodiscard]] std::optional<remembered<record>> look(name const& called) {
         auto kept = partition_.get(called.key);
         if (kept && !is_of(*kept, called)) {
             kept.reset();
@@ -82,10 +95,10 @@ template <class Backend, class Evaluation> class recorder {
         return kept;
     }
 
-    /// Counts a hit. True if it may be audited: no such hit is quick, and so the quick ones need not
-    /// ask.
-    [[nodiscard, gnu::always_inline]] inline bool count_hit(std::uint64_t saved) {
-        return !counters_.hit(saved, own_lines_) && own_lines_ == 0;
+    /// Counts a hit. True if it may be audited: no such hit is quick.
+    [[nodiscard]] bool count_hit(std::uint64_t saved) {
+        counters_.hit(saved);
+        return own_lines_ == 0;
     }
 
     // Arguments to sample, no lock held; sample to record.
@@ -227,7 +240,7 @@ template <class Backend, class Evaluation> class recorder {
     call_counters counters_;
     guarded<partition_type, record> const partition_;
     std::size_t const
-        own_lines_; ///< see call_counters::hit; beside the partition, as hits read both
+        own_lines_; ///< see call_counters::quick_hit; beside the partition, as hits read both
     Evaluation const evaluation_;
     std::chrono::nanoseconds const ttl_;
     std::atomic<std::uint64_t> next_number_{0}; ///< of a sample, where no record numbers them

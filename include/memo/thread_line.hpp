@@ -71,12 +71,13 @@ class thread_lines {
 
 inline constinit thread_local thread_line* line_of_this_thread = nullptr;
 
-/// Of the thread's line. So large that it is nobody's until the thread has a line.
-inline constinit thread_local std::size_t number_of_this_thread = SIZE_MAX;
+/// The number of the thread's line times the size of one, which is the place of the thread's own in
+/// an array of lines of that size. So large that it is nobody's until the thread has a line.
+inline constinit thread_local std::size_t offset_of_this_thread = SIZE_MAX;
 
 inline void take_line() {
     line_of_this_thread = &thread_lines::instance().take();
-    number_of_this_thread = line_of_this_thread->number;
+    offset_of_this_thread = line_of_this_thread->number * sizeof(thread_line);
 }
 
 struct line_lease {
@@ -86,7 +87,7 @@ struct line_lease {
     ~line_lease() {
         thread_lines::instance().give_back(*line_of_this_thread);
         line_of_this_thread = nullptr;
-        number_of_this_thread = SIZE_MAX;
+        offset_of_this_thread = SIZE_MAX;
     }
 };
 

@@ -57,20 +57,24 @@ template <class Backend, class Evaluation> class walk {
 
     // Key to record.
 
-    [[nodiscard, gnu::always_inline]] inline std::optional<remembered<record>>
-    look(name const& called) {
+    [[nodiscard]] std::optional<remembered<record>> look(name const& called) {
         return records_.look(called);
     }
 
-    /// Serves a call at first sight, or not.
+    /// Serves most hits; see recorder::glance.
+    [[nodiscard, gnu::always_inline]] inline std::optional<record> glance(name const& called) {
+        return records_.glance(called);
+    }
+
+    /// Serves a call from the cache, or not.
     ///
     /// examine         given the record of a hit that may be audited; it calls audit()
     template <class Examine>
-    [[nodiscard, gnu::always_inline]] inline std::optional<remembered<record>>
-    hit(name const& called, Examine const& examine) {
+    [[nodiscard]] std::optional<remembered<record>> hit(name const& called,
+                                                        Examine const& examine) {
         auto kept = look(called);
-        if (serve(kept)) [[unlikely]] {
-            examine(record(kept->record)); // a copy, so that what is kept stays in registers
+        if (serve(kept)) {
+            examine(kept->record);
         }
         return kept;
     }
@@ -225,7 +229,7 @@ template <class Backend, class Evaluation> class walk {
 
     /// Takes a record away that is not enough, and counts the hit of one that is. True if that may be
     /// audited.
-    [[nodiscard, gnu::always_inline]] inline bool serve(std::optional<remembered<record>>& kept) {
+    [[nodiscard]] bool serve(std::optional<remembered<record>>& kept) {
         if (kept && !evaluation().enough(kept->record)) {
             kept.reset();
         }

@@ -74,6 +74,8 @@ struct backend_statistics {
 /// `lead(key)` and `try_lead(key)`, for a backend that other processes share: the first waits until
 /// no other process computes that key, and keeps others from it while what it gives lives; the second
 /// gives an optional of the same, nothing if another process computes it. They do not throw.
+/// `glance(key)` gives what `get` gives, or nothing although there is something: of what can be had in
+/// some nanoseconds, with no effect that `get` has not. It is asked before, and does not throw.
 ///
 /// Thread safety:  every operation may be called from any thread at any time
 /// Throws:         anything; the walk counts it and goes on, or reports it, as `on_error` says. A
@@ -98,6 +100,13 @@ template <class P>
 concept leading_partition = requires(P const& partition, key128 key) {
     partition.lead(key);
     partition.try_lead(key).has_value();
+};
+
+/// A partition that has most hits at first sight.
+template <class P, class Record>
+concept glancing_partition = requires(P const& partition, key128 key) {
+    { partition.glance(key) }
+    noexcept->std::same_as<std::optional<remembered<Record>>>;
 };
 
 /// How a function wants its partition to be.

@@ -44,20 +44,25 @@ class memory {
             : store_(std::move(store)), shelf_(&shelf) {}
 
         /// Complexity:     O(1), no lock, no allocation but the record's own copy
-        // Inlined by force, so that key and record stay in registers.
-        [[nodiscard, gnu::always_inline]] inline std::optional<remembered<Record>>
-        get(key128 key) const {
+        [[nodiscard]] std::optional<remembered<Record>> get(key128 key) const {
             if constexpr (detail::fits_word<Record>) {
                 // Words need no read section, which would be a good part of the hit.
-                detail::slot_value value;
-                if (shelf_->entries.glance<true>(key, value)) [[likely]] {
-                    return remember(value, {});
+                if (auto const found = shelf_->entries.find(key); !found.is_block()) {
+                    return found.exists() ? remember(found, {}) : std::nullopt;
                 }
-                return find_apart(key);
-            } else {
-                detail::read_section const reading;
-                return find(key);
             }
+            detail::read_section const reading; // the word may expire, and is in a block
+            return find(key);
+        }
+
+        // Inlined by force, so that key and record stay in registers.
+        [[nodiscard, gnu::always_inline]] inline std::optional<remembered<Record>>
+        glance(key128 key) const noexcept requires detail::fits_word<Record> {
+            detail::slot_value value;
+            if (shelf_->entries.glance<true>(key, value)) [[likely]] {
+                return remember(value, {});
+            }
+            return std::nullopt;
         }
 
         /// The same for many keys, whose places in memory are fetched together.
@@ -138,16 +143,6 @@ class memory {
         remember(detail::slot_value found, std::chrono::nanoseconds left) {
             return remembered<Record>{detail::record_of<Record>(found), detail::cost_of(found.cost),
                                       left};
-        }
-
-        /// Of a record that is in the word, unless it expires.
-        [[nodiscard, gnu::noinline]] std::optional<remembered<Record>>
-        find_apart(key128 key) const {
-            if (auto const found = shelf_->entries.find(key); !found.is_block()) {
-                return found.exists() ? remember(found, {}) : std::nullopt;
-            }
-            detail::read_section const reading;
-            return find(key);
         }
 
         [[nodiscard]] std::int64_t expiry(storing about) const {

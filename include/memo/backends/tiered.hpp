@@ -42,6 +42,8 @@ template <class Near, class Far> class tiered {
         using near_type = decltype(detail::open_whole<Record>(std::declval<Near const&>(), {}, {}));
         using far_type =
             decltype(detail::open_selective<Record>(std::declval<Far const&>(), {}, {}));
+        static constexpr bool is_merged =
+            detail::kind_of_record<Record> == detail::record_kind::moments;
 
       public:
         partition_type(near_type near, far_type far)
@@ -59,6 +61,12 @@ template <class Near, class Far> class tiered {
                 copy_near(key, *kept);
             }
             return kept;
+        }
+
+        [[nodiscard, gnu::always_inline]] inline std::optional<remembered<Record>>
+        glance(key128 key) const noexcept
+            requires(!is_merged && glancing_partition<near_type, Record>) {
+            return near_.glance(key);
         }
 
         /// The same for many keys: the far tier is asked for those that are not near.
@@ -139,9 +147,6 @@ template <class Near, class Far> class tiered {
                 return near_;
             }
         }
-
-        static constexpr bool is_merged =
-            detail::kind_of_record<Record> == detail::record_kind::moments;
 
         void copy_near(key128 key, remembered<Record> const& found) const {
             if constexpr (!is_merged) {

@@ -48,6 +48,25 @@ TEST_CASE("a far hit is copied near") {
     CHECK(static_cast<double>(again->cost) == Approx(5e6).epsilon(0.125));
 }
 
+TEST_CASE("what is near and no more than a word is had at first sight") {
+    faulty_backend const far;
+    memo::tiered const both(memo::memory(), far);
+    auto const partition = both.partition<int>(scope);
+    static_assert(memo::glancing_partition<decltype(partition), int>);
+    CHECK_FALSE(partition.glance(key_of(1)).has_value());
+    far.partition<int>(scope).put(key_of(1), 1, {.cost = 5ms, .ttl = 0ns});
+    CHECK_FALSE(partition.glance(key_of(1)).has_value());
+    CHECK(partition.get(key_of(1)).has_value());
+    CHECK(partition.glance(key_of(1))->record == 1);
+    partition.put(key_of(2), 2, {.cost = 0ns, .ttl = 1h}); // its time is in a block
+    CHECK_FALSE(partition.glance(key_of(2)).has_value());
+    CHECK(partition.get(key_of(2))->record == 2);
+    static_assert(
+        !memo::glancing_partition<decltype(both.partition<std::string>(scope)), std::string>);
+    static_assert(!memo::glancing_partition<decltype(both.partition<tally>(scope)), tally>,
+                  "a merged record is the far tier's");
+}
+
 TEST_CASE("a copy near lives no longer than the record far") {
     memo_test::fake_clock const clock;
     memo::memory const near({.clock = clock});

@@ -15,6 +15,7 @@
 #include <memo/backends/memory/atomic.hpp>
 #include <memo/key/key128.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -29,8 +30,7 @@ struct slot_key {
     std::uint16_t high;
 
     explicit slot_key(key128 key) noexcept
-        : low(key.low + static_cast<std::uint64_t>(key.low == 0)),
-          high(static_cast<std::uint16_t>(key.high)) {}
+        : low(std::max<std::uint64_t>(key.low, 1)), high(static_cast<std::uint16_t>(key.high)) {}
 };
 
 /// What the word of a slot is. Numbered so that a hit makes it of the state's bit by a shift.

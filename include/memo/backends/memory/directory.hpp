@@ -15,7 +15,7 @@
 
 namespace memo::detail {
 
-/// 2^d places and 63 - d, in one word, so that a reader gets both with one load. Refers to memory of
+/// 2^d places and 64 - d, in one word, so that a reader gets both with one load. Refers to memory of
 /// its maker's.
 class directory {
   public:
@@ -31,6 +31,8 @@ class directory {
     directory() = default;
 
     /// Without segments yet.
+    ///
+    /// depth           from 1 on
     [[nodiscard]] static directory make(unsigned depth, memory& lines) {
         std::size_t const count = std::size_t{1} << depth;
         constexpr std::size_t both = sizeof(readers_place) + sizeof(writers_place);
@@ -45,7 +47,7 @@ class directory {
     }
 
     [[nodiscard]] unsigned depth() const noexcept {
-        return static_cast<unsigned>(63 - (tagged_ & low_bits));
+        return static_cast<unsigned>(64 - (tagged_ & low_bits));
     }
     [[nodiscard]] std::size_t count() const noexcept { return std::size_t{1} << depth(); }
 
@@ -81,10 +83,10 @@ class directory {
     static constexpr std::uintptr_t low_bits = 63;
 
     directory(std::byte* first, unsigned depth) noexcept
-        : tagged_(reinterpret_cast<std::uintptr_t>(first) | (63 - depth)) {}
+        : tagged_(reinterpret_cast<std::uintptr_t>(first) | (64 - depth)) {}
 
     [[nodiscard]] std::size_t number_of(std::uint64_t low) const noexcept {
-        return (low >> 1) >> (tagged_ & low_bits); // the d highest bits
+        return low >> (tagged_ & low_bits); // the d highest bits
     }
     [[nodiscard]] readers_place* readers() const noexcept {
         return reinterpret_cast<readers_place*>(tagged_ & ~low_bits);

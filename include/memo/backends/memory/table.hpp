@@ -31,7 +31,7 @@ class table {
   public:
     /// bounded         whether entries may have to be evicted, and their order is to be kept
     explicit table(bool bounded) : bounded_(bounded) {
-        directory const root = make_directory(0);
+        directory const root = make_directory(1);
         root.put(make_segment(0, 0), 0, 0);
         root_.store(root, std::memory_order_release);
     }
