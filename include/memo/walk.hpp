@@ -23,7 +23,6 @@
 #include <exception>
 #include <optional>
 #include <span>
-#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -73,9 +72,7 @@ template <class Backend, class Evaluation> class walk {
     [[nodiscard]] std::optional<remembered<record>> hit(name const& called,
                                                         Examine const& examine) {
         auto kept = look(called);
-        if (serve(kept)) {
-            examine(kept->record);
-        }
+        serve(kept, examine);
         return kept;
     }
 
@@ -87,9 +84,7 @@ template <class Backend, class Evaluation> class walk {
                                                                       Examine const& examine) {
         auto all = records_.look(called);
         for (std::size_t i = 0; i < all.size(); ++i) {
-            if (serve(all[i])) {
-                examine(i, all[i]->record);
-            }
+            serve(all[i], [&](record const& of) { examine(i, of); });
         }
         return all;
     }
@@ -227,13 +222,15 @@ template <class Backend, class Evaluation> class walk {
         return records_.counters().beyond_hits();
     }
 
-    /// Takes a record away that is not enough, and counts the hit of one that is. True if that may be
-    /// audited.
-    [[nodiscard]] bool serve(std::optional<remembered<record>>& kept) {
+    /// Takes away what is not enough; counts the hit of what is, and has it examined if it may be.
+    template <class Examine>
+    void serve(std::optional<remembered<record>>& kept, Examine const& examine) {
         if (kept && !evaluation().enough(kept->record)) {
             kept.reset();
         }
-        return kept && records_.count_hit(kept->cost);
+        if (kept && records_.count_hit(kept->cost)) {
+            examine(kept->record);
+        }
     }
 
     void count(std::atomic<std::uint64_t>& kind) {
