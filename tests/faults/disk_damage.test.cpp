@@ -14,6 +14,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -139,6 +140,9 @@ int tend(std::string const& directory, outcome& seen) {
             }
         };
         counting([&] { seen.found = backend.stats().entries; });
+        if (seen.found > 100 * entries) {
+            return 3;
+        }
         counting([&] { static_cast<void>(values.stats()); });
         for (std::uint64_t number = entries; number < entries + 100; ++number) {
             counting([&] { values.put(key_of(number), value_of(number), {}); });
@@ -213,6 +217,34 @@ void reorder_pages_in_another_boot(std::vector<char>& bytes, std::mt19937_64& ra
     reorder_pages(bytes, random, path);
 }
 
+/// Where the file says what its last commit wrote: LMDB's MDB_meta has these places.
+constexpr std::size_t meta_bytes = 136;
+constexpr std::size_t root_of_free_pages = 24 + 40;
+constexpr std::size_t root_of_records = 72 + 40;
+constexpr std::size_t last_page = 120;
+constexpr std::size_t transaction = 128;
+
+std::uint64_t number_at(std::vector<char> const& bytes, std::size_t place) {
+    std::uint64_t number = 0;
+    std::memcpy(&number, bytes.data() + place, sizeof number);
+    return number;
+}
+
+/// Of the two places that say it by turns, the one of the last commit.
+std::size_t newest_meta(std::vector<char> const& bytes) {
+    std::size_t const even = 16;
+    std::size_t const odd = page + 16;
+    return number_at(bytes, even + transaction) > number_at(bytes, odd + transaction) ? even : odd;
+}
+
+/// Writes bytes in the place of a directory's data and uses a copy of it.
+int use_copy(std::string const& whole, std::vector<char> const& bytes, outcome& seen) {
+    memo_test::temp_dir const copy;
+    fs::copy(whole, copy.path(), fs::copy_options::recursive);
+    write_file(copy / "v1/data.mdb", bytes);
+    return use(copy.path(), seen);
+}
+
 /// Damages copies of one directory, each in a way of its own.
 void damage_and_use(damage damaged, int (*used)(std::string const&, outcome&), int usual = 20) {
     auto const seed = Catch::rngSeed();
@@ -259,6 +291,43 @@ TEST_CASE("a directory that nothing happened to has all of its entries") {
     }
 }
 
+TEST_CASE("a directory that was used in every way is not taken for damaged") {
+    memo_test::temp_dir const directory;
+    auto const seed = Catch::rngSeed();
+    CAPTURE(seed);
+    std::mt19937_64 random(seed);
+    int const rounds = memo_test::trials(60);
+    for (int round = 0; round < rounds; ++round) {
+        CAPTURE(round);
+        auto const draws = random();
+        REQUIRE(memo_test::in_process([&] {
+                    std::mt19937_64 drawn(draws);
+                    bool reported = false;
+                    memo::disk const backend =
+                        open(directory.path(), &reported, drawn() % 3 == 0 ? 300'000 : 0);
+                    auto const values = backend.partition<std::string>(scope);
+                    for (std::uint64_t steps = drawn() % 300; steps > 0; --steps) {
+                        std::uint64_t const number = drawn() % entries;
+                        if (drawn() % 3 == 0) {
+                            static_cast<void>(values.erase(key_of(number)));
+                        } else {
+                            values.put(key_of(number), value_of(number), {});
+                        }
+                    }
+                    if (drawn() % 4 == 0) {
+                        values.clear();
+                    }
+                    if (reported) {
+                        return 1;
+                    }
+                    if (drawn() % 2 == 0) {
+                        ::_exit(0);
+                    }
+                    return 0;
+                }) == 0);
+    }
+}
+
 TEST_CASE("a flipped bit gives no wrong value and no signal") {
     damage_and_use(flip_a_bit, use);
 }
@@ -269,6 +338,47 @@ TEST_CASE("flipped bits in a page's head give no wrong value and no signal") {
 
 TEST_CASE("a flipped bit in what says where the trees are gives no wrong value and no signal") {
     damage_and_use(flip_a_bit_of_the_roots, use);
+}
+
+TEST_CASE("every bit of what says where the trees are may be the flipped one") {
+    memo_test::temp_dir const whole;
+    fill(whole.path(), true);
+    auto const original = read_file(whole / "v1/data.mdb");
+    std::size_t const bits = 2 * 8 * meta_bytes;
+    // In a usual run some bits of each number; prime, so that they are not the same of each byte.
+    std::size_t const step = memo_test::trials(0) >= 500 ? 1 : 31;
+    for (std::size_t bit = 0; bit < bits; bit += step) {
+        std::size_t const place = bit / 8 % meta_bytes + (bit / 8 < meta_bytes ? 16 : page + 16);
+        CAPTURE(place, bit % 8);
+        auto bytes = original;
+        bytes[place] ^= static_cast<char>(1U << (bit % 8));
+        memo_test::shared<outcome> seen;
+        REQUIRE(use_copy(whole.path(), bytes, *seen) == 0);
+        CHECK(seen->refused == 0);
+    }
+}
+
+TEST_CASE("a number that names another page gives no wrong value and no signal") {
+    memo_test::temp_dir const whole;
+    fill(whole.path(), true);
+    auto const original = read_file(whole / "v1/data.mdb");
+    std::size_t const meta = newest_meta(original);
+    std::uint64_t const pages = number_at(original, meta + last_page) + 1;
+    std::uint64_t const step = memo_test::trials(0) >= 500 ? 1 : 5;
+    for (std::size_t const field : {root_of_free_pages, root_of_records, last_page}) {
+        std::uint64_t const right = number_at(original, meta + field);
+        for (std::uint64_t other = 2; other < pages; other += step) {
+            if (other == right) {
+                continue;
+            }
+            CAPTURE(field, other, right);
+            auto bytes = original;
+            std::memcpy(bytes.data() + meta + field, &other, sizeof other);
+            memo_test::shared<outcome> seen;
+            REQUIRE(use_copy(whole.path(), bytes, *seen) == 0);
+            CHECK(seen->reported); // no page but the right one is taken for it
+        }
+    }
 }
 
 TEST_CASE("a page of zeros gives no wrong value and no signal") {

@@ -18,6 +18,7 @@
 #include <memo/backends/disk/opening.hpp>
 #include <memo/backends/disk/readers.hpp>
 #include <memo/backends/disk/soundness.hpp>
+#include <memo/backends/disk/uses.hpp>
 #include <memo/error.hpp>
 
 #include <algorithm>
@@ -206,6 +207,12 @@ class disk_environment {
         if (!roots_ || !pages_.free_pages_are_sound(roots_->free_pages, roots_->pages)) {
             lmdb_failed("put", MDB_CORRUPTED);
         }
+        if (!pages_counted_) {
+            if (!page_uses(pages_, *roots_).are_single()) {
+                lmdb_failed("put", MDB_CORRUPTED);
+            }
+            pages_counted_ = true;
+        }
     }
 
     // After a fork, or when LMDB gave up.
@@ -216,6 +223,7 @@ class disk_environment {
                 {}; // before the same file is opened again: closing it later would end its locks
             files_ = open_files(how_);
             show_pages();
+            pages_counted_ = false;
             stale_ = false;
         }
     }
@@ -247,6 +255,7 @@ class disk_environment {
     disk_readers readers_;
     sound_pages pages_;
     std::optional<page_view::roots> roots_; ///< as the write under way found them
+    bool pages_counted_ = false;
     bool stale_ = false;
     bool dirty_ = false;
     std::uint64_t writes_ = 0;

@@ -150,6 +150,10 @@ struct database_size {
 [[nodiscard]] inline database_size size_of_database(MDB_txn* txn) {
     MDB_stat stat{};
     lmdb_check("stat", mdb_stat(txn, records, &stat));
+    constexpr std::size_t least_entry = 11; // bytes: its place in the page, its head, a key
+    if (stat.ms_entries > stat.ms_leaf_pages * (stat.ms_psize / least_entry)) {
+        lmdb_failed("stat", MDB_CORRUPTED); // no more fit into so many pages
+    }
     return {stat.ms_entries, (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) *
                                  std::size_t{stat.ms_psize}};
 }

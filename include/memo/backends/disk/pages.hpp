@@ -59,7 +59,18 @@ class page_view {
     struct roots {
         tree free_pages;
         tree records;
-        std::uint64_t pages = 0; ///< how many the file has in use
+        std::uint64_t pages = 0;       ///< how many the file has in use
+        std::uint64_t transaction = 0; ///< that committed them
+    };
+    /// How many pages a tree has, as its commit says.
+    struct tree_size {
+        std::uint64_t branches = 0;
+        std::uint64_t leaves = 0;
+        std::uint64_t in_own_pages = 0; ///< of values
+    };
+    struct sizes {
+        tree_size free_pages;
+        tree_size records;
     };
 
     /// What a write begins with. Nobody may be writing.
@@ -89,11 +100,17 @@ class page_view {
                            number<std::uint16_t>(meta + 24 + 4) == MDB_INTEGERKEY &&
                            number<std::uint16_t>(meta + 72 + 4) == 0;
         roots const found = sound ? roots{tree_at(meta + 24), tree_at(meta + 72),
-                                          number<std::uint64_t>(meta + 120) + 1}
-                                  : roots{{0, 0}, {0, 0}, 0};
+                                          number<std::uint64_t>(meta + 120) + 1, transaction}
+                                  : roots{{0, 0}, {0, 0}, 0, transaction};
         std::atomic_thread_fence(std::memory_order_acquire);
         // The next but one commit may have begun to write here.
         return transaction_of(transaction % 2) == transaction ? std::optional(found) : std::nullopt;
+    }
+
+    /// Nobody may be writing.
+    [[nodiscard]] sizes sizes_of(roots const& trees) const noexcept {
+        std::byte const* const meta = at(trees.transaction % 2) + page_header;
+        return {size_at(meta + 24), size_at(meta + 72)};
     }
 
     enum class search : std::uint8_t { found, missing, unsound };
@@ -138,6 +155,7 @@ class page_view {
 
   protected:
     friend class page_cursor;
+    friend class page_uses;
 
     static constexpr std::size_t page_header = 16;
     static constexpr std::size_t node_header = 8;
@@ -156,6 +174,9 @@ class page_view {
 
     [[nodiscard]] std::byte const* at(std::uint64_t page) const noexcept {
         return base_ + page * page_size;
+    }
+    [[nodiscard]] std::uint64_t page_of(std::byte const* byte) const noexcept {
+        return static_cast<std::uint64_t>(byte - base_) / page_size;
     }
     [[nodiscard]] unsigned flags_of(std::uint64_t page) const noexcept {
         return number<std::uint16_t>(at(page) + 10);
@@ -176,6 +197,11 @@ class page_view {
 
     [[nodiscard]] static tree tree_at(std::byte const* database) noexcept {
         return {number<std::uint64_t>(database + 40), number<std::uint16_t>(database + 6)};
+    }
+
+    [[nodiscard]] static tree_size size_at(std::byte const* database) noexcept {
+        return {number<std::uint64_t>(database + 8), number<std::uint64_t>(database + 16),
+                number<std::uint64_t>(database + 24)};
     }
 
     [[nodiscard]] std::uint64_t transaction_of(std::uint64_t page) const noexcept {
@@ -243,10 +269,15 @@ class page_view {
         return search::found;
     }
 
+    /// How many pages of its own a value takes.
+    [[nodiscard]] static std::uint64_t pages_for(std::size_t size) noexcept {
+        return (page_header + size + page_size - 1) / page_size;
+    }
+
     /// A value in pages of its own: they are freed by what the first of them says.
     [[nodiscard]] bool is_overflow(std::uint64_t page, std::size_t size,
                                    std::uint64_t pages) const noexcept {
-        std::uint64_t const count = (page_header + size + page_size - 1) / page_size;
+        std::uint64_t const count = pages_for(size);
         return page >= 2 && page < pages && count <= pages - page && has(page + count - 1) &&
                number<std::uint64_t>(at(page)) == page && flags_of(page) == overflow &&
                number<std::uint32_t>(at(page) + 12) == count;

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Every page of the data file has one use: it is part of a tree or of a value, or it is free. Damage
+// to the few numbers that say where the trees are can lead to a tree of a commit before. Its pages look
+// sound, but some are free by now, or in use for something else, and LMDB would write over what is in
+// use (docs/decisions/0021-sound-pages.md). So pages are counted before a process writes for the first
+// time.
+//
+// Source: LMDB 0.9, mdb.c: mdb_freelist_save(): what transaction T freed is listed under the key T.
+
+#include <memo/backends/disk/lmdb.hpp>
+#include <memo/backends/disk/pages.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace memo::detail {
+
+/// Counts the pages of the last commit. Nobody may be writing.
+class page_uses {
+  public:
+    page_uses(page_view const& pages, page_view::roots const& trees)
+        : pages_(pages), trees_(trees), sizes_(pages.sizes_of(trees)), used_(trees.pages) {}
+
+    /// Whether no page is seen to have two uses, and the lists of free pages are those of this commit.
+    ///
+    /// Complexity:     reads all lists of free pages and branches of records, and leaves where values
+    ///                 lie in pages of their own; neither where there are more than 8192
+    [[nodiscard]] bool are_single() {
+        return adds_up(sizes_.records) && adds_up(sizes_.free_pages) && take(0, 2) &&
+               take_records() && take_free_pages() && counted_ <= trees_.pages;
+    }
+
+  private:
+    static constexpr std::uint64_t most_looked_at = 8192;
+
+    // Counts what a tree says that it has. Each number may be anything.
+    [[nodiscard]] bool adds_up(page_view::tree_size const& size) {
+        for (std::uint64_t const pages : {size.branches, size.leaves, size.in_own_pages}) {
+            if (pages > trees_.pages) {
+                return false;
+            }
+            counted_ += pages;
+        }
+        return true;
+    }
+
+    // False if they are not the file's, or have another use already.
+    [[nodiscard]] bool take(std::uint64_t first, std::uint64_t count) {
+        if (first >= trees_.pages || count > trees_.pages - first) {
+            return false;
+        }
+        for (std::uint64_t page = first; page < first + count; ++page) {
+            if (used_[page]) {
+                return false;
+            }
+            used_[page] = true;
+        }
+        return true;
+    }
+
+    // Takes a tree's pages, but not those of its values, and gives its leaves.
+    [[nodiscard]] std::optional<std::vector<std::uint64_t>> take_tree(page_view::tree const& of) {
+        std::vector<std::uint64_t> level;
+        if (of.root != page_view::none) {
+            level.push_back(of.root);
+        }
+        for (unsigned depth = of.depth;; --depth) {
+            std::vector<std::uint64_t> below;
+            for (std::uint64_t const page : level) {
+                if (!take(page, 1) || (depth > 1 && !add_children(page, below))) {
+                    return std::nullopt;
+                }
+            }
+            if (depth <= 1) {
+                return level;
+            }
+            level = std::move(below);
+        }
+    }
+
+    [[nodiscard]] bool add_children(std::uint64_t branch, std::vector<std::uint64_t>& to) const {
+        if (!is(branch, page_view::branch)) {
+            return false;
+        }
+        for (std::size_t node = 0; node < pages_.count_of(branch); ++node) {
+            if (!pages_.has_key_within(branch, node)) {
+                return false;
+            }
+            to.push_back(pages_.child_of(branch, node));
+        }
+        return true;
+    }
+
+    [[nodiscard]] bool is(std::uint64_t page, unsigned flags) const noexcept {
+        return pages_.looks_like_page(page, trees_.pages) && pages_.flags_of(page) == flags;
+    }
+
+    // The value of an entry, and its pages taken if it has pages of its own.
+    [[nodiscard]] std::optional<bytes_view> take_value(std::uint64_t leaf, std::size_t node) {
+        bytes_view value;
+        if (!pages_.has_key_within(leaf, node) ||
+            pages_.value_of(leaf, node, trees_.pages, value) != page_view::search::found) {
+            return std::nullopt;
+        }
+        std::uint64_t const first = pages_.page_of(value.data());
+        if (first != leaf && !take(first, page_view::pages_for(value.size()))) {
+            return std::nullopt;
+        }
+        return value;
+    }
+
+    [[nodiscard]] bool take_records() {
+        if (sizes_.records.branches > most_looked_at) {
+            return true;
+        }
+        auto const leaves = take_tree(trees_.records);
+        if (!leaves) {
+            return false;
+        }
+        if (sizes_.records.in_own_pages == 0 || leaves->size() > most_looked_at) {
+            return true;
+        }
+        for (std::uint64_t const leaf : *leaves) {
+            if (!is(leaf, page_view::leaf)) {
+                return false;
+            }
+            for (std::size_t node = 0; node < pages_.count_of(leaf); ++node) {
+                if (!take_value(leaf, node)) {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
+
+    [[nodiscard]] bool take_free_pages() {
+        auto const leaves = take_tree(trees_.free_pages);
+        if (!leaves) {
+            return false;
+        }
+        std::uint64_t newest = 0;
+        for (std::uint64_t const leaf : *leaves) {
+            if (!is(leaf, page_view::leaf)) {
+                return false;
+            }
+            for (std::size_t node = 0; node < pages_.count_of(leaf); ++node) {
+                auto const list = take_value(leaf, node);
+                if (!list || !take_list(*list) || !is_later(leaf, node, newest)) {
+                    return false;
+                }
+            }
+        }
+        return leaves->empty() || newest == trees_.transaction || may_have_freed_nothing();
+    }
+
+    [[nodiscard]] bool take_list(bytes_view list) {
+        constexpr std::size_t word = sizeof(std::uint64_t);
+        if (list.size() < word) {
+            return false;
+        }
+        auto const count = page_view::number<std::uint64_t>(list.data());
+        if (count > list.size() / word - 1) {
+            return false;
+        }
+        counted_ += count;
+        for (std::uint64_t i = 1; i <= count; ++i) {
+            if (!take(page_view::number<std::uint64_t>(list.data() + i * word), 1)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    // Which transaction freed a list of pages: later ones come later.
+    [[nodiscard]] bool is_later(std::uint64_t leaf, std::size_t node,
+                                std::uint64_t& newest) const noexcept {
+        std::byte const* const it = pages_.node_of(leaf, node);
+        if (page_view::number<std::uint16_t>(it + 6) != sizeof(std::uint64_t)) {
+            return false;
+        }
+        auto const freed_by = page_view::number<std::uint64_t>(it + page_view::node_header);
+        return freed_by > std::exchange(newest, freed_by);
+    }
+
+    // Each commit frees the root before it, if there was one.
+    [[nodiscard]] bool may_have_freed_nothing() const noexcept {
+        auto const before = pages_.roots_of(trees_.transaction - 1);
+        return !before || before->records.root == page_view::none;
+    }
+
+    page_view const& pages_;
+    page_view::roots const trees_;
+    page_view::sizes const sizes_;
+    std::vector<bool> used_;
+    std::uint64_t counted_ = 2; ///< the two pages that say where the trees are
+};
+
+} // namespace memo::detail
