@@ -17,7 +17,7 @@ namespace memo::detail {
 
 /// A partition for records of type Record. With `worthwhile` the times of the partition and of the
 /// function are averaged while they run, and where looking and storing does not pay, it is tried
-/// only now and then.
+/// only now and then: see worth.
 ///
 /// Thread safety:  as the partition's; copies share what they have measured
 template <class Partition, class Record> class selective {
@@ -29,7 +29,7 @@ template <class Partition, class Record> class selective {
         if (worth_ && !worth_->looking_pays()) {
             return std::nullopt;
         }
-        timed_step const timed(worth_ ? &worth_->looking : nullptr);
+        timed_step const timed(worth_ ? &worth_->looking.took : nullptr);
         return inner_.get(key);
     }
 
@@ -38,7 +38,7 @@ template <class Partition, class Record> class selective {
         if (worth_ && !worth_->looking_pays()) {
             return;
         }
-        timed_step const timed(worth_ ? &worth_->looking : nullptr, keys.size());
+        timed_step const timed(worth_ ? &worth_->looking.took : nullptr, keys.size());
         detail::get_many<Record>(inner_, keys, kept);
     }
 
@@ -46,7 +46,7 @@ template <class Partition, class Record> class selective {
         if (worth_ && !worth_->storing_pays(about.cost)) {
             return false;
         }
-        timed_step const timed(worth_ ? &worth_->storing : nullptr);
+        timed_step const timed(worth_ ? &worth_->storing.took : nullptr);
         return inner_.put(key, record, about);
     }
 

@@ -60,35 +60,64 @@ class timed_step {
     std::chrono::steady_clock::time_point begin_{};
 };
 
-/// The averages of one function on one backend. While something is not known yet, it is tried.
-struct worth {
-    running_average looking;   ///< get
-    running_average storing;   ///< put
-    running_average computing; ///< the function
+/// One kind of step on a backend: what it takes, and when it is tried although it does not pay, as that
+/// may have changed.
+///
+/// Thread safety:  safe; of two who add at once one may be lost
+class tried_step {
+  public:
+    /// What the steps that are made take.
+    running_average took;
 
-    /// One lookup in so many is made although it does not pay, as both times may have changed.
-    static constexpr std::uint32_t tried_anyway = 256;
+    /// Of the time that a function takes, trials take one in so many at most.
+    static constexpr int share = 256;
 
-    /// A result pays its way if computing it again takes longer than storing it and fetching it once.
-    [[nodiscard]] bool storing_pays(std::chrono::nanoseconds cost) {
-        computing.add(cost);
-        return !storing.is_known() || cost > looking.value() + storing.value();
+    /// Counts the time of an evaluation.
+    void computed(std::chrono::nanoseconds cost) noexcept {
+        std::int64_t const before = since_trial_.load(std::memory_order_relaxed);
+        since_trial_.store(before + cost.count(), std::memory_order_relaxed);
     }
 
-    /// Whether a result of the function, taken all in all, pays its way.
-    [[nodiscard]] bool pays() const {
-        return !computing.is_known() || !storing.is_known() ||
-               computing.value() > looking.value() + storing.value();
-    }
-
-    /// What does not pay to be stored is not there to be found.
-    [[nodiscard]] bool looking_pays() {
-        return pays() ||
-               skipped_.fetch_add(1, std::memory_order_relaxed) % tried_anyway == tried_anyway - 1;
+    /// Whether a step that does not pay is made now all the same.
+    [[nodiscard]] bool is_due() noexcept {
+        if (since_trial_.load(std::memory_order_relaxed) < share * took.value().count()) {
+            return false;
+        }
+        since_trial_.store(0, std::memory_order_relaxed);
+        return true;
     }
 
   private:
-    std::atomic<std::uint32_t> skipped_{0};
+    std::atomic<std::int64_t> since_trial_{0}; ///< ns of evaluations
+};
+
+/// What steps and evaluations of one function take on one backend. What is not known yet is tried.
+class worth {
+  public:
+    tried_step looking; ///< get
+    tried_step storing; ///< put
+
+    /// Whether a result is stored: computing it again takes longer than storing it and fetching it once,
+    /// or it is time to see what storing takes now.
+    [[nodiscard]] bool storing_pays(std::chrono::nanoseconds cost) noexcept {
+        computing_.add(cost);
+        looking.computed(cost);
+        storing.computed(cost);
+        return !storing.took.is_known() || cost > looking.took.value() + storing.took.value() ||
+               storing.is_due();
+    }
+
+    /// Whether a result of the function, taken all in all, pays its way.
+    [[nodiscard]] bool pays() const noexcept {
+        return !computing_.is_known() || !storing.took.is_known() ||
+               computing_.value() > looking.took.value() + storing.took.value();
+    }
+
+    /// Whether a result is looked for: what does not pay to be stored is not there to be found.
+    [[nodiscard]] bool looking_pays() noexcept { return pays() || looking.is_due(); }
+
+  private:
+    running_average computing_; ///< an evaluation
 };
 
 } // namespace memo::detail

@@ -5,6 +5,7 @@
 #include "support/faulty_backend.hpp"
 #include "support/keys.hpp"
 #include <memo/backends/tiered.hpp>
+#include <memo/backends/worth.hpp>
 #include <memo/memo.hpp>
 
 #include <catch2/catch.hpp>
@@ -158,17 +159,39 @@ TEST_CASE("what is computed quicker than it is fetched stays near") {
     CHECK(far_partition.get(key_of(200)).has_value());
 }
 
-TEST_CASE("a far tier that does not pay is looked at now and then") {
-    faulty_backend const far;
-    memo::tiered const both(memo::none(), far);
-    auto const partition = both.partition<int>(scope, {.worthwhile = true});
-    partition.put(key_of(1), 1, {.cost = 1ns, .ttl = 0ns});
-    static_cast<void>(partition.get(key_of(1)));
-    int found = 0;
-    for (int i = 0; i < 1024; ++i) {
-        found += partition.get(key_of(1)).has_value() ? 1 : 0;
+TEST_CASE("a far tier that does not pay is tried now and then, for a share of the time") {
+    memo::detail::worth judged;
+    judged.looking.took.add(40us);
+    judged.storing.took.add(60us);
+    int looks = 0;
+    int stores = 0;
+    int const evaluations = 100'000;
+    for (int i = 0; i < evaluations; ++i) {
+        looks += judged.looking_pays() ? 1 : 0;
+        stores += judged.storing_pays(10us) ? 1 : 0;
     }
-    CHECK(found == 4);
+    // A 256th of one second is 3906 us.
+    CHECK(looks == 98); // and the first, before anything was known
+    CHECK(stores == 65);
+    CHECK_FALSE(judged.pays());
+    CHECK(judged.storing_pays(1ms));
+}
+
+TEST_CASE("a store that was slow once is found to be quick again") {
+    memo::detail::worth judged;
+    judged.looking.took.add(20us);
+    judged.storing.took.add(10ms);
+    int trials = 0;
+    std::chrono::nanoseconds computed{0};
+    while (!judged.pays()) {
+        computed += 1ms;
+        REQUIRE(computed < 1min);
+        if (judged.storing_pays(1ms)) {
+            judged.storing.took.add(20us);
+            ++trials;
+        }
+    }
+    CHECK(trials < 30);
 }
 
 TEST_CASE("time_threshold = worthwhile is about the far tier") {
