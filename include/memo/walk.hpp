@@ -114,12 +114,11 @@ template <class Backend, class Evaluation> class walk {
                 continue; // who wants more than the leader did, or one that gave up, goes on
             }
             try {
-                [[maybe_unused]] auto const alone = records_.partition().lead(called.key);
-                arrival arrived = lead(called, wanted, draw, true);
-                boarding.succeed(arrived.reached);
+                arrival arrived = lead_alone(called, wanted, draw);
+                boarding.land(arrived.reached);
                 return arrived;
             } catch (...) {
-                boarding.fail(std::current_exception());
+                boarding.land(std::current_exception());
                 throw;
             }
         }
@@ -157,13 +156,13 @@ template <class Backend, class Evaluation> class walk {
         template <class Draw> void use(Draw& draw) {
             try {
                 reached_ = way_.lead(called_, way_.evaluation(), draw, true).reached;
-                boarding_.succeed(*reached_);
+                alone_.reset();
+                boarding_.land(*reached_);
             } catch (...) {
-                boarding_.fail(std::current_exception());
-                end();
+                alone_.reset();
+                boarding_.land(std::current_exception());
                 throw;
             }
-            end();
         }
 
       private:
@@ -176,11 +175,6 @@ template <class Backend, class Evaluation> class walk {
                 reached_ = std::move(kept->record);
             }
             return reached_.has_value();
-        }
-
-        void end() {
-            alone_.reset();
-            boarding_.land();
         }
 
         walk& way_;
@@ -199,7 +193,6 @@ template <class Backend, class Evaluation> class walk {
     void coalesce() { count(counters().coalesced); }
 
     [[nodiscard]] bool erase(key128 key) const { return records_.partition().erase(key); }
-
     void clear() const { records_.partition().clear(); }
 
     [[nodiscard]] statistics stats() { return records_.stats(); }
@@ -249,6 +242,13 @@ template <class Backend, class Evaluation> class walk {
         counters().calls -= 1; // it is another kind of call yet
         counters().coalesced -= 1;
         return std::nullopt;
+    }
+
+    /// Leads when no other process does.
+    template <class Draw>
+    arrival lead_alone(name const& called, Evaluation const& wanted, Draw& draw) {
+        [[maybe_unused]] auto const alone = records_.partition().lead(called.key);
+        return lead(called, wanted, draw, true);
     }
 
     /// alone           whether no one else leads this call

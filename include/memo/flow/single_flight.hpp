@@ -19,13 +19,15 @@
 namespace memo::detail {
 
 template <class Result> class single_flight {
+    // Made by the first follower, as most leaders have none.
     struct flight : flight_base {
+        using flight_base::flight_base;
         std::optional<Result> result;
         std::exception_ptr exception;
     };
 
   public:
-    /// A caller's part in a flight, or none. The leader must land it, with a result or with an
+    /// A caller's part in a flight, or none. The leader lands it once, with a result or with an
     /// exception; with neither it gives up, and a follower may begin anew.
     class boarding {
       public:
@@ -37,13 +39,14 @@ template <class Result> class single_flight {
 
         /// Ends the flight, if the caller leads one.
         void land() {
-            if (std::exchange(leads_, false)) {
-                flights_.land(key_, *flight_);
-            }
+            land_with([](flight const&) {});
         }
-
-        void succeed(Result const& result) { flight_->result = result; }
-        void fail(std::exception_ptr const& exception) { flight_->exception = exception; }
+        void land(Result const& result) {
+            land_with([&](flight& followed) { followed.result = result; });
+        }
+        void land(std::exception_ptr const& exception) {
+            land_with([&](flight& followed) { followed.exception = exception; });
+        }
 
         /// Waits for the leader. Only for followers.
         ///
@@ -51,21 +54,36 @@ template <class Result> class single_flight {
         /// Throws:         what the leader's evaluation threw; memo::error (recursion) instead of
         ///                 waiting for oneself
         [[nodiscard]] std::optional<Result> result() const {
-            flight_->wait();
-            if (flight_->exception) {
-                std::rethrow_exception(flight_->exception);
+            followed_->wait();
+            if (followed_->exception) {
+                std::rethrow_exception(followed_->exception);
             }
-            return flight_->result;
+            return followed_->result;
         }
 
       private:
         friend single_flight;
-        boarding(single_flight& flights, key128 key, std::shared_ptr<flight> flight, bool leads)
-            : flights_(flights), key_(key), flight_(std::move(flight)), leads_(leads) {}
+        boarding(single_flight& flights, key128 key, std::shared_ptr<flight> followed, bool leads)
+            : flights_(flights), key_(key), followed_(std::move(followed)), leads_(leads) {}
+
+        template <class Tell> void land_with(Tell const& tell) {
+            if (!std::exchange(leads_, false)) {
+                return;
+            }
+            if (auto const followed = flights_.end(key_, leader_)) {
+                try {
+                    tell(*followed);
+                } catch (...) { // a result that cannot be copied
+                    followed->exception = std::current_exception();
+                }
+                followed->land();
+            }
+        }
 
         single_flight& flights_;
         key128 key_;
-        std::shared_ptr<flight> flight_;
+        flight_leader leader_;             ///< the caller, if it leads
+        std::shared_ptr<flight> followed_; ///< by the caller; null if it leads or has no part
         bool leads_;
     };
 
@@ -79,9 +97,14 @@ template <class Result> class single_flight {
     [[nodiscard]] boarding nowhere() { return {*this, {}, nullptr, false}; }
 
   private:
+    struct under_way {
+        flight_leader leader;
+        std::shared_ptr<flight> followed;
+    };
+
     struct alignas(64) gate {
         std::mutex mutex;
-        std::unordered_map<key128, std::shared_ptr<flight>> flights;
+        std::unordered_map<key128, under_way> flights;
     };
 
     gate& gate_of(key128 key) { return gates_[key.high % gates_.size()]; }
@@ -90,26 +113,31 @@ template <class Result> class single_flight {
     [[nodiscard]] boarding begin(key128 key, bool follows) {
         gate& mine = gate_of(key);
         std::scoped_lock const lock(mine.mutex);
-        auto& under_way = mine.flights[key];
-        bool const leads = !under_way || under_way->of_another_process();
-        if (leads) {
-            under_way = std::make_shared<flight>();
-        } else if (follows) {
-            under_way->add_follower();
+        auto const [place, is_new] = mine.flights.try_emplace(key);
+        under_way& found = place->second;
+        if (!is_new && found.leader.is_of_this_process()) {
+            if (follows && !found.followed) {
+                found.followed = std::make_shared<flight>(found.leader);
+            }
+            return {*this, key, follows ? found.followed : nullptr, false};
         }
-        return {*this, key, under_way, leads};
+        if (!is_new) {
+            found = {}; // a child has its parent's flights, but not their leaders
+        }
+        return {*this, key, nullptr, true};
     }
 
-    void land(key128 key, flight& landed) {
-        {
-            gate& mine = gate_of(key);
-            std::scoped_lock const lock(mine.mutex);
-            auto const found = mine.flights.find(key);
-            if (found != mine.flights.end() && found->second.get() == &landed) {
-                mine.flights.erase(found);
-            }
+    /// Ends a leader's flight: no one boards it any more. Gives it if it has followers.
+    [[nodiscard]] std::shared_ptr<flight> end(key128 key, flight_leader const& leader) {
+        gate& mine = gate_of(key);
+        std::scoped_lock const lock(mine.mutex);
+        auto const found = mine.flights.find(key);
+        if (found == mine.flights.end() || found->second.leader != leader) {
+            return nullptr;
         }
-        landed.land(); // nobody boards any more
+        auto followed = std::move(found->second.followed);
+        mine.flights.erase(found);
+        return followed;
     }
 
     std::array<gate, 16> gates_;

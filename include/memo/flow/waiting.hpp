@@ -44,15 +44,21 @@ class fork_generation {
     static inline std::atomic<unsigned> generation{0};
 };
 
-/// One evaluation under way, without its result.
+/// Who runs an evaluation: a thread of one process.
+struct flight_leader {
+    traveller const* thread = &traveller::self();
+    unsigned generation = fork_generation::current();
+
+    [[nodiscard]] bool is_of_this_process() const {
+        return generation == fork_generation::current();
+    }
+    friend bool operator==(flight_leader const&, flight_leader const&) = default;
+};
+
+/// One evaluation that others wait for, without its result.
 class flight_base {
   public:
-    /// Called under the lock that guards boarding.
-    void add_follower() noexcept { has_followers_ = true; }
-
-    [[nodiscard]] bool of_another_process() const {
-        return generation_ != fork_generation::current();
-    }
+    explicit flight_base(flight_leader leader) noexcept : leader_(leader.thread) {}
 
     /// Waits until the leader has landed.
     ///
@@ -76,11 +82,9 @@ class flight_base {
 
     /// Lets the followers go. Called once, by the leader, when no one can board any more.
     void land() {
-        if (has_followers_) {
-            std::scoped_lock const lock(circle());
-            landed_ = true;
-            arrival_.notify_all();
-        }
+        std::scoped_lock const lock(circle());
+        landed_ = true;
+        arrival_.notify_all();
     }
 
   private:
@@ -91,9 +95,7 @@ class flight_base {
         return *mutex;
     }
 
-    traveller const* leader_ = &traveller::self();
-    unsigned generation_ = fork_generation::current();
-    bool has_followers_ = false;
+    traveller const* const leader_;
     bool landed_ = false;
     mutable std::condition_variable arrival_;
 };

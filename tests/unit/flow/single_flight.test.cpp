@@ -3,6 +3,7 @@
 #include "support/code_of.hpp"
 #include "support/contract.hpp"
 #include "support/faulty_backend.hpp"
+#include "support/process.hpp"
 #include <memo/flow/single_flight.hpp>
 #include <memo/memo.hpp>
 
@@ -45,7 +46,7 @@ TEST_CASE("a follower is given the leader's result, even after the leader has go
     flights_of_int flights;
     auto leader = board_for_a_while(flights);
     auto const follower = flights.board(one);
-    leader->succeed(7);
+    leader->land(7);
     leader.reset();
     CHECK(follower.result() == 7);
     CHECK(follower.result() == 7);
@@ -55,9 +56,33 @@ TEST_CASE("a follower is thrown what the leader's evaluation threw") {
     flights_of_int flights;
     auto leader = board_for_a_while(flights);
     auto const follower = flights.board(one);
-    leader->fail(std::make_exception_ptr(std::out_of_range("far")));
+    leader->land(std::make_exception_ptr(std::out_of_range("far")));
     leader.reset();
     CHECK_THROWS_AS(static_cast<void>(follower.result()), std::out_of_range);
+}
+
+TEST_CASE("a result that cannot be copied is its followers' exception, not their hang") {
+    struct fragile {
+        fragile() = default;
+        fragile(fragile const&) { throw std::length_error("copied"); }
+        fragile& operator=(fragile const&) = default;
+    };
+    memo::detail::single_flight<fragile> flights;
+    auto leader = flights.board(one);
+    auto const follower = flights.board(one);
+    leader.land(fragile());
+    CHECK_THROWS_AS(static_cast<void>(follower.result()), std::length_error);
+}
+
+TEST_CASE("a flight of the process before a fork is not waited for, nor ended by its leader") {
+    flights_of_int flights;
+    auto before = board_for_a_while(flights);
+    CHECK(memo_test::in_process([&] {
+              auto const leader = flights.board(one);
+              bool const leads = leader.leads();
+              before.reset(); // its copy in this process
+              return leads && !flights.board(one).leads() ? 0 : 1;
+          }) == 0);
 }
 
 TEST_CASE("a flight that has landed leaves its key to the next leader") {
