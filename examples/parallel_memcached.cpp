@@ -4,9 +4,10 @@
 // several machines.
 //
 // The players are groups of handwritten digits, as in exact_shapley_groups. Every worker needs the
-// worth of all 4095 coalitions. Each goes through them in an order of its own, and claims what is
-// not there: so none of them trains a model that another one has trained or is training. What it
-// has seen it keeps in its memory, over the memcached. Then each values some of the players.
+// worth of all 4095 coalitions. Each begins with a share of its own, where it claims one after the
+// other: none of them trains a model that another one has trained or is training. Then it asks for all
+// others at once, and trains what is still not there. What it has seen it keeps in its memory, over
+// the memcached. At last each values some of the players.
 //
 // It is timed against one process with a memory cache of its own, both from an empty cache, in
 // turns. At the end the workers start once more, and train nothing.
@@ -29,6 +30,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -36,6 +38,7 @@
 #include <functional>
 #include <iomanip>
 #include <iostream>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <unistd.h>
@@ -75,19 +78,18 @@ struct valuation {
     double seconds = 0;
 };
 
-/// The bits of all coalitions that are not empty, in an order that no other worker has: multiples of
-/// an odd number go through all residues modulo a power of two.
-std::vector<std::uint64_t> order_of(std::size_t worker, std::size_t players) {
-    std::uint64_t const count = std::uint64_t{1} << players;
-    std::uint64_t const step = 0x9e3779b97f4a7c15 * (2 * worker + 1) | 1;
-    std::vector<std::uint64_t> order;
-    for (std::uint64_t i = 0; i < count; ++i) {
-        std::uint64_t const bits = (i * step + worker * count / 7) % count;
-        if (bits != 0) {
-            order.push_back(bits);
-        }
+/// The coalitions that are not empty, dealt to the workers: large ones, which take longest, first.
+std::vector<memo::index_set> share_of(std::size_t worker, std::size_t workers,
+                                      std::size_t players) {
+    std::vector<std::uint64_t> all((std::uint64_t{1} << players) - 1);
+    std::iota(all.begin(), all.end(), 1);
+    std::ranges::stable_sort(all, std::ranges::greater{},
+                             [](std::uint64_t bits) { return std::popcount(bits); });
+    std::vector<memo::index_set> share;
+    for (std::size_t i = worker; i < all.size(); i += workers) {
+        share.push_back(coalition_of(all[i], players));
     }
-    return order;
+    return share;
 }
 
 template <class Backend> auto remembered(sample_groups const& groups, Backend backend) {
@@ -108,12 +110,20 @@ void work(settings const& chosen, sample_groups const& groups, std::string const
           std::size_t worker, report& done) {
     auto const utility =
         remembered(groups, memo::tiered(memo::memory(), shared_cache(chosen, name_space)));
-    for (std::uint64_t const bits : order_of(worker, groups.size())) {
-        auto claim = utility.try_claim(coalition_of(bits, groups.size()));
+    for (auto const& coalition : share_of(worker, chosen.workers, groups.size())) {
+        auto claim = utility.try_claim(coalition);
         if (claim.state() == memo::claim_state::claimed) {
             claim.run();
         } // what is busy is asked for later, when it is there
     }
+    // From the end of each share, as the worker whose share it is comes from its beginning.
+    std::vector<memo::index_set> others;
+    for (std::size_t next = 1; next < chosen.workers; ++next) {
+        auto const share =
+            share_of((worker + next) % chosen.workers, chosen.workers, groups.size());
+        others.insert(others.end(), share.rbegin(), share.rend());
+    }
+    static_cast<void>(utility.many(others));
     game const of(groups.size(), std::ref(utility), worth_of_guessing);
     for (std::size_t player = worker; player < groups.size(); player += chosen.workers) {
         done.values.at(player) = exact_shapley_value(of, player);
