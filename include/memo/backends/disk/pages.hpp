@@ -175,9 +175,6 @@ class page_view {
     [[nodiscard]] std::byte const* at(std::uint64_t page) const noexcept {
         return base_ + page * page_size;
     }
-    [[nodiscard]] std::uint64_t page_of(std::byte const* byte) const noexcept {
-        return static_cast<std::uint64_t>(byte - base_) / page_size;
-    }
     [[nodiscard]] unsigned flags_of(std::uint64_t page) const noexcept {
         return number<std::uint16_t>(at(page) + 10);
     }

@@ -96,6 +96,10 @@ class page_uses {
         return true;
     }
 
+    [[nodiscard]] std::uint64_t page_of(std::byte const* byte) const noexcept {
+        return static_cast<std::uint64_t>(byte - pages_.at(0)) / page_view::page_size;
+    }
+
     [[nodiscard]] bool is(std::uint64_t page, unsigned flags) const noexcept {
         return pages_.looks_like_page(page, trees_.pages) && pages_.flags_of(page) == flags;
     }
@@ -107,7 +111,7 @@ class page_uses {
             pages_.value_of(leaf, node, trees_.pages, value) != page_view::search::found) {
             return std::nullopt;
         }
-        std::uint64_t const first = pages_.page_of(value.data());
+        std::uint64_t const first = page_of(value.data());
         if (first != leaf && !take(first, page_view::pages_for(value.size()))) {
             return std::nullopt;
         }

@@ -12,15 +12,14 @@
 #include <memo/backends/memcached/servers.hpp>
 #include <memo/backends/memcached/transport.hpp>
 #include <memo/key/key128.hpp>
+#include <memo/record/numbering.hpp>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <random>
 #include <span>
 #include <unistd.h>
 #include <utility>
@@ -38,8 +37,7 @@ template <wire_connection Connection> class memcached_lease {
     memcached_lease(std::shared_ptr<memcached_store<Connection>> store, memcached_scope& scope,
                     key128 key)
         : store_(std::move(store)), scope_(&scope), key_(key), server_(store_->server_of(key)) {
-        std::random_device device; // a generator's state would be the same on both sides of a fork
-        std::ranges::generate(token_, std::ref(device));
+        std::ranges::generate(token_, random_word);
     }
     memcached_lease(memcached_lease&& other) noexcept
         : store_(std::move(other.store_)),
@@ -151,7 +149,7 @@ template <wire_connection Connection> class memcached_lease {
     memcached_scope* scope_ = nullptr;
     key128 key_{};
     std::size_t server_ = 0;
-    std::array<std::uint32_t, 4> token_{};
+    std::array<std::uint64_t, 2> token_{};
     std::uint64_t cas_token_ = 0; ///< of its item; 0: not known
     pid_t holder_ = 0;            ///< 0: nobody
 };
