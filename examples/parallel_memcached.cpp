@@ -83,8 +83,8 @@ std::vector<memo::index_set> share_of(std::size_t worker, std::size_t workers,
                                       std::size_t players) {
     std::vector<std::uint64_t> all((std::uint64_t{1} << players) - 1);
     std::iota(all.begin(), all.end(), 1);
-    std::ranges::stable_sort(all, std::ranges::greater{},
-                             [](std::uint64_t bits) { return std::popcount(bits); });
+    std::ranges::sort(all, std::ranges::greater{},
+                      [](std::uint64_t bits) { return std::pair(std::popcount(bits), bits); });
     std::vector<memo::index_set> share;
     for (std::size_t i = worker; i < all.size(); i += workers) {
         share.push_back(coalition_of(all[i], players));

@@ -12,6 +12,7 @@
 #include <memo/backends/disk/lmdb.hpp>
 #include <memo/backends/disk/pages.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -40,13 +41,8 @@ class page_uses {
 
     // Counts what a tree says that it has. Each number may be anything.
     [[nodiscard]] bool adds_up(page_view::tree_size const& size) {
-        for (std::uint64_t const pages : {size.branches, size.leaves, size.in_own_pages}) {
-            if (pages > trees_.pages) {
-                return false;
-            }
-            counted_ += pages;
-        }
-        return true;
+        counted_ += size.branches + size.leaves + size.in_own_pages;
+        return std::max({size.branches, size.leaves, size.in_own_pages}) <= trees_.pages;
     }
 
     // False if they are not the file's, or have another use already.
