@@ -199,14 +199,14 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     struct core {
         core(Callable&& called, options_type const& chosen, Backend&& store,
              detail::function_identity&& who)
-            : scope(who.scope),
+            : head(who.scope),
               backend(std::move(store)),
-              way(backend, scope, chosen),
+              way(backend, head.scope(), chosen),
               callable(std::move(called)),
               identity(std::move(who)),
               listed(identity.title(), way.counted()) {}
 
-        key128 const scope;
+        detail::stream_head const head; ///< of every key
         Backend const backend;
         walk way;
         Callable callable;
@@ -228,10 +228,10 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
 
     template <class... Args> name name_from(Args const&... args) const {
         if constexpr (std::is_empty_v<typename Evaluation::witness>) {
-            return {detail::call_key(core_->scope, args...), {}};
+            return {detail::call_key(core_->head, args...), {}};
         } else {
             name named;
-            named.key = detail::gathered_key(core_->scope, &named.stream, args...);
+            named.key = detail::gathered_key(core_->head.scope(), &named.stream, args...);
             return named;
         }
     }

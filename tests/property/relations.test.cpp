@@ -50,7 +50,8 @@ using memo::key128;
 namespace {
 
 template <class... Ts> key128 key(Ts const&... arguments) {
-    return memo::detail::call_key({0x0123456789abcdef, 0xfedcba9876543210}, arguments...);
+    return memo::detail::call_key(memo::key128{0x0123456789abcdef, 0xfedcba9876543210},
+                                  arguments...);
 }
 
 struct point {
@@ -490,9 +491,9 @@ TEST_CASE("no value of a fingerprint can pass for the type of the next") {
 
 TEST_CASE("a scope of its own gives every call another key") {
     key128 const one{1, 2};
-    CHECK(memo::detail::call_key(one, 1) != memo::detail::call_key({2, 1}, 1));
-    CHECK(memo::detail::call_key(one, 1) != memo::detail::call_key({1, 3}, 1));
-    CHECK(memo::detail::call_key(one) != memo::detail::call_key({2, 1}));
+    CHECK(memo::detail::call_key(one, 1) != memo::detail::call_key(memo::key128{2, 1}, 1));
+    CHECK(memo::detail::call_key(one, 1) != memo::detail::call_key(memo::key128{1, 3}, 1));
+    CHECK(memo::detail::call_key(one) != memo::detail::call_key(memo::key128{2, 1}));
     // The scope is the stream's first two words, so it cannot be continued by an argument.
-    CHECK(memo::detail::call_key(one, 3, 4) != memo::detail::call_key({3, 4}, 1, 2));
+    CHECK(memo::detail::call_key(one, 3, 4) != memo::detail::call_key(memo::key128{3, 4}, 1, 2));
 }

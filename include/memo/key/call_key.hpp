@@ -7,6 +7,7 @@
 // related seeds of XXH3 gave two calls one key in all 128 bits (docs/decisions/0002-guard-word.md).
 
 #include <memo/key/archive.hpp>
+#include <memo/key/head.hpp>
 #include <memo/key/key128.hpp>
 #include <memo/key/words.hpp>
 
@@ -14,8 +15,6 @@
 #include <vector>
 
 namespace memo::detail {
-
-inline constexpr std::size_t scope_words = 2;
 
 template <class... Args>
 [[gnu::noinline]] key128 gathered_key(key128 scope, std::vector<std::uint64_t>* witness,
@@ -33,18 +32,23 @@ template <class... Args>
 ///                 and cereal classes
 /// Thread safety:  safe while nobody changes the arguments
 /// Throws:         what a serialize() throws; memo::error for an argument that would be sliced
-template <class... Args> [[nodiscard]] key128 call_key(key128 scope, Args const&... args) {
+template <class... Args>
+[[nodiscard]] key128 call_key(stream_head const& head, Args const&... args) {
     // A type that cannot be encoded was refused where the function was wrapped.
     if constexpr ((true && ... && encodable<Args>)) {
-        constexpr std::size_t words = sum_of_words({scope_words, words_of<Args>...});
-        if constexpr (words < guarded_words) {
-            fixed_words<words> stream;
-            stream.put(scope.low);
-            stream.put(scope.high);
+        constexpr std::size_t words = sum_of_words({words_of<Args>...});
+        if constexpr (words <= stream_head::most_words) {
+            fixed_words<words> rest;
+            (detail::encode(rest, args), ...);
+            return head.digest(rest.words());
+        } else if constexpr (words < guarded_words - scope_words) {
+            fixed_words<scope_words + words> stream;
+            stream.put(head.scope().low);
+            stream.put(head.scope().high);
             (detail::encode(stream, args), ...);
             return stream.digest();
         } else {
-            return gathered_key(scope, nullptr, args...);
+            return gathered_key(head.scope(), nullptr, args...);
         }
     } else {
         return {};

@@ -2,7 +2,7 @@
 #pragma once
 
 // The canonical stream: 8-byte little-endian words in, `key128` out. Every key of this library is
-// made here.
+// the digest of one.
 //
 // A stream ends with a guard word, the sum of its first words, each times an odd constant of its
 // own. XXH3-128 alone has full collisions between short inputs that hold {w, ~w} and {~w, w}, about
@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace memo::detail {
@@ -82,6 +83,10 @@ template <std::size_t Count> class fixed_words {
     [[nodiscard, gnu::flatten]] key128 digest() noexcept {
         words_[Count] = guard_of(words_.data(), Count);
         return hash128(words_.data(), sizeof words_);
+    }
+
+    [[nodiscard]] std::span<std::uint64_t const, Count> words() const noexcept {
+        return std::span(words_).template first<Count>();
     }
 
   private:

@@ -15,6 +15,8 @@
 #include <numeric>
 #include <random>
 #include <span>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 using memo::key128;
@@ -243,6 +245,31 @@ TEST_CASE("the key of few arguments does not depend on how it is gathered") {
     }
 }
 
+TEST_CASE("the scope's part of a digest is that of the whole stream") {
+    auto const seed = Catch::rngSeed();
+    INFO("seed " << seed);
+    std::mt19937_64 random(seed);
+    auto const check = [&]<std::size_t Count>(std::integral_constant<std::size_t, Count>) {
+        for (int round = 0; round < 100; ++round) {
+            key128 const scope{random(), random()};
+            std::array<std::uint64_t, Count> rest{};
+            std::vector<std::uint64_t> all{scope.low, scope.high};
+            for (auto& word : rest) {
+                word = random() % 3 == 0 ? random() % 2 - 1 : random();
+                all.push_back(word);
+            }
+            all.push_back(memo::detail::guard_of(all.data(), all.size()));
+            memo::detail::stream_head const head(scope);
+            CHECK(head.digest(std::span<std::uint64_t const, Count>(rest)) ==
+                  memo::detail::hash128(all.data(), all.size() * sizeof all.front()));
+        }
+    };
+    [&]<std::size_t... Count>(std::index_sequence<Count...>) {
+        (check(std::integral_constant<std::size_t, Count>{}), ...);
+    }
+    (std::make_index_sequence<memo::detail::stream_head::most_words + 1>{});
+}
+
 TEST_CASE("every word of a guarded stream has an odd factor of its own") {
     auto const& factors = memo::detail::guard_factors;
     for (std::size_t i = 0; i < factors.size(); ++i) {
@@ -319,10 +346,10 @@ TEST_CASE("scopes that would collide as seeds give different keys") {
     REQUIRE(seeded(one, 1000) == seeded(other, 1001));
 
     for (std::uint64_t const high : {std::uint64_t{0}, std::uint64_t{1000}}) {
-        CHECK(call_key({1000, high}, one) != call_key({1001, high}, other));
-        CHECK(call_key({high, 1000}, one) != call_key({high, 1001}, other));
-        CHECK(call_key({1000, high}, std::vector(one.begin(), one.end())) !=
-              call_key({1001, high}, std::vector(other.begin(), other.end())));
+        CHECK(call_key(key128{1000, high}, one) != call_key(key128{1001, high}, other));
+        CHECK(call_key(key128{high, 1000}, one) != call_key(key128{high, 1001}, other));
+        CHECK(call_key(key128{1000, high}, std::vector(one.begin(), one.end())) !=
+              call_key(key128{1001, high}, std::vector(other.begin(), other.end())));
     }
 }
 

@@ -15,7 +15,7 @@ namespace {
 using row_major = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 memo::key128 stream_of(auto const& value) {
-    return memo::detail::call_key({1, 2}, value);
+    return memo::detail::call_key(memo::key128{1, 2}, value);
 }
 
 } // namespace

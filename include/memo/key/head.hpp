@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The scope of a function in, two words that all of its streams begin with; what of their digests
+// depends on these alone, made once, out.
+//
+// XXH3 mixes the first two words of a short input with each other before it mixes them with the rest,
+// and the guard is a sum. So no call does either again (docs/decisions/0041-stream-head.md).
+
+#include <memo/key/key128.hpp>
+#include <memo/key/words.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace memo::detail {
+
+inline constexpr std::size_t scope_words = 2;
+
+/// Source: xxHash, doc/xxhash_spec.md, "XXH3 Algorithm Details (medium inputs)": 17 to 128 bytes.
+class stream_head {
+  public:
+    /// How many words may follow the scope in a stream that is digested here.
+    static constexpr std::size_t most_words = 128 / word_size - scope_words - 1;
+
+    // NOLINTNEXTLINE(google-explicit-constructor): it is a scope, and something beside
+    constexpr stream_head(key128 scope) noexcept
+        : scope_(scope),
+          guard_(scope.low * guard_factors[0] + scope.high * guard_factors[1]),
+          mixed_(mix(scope.low, scope.high, 0)) {}
+
+    [[nodiscard]] constexpr key128 scope() const noexcept { return scope_; }
+
+    /// The digest of the stream of the scope and these words: what `hash128` gives of them and their
+    /// guard.
+    template <std::size_t Count>
+    [[nodiscard]] constexpr key128 digest(std::span<std::uint64_t const, Count> rest) const noexcept
+        requires(Count <= most_words) {
+        constexpr std::size_t size = scope_words + Count + 1;
+        std::array<std::uint64_t, size> all{scope_.low, scope_.high};
+        for (std::size_t i = 0; i < Count; ++i) {
+            all[scope_words + i] = rest[i];
+        }
+        all[size - 1] = guard_of(rest);
+        std::uint64_t low = size * word_size * prime_1;
+        std::uint64_t high = 0;
+        // Pairs from both ends, the inmost first, the outmost last: that one has the scope.
+        for (std::size_t pair = (size * word_size - 1) / 32; pair > 0; --pair) {
+            std::size_t const first = 2 * pair;
+            std::size_t const last = size - 2 * (pair + 1);
+            low += mix(all[first], all[first + 1], 4 * pair);
+            low ^= all[last] + all[last + 1];
+            high += mix(all[last], all[last + 1], 4 * pair + 2);
+            high ^= all[first] + all[first + 1];
+        }
+        low += mixed_;
+        low ^= all[size - 2] + all[size - 1];
+        high += mix(all[size - 2], all[size - 1], 2);
+        high ^= scope_.low + scope_.high;
+        return {avalanche(low + high),
+                0 - avalanche(low * prime_1 + high * prime_4 + size * word_size * prime_2)};
+    }
+
+  private:
+    template <std::size_t Count>
+    [[nodiscard]] constexpr std::uint64_t
+    guard_of(std::span<std::uint64_t const, Count> rest) const noexcept {
+        std::uint64_t sum = guard_;
+        for (std::size_t i = 0; i < Count; ++i) {
+            sum += rest[i] * guard_factors[scope_words + i];
+        }
+        return sum;
+    }
+
+    static constexpr std::uint64_t prime_1 = 0x9e3779b185ebca87;
+    static constexpr std::uint64_t prime_2 = 0xc2b2ae3d27d4eb4f;
+    static constexpr std::uint64_t prime_4 = 0x85ebca77c2b2ae63;
+
+    /// The first words of XXH3's default secret.
+    static constexpr std::array<std::uint64_t, 16> secret{
+        0xbe4ba423396cfeb8, 0x1cad21f72c81017c, 0xdb979083e96dd4de, 0x1f67b3b7a4a44072,
+        0x78e5c0cc4ee679cb, 0x2172ffcc7dd05a82, 0x8e2443f7744608b8, 0x4c263a81e69035e0,
+        0xcb00c391bb52283c, 0xa32e531b8b65d088, 0x4ef90da297486471, 0xd8acdea946ef1938,
+        0x3f349ce33f76faa8, 0x1d4f0bc7c7bbdcf9, 0x3159b4cd4be0518a, 0x647378d9c97e9fc8};
+
+    __extension__ using wide = unsigned __int128;
+
+    [[nodiscard]] static constexpr std::uint64_t mix(std::uint64_t a, std::uint64_t b,
+                                                     std::size_t at) noexcept {
+        wide const product = wide{a ^ secret[at]} * (b ^ secret[at + 1]);
+        return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+    }
+
+    [[nodiscard]] static constexpr std::uint64_t avalanche(std::uint64_t x) noexcept {
+        x = (x ^ (x >> 37)) * 0x165667919e3779f9;
+        return x ^ (x >> 32);
+    }
+
+    key128 scope_;
+    std::uint64_t guard_; ///< the scope's part of it
+    std::uint64_t mixed_; ///< the scope's words with each other
+};
+
+} // namespace memo::detail
