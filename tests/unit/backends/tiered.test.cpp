@@ -177,6 +177,23 @@ TEST_CASE("a far tier that does not pay is tried now and then, for a share of th
     CHECK(judged.storing_pays(1ms));
 }
 
+TEST_CASE("what is in a far tier that does not pay is found when it is tried") {
+    faulty_backend const far;
+    memo::tiered const both(memo::none(), far);
+    auto const partition = both.partition<int>(scope, {.worthwhile = true});
+    partition.put(key_of(1), 1, {.cost = 10ns, .ttl = 0ns});
+    static_cast<void>(partition.get(key_of(1)));
+    partition.put(key_of(2), 2, {.cost = 10ns, .ttl = 0ns});
+    CHECK_FALSE(partition.get(key_of(1)).has_value());
+    // As many evaluations of 10 ns as make a trial due, whatever a lookup took here.
+    bool found = false;
+    for (int i = 0; !found && i < 10'000'000; ++i) {
+        partition.put(key_of(2), 2, {.cost = 10ns, .ttl = 0ns});
+        found = partition.get(key_of(1)).has_value();
+    }
+    CHECK(found);
+}
+
 TEST_CASE("a store that was slow once is found to be quick again") {
     memo::detail::worth judged;
     judged.looking.took.add(20us);
