@@ -113,7 +113,7 @@ class history {
     }
 
     restarted_readings const before_all_stores_;
-    table entries_{false};
+    table entries_;
     contents now_;
     std::vector<contents> states_;
     std::uint64_t begin_ = 0;

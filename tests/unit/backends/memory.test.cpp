@@ -96,8 +96,9 @@ TEST_CASE("a bounded store never gives a wrong value and keeps its bounds at eve
     INFO("seed " << seed);
     std::mt19937_64 random(seed);
     std::size_t const most = 1 + random() % 60;
-    CAPTURE(most);
-    memo::memory const backend({.max_entries = most, .max_bytes = 6000});
+    auto const rule = GENERATE(memo::eviction::by_use, memo::eviction::by_cost);
+    CAPTURE(most, rule);
+    memo::memory const backend({.max_entries = most, .max_bytes = 6000, .eviction = rule});
     auto const partition = backend.partition<std::string>(scope);
     std::unordered_map<std::uint64_t, std::string> model;
     for (int step = 0; step < 20'000; ++step) {
@@ -110,7 +111,7 @@ TEST_CASE("a bounded store never gives a wrong value and keeps its bounds at eve
             }
         } else if (action < 9) {
             std::string const text(random() % 300, static_cast<char>('a' + step % 26));
-            partition.put(key_of(number), text, {});
+            partition.put(key_of(number), text, {.cost = 1ns * (random() % 5000), .ttl = 0ns});
             model[number] = text;
             REQUIRE(partition.get(key_of(number)).has_value()); // the newest is never the one to go
         } else {

@@ -1,114 +1,88 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Which entry of a segment goes next: S3-FIFO (Yang et al. 2023, SOSP, section 4). New keys wait in a
-// small queue, a tenth of the entries; those not asked for again by the time they reach its end are
-// dropped and remembered as ghosts, the others move to the main queue. Monte-Carlo valuation asks
-// most subsets once, and such keys never push out the useful ones.
+// Which entry of a segment goes next, by the rule that its store was given.
 //
-// Queues hold key bits, not slots, so nothing here follows an entry that moves when the table
+// Orders hold key bits, not slots, so nothing here follows an entry that moves when the table
 // grows; a key that is gone when its turn comes is skipped.
+
+#include <memo/backends/memory/bucket.hpp>
+#include <memo/backends/memory/greedy_dual.hpp>
+#include <memo/backends/memory/s3_fifo.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
-#include <unordered_set>
 #include <utility>
+#include <variant>
 
-namespace memo::detail {
+namespace memo {
 
-/// The answer of the table about a key whose turn has come.
-enum class residence { gone, idle, visited };
+/// Which entries of a bounded memo::memory go first.
+enum class eviction {
+    by_use, ///< those that were asked for once, then those that were not asked for again
+    by_cost ///< those that save the least time for the room they take, by what they cost to compute
+};
+
+namespace detail {
+
+/// What the tables of one bounded store evict by.
+struct eviction_rule {
+    eviction by;
+    common_age age;
+
+    /// What the order takes for each entry, about.
+    [[nodiscard]] std::size_t bytes_an_entry() const noexcept {
+        return by == eviction::by_cost ? greedy_dual::bytes_an_entry : s3_fifo::bytes_an_entry;
+    }
+};
 
 /// The order of eviction in one segment. Not thread-safe: the segment's lock is held.
-class s3_fifo {
+///
+/// Look            asks the table for a key's value and whether it was asked for since eviction last
+///                 looked, and takes that back; nothing if the key is gone
+class eviction_order {
   public:
-    void inserted(std::uint64_t key) {
-        if (ghosts_.erase(key) != 0) {
-            main_.push_back(key);
-        } else {
-            small_.push_back(key);
-        }
+    explicit eviction_order(eviction_rule& rule)
+        : order_(rule.by == eviction::by_cost ? either(greedy_dual(rule.age)) : either(s3_fifo())) {
+    }
+
+    void inserted(std::uint64_t key, slot_value value) {
+        std::visit([&](auto& order) { order.inserted(key, value); }, order_);
     }
 
     /// The key to evict. None only if the segment holds nothing that was inserted here.
-    ///
-    /// look            asks the table for a key's residence and clears its visited bit
     template <class Look> [[nodiscard]] std::optional<std::uint64_t> victim(Look look) {
-        // Readers may set visited bits as fast as they are cleared; two rounds are enough of mercy.
-        std::size_t patience = 2 * (small_.size() + main_.size());
-        while (!small_.empty() || !main_.empty()) {
-            bool const from_small =
-                main_.empty() || small_.size() * 10 > small_.size() + main_.size();
-            auto& queue = from_small && !small_.empty() ? small_ : main_;
-            std::uint64_t const key = queue.front();
-            queue.pop_front();
-            residence const state = look(key);
-            if (state == residence::gone) {
-                continue;
-            }
-            if (state == residence::visited && patience > 0) {
-                --patience;
-                main_.push_back(key);
-                continue;
-            }
-            if (&queue == &small_) {
-                remember_ghost(key);
-            }
-            return key;
-        }
-        return std::nullopt;
+        return std::visit([&](auto& order) { return order.victim(look); }, order_);
+    }
+
+    /// What that key's rank is among those of other segments, by cost.
+    template <class Look> [[nodiscard]] std::optional<double> least(Look look) {
+        return std::get<greedy_dual>(order_).least(look);
     }
 
     /// Drops keys that are gone once they outnumber the others: entries that are forgotten and
-    /// inserted anew must not lengthen the queues for ever.
+    /// inserted anew must not lengthen the order for ever.
     template <class IsThere> void tidy(std::size_t entries, IsThere is_there) {
-        if (small_.size() + main_.size() > 2 * entries + 64) {
-            auto const gone = [&](std::uint64_t key) { return !is_there(key); };
-            std::erase_if(small_, gone);
-            std::erase_if(main_, gone);
-        }
+        std::visit([&](auto& order) { order.tidy(entries, is_there); }, order_);
     }
 
     /// Parts with the keys that move to another segment, in the order that they had.
-    template <class Moves> [[nodiscard]] s3_fifo split(Moves moves) {
-        s3_fifo staying;
-        s3_fifo moving;
-        auto const part = [&](std::uint64_t key) -> s3_fifo& {
-            return moves(key) ? moving : staying;
-        };
-        for (auto const key : small_) {
-            part(key).small_.push_back(key);
-        }
-        for (auto const key : main_) {
-            part(key).main_.push_back(key);
-        }
-        for (auto const key : ghost_order_) {
-            part(key).ghost_order_.push_back(key);
-        }
-        for (auto const key : ghosts_) {
-            part(key).ghosts_.insert(key);
-        }
-        *this = std::move(staying);
-        return moving;
+    template <class Moves> [[nodiscard]] eviction_order split(Moves moves) {
+        return std::visit([&](auto& order) { return eviction_order(order.split(moves)); }, order_);
+    }
+
+    void clear() {
+        std::visit([](auto& order) { order.clear(); }, order_);
     }
 
   private:
-    void remember_ghost(std::uint64_t key) {
-        if (ghosts_.insert(key).second) {
-            ghost_order_.push_back(key);
-        }
-        while (ghost_order_.size() > small_.size() + main_.size() + 1) {
-            ghosts_.erase(ghost_order_.front());
-            ghost_order_.pop_front();
-        }
-    }
+    using either = std::variant<s3_fifo, greedy_dual>;
 
-    std::deque<std::uint64_t> small_;
-    std::deque<std::uint64_t> main_;
-    std::unordered_set<std::uint64_t> ghosts_;
-    std::deque<std::uint64_t> ghost_order_;
+    explicit eviction_order(either order) : order_(std::move(order)) {}
+
+    either order_;
 };
 
-} // namespace memo::detail
+} // namespace detail
+} // namespace memo

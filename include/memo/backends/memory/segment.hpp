@@ -46,10 +46,11 @@ class alignas(64) segment {
 
     /// buckets         without entries
     /// prefix          the first `depth` bits of all its keys, and zeros
-    segment(bucket* buckets, std::uint64_t prefix, unsigned depth, bool ordered)
+    /// rule            of eviction, if entries may have to go
+    segment(bucket* buckets, std::uint64_t prefix, unsigned depth, eviction_rule* rule)
         : buckets_(buckets), prefix_(prefix), depth_(depth) {
-        if (ordered) {
-            order_ = std::make_unique<s3_fifo>();
+        if (rule != nullptr) {
+            order_ = std::make_unique<eviction_order>(*rule);
         }
     }
 
@@ -80,7 +81,7 @@ class alignas(64) segment {
     /// Adds a key that is not here. There must be a free slot.
     void add(slot_key key, slot_value value) {
         if (order_) {
-            order_->inserted(key.low); // may throw, and then nothing was added
+            order_->inserted(key.low, value); // may throw, and then nothing was added
         }
         insert(key.low, key.high, value, false);
     }
@@ -107,6 +108,11 @@ class alignas(64) segment {
         return low ? std::optional(remove(locate_low(*low))) : std::nullopt;
     }
 
+    /// The rank of that entry, where eviction is by cost.
+    [[nodiscard]] std::optional<double> least_rank() {
+        return order_->least([&](std::uint64_t key) { return ask(key); });
+    }
+
     /// Forgets the order of entries that were taken out, once they outnumber the others.
     void tidy() {
         if (order_) {
@@ -124,7 +130,7 @@ class alignas(64) segment {
         ++generation_;
         entries_ = 0;
         if (order_) {
-            *order_ = {};
+            order_->clear();
         }
     }
 
@@ -262,14 +268,20 @@ class alignas(64) segment {
         return walk(low, [&](bucket const& b) { return b.find_low(low); });
     }
 
-    [[nodiscard]] residence ask(std::uint64_t low) const {
+    /// What an order of eviction must know of a key.
+    struct standing {
+        slot_value value;
+        bool visited; ///< since it was last asked
+    };
+
+    [[nodiscard]] std::optional<standing> ask(std::uint64_t low) const {
         place const found = locate_low(low);
         if (!found.exists()) {
-            return residence::gone;
+            return std::nullopt;
         }
         bool const visited = found.at->was_visited(found.slot);
         found.at->clear_visited(found.slot);
-        return visited ? residence::visited : residence::idle;
+        return standing{found.value(), visited};
     }
 
     bucket* const buckets_;
@@ -277,7 +289,7 @@ class alignas(64) segment {
     std::size_t entries_ = 0;
     unsigned depth_;
     std::uint32_t generation_ = 0;
-    std::unique_ptr<s3_fifo> order_; ///< of eviction, if entries may have to go
+    std::unique_ptr<eviction_order> order_; ///< if entries may have to go
 };
 
 } // namespace memo::detail

@@ -6,7 +6,9 @@
 
 #include <memo/backends/backend.hpp>
 #include <memo/backends/memory/block.hpp>
+#include <memo/backends/memory/eviction.hpp>
 #include <memo/backends/memory/table.hpp>
+#include <memo/error.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -32,6 +34,8 @@ struct memory_settings {
     /// bytes outside of itself by a function `std::size_t memo_footprint(T const&)` in its
     /// namespace.
     std::size_t max_bytes = 0;
+    /// Which entries go first once a bound is reached.
+    memo::eviction eviction = memo::eviction::by_use;
     /// What `ttl` is measured with.
     std::function<std::chrono::steady_clock::time_point()> clock = std::chrono::steady_clock::now;
 };
@@ -40,7 +44,7 @@ namespace detail {
 
 /// One function's entries, without their type, and what happened to them.
 struct shelf {
-    explicit shelf(bool bounded) : entries(bounded) {}
+    explicit shelf(eviction_rule* rule) : entries(rule) {}
 
     table entries;
     std::atomic<std::uint64_t> bytes{0};
@@ -51,7 +55,15 @@ struct shelf {
 
 class memory_store {
   public:
-    explicit memory_store(memory_settings settings) : settings_(std::move(settings)) {}
+    explicit memory_store(memory_settings settings)
+        : settings_(std::move(settings)),
+          rule_{settings_.eviction, common_age(settings_.max_bytes != 0)} {
+        if (settings_.eviction == eviction::by_cost && !bounded()) {
+            throw error(errc::configuration,
+                        "memo::memory: eviction by_cost where nothing is evicted; "
+                        "set max_bytes or max_entries");
+        }
+    }
     memory_store(memory_store const&) = delete;
     memory_store& operator=(memory_store const&) = delete;
     ~memory_store() {
@@ -65,7 +77,7 @@ class memory_store {
         std::scoped_lock const lock(shelves_mutex_);
         auto& shelf = by_scope_[scope];
         if (!shelf) {
-            shelf = std::make_unique<detail::shelf>(bounded());
+            shelf = std::make_unique<detail::shelf>(bounded() ? &rule_ : nullptr);
         }
         return *shelf;
     }
@@ -174,7 +186,7 @@ class memory_store {
     /// Accounts for a value that is about to be stored, maybe in the place of an old one, and evicts
     /// until it fits. False if it cannot be made to fit.
     [[nodiscard]] bool admit(shelf& shelf, slot_value value, slot_value old = {}) {
-        if (settings_.max_bytes != 0 && bytes_of(value) > settings_.max_bytes) {
+        if (settings_.max_bytes != 0 && bytes_with_order(value) > settings_.max_bytes) {
             shelf.too_large.fetch_add(1, std::memory_order_relaxed);
             return false;
         }
@@ -190,7 +202,8 @@ class memory_store {
 
     /// Accounts for `now` in the place of `before`; either may be nothing.
     void account(shelf& shelf, slot_value now, slot_value before) {
-        std::size_t const bytes = bytes_of(now) - bytes_of(before); // modulo 2^64, as the sums are
+        // Modulo 2^64, as the sums are.
+        std::size_t const bytes = bytes_with_order(now) - bytes_with_order(before);
         shelf.bytes.fetch_add(bytes, std::memory_order_relaxed);
         if (bounded()) {
             entries_ += static_cast<std::size_t>(now.exists());
@@ -199,16 +212,24 @@ class memory_store {
         }
     }
 
+    [[nodiscard]] std::size_t bytes_with_order(slot_value value) const noexcept {
+        return bytes_of(value) + (bounded() && value.exists() ? rule_.bytes_an_entry() : 0);
+    }
+
     /// Accounts for a value that left the table.
     void forget(shelf& shelf, slot_value value) {
         account(shelf, {}, value);
         retire(value);
     }
 
-    /// Evicts from one of the functions, each with the chance of its share of the entries.
     bool evict_one() {
         std::shared_lock const lock(shelves_mutex_);
         std::uint64_t const draw = next_draw();
+        return settings_.eviction == eviction::by_cost ? evict_least(draw) : evict_by_share(draw);
+    }
+
+    /// Evicts from one of the functions, each with the chance of its share of the entries.
+    bool evict_by_share(std::uint64_t draw) {
         std::size_t rest = draw % (entries_ + 1);
         for (bool const any : {false, true}) {
             for (auto const& [scope, shelf] : by_scope_) {
@@ -217,9 +238,7 @@ class memory_store {
                     rest -= share;
                     continue;
                 }
-                if (auto const victim = shelf->entries.evict(draw)) {
-                    shelf->evictions.fetch_add(1, std::memory_order_relaxed);
-                    forget(*shelf, *victim);
+                if (evict_from(*shelf, draw)) {
                     return true;
                 }
                 if (!any) {
@@ -230,6 +249,33 @@ class memory_store {
         return false;
     }
 
+    /// Evicts from the function that has the entry of the least rank in the segment that was drawn.
+    bool evict_least(std::uint64_t draw) {
+        for (;;) {
+            shelf* from = nullptr;
+            double least = std::numeric_limits<double>::infinity();
+            for (auto const& [scope, shelf] : by_scope_) {
+                auto const rank = shelf->entries.least_rank(draw);
+                if (rank && *rank < least) {
+                    from = shelf.get();
+                    least = *rank;
+                }
+            }
+            if (from == nullptr || evict_from(*from, draw)) {
+                return from != nullptr;
+            } // or another thread took its last entry out
+        }
+    }
+
+    bool evict_from(shelf& shelf, std::uint64_t draw) {
+        auto const victim = shelf.entries.evict(draw);
+        if (victim) {
+            shelf.evictions.fetch_add(1, std::memory_order_relaxed);
+            forget(shelf, *victim);
+        }
+        return victim.has_value();
+    }
+
     /// A sequence whose first bits visit segments and whose others visit shares evenly: multiples of
     /// the golden ratio (Knuth, TAOCP 3, section 6.4).
     [[nodiscard]] std::uint64_t next_draw() noexcept {
@@ -237,6 +283,7 @@ class memory_store {
     }
 
     memory_settings const settings_;
+    eviction_rule rule_;
     std::atomic<std::size_t> entries_{0}; ///< kept only if there is a bound, as is bytes_
     std::atomic<std::size_t> bytes_{0};
     std::atomic<std::uint64_t> draws_{1};

@@ -10,16 +10,16 @@
 // readers are led there, and then the old one loses them. So an insertion moves some hundred entries
 // at most, and growth never needs a second table beside the first.
 
-#include <memo/backends/memory/atomic.hpp>
 #include <memo/backends/memory/bucket.hpp>
 #include <memo/backends/memory/directory.hpp>
+#include <memo/backends/memory/eviction.hpp>
+#include <memo/backends/memory/growing_directory.hpp>
 #include <memo/backends/memory/segment.hpp>
 #include <memo/error.hpp>
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -29,12 +29,8 @@ namespace memo::detail {
 
 class table {
   public:
-    /// bounded         whether entries may have to be evicted, and their order is to be kept
-    explicit table(bool bounded) : bounded_(bounded) {
-        directory const root = make_directory(1);
-        root.put(make_segment(0, 0), 0, 0);
-        root_.store(root, std::memory_order_release);
-    }
+    /// rule            of eviction, if entries may have to go; it outlives the table
+    explicit table(eviction_rule* rule = nullptr) : directory_(rule) {}
     table(table const&) = delete;
     table& operator=(table const&) = delete;
     ~table() = default;
@@ -49,7 +45,7 @@ class table {
         bucket& home = home_of(wanted.low);
         std::size_t slot = 0;
         bool const seen = home.glance<Words>(wanted, value, slot);
-        if (seen && bounded_) {
+        if (seen && directory_.evicts()) {
             home.mark_visited(slot);
         }
         return seen;
@@ -60,13 +56,13 @@ class table {
     [[nodiscard]] slot_value find(key128 key) const {
         slot_key const wanted(key);
         for (;;) {
-            directory const root = root_.load(std::memory_order_acquire);
+            directory const root = directory_.now();
             auto const& place = root.buckets_of(wanted.low);
             bucket* const buckets = place.load(std::memory_order_acquire);
             slot_value const found = find_in(buckets, wanted);
             // What is found is right wherever it is. What is not may be where the key has gone.
-            if (found.exists() || (root_.load(std::memory_order_acquire) == root &&
-                                   place.load(std::memory_order_acquire) == buckets)) {
+            if (found.exists() ||
+                (directory_.now() == root && place.load(std::memory_order_acquire) == buckets)) {
                 return found;
             }
         }
@@ -136,6 +132,16 @@ class table {
         return victim;
     }
 
+    /// The rank of that entry, where eviction is by cost. Entries of one store compare by it.
+    std::optional<double> least_rank(std::uint64_t draw) const {
+        std::optional<double> rank;
+        from_each_segment(draw, [&](segment& each) {
+            rank = each.least_rank();
+            return !rank;
+        });
+        return rank;
+    }
+
     /// Removes everything; `dispose` is given each value once no lookup can find it.
     template <class Dispose> void clear(Dispose dispose) {
         std::vector<slot_value> removed;
@@ -164,7 +170,7 @@ class table {
     };
 
     [[nodiscard, gnu::always_inline]] inline bucket& home_of(std::uint64_t low) const {
-        directory const root = root_.load(std::memory_order_acquire);
+        directory const root = directory_.now();
         bucket* const buckets = root.buckets_of(low).load(std::memory_order_acquire);
         return buckets[segment::number_of(low)];
     }
@@ -176,7 +182,7 @@ class table {
             std::size_t slot = 0;
             auto const sight = here->look(wanted, value, slot);
             if (sight == bucket::sight::hit) {
-                if (bounded_) {
+                if (directory_.evicts()) {
                     here->mark_visited(slot);
                 }
                 return value;
@@ -193,7 +199,7 @@ class table {
 
     [[nodiscard]] held hold(std::uint64_t low) const {
         for (;;) {
-            directory const root = root_.load(std::memory_order_acquire);
+            directory const root = directory_.now();
             segment* const home = root.segment_of(low).load(std::memory_order_acquire);
             std::unique_lock lock(home->mutex);
             if (home->owns(low)) { // it was not split meanwhile
@@ -249,10 +255,10 @@ class table {
         }
         std::uint64_t const prefix = old.prefix() | old.next_bit();
         unsigned const depth = old.depth() + 1;
-        segment& fresh = make_half(prefix, depth);
+        segment& fresh = directory_.make_segment(prefix, depth);
         std::unique_lock fresh_lock(fresh.mutex);
         old.copy_half_to(fresh);
-        lead_to(fresh, prefix, depth);
+        directory_.lead_to(fresh, prefix, depth);
         old.remove_half();
         if (fresh.owns(low)) {
             here = {&fresh, std::move(fresh_lock)};
@@ -260,41 +266,8 @@ class table {
         return true;
     }
 
-    /// A segment that no one is led to yet, and room for it in the directory.
-    segment& make_half(std::uint64_t prefix, unsigned depth) {
-        std::scoped_lock const lock(growth_);
-        if (directory const half = root_.load(std::memory_order_relaxed); half.depth() < depth) {
-            directory const whole = make_directory(depth);
-            whole.take_over(half);
-            root_.store(whole, std::memory_order_release);
-        }
-        return make_segment(prefix, depth);
-    }
-
-    void lead_to(segment& fresh, std::uint64_t prefix, unsigned depth) {
-        std::scoped_lock const lock(growth_);
-        root_.load(std::memory_order_relaxed).put(fresh, prefix, depth);
-    }
-
-    directory make_directory(unsigned depth) {
-        return directory::make(depth, directories_.emplace_back());
-    }
-
-    segment& make_segment(std::uint64_t prefix, unsigned depth) {
-        return *segments_.emplace_back(
-            std::make_unique<segment>(buckets_.take(), prefix, depth, bounded_));
-    }
-
-    // Every hit reads these, and only growth writes them.
-    shared<directory> root_;
-    bool const bounded_;
-
+    growing_directory directory_;
     alignas(128) std::atomic<std::size_t> entries_{0};
-    std::mutex growth_; ///< guards what follows, and all writing to directories; taken after a
-                        ///< segment's
-    segment::memory buckets_;
-    std::vector<std::unique_ptr<segment>> segments_;
-    std::vector<directory::memory> directories_;
 };
 
 } // namespace memo::detail

@@ -15,7 +15,7 @@ using memo_test::key_of;
 
 TEST_CASE("what is cleared is given up when no lookup finds it any more") {
     constexpr std::uint64_t count = 2000; // some segments
-    table entries(false);
+    table entries;
     for (std::uint64_t number = 0; number < count; ++number) {
         entries.put(key_of(number), {number, content::record, 0});
     }

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The directory that is in use and what it leads to. It doubles when a segment needs more bits than
+// it tells apart; those that it outgrew are kept for readers who are still in them, and take as much
+// as the last one together.
+
+#include <memo/backends/memory/atomic.hpp>
+#include <memo/backends/memory/directory.hpp>
+#include <memo/backends/memory/eviction.hpp>
+#include <memo/backends/memory/segment.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace memo::detail {
+
+/// Owns all segments of a table. Readers need no guard: nothing is freed before the table is.
+class growing_directory {
+  public:
+    /// With one segment for all keys.
+    ///
+    /// rule            of eviction, if entries may have to go; it outlives this
+    explicit growing_directory(eviction_rule* rule) : rule_(rule) {
+        directory const root = make(1);
+        root.put(add_segment(0, 0), 0, 0);
+        root_.store(root, std::memory_order_release);
+    }
+
+    /// As it is now; inlined by force, as every hit asks.
+    [[nodiscard, gnu::always_inline]] inline directory now() const {
+        return root_.load(std::memory_order_acquire);
+    }
+
+    /// Whether entries may have to go, so that hits are to be told from other entries.
+    [[nodiscard]] bool evicts() const noexcept { return rule_ != nullptr; }
+
+    /// A segment that no one is led to yet, and places for it.
+    ///
+    /// Throws:         std::bad_alloc, and nothing is changed
+    segment& make_segment(std::uint64_t prefix, unsigned depth) {
+        std::scoped_lock const lock(growth_);
+        if (directory const half = root_.load(std::memory_order_relaxed); half.depth() < depth) {
+            directory const whole = make(depth);
+            whole.take_over(half);
+            root_.store(whole, std::memory_order_release);
+        }
+        return add_segment(prefix, depth);
+    }
+
+    void lead_to(segment& fresh, std::uint64_t prefix, unsigned depth) {
+        std::scoped_lock const lock(growth_);
+        root_.load(std::memory_order_relaxed).put(fresh, prefix, depth);
+    }
+
+  private:
+    directory make(unsigned depth) { return directory::make(depth, directories_.emplace_back()); }
+
+    segment& add_segment(std::uint64_t prefix, unsigned depth) {
+        return *segments_.emplace_back(
+            std::make_unique<segment>(buckets_.take(), prefix, depth, rule_));
+    }
+
+    // Every hit reads these, and only growth writes them.
+    shared<directory> root_;
+    eviction_rule* const rule_;
+
+    alignas(128) std::mutex growth_; ///< guards what follows, and all writing to directories; taken
+                                     ///< after a segment's
+    segment::memory buckets_;
+    std::vector<std::unique_ptr<segment>> segments_;
+    std::vector<directory::memory> directories_;
+};
+
+} // namespace memo::detail

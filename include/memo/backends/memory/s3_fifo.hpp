@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Eviction by use: S3-FIFO (Yang et al. 2023, SOSP, section 4). New keys wait in a small queue, a
+// tenth of the entries; those not asked for again by the time they reach its end are dropped and
+// remembered as ghosts, the others move to the main queue. Monte-Carlo valuation asks most subsets
+// once, and such keys never push out the useful ones.
+
+#include <memo/backends/memory/bucket.hpp>
+#include <memo/backends/memory/ghosts.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <utility>
+
+namespace memo::detail {
+
+/// An order of eviction, see eviction.hpp.
+class s3_fifo {
+  public:
+    static constexpr std::size_t bytes_an_entry = 22; ///< measured: benchmarks/eviction
+
+    void inserted(std::uint64_t key, slot_value /*value*/) {
+        if (ghosts_.take(key)) {
+            main_.push_back(key);
+        } else {
+            small_.push_back(key);
+        }
+    }
+
+    template <class Look> [[nodiscard]] std::optional<std::uint64_t> victim(Look look) {
+        // Readers may set visited bits as fast as they are cleared; two rounds are enough of mercy.
+        std::size_t patience = 2 * (small_.size() + main_.size());
+        while (!small_.empty() || !main_.empty()) {
+            bool const from_small =
+                main_.empty() || small_.size() * 10 > small_.size() + main_.size();
+            auto& queue = from_small && !small_.empty() ? small_ : main_;
+            std::uint64_t const key = queue.front();
+            queue.pop_front();
+            auto const found = look(key);
+            if (!found) {
+                continue;
+            }
+            if (found->visited && patience > 0) {
+                --patience;
+                main_.push_back(key);
+                continue;
+            }
+            if (&queue == &small_) {
+                ghosts_.remember(key);
+            }
+            return key;
+        }
+        return std::nullopt;
+    }
+
+    template <class IsThere> void tidy(std::size_t entries, IsThere is_there) {
+        if (small_.size() + main_.size() > 2 * entries + 64) {
+            auto const gone = [&](std::uint64_t key) { return !is_there(key); };
+            std::erase_if(small_, gone);
+            std::erase_if(main_, gone);
+        }
+    }
+
+    template <class Moves> [[nodiscard]] s3_fifo split(Moves moves) {
+        s3_fifo staying;
+        s3_fifo moving;
+        auto const part = [&](std::uint64_t key) -> s3_fifo& {
+            return moves(key) ? moving : staying;
+        };
+        for (auto const key : small_) {
+            part(key).small_.push_back(key);
+        }
+        for (auto const key : main_) {
+            part(key).main_.push_back(key);
+        }
+        moving.ghosts_ = ghosts_;
+        staying.ghosts_ = ghosts_;
+        *this = std::move(staying);
+        return moving;
+    }
+
+    void clear() { *this = {}; }
+
+  private:
+    std::deque<std::uint64_t> small_;
+    std::deque<std::uint64_t> main_;
+    ghosts ghosts_;
+};
+
+} // namespace memo::detail
