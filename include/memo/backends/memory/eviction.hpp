@@ -12,9 +12,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
-#include <utility>
-#include <variant>
 
 namespace memo {
 
@@ -37,51 +36,67 @@ struct eviction_rule {
     }
 };
 
-/// The order of eviction in one segment. Not thread-safe: the segment's lock is held.
+/// The order of eviction in one segment, or none. Not thread-safe: the segment's lock is held.
 ///
 /// Look            asks the table for a key's value and whether it was asked for since eviction last
 ///                 looked, and takes that back; nothing if the key is gone
 class eviction_order {
   public:
-    explicit eviction_order(eviction_rule& rule)
-        : order_(rule.by == eviction::by_cost ? either(greedy_dual(rule.age)) : either(s3_fifo())) {
+    /// rule            none if nothing is evicted
+    explicit eviction_order(eviction_rule* rule) {
+        if (rule != nullptr && rule->by == eviction::by_cost) {
+            by_cost_ = std::make_unique<greedy_dual>(rule->age);
+        } else if (rule != nullptr) {
+            by_use_ = std::make_unique<s3_fifo>();
+        }
     }
 
     void inserted(std::uint64_t key, slot_value value) {
-        std::visit([&](auto& order) { order.inserted(key, value); }, order_);
+        in_use([&](auto& order) { order.inserted(key, value); });
     }
 
     /// The key to evict. None only if the segment holds nothing that was inserted here.
     template <class Look> [[nodiscard]] std::optional<std::uint64_t> victim(Look look) {
-        return std::visit([&](auto& order) { return order.victim(look); }, order_);
+        std::optional<std::uint64_t> key;
+        in_use([&](auto& order) { key = order.victim(look); });
+        return key;
     }
 
     /// What that key's rank is among those of other segments, by cost.
     template <class Look> [[nodiscard]] std::optional<double> least(Look look) {
-        return std::get<greedy_dual>(order_).least(look);
+        return by_cost_->least(look);
     }
 
     /// Drops keys that are gone once they outnumber the others: entries that are forgotten and
     /// inserted anew must not lengthen the order for ever.
     template <class IsThere> void tidy(std::size_t entries, IsThere is_there) {
-        std::visit([&](auto& order) { order.tidy(entries, is_there); }, order_);
+        in_use([&](auto& order) { order.tidy(entries, is_there); });
     }
 
-    /// Parts with the keys that move to another segment, in the order that they had.
-    template <class Moves> [[nodiscard]] eviction_order split(Moves moves) {
-        return std::visit([&](auto& order) { return eviction_order(order.split(moves)); }, order_);
+    /// Gives the keys that move to another segment to its order, as they were ordered.
+    template <class Moves> void split(Moves moves, eviction_order& fresh) {
+        if (by_use_) {
+            *fresh.by_use_ = by_use_->split(moves);
+        } else if (by_cost_) {
+            *fresh.by_cost_ = by_cost_->split(moves);
+        }
     }
 
     void clear() {
-        std::visit([](auto& order) { order.clear(); }, order_);
+        in_use([](auto& order) { order.clear(); });
     }
 
   private:
-    using either = std::variant<s3_fifo, greedy_dual>;
+    template <class Act> void in_use(Act act) {
+        if (by_use_) {
+            act(*by_use_);
+        } else if (by_cost_) {
+            act(*by_cost_);
+        }
+    }
 
-    explicit eviction_order(either order) : order_(std::move(order)) {}
-
-    either order_;
+    std::unique_ptr<s3_fifo> by_use_; ///< at most one of them
+    std::unique_ptr<greedy_dual> by_cost_;
 };
 
 } // namespace detail

@@ -10,7 +10,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -48,11 +47,7 @@ class alignas(64) segment {
     /// prefix          the first `depth` bits of all its keys, and zeros
     /// rule            of eviction, if entries may have to go
     segment(bucket* buckets, std::uint64_t prefix, unsigned depth, eviction_rule* rule)
-        : buckets_(buckets), prefix_(prefix), depth_(depth) {
-        if (rule != nullptr) {
-            order_ = std::make_unique<eviction_order>(*rule);
-        }
-    }
+        : buckets_(buckets), prefix_(prefix), depth_(depth), order_(rule) {}
 
     [[nodiscard]] bucket* buckets() const noexcept { return buckets_; }
     [[nodiscard]] std::uint64_t prefix() const noexcept { return prefix_; }
@@ -80,9 +75,7 @@ class alignas(64) segment {
 
     /// Adds a key that is not here. There must be a free slot.
     void add(slot_key key, slot_value value) {
-        if (order_) {
-            order_->inserted(key.low, value); // may throw, and then nothing was added
-        }
+        order_.inserted(key.low, value); // may throw, and then nothing was added
         insert(key.low, key.high, value, false);
     }
 
@@ -104,20 +97,18 @@ class alignas(64) segment {
 
     /// Takes out the entry whose turn it is, if there is one.
     std::optional<slot_value> evict() {
-        auto const low = order_->victim([&](std::uint64_t key) { return ask(key); });
+        auto const low = order_.victim([&](std::uint64_t key) { return ask(key); });
         return low ? std::optional(remove(locate_low(*low))) : std::nullopt;
     }
 
     /// The rank of that entry, where eviction is by cost.
     [[nodiscard]] std::optional<double> least_rank() {
-        return order_->least([&](std::uint64_t key) { return ask(key); });
+        return order_.least([&](std::uint64_t key) { return ask(key); });
     }
 
     /// Forgets the order of entries that were taken out, once they outnumber the others.
     void tidy() {
-        if (order_) {
-            order_->tidy(entries_, [&](std::uint64_t low) { return locate_low(low).exists(); });
-        }
+        order_.tidy(entries_, [&](std::uint64_t low) { return locate_low(low).exists(); });
     }
 
     /// Takes all entries out, and gives the pages to the system where it takes them.
@@ -129,9 +120,7 @@ class alignas(64) segment {
         }
         ++generation_;
         entries_ = 0;
-        if (order_) {
-            order_->clear();
-        }
+        order_.clear();
     }
 
     // Splitting.
@@ -153,10 +142,8 @@ class alignas(64) segment {
 
     /// Copies the entries whose next bit is set to a segment without entries.
     void copy_half_to(segment& fresh) {
-        if (order_) {
-            *fresh.order_ =
-                order_->split([bit = next_bit()](std::uint64_t low) { return (low & bit) != 0; });
-        }
+        order_.split([bit = next_bit()](std::uint64_t low) { return (low & bit) != 0; },
+                     fresh.order_);
         for_each([&](place each) {
             if (moves(each)) {
                 fresh.insert(each.low(), each.high(), each.value(),
@@ -289,7 +276,7 @@ class alignas(64) segment {
     std::size_t entries_ = 0;
     unsigned depth_;
     std::uint32_t generation_ = 0;
-    std::unique_ptr<eviction_order> order_; ///< if entries may have to go
+    eviction_order order_;
 };
 
 } // namespace memo::detail
