@@ -52,6 +52,10 @@ slot_value in(contents const& what, key128 key) {
 /// A table, and what it held after each change.
 class history {
   public:
+    history() = default;
+    explicit history(memo::eviction by)
+        : rule_{by, memo::detail::common_age(false)}, entries_(&rule_) {}
+
     void put(key128 key, slot_value value) {
         entries_.put(key, value);
         now_[key.low] = value;
@@ -65,6 +69,15 @@ class history {
     void clear() {
         entries_.clear([](slot_value) {});
         now_.clear();
+        note();
+    }
+
+    /// Takes the entry out whose turn it is. No two have one word.
+    void evict() {
+        auto const victim = entries_.evict(0);
+        REQUIRE(victim.has_value());
+        CHECK(std::erase_if(now_, [&](auto const& each) { return same(each.second, *victim); }) ==
+              1);
         note();
     }
 
@@ -113,6 +126,7 @@ class history {
     }
 
     restarted_readings const before_all_stores_;
+    memo::detail::eviction_rule rule_{memo::eviction::by_use, memo::detail::common_age(false)};
     table entries_;
     contents now_;
     std::vector<contents> states_;
@@ -226,4 +240,22 @@ TEST_CASE("nothing of what was cleared comes back, and no key gives what another
     made.put(b, word(2));
     CHECK(made.look({a}) > 100);
     CHECK(made.look({b}) > 100);
+}
+
+TEST_CASE("an entry that is evicted is found with its value or not at all, by either rule") {
+    for (auto const by : {memo::eviction::by_use, memo::eviction::by_cost}) {
+        history made(by);
+        made.put(a, word(1));
+        made.put(of_bucket(1, 3), word(3));
+        made.begin();
+        made.evict();
+        CHECK(made.look({a, of_bucket(1, 3)}) > 100);
+        made.put(b, word(2)); // in the slot of the one that went
+        CHECK(made.look({a}) > 100);
+        CHECK(made.look({b, a}) > 100);
+        made.evict();
+        made.evict();
+        CHECK(made.entries() == 0);
+        CHECK(made.look({b}) > 100);
+    }
 }
