@@ -80,7 +80,7 @@ template <class T> T there_and_back(T const& value) {
     return memo::detail::decode_record<T>(encoded(value));
 }
 
-bytes hexadecimal(std::string const& digits) {
+bytes from_hex(std::string const& digits) {
     bytes out;
     for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
         out.push_back(static_cast<std::byte>(std::stoul(digits.substr(i, 2), nullptr, 16)));
@@ -239,16 +239,15 @@ TEST_CASE("a derived class comes back through a pointer to its base") {
 }
 
 TEST_CASE("the bytes of a record are these") {
-    CHECK(encoded(std::int32_t{258}) == hexadecimal("02010000"));
-    CHECK(encoded(1.0) == hexadecimal("000000000000f03f"));
-    CHECK(encoded(std::string("ab")) == hexadecimal("02000000000000006162"));
-    CHECK(encoded(std::optional<std::uint8_t>(7)) == hexadecimal("0107"));
-    CHECK(encoded(std::variant<int, bool>(true)) == hexadecimal("0100000001"));
-    CHECK(encoded(std::vector<std::string>{"a"}) ==
-          hexadecimal("0100000000000000010000000000000061"));
-    CHECK(encoded(point{1.0, 2}) == hexadecimal("000000000000f03f02000000c5"));
+    CHECK(encoded(std::int32_t{258}) == from_hex("02010000"));
+    CHECK(encoded(1.0) == from_hex("000000000000f03f"));
+    CHECK(encoded(std::string("ab")) == from_hex("02000000000000006162"));
+    CHECK(encoded(std::optional<std::uint8_t>(7)) == from_hex("0107"));
+    CHECK(encoded(std::variant<int, bool>(true)) == from_hex("0100000001"));
+    CHECK(encoded(std::vector<std::string>{"a"}) == from_hex("0100000000000000010000000000000061"));
+    CHECK(encoded(point{1.0, 2}) == from_hex("000000000000f03f02000000c5"));
     CHECK(encoded(memo::index_set{0, 64}) ==
-          hexadecimal("020000000000000001000000000000000100000000000000"));
+          from_hex("020000000000000001000000000000000100000000000000"));
 }
 
 TEST_CASE("bytes that end early or late are refused") {
@@ -281,12 +280,12 @@ TEST_CASE("a count larger than the bytes left is refused and allocates nothing")
 
 TEST_CASE("values that the type does not have are refused") {
     using namespace memo::detail;
-    CHECK_THROWS_AS(decode_record<bool>(hexadecimal("02")), malformed);
-    CHECK_THROWS_AS(decode_record<std::optional<int>>(hexadecimal("ff00000000")), malformed);
-    CHECK_THROWS_AS((decode_record<std::variant<int, bool>>(hexadecimal("0200000001"))), malformed);
-    CHECK_THROWS_AS(decode_record<memo::index_set>(hexadecimal("01000000000000000000000000000000")),
+    CHECK_THROWS_AS(decode_record<bool>(from_hex("02")), malformed);
+    CHECK_THROWS_AS(decode_record<std::optional<int>>(from_hex("ff00000000")), malformed);
+    CHECK_THROWS_AS((decode_record<std::variant<int, bool>>(from_hex("0200000001"))), malformed);
+    CHECK_THROWS_AS(decode_record<memo::index_set>(from_hex("01000000000000000000000000000000")),
                     malformed);
-    CHECK_THROWS_AS(decode_record<point>(hexadecimal("000000000000f03f02000000c4")), malformed);
+    CHECK_THROWS_AS(decode_record<point>(from_hex("000000000000f03f02000000c4")), malformed);
 }
 
 TEST_CASE("a pointee's number that belongs to another type is refused") {
