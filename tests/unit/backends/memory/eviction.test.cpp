@@ -42,6 +42,15 @@ memo::storing that_took(std::chrono::nanoseconds cost) {
     return {.cost = cost, .ttl = 0ns};
 }
 
+/// Puts one value for each number.
+template <class Record>
+void put_all(memo::memory::partition_type<Record> const& partition, std::uint64_t first,
+             std::uint64_t last, Record const& record, std::chrono::nanoseconds cost) {
+    for (std::uint64_t number = first; number < last; ++number) {
+        partition.put(key_of(number), record, that_took(cost));
+    }
+}
+
 memo::detail::slot_value value_that_took(std::uint64_t ns) {
     return {0, memo::detail::content::record, memo::detail::cost_byte(ns)};
 }
@@ -96,12 +105,8 @@ struct ordered {
 TEST_CASE("by cost, what took long stays while what took little comes and goes") {
     auto const backend = by_cost(1000);
     auto const partition = backend.partition<int>(scope);
-    for (std::uint64_t number = 0; number < 500; ++number) {
-        partition.put(key_of(number), 1, that_took(1ms));
-    }
-    for (std::uint64_t number = 500; number < 20'000; ++number) {
-        partition.put(key_of(number), 1, that_took(10us));
-    }
+    put_all(partition, 0, 500, 1, 1ms);
+    put_all(partition, 500, 20'000, 1, 10us);
     CHECK(kept_of(partition, 0, 500) == 500);
     CHECK(backend.stats().entries == 1000);
 }
@@ -109,24 +114,16 @@ TEST_CASE("by cost, what took long stays while what took little comes and goes")
 TEST_CASE("by cost, what took long goes in the end if it is not asked for") {
     auto const backend = by_cost(100);
     auto const partition = backend.partition<int>(scope);
-    for (std::uint64_t number = 0; number < 50; ++number) {
-        partition.put(key_of(number), 1, that_took(100us));
-    }
-    for (std::uint64_t number = 50; number < 50'000; ++number) {
-        partition.put(key_of(number), 1, that_took(10us));
-    }
+    put_all(partition, 0, 50, 1, 100us);
+    put_all(partition, 50, 50'000, 1, 10us);
     CHECK(kept_of(partition, 0, 50) == 0);
 }
 
 TEST_CASE("by cost under a bound in bytes, of equal costs the larger goes first") {
     memo::memory const backend({.max_bytes = 100'000, .eviction = memo::eviction::by_cost});
     auto const partition = backend.partition<std::string>(scope);
-    for (std::uint64_t number = 0; number < 10; ++number) {
-        partition.put(key_of(number), std::string(5000, 'x'), that_took(1ms));
-    }
-    for (std::uint64_t number = 100; number < 500; ++number) {
-        partition.put(key_of(number), std::string(50, 'x'), that_took(1ms));
-    }
+    put_all(partition, 0, 10, std::string(5000, 'x'), 1ms);
+    put_all(partition, 100, 500, std::string(50, 'x'), 1ms);
     CHECK(kept_of(partition, 0, 10) <= 5); // as many as there is still room for
     CHECK(kept_of(partition, 100, 500) == 400);
 }
@@ -134,12 +131,8 @@ TEST_CASE("by cost under a bound in bytes, of equal costs the larger goes first"
 TEST_CASE("by cost under a bound in entries, bytes do not count") {
     auto const backend = by_cost(100);
     auto const partition = backend.partition<std::string>(scope);
-    for (std::uint64_t number = 0; number < 50; ++number) {
-        partition.put(key_of(number), std::string(5000, 'x'), that_took(100ms));
-    }
-    for (std::uint64_t number = 100; number < 500; ++number) {
-        partition.put(key_of(number), std::string(50, 'x'), that_took(1ms));
-    }
+    put_all(partition, 0, 50, std::string(5000, 'x'), 100ms);
+    put_all(partition, 100, 500, std::string(50, 'x'), 1ms);
     CHECK(kept_of(partition, 0, 50) == 50);
 }
 
@@ -147,18 +140,12 @@ TEST_CASE("functions that share a store by cost lose what saves the least, whose
     auto const backend = by_cost(1000);
     auto const quick = backend.partition<int>(scope);
     auto const slow = backend.partition<int>(other_scope);
-    for (std::uint64_t number = 0; number < 1000; ++number) {
-        quick.put(key_of(number), 1, that_took(1us));
-    }
-    for (std::uint64_t number = 0; number < 900; ++number) {
-        slow.put(key_of(number), 1, that_took(1ms));
-    }
+    put_all(quick, 0, 1000, 1, 1us);
+    put_all(slow, 0, 900, 1, 1ms);
     CHECK(slow.stats().entries == 900);
     CHECK(slow.stats().evictions == 0);
     CHECK(quick.stats().entries == 100);
-    for (std::uint64_t number = 1000; number < 2000; ++number) {
-        quick.put(key_of(number), 1, that_took(1us));
-    }
+    put_all(quick, 1000, 2000, 1, 1us);
     CHECK(slow.stats().evictions == 0);
 }
 
