@@ -120,9 +120,10 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     [[nodiscard]] std::vector<memo::result<result_type>> many(Range&& calls,
                                                               Executor&& execute = {}) const {
         detail::batch<walk, result_type> batch(core_->way);
-        std::vector<std::ranges::iterator_t<Range>> places;
+        detail::places<Range> places(calls);
+        batch.reserve(places.expected());
         for (auto place = std::ranges::begin(calls); place != std::ranges::end(calls); ++place) {
-            places.push_back(place);
+            places.add(place);
             batch.add([&] {
                 return detail::with_arguments<P...>(*place,
                                                     [&](P... args) { return name_of(args...); });

@@ -10,6 +10,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -18,6 +19,7 @@
 #include <latch>
 #include <list>
 #include <memory>
+#include <random>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -153,6 +155,39 @@ TEST_CASE("an argument that cannot be keyed fails its own call and is not counte
     CHECK_THROWS_AS(results[1].value(), std::runtime_error);
     CHECK(results[2].value() == 9);
     CHECK(at_rest(f).calls == 2);
+}
+
+TEMPLATE_TEST_CASE("calls that have no key are told from the others wherever they stand", "",
+                   std::vector<int>, std::list<int>) {
+    auto const seed = Catch::rngSeed();
+    INFO("seed " << seed);
+    std::mt19937_64 random(seed);
+    for (int round = 0; round < 200; ++round) {
+        std::vector<bool> has_key;
+        std::size_t asked = 0;
+        auto const f = memo::memoize(memo::keyed_by([](int x) { return x * x; },
+                                                    [&] {
+                                                        if (!has_key.at(asked++)) {
+                                                            throw std::runtime_error("no state");
+                                                        }
+                                                        return 1;
+                                                    }));
+        for (int pass = 0; pass < 2; ++pass) { // of the second pass some are there
+            TestType calls(random() % 30);
+            std::ranges::generate(calls, [&] { return static_cast<int>(random() % 20); });
+            has_key.resize(calls.size());
+            std::generate(has_key.begin(), has_key.end(), [&] { return random() % 3 != 0; });
+            asked = 0;
+            auto const results = f.many(calls);
+            REQUIRE(results.size() == calls.size());
+            std::size_t i = 0;
+            for (int const x : calls) {
+                REQUIRE(results[i].has_value() == has_key[i]);
+                REQUIRE((!has_key[i] || results[i].value() == x * x));
+                ++i;
+            }
+        }
+    }
 }
 
 TEST_CASE("an executor runs what is not there, all at one time") {

@@ -9,9 +9,11 @@
 #include <memo/key/key128.hpp>
 #include <memo/result.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <exception>
 #include <optional>
+#include <ranges>
 #include <tuple>
 #include <type_traits>
 #include <unordered_map>
@@ -35,6 +37,41 @@ decltype(auto) with_arguments(Element&& element, Call const& call) {
     }
 }
 
+/// Where the calls of a range are: whoever evaluates one reads it again.
+template <class Range> class places {
+    using place = std::ranges::iterator_t<Range>;
+    static constexpr bool counted = std::ranges::random_access_range<Range>;
+
+  public:
+    explicit places(Range& calls) : first_(std::ranges::begin(calls)) {
+        if constexpr (std::ranges::sized_range<Range>) {
+            expected_ = static_cast<std::size_t>(std::ranges::size(calls));
+        }
+    }
+
+    /// How many there will be, if the range can tell; else 0.
+    [[nodiscard]] std::size_t expected() const noexcept { return expected_; }
+
+    void add(place next) {
+        if constexpr (!counted) {
+            all_.push_back(next);
+        }
+    }
+
+    [[nodiscard]] place operator[](std::size_t item) const {
+        if constexpr (counted) {
+            return first_ + static_cast<std::ranges::range_difference_t<Range>>(item);
+        } else {
+            return all_[item];
+        }
+    }
+
+  private:
+    place first_;
+    std::size_t expected_ = 0;
+    std::vector<place> all_; ///< of a range that does not count its places
+};
+
 /// The executor that is none: each call is evaluated by the thread that asks, one after the other.
 struct one_after_another {};
 
@@ -49,16 +86,17 @@ template <class Walk, class Result> class batch {
   public:
     explicit batch(Walk& way) : way_(way) {}
 
+    /// Makes room for so many calls.
+    void reserve(std::size_t calls) { names_.reserve(calls); }
+
     /// Takes one more call.
     ///
     /// make_name       gives the call's name; what it throws is the call's result
     template <class MakeName> void add(MakeName const& make_name) {
         try {
             names_.push_back(make_name());
-            unnamed_.emplace_back();
-            item_of_.push_back(unnamed_.size() - 1);
         } catch (...) {
-            unnamed_.emplace_back(std::current_exception());
+            unnamed_.push_back({calls(), std::current_exception()});
         }
     }
 
@@ -70,35 +108,83 @@ template <class Walk, class Result> class batch {
     [[nodiscard]] std::vector<outcome> serve(Executor& execute, Evaluate const& evaluate,
                                              Examine const& examine) {
         auto kept = way_.hits(names_, [&](std::size_t i, auto const& record) {
-            examine(item_of_[i], names_[i], record);
+            examine(item_of(i), names_[i], record);
         });
-        std::vector<std::optional<outcome>> evaluated(names_.size());
-        std::vector<std::size_t> const first = first_of_its_kind(kept);
-        {
-            tasks under_way;
-            for (std::size_t i = 0; i < names_.size(); ++i) {
-                if (!kept[i] && first[i] == i) {
-                    start(under_way, execute, evaluated[i],
-                          [&, i] { return evaluate(item_of_[i], names_[i]); });
-                }
-            }
-        }
+        auto const evaluated = evaluate_others(kept, execute, evaluate);
         std::vector<outcome> results;
-        results.reserve(unnamed_.size());
+        results.reserve(calls());
         std::size_t next = 0; // of the calls that have a name
-        for (auto const& failure : unnamed_) {
-            if (failure) {
-                results.emplace_back(failure);
+        auto failed = unnamed_.begin();
+        for (std::size_t item = 0; item < calls(); ++item) {
+            if (failed != unnamed_.end() && failed->item == item) {
+                results.emplace_back(failed->why);
+                ++failed;
             } else if (kept[next]) {
                 results.emplace_back(Walk::value_of(std::move(kept[next++]->record)));
             } else {
-                results.push_back(*evaluated[first[next++]]);
+                results.push_back(*evaluated.result_of(next++));
             }
         }
         return results;
     }
 
   private:
+    /// A call whose arguments have no key.
+    struct unnamed {
+        std::size_t item;
+        std::exception_ptr why;
+    };
+
+    /// What was evaluated. Empty if everything was there.
+    struct evaluations {
+        std::vector<std::size_t> first; ///< for each call that has a name, who evaluates it
+        std::vector<std::optional<outcome>> results;
+
+        [[nodiscard]] std::optional<outcome> const& result_of(std::size_t i) const {
+            return results[first[i]];
+        }
+    };
+
+    [[nodiscard]] std::size_t calls() const noexcept { return names_.size() + unnamed_.size(); }
+
+    /// The place of a call, given its place among those that have a name.
+    ///
+    /// Complexity:     O(log of the calls that have none)
+    [[nodiscard]] std::size_t item_of(std::size_t i) const {
+        std::size_t before = 0; // of those that have none
+        std::size_t end = unnamed_.size();
+        while (before < end) {
+            std::size_t const middle = before + (end - before) / 2;
+            if (unnamed_[middle].item <= i + middle) {
+                before = middle + 1;
+            } else {
+                end = middle;
+            }
+        }
+        return i + before;
+    }
+
+    /// Evaluates what is not there, each key once.
+    template <class Kept, class Executor, class Evaluate>
+    [[nodiscard]] evaluations evaluate_others(std::vector<Kept> const& kept, Executor& execute,
+                                              Evaluate const& evaluate) {
+        auto const is_kept = [](Kept const& each) { return each.has_value(); };
+        if (std::ranges::all_of(kept, is_kept)) {
+            return {};
+        }
+        evaluations made{first_of_its_kind(kept),
+                         std::vector<std::optional<outcome>>(names_.size())};
+        tasks under_way;
+        for (std::size_t i = 0; i < names_.size(); ++i) {
+            if (!kept[i] && made.first[i] == i) {
+                start(under_way, execute, made.results[i],
+                      [&, i] { return evaluate(item_of(i), names_[i]); });
+            }
+        }
+        under_way.wait();
+        return made;
+    }
+
     /// For each call that is not there, the first one that asks for the same.
     template <class Kept>
     [[nodiscard]] std::vector<std::size_t> first_of_its_kind(std::vector<Kept> const& kept) {
@@ -147,9 +233,8 @@ template <class Walk, class Result> class batch {
     }
 
     Walk& way_;
-    std::vector<name> names_;                 ///< of the calls that have one
-    std::vector<std::size_t> item_of_;        ///< for each name, the place of its call
-    std::vector<std::exception_ptr> unnamed_; ///< for each call: null if it has a name
+    std::vector<name> names_;      ///< of the calls that have one, in their order
+    std::vector<unnamed> unnamed_; ///< the others, in theirs
 };
 
 } // namespace memo::detail
