@@ -131,7 +131,7 @@ template <class Walk, class Result> class batch {
   private:
     /// A call whose arguments have no key.
     struct unnamed {
-        std::size_t item;
+        std::size_t item = 0;
         std::exception_ptr why;
     };
 
