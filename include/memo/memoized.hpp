@@ -121,7 +121,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
                                                               Executor&& execute = {}) const {
         detail::batch<walk, result_type> batch(core_->way);
         detail::places<Range> places(calls);
-        batch.reserve(places.expected());
+        batch.reserve_for(calls);
         for (auto place = std::ranges::begin(calls); place != std::ranges::end(calls); ++place) {
             places.add(place);
             batch.add([&] {

@@ -43,14 +43,7 @@ template <class Range> class places {
     static constexpr bool counted = std::ranges::random_access_range<Range>;
 
   public:
-    explicit places(Range& calls) : first_(std::ranges::begin(calls)) {
-        if constexpr (std::ranges::sized_range<Range>) {
-            expected_ = static_cast<std::size_t>(std::ranges::size(calls));
-        }
-    }
-
-    /// How many there will be, if the range can tell; else 0.
-    [[nodiscard]] std::size_t expected() const noexcept { return expected_; }
+    explicit places(Range& calls) : first_(std::ranges::begin(calls)) {}
 
     void add(place next) {
         if constexpr (!counted) {
@@ -68,7 +61,6 @@ template <class Range> class places {
 
   private:
     place first_;
-    std::size_t expected_ = 0;
     std::vector<place> all_; ///< of a range that does not count its places
 };
 
@@ -86,8 +78,12 @@ template <class Walk, class Result> class batch {
   public:
     explicit batch(Walk& way) : way_(way) {}
 
-    /// Makes room for so many calls.
-    void reserve(std::size_t calls) { names_.reserve(calls); }
+    /// Makes room for the calls of a range, if it can tell how many they are.
+    template <class Range> void reserve_for(Range& calls) {
+        if constexpr (std::ranges::sized_range<Range>) {
+            names_.reserve(static_cast<std::size_t>(std::ranges::size(calls)));
+        }
+    }
 
     /// Takes one more call.
     ///
@@ -96,7 +92,7 @@ template <class Walk, class Result> class batch {
         try {
             names_.push_back(make_name());
         } catch (...) {
-            unnamed_.push_back({calls(), std::current_exception()});
+            unnamed_.push_back({names_.size(), std::current_exception()});
         }
     }
 
@@ -112,26 +108,29 @@ template <class Walk, class Result> class batch {
         });
         auto const evaluated = evaluate_others(kept, execute, evaluate);
         std::vector<outcome> results;
-        results.reserve(calls());
-        std::size_t next = 0; // of the calls that have a name
+        results.reserve(names_.size() + unnamed_.size());
         auto failed = unnamed_.begin();
-        for (std::size_t item = 0; item < calls(); ++item) {
-            if (failed != unnamed_.end() && failed->item == item) {
+        auto const add_failed_before = [&](std::size_t i) {
+            for (; failed != unnamed_.end() && failed->before == i; ++failed) {
                 results.emplace_back(failed->why);
-                ++failed;
-            } else if (kept[next]) {
-                results.emplace_back(Walk::value_of(std::move(kept[next++]->record)));
+            }
+        };
+        for (std::size_t i = 0; i < names_.size(); ++i) {
+            add_failed_before(i);
+            if (kept[i]) {
+                results.emplace_back(Walk::value_of(std::move(kept[i]->record)));
             } else {
-                results.push_back(*evaluated.result_of(next++));
+                results.push_back(*evaluated.result_of(i));
             }
         }
+        add_failed_before(names_.size());
         return results;
     }
 
   private:
     /// A call whose arguments have no key.
     struct unnamed {
-        std::size_t item = 0;
+        std::size_t before = 0; ///< which of those that have a name
         std::exception_ptr why;
     };
 
@@ -145,23 +144,12 @@ template <class Walk, class Result> class batch {
         }
     };
 
-    [[nodiscard]] std::size_t calls() const noexcept { return names_.size() + unnamed_.size(); }
-
     /// The place of a call, given its place among those that have a name.
     ///
     /// Complexity:     O(log of the calls that have none)
     [[nodiscard]] std::size_t item_of(std::size_t i) const {
-        std::size_t before = 0; // of those that have none
-        std::size_t end = unnamed_.size();
-        while (before < end) {
-            std::size_t const middle = before + (end - before) / 2;
-            if (unnamed_[middle].item <= i + middle) {
-                before = middle + 1;
-            } else {
-                end = middle;
-            }
-        }
-        return i + before;
+        auto const later = std::ranges::upper_bound(unnamed_, i, {}, &unnamed::before);
+        return i + static_cast<std::size_t>(later - unnamed_.begin());
     }
 
     /// Evaluates what is not there, each key once.

@@ -225,7 +225,8 @@ class memory_store {
     bool evict_one() {
         std::shared_lock const lock(shelves_mutex_);
         std::uint64_t const draw = next_draw();
-        return settings_.eviction == eviction::by_cost ? evict_least(draw) : evict_by_share(draw);
+        bool const compares = settings_.eviction == eviction::by_cost && by_scope_.size() > 1;
+        return compares ? evict_least(draw) : evict_by_share(draw);
     }
 
     /// Evicts from one of the functions, each with the chance of its share of the entries.

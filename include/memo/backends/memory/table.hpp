@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -121,11 +122,7 @@ class table {
     ///
     /// draw            a random number, which chooses where to begin
     std::optional<slot_value> evict(std::uint64_t draw) {
-        std::optional<slot_value> victim;
-        from_each_segment(draw, [&](segment& each) {
-            victim = each.evict();
-            return !victim;
-        });
+        auto const victim = first_given(draw, [](segment& each) { return each.evict(); });
         if (victim) {
             entries_.fetch_sub(1, std::memory_order_relaxed);
         }
@@ -134,12 +131,7 @@ class table {
 
     /// The rank of that entry, where eviction is by cost. Entries of one store compare by it.
     std::optional<double> least_rank(std::uint64_t draw) const {
-        std::optional<double> rank;
-        from_each_segment(draw, [&](segment& each) {
-            rank = each.least_rank();
-            return !rank;
-        });
-        return rank;
+        return first_given(draw, [](segment& each) { return each.least_rank(); });
     }
 
     /// Removes everything; `dispose` is given each value once no lookup can find it.
@@ -233,6 +225,17 @@ class table {
             visited += home->span();
             low = home->prefix() + home->span();
         } while (visited != 0); // 2^64 keys
+    }
+
+    /// What the first segment from that of `low` on gives that gives anything.
+    template <class Ask>
+    std::invoke_result_t<Ask&, segment&> first_given(std::uint64_t low, Ask ask) const {
+        std::invoke_result_t<Ask&, segment&> given;
+        from_each_segment(low, [&](segment& each) {
+            given = ask(each);
+            return !given;
+        });
+        return given;
     }
 
     // Growth.
