@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The counters that move while functions are called. Those of a hit lie in a line of the calling
-// thread's own: one shared counter costs 8 times the whole hit as soon as two threads meet on it.
+// The counters that move while functions are called. Each thread has its own: one shared counter
+// costs 8 times the whole hit as soon as two threads meet on it.
 
+#include <memo/cost.hpp>
 #include <memo/statistics.hpp>
 #include <memo/thread_line.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <mutex>
+#include <new>
 
 namespace memo::detail {
 
@@ -51,6 +55,11 @@ class step_cost {
         return std::chrono::nanoseconds(ns == none ? 0 : ns);
     }
 
+    /// Takes over what another one knows to be less.
+    void as_least(step_cost const& other) noexcept {
+        took(std::chrono::nanoseconds(other.least_.load(std::memory_order_relaxed)));
+    }
+
   private:
     static constexpr std::int64_t none = std::numeric_limits<std::int64_t>::max();
 
@@ -72,35 +81,7 @@ class step_cost {
 
 class call_counters {
   public:
-    /// How many threads have a line of their own; those beyond share the last one.
-    static constexpr std::size_t lines = 128;
-    static constexpr std::size_t all_lines = lines * sizeof(thread_line); ///< bytes
-
-    /// Counts a call that is served from the cache, if the thread is known to have a line for it.
-    ///
-    /// saved           ns
-    /// own             all_lines, or 0 if no hit may be quick
-    [[nodiscard, gnu::always_inline]] inline bool quick_hit(std::uint64_t saved,
-                                                            std::size_t own) noexcept {
-        std::size_t const offset = offset_of_this_thread;
-        if (offset >= own) [[unlikely]] {
-            return false;
-        }
-        hit(lines_[offset / sizeof(line)], saved);
-        return true;
-    }
-
-    /// The same in any thread.
-    void hit(std::uint64_t saved) {
-        std::size_t const number = this_thread_line().number;
-        if (number < lines) {
-            hit(lines_[number], saved);
-        } else {
-            lines_[lines].hits.fetch_add(1, std::memory_order_relaxed);
-            lines_[lines].saved.fetch_add(saved, std::memory_order_relaxed);
-        }
-    }
-
+    /// Of one thread, or of all that have none of their own.
     struct slow {
         std::atomic<std::uint64_t> calls{0}; ///< calls that were not a hit at first sight
         std::atomic<std::uint64_t> late_hits{0};
@@ -120,8 +101,44 @@ class call_counters {
         step_cost storing;                       ///< what a run of the function gave
     };
 
+    /// quick           whether hits may be
+    explicit call_counters(bool quick) : quick_(quick) {}
+    call_counters(call_counters const&) = delete;
+    call_counters& operator=(call_counters const&) = delete;
+    ~call_counters() {
+        for (auto const& mine : own_) {
+            delete mine.load(std::memory_order_relaxed);
+        }
+    }
+
+    /// Counts a call that is served from the cache, if it may be quick and the calling thread has
+    /// been here before.
+    ///
+    /// saved           see cost_byte
+    [[nodiscard, gnu::always_inline]] inline bool quick_hit(std::uint8_t saved) noexcept {
+        tally* const mine = own_[place_of_this_thread].load(std::memory_order_acquire);
+        if (mine == nullptr) [[unlikely]] {
+            return false;
+        }
+        mine->hit(saved);
+        return true;
+    }
+
+    /// The same in any thread.
+    ///
+    /// saved           ns
+    void hit(std::uint64_t saved) {
+        std::uint8_t const cost = cost_byte(saved);
+        if (tally& mine = of_this_thread(); &mine != &of_others_) {
+            mine.hit(cost);
+        } else {
+            mine.hits.fetch_add(1, std::memory_order_relaxed);
+            mine.saved.fetch_add(cost_of(cost), std::memory_order_relaxed);
+        }
+    }
+
     /// What accompanies an evaluation, which costs more than any counter.
-    [[nodiscard]] slow& beyond_hits() noexcept { return slow_; }
+    [[nodiscard]] slow& beyond_hits() { return of_this_thread().others; }
 
     /// All counters since the last reset.
     [[nodiscard]] statistics since_reset() const {
@@ -137,8 +154,14 @@ class call_counters {
         auto const times = [](std::uint64_t count, std::chrono::nanoseconds each) {
             return each * static_cast<std::int64_t>(count);
         };
-        return times(2 * counted.calls - counted.hits, slow_.looking.least()) +
-               times(counted.evaluations, slow_.storing.least());
+        step_cost looking;
+        step_cost storing;
+        for_each([&](tally const& each) {
+            looking.as_least(each.others.looking);
+            storing.as_least(each.others.storing);
+        });
+        return times(2 * counted.calls - counted.hits, looking.least()) +
+               times(counted.evaluations, storing.least());
     }
 
     void reset() {
@@ -147,47 +170,73 @@ class call_counters {
     }
 
   private:
-    struct alignas(128) line {
+    // A count of hits by what they saved would be one number to raise instead of two. But where it is
+    // would be known as late as the record, and the next hit would wait for that: it took twice as
+    // long.
+    struct alignas(128) tally {
         std::atomic<std::uint64_t> hits{0};
-        std::atomic<std::uint64_t> saved{0};
+        std::atomic<std::uint64_t> saved{0}; ///< ns
+        slow others;
+
+        /// Only in the thread whose own it is.
+        void hit(std::uint8_t cost) noexcept {
+            hits.store(hits.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+            saved.store(saved.load(std::memory_order_relaxed) + cost_of(cost),
+                        std::memory_order_relaxed);
+        }
     };
 
-    static_assert(sizeof(line) == sizeof(thread_line), "so that an offset holds for both");
+    [[nodiscard]] tally& of_this_thread() {
+        std::size_t const place = place_of(this_thread_line());
+        if (!quick_ || place == no_place) {
+            return of_others_;
+        }
+        tally* mine = own_[place].load(std::memory_order_acquire);
+        if (mine == nullptr) [[unlikely]] {
+            mine = new (std::nothrow) tally;
+            own_[place].store(mine, std::memory_order_release);
+        }
+        return mine != nullptr ? *mine : of_others_;
+    }
 
-    /// In a line that nobody else writes.
-    static void hit(line& mine, std::uint64_t saved) noexcept {
-        mine.hits.store(mine.hits.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-        mine.saved.store(mine.saved.load(std::memory_order_relaxed) + saved,
-                         std::memory_order_relaxed);
+    template <class Visit> void for_each(Visit visit) const {
+        visit(of_others_);
+        for (auto const& place : own_) {
+            if (auto const* const mine = place.load(std::memory_order_acquire)) {
+                visit(*mine);
+            }
+        }
     }
 
     [[nodiscard]] statistics total() const {
         statistics sum;
-        std::uint64_t saved = 0;
-        for (auto const& each : lines_) {
-            sum.hits += each.hits.load(std::memory_order_relaxed);
-            saved += each.saved.load(std::memory_order_relaxed);
-        }
-        sum.calls = sum.hits + slow_.calls;
-        sum.hits += slow_.late_hits;
-        sum.misses = slow_.misses;
-        sum.refinements = slow_.refinements;
-        sum.coalesced = slow_.coalesced;
-        sum.evaluations = slow_.evaluations;
-        sum.failures = slow_.failures;
-        sum.rejected = slow_.rejected;
-        sum.sets = slow_.sets;
-        sum.errors = slow_.errors;
-        sum.corrupt = slow_.corrupt;
-        sum.audits = slow_.audits;
-        sum.disagreements = slow_.disagreements;
-        sum.computing = std::chrono::nanoseconds(slow_.computing);
-        sum.saved = std::chrono::nanoseconds(saved);
+        for_each([&](tally const& each) { add(sum, each); });
         return sum;
     }
 
-    std::array<line, lines + 1> lines_;
-    slow slow_;
+    static void add(statistics& sum, tally const& each) {
+        slow const& others = each.others;
+        std::uint64_t const hits = each.hits.load(std::memory_order_relaxed);
+        sum.calls += hits + others.calls;
+        sum.hits += hits + others.late_hits;
+        sum.saved += std::chrono::nanoseconds(each.saved.load(std::memory_order_relaxed));
+        sum.misses += others.misses;
+        sum.refinements += others.refinements;
+        sum.coalesced += others.coalesced;
+        sum.evaluations += others.evaluations;
+        sum.failures += others.failures;
+        sum.rejected += others.rejected;
+        sum.sets += others.sets;
+        sum.errors += others.errors;
+        sum.corrupt += others.corrupt;
+        sum.audits += others.audits;
+        sum.disagreements += others.disagreements;
+        sum.computing += std::chrono::nanoseconds(others.computing);
+    }
+
+    std::array<std::atomic<tally*>, no_place + 1> own_{}; ///< by place; none for no_place
+    bool const quick_;
+    tally of_others_;
     mutable std::mutex mutex_;
     statistics at_reset_;
 };

@@ -7,6 +7,7 @@
 #include <memo/counters.hpp>
 #include <memo/error.hpp>
 #include <memo/key/key128.hpp>
+#include <memo/key/unfinished_key.hpp>
 #include <memo/options.hpp>
 
 #include <exception>
@@ -26,10 +27,18 @@ template <class Partition, class Record> class guarded {
     guarded(Partition partition, call_counters& counters, on_error_policy on_error)
         : partition_(std::move(partition)), counters_(counters), on_error_(on_error) {}
 
-    [[nodiscard, gnu::always_inline]] inline std::optional<remembered<Record>>
-    glance(key128 key) const noexcept {
+    [[nodiscard, gnu::always_inline]] inline std::optional<sighted<Record>>
+    glance(unfinished_key key) const noexcept {
         if constexpr (glancing_partition<Partition, Record>) {
             return partition_.glance(key);
+        } else {
+            return std::nullopt;
+        }
+    }
+
+    [[nodiscard]] std::optional<sighted<Record>> glance_further(unfinished_key key) const noexcept {
+        if constexpr (glancing_partition<Partition, Record>) {
+            return detail::glance_further<Record>(partition_, key);
         } else {
             return std::nullopt;
         }

@@ -75,18 +75,19 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         if (auto kept = core_->way.glance(called)) {
             return Evaluation::give(*std::move(kept));
         }
-        return Evaluation::give(serve(std::move(called), args...).reached);
+        return Evaluation::give(serve(std::move(called), static_cast<P&&>(args)...).reached);
     }
 
     /// The same, and where the value came from.
     [[nodiscard]] memo::outcome<result_type> outcome(P... args) const {
-        auto arrived = serve(name_of(args...), args...);
+        auto arrived = serve(name_of(args...), static_cast<P&&>(args)...);
         return {Evaluation::give(std::move(arrived.reached)), arrived.source};
     }
 
     /// Averaged functions: the same, and all that is known of the mean.
     [[nodiscard]] auto estimate(P... args) const requires Evaluation::merges {
-        return core_->way.evaluation().estimate(serve(name_of(args...), args...).reached);
+        return core_->way.evaluation().estimate(
+            serve(name_of(args...), static_cast<P&&>(args)...).reached);
     }
 
     /// The value if it is there, or the right to compute it, or neither if another caller is at it:
@@ -232,7 +233,8 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
             return {detail::call_key(core_->head, args...), {}};
         } else {
             name named;
-            named.key = detail::gathered_key(core_->head.scope(), &named.stream, args...);
+            named.key = detail::unfinished_key(
+                detail::gathered_key(core_->head.scope(), &named.stream, args...));
             return named;
         }
     }
@@ -247,11 +249,12 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         }
     }
 
-    // Key to record.
-
-    // Not inlined, so that a hit at first sight needs few registers.
-    [[gnu::noinline]] typename walk::arrival serve(name called,
-                                                   std::remove_reference_t<P>&... args) const {
+    // Key to record. Not inlined and given the arguments themselves, so that a hit at first sight
+    // needs few registers and no place in memory.
+    [[gnu::noinline]] typename walk::arrival serve(name called, P... args) const {
+        if (auto kept = core_->way.glance_further(called)) {
+            return {*std::move(kept), source::hit};
+        }
         auto const examine = [&](typename Evaluation::record const& kept) {
             core_->way.audit(called, kept, running(args...));
         };

@@ -10,6 +10,7 @@
 #include <memo/guarded.hpp>
 #include <memo/key/explanation.hpp>
 #include <memo/key/key128.hpp>
+#include <memo/key/unfinished_key.hpp>
 #include <memo/record/audit.hpp>
 #include <memo/record/numbering.hpp>
 #include <memo/statistics.hpp>
@@ -31,7 +32,7 @@ namespace memo::detail {
 
 /// What names a call: its key, and under verify_full the words that were hashed.
 template <class Witness> struct call_name {
-    key128 key;
+    unfinished_key key;
     [[no_unique_address]] Witness stream;
 };
 
@@ -44,12 +45,13 @@ template <class Backend, class Evaluation> class recorder {
     using name = call_name<typename Evaluation::witness>;
 
     recorder(Backend const& backend, key128 scope, typename Evaluation::options const& chosen)
-        : partition_(detail::open_partition<record>(
+        : counters_(chosen.audit == 0),
+          partition_(detail::open_partition<record>(
                          backend, scope, {chosen.on_error, chosen.time_threshold.is_worthwhile()}),
                      counters_, chosen.on_error),
-          own_lines_(chosen.audit != 0 ? 0 : call_counters::all_lines),
           evaluation_(chosen),
           ttl_(chosen.ttl),
+          audited_(chosen.audit != 0),
           audits_(chosen) {}
 
     [[nodiscard]] Evaluation const& evaluation() const noexcept { return evaluation_; }
@@ -63,13 +65,19 @@ template <class Backend, class Evaluation> class recorder {
     // Inlined by force, so that key and record stay in registers.
     [[nodiscard, gnu::always_inline]] inline std::optional<record> glance(name const& called) {
         if constexpr (std::is_empty_v<typename Evaluation::witness>) {
-            auto kept = partition_.glance(called.key);
-            if (kept && evaluation_.enough(kept->record) &&
-                counters_.quick_hit(kept->cost, own_lines_)) [[likely]] {
-                return std::move(kept->record);
-            }
+            return quick_hit(partition_.glance(called.key));
+        } else {
+            return std::nullopt;
         }
-        return std::nullopt;
+    }
+
+    /// Most of the other hits.
+    [[nodiscard]] std::optional<record> glance_further(name const& called) {
+        if constexpr (std::is_empty_v<typename Evaluation::witness>) {
+            return quick_hit(partition_.glance_further(called.key));
+        } else {
+            return std::nullopt;
+        }
     }
 
     [[nodiscard]] std::optional<remembered<record>> look(name const& called) {
@@ -98,7 +106,7 @@ template <class Backend, class Evaluation> class recorder {
     /// Counts a hit. True if it may be audited: no such hit is quick.
     [[nodiscard]] bool count_hit(std::uint64_t saved) {
         counters_.hit(saved);
-        return own_lines_ == 0;
+        return audited_;
     }
 
     // Arguments to sample, no lock held; sample to record.
@@ -198,6 +206,15 @@ template <class Backend, class Evaluation> class recorder {
         return drawn;
     }
 
+    [[nodiscard, gnu::always_inline]] inline std::optional<record>
+    quick_hit(std::optional<sighted<record>> kept) {
+        if (kept && evaluation_.enough(kept->record) && counters_.quick_hit(kept->cost))
+            [[likely]] {
+            return std::move(kept->record);
+        }
+        return std::nullopt;
+    }
+
     bool is_of(remembered<record> const& kept, name const& called) {
         bool const same = Evaluation::is_of(kept.record, called.stream);
         if (!same) {
@@ -239,10 +256,9 @@ template <class Backend, class Evaluation> class recorder {
 
     call_counters counters_;
     guarded<partition_type, record> const partition_;
-    std::size_t const
-        own_lines_; ///< see call_counters::quick_hit; beside the partition, as hits read both
     Evaluation const evaluation_;
     std::chrono::nanoseconds const ttl_;
+    bool const audited_;                        ///< then no hit is quick
     std::atomic<std::uint64_t> next_number_{0}; ///< of a sample, where no record numbers them
     auditor<Evaluation> audits_;
     std::mutex mutex_;

@@ -2,9 +2,10 @@
 #pragma once
 
 // A cache line for each thread that no other thread writes: where a read section says that it reads,
-// and the small number by which counters find a line of their own for the thread. So a hit costs no
-// atomic read-modify-write.
+// and the small number by which counters find the thread's own. So a hit costs no atomic
+// read-modify-write.
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -71,13 +72,19 @@ class thread_lines {
 
 inline constinit thread_local thread_line* line_of_this_thread = nullptr;
 
-/// The number of the thread's line times the size of one, which is the place of the thread's own in
-/// an array of lines of that size. So large that it is nobody's until the thread has a line.
-inline constinit thread_local std::size_t offset_of_this_thread = SIZE_MAX;
+/// How many threads have a place in arrays of what is each thread's own.
+inline constexpr std::size_t no_place = 128;
+
+[[nodiscard]] inline std::size_t place_of(thread_line const& line) noexcept {
+    return std::min(line.number, no_place);
+}
+
+/// The place of the calling thread; no_place until it has a line.
+inline constinit thread_local std::size_t place_of_this_thread = no_place;
 
 inline void take_line() {
     line_of_this_thread = &thread_lines::instance().take();
-    offset_of_this_thread = line_of_this_thread->number * sizeof(thread_line);
+    place_of_this_thread = place_of(*line_of_this_thread);
 }
 
 struct line_lease {
@@ -87,7 +94,7 @@ struct line_lease {
     ~line_lease() {
         thread_lines::instance().give_back(*line_of_this_thread);
         line_of_this_thread = nullptr;
-        offset_of_this_thread = SIZE_MAX;
+        place_of_this_thread = no_place;
     }
 };
 

@@ -53,16 +53,16 @@ template <class Backend, class Evaluation> class walk {
 
     [[nodiscard]] Evaluation const& evaluation() const noexcept { return records_.evaluation(); }
     [[nodiscard]] call_counters const& counted() noexcept { return records_.counters(); }
-
-    // Key to record.
-
     [[nodiscard]] std::optional<remembered<record>> look(name const& called) {
         return records_.look(called);
     }
 
-    /// Serves most hits; see recorder::glance.
+    /// Serve most hits; see recorder::glance.
     [[nodiscard, gnu::always_inline]] inline std::optional<record> glance(name const& called) {
         return records_.glance(called);
+    }
+    [[nodiscard]] std::optional<record> glance_further(name const& called) {
+        return records_.glance_further(called);
     }
 
     /// Serves a call from the cache, or not.
@@ -196,7 +196,6 @@ template <class Backend, class Evaluation> class walk {
     void clear() const { records_.partition().clear(); }
 
     [[nodiscard]] statistics stats() { return records_.stats(); }
-
     void reset_stats() { records_.reset_stats(); }
 
     // Two streams with one key, if ever there are, must not share a flight where they do not share
@@ -205,8 +204,9 @@ template <class Backend, class Evaluation> class walk {
         if constexpr (std::is_empty_v<typename Evaluation::witness>) {
             return called.key;
         } else {
+            key128 const key = called.key;
             key128 const other = hash128(called.stream.data(), called.stream.size() * word_size);
-            return {called.key.low ^ other.low, called.key.high ^ other.high};
+            return {key.low ^ other.low, key.high ^ other.high};
         }
     }
 

@@ -93,12 +93,16 @@ class history {
     std::uint64_t look(std::vector<key128> const& keys) {
         return run(keys, [&](key128 key) { return std::optional(entries_.find(key)); }) +
                run(keys, [&](key128 key) {
+                   memo::detail::unfinished_key const glanced(key);
                    slot_value found;
-                   return entries_.glance<false>(key, found) ? std::optional(found) : std::nullopt;
+                   return entries_.glance<false>(glanced, found) ||
+                                  entries_.glance_further<false>(glanced, found)
+                              ? std::optional(found)
+                              : std::nullopt;
                });
     }
 
-    [[nodiscard]] std::size_t entries() const { return entries_.entries(); }
+    [[nodiscard]] std::size_t entries() const { return now_.size(); }
 
   private:
     struct restarted_readings {

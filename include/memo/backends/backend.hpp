@@ -4,7 +4,9 @@
 // What the walk asks of a backend. A backend is a cheap handle on a store; the store gives each
 // function a partition of its own, and a partition moves records: key in, record out.
 
+#include <memo/cost.hpp>
 #include <memo/key/key128.hpp>
+#include <memo/key/unfinished_key.hpp>
 #include <memo/options.hpp>
 
 #include <chrono>
@@ -21,6 +23,12 @@ template <class Record> struct remembered {
     Record record;
     std::uint64_t cost = 0;           ///< ns that computing it took, to 12 %
     std::chrono::nanoseconds left{0}; ///< how long it is to be served yet; 0: for ever
+};
+
+/// The same of a record that is served at first sight, and for ever.
+template <class Record> struct sighted {
+    Record record;
+    std::uint8_t cost = 0; ///< see cost_byte
 };
 
 /// What is told of a record when it is stored.
@@ -74,8 +82,9 @@ struct backend_statistics {
 /// `lead(key)` and `try_lead(key)`, for a backend that other processes share: the first waits until
 /// no other process computes that key, and keeps others from it while what it gives lives; the second
 /// gives an optional of the same, nothing if another process computes it. They do not throw.
-/// `glance(key)` gives what `get` gives, or nothing although there is something: of what can be had in
-/// some nanoseconds, with no effect that `get` has not. It is asked before, and does not throw.
+/// `glance(key)` gives the record that `get` gives, or nothing although there is one: of what can be
+/// had in some nanoseconds, with no effect that `get` has not. It is asked before, and does not throw;
+/// `glance_further(key)` is asked between them, and may take a little longer.
 ///
 /// Thread safety:  every operation may be called from any thread at any time
 /// Throws:         anything; the walk counts it and goes on, or reports it, as `on_error` says. A
@@ -104,9 +113,9 @@ concept leading_partition = requires(P const& partition, key128 key) {
 
 /// A partition that has most hits at first sight.
 template <class P, class Record>
-concept glancing_partition = requires(P const& partition, key128 key) {
+concept glancing_partition = requires(P const& partition, detail::unfinished_key key) {
     { partition.glance(key) }
-    noexcept->std::same_as<std::optional<remembered<Record>>>;
+    noexcept->std::same_as<std::optional<sighted<Record>>>;
 };
 
 /// How a function wants its partition to be.
@@ -132,6 +141,16 @@ concept backend_of = std::copyable<B> && requires(B const& backend, key128 scope
 };
 
 namespace detail {
+
+template <class Record, glancing_partition<Record> Partition>
+[[nodiscard]] std::optional<sighted<Record>> glance_further(Partition const& partition,
+                                                            unfinished_key key) noexcept {
+    if constexpr (requires { partition.glance_further(key); }) {
+        return partition.glance_further(key);
+    } else {
+        return std::nullopt;
+    }
+}
 
 /// Looks up all keys, together if the partition can.
 ///

@@ -5,9 +5,9 @@
 
 #include <memo/backends/backend.hpp>
 #include <memo/backends/memory/block.hpp>
-#include <memo/backends/memory/cost.hpp>
 #include <memo/backends/memory/reclaim.hpp>
 #include <memo/backends/memory/store.hpp>
+#include <memo/cost.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -56,11 +56,20 @@ class memory {
         }
 
         // Inlined by force, so that key and record stay in registers.
-        [[nodiscard, gnu::always_inline]] inline std::optional<remembered<Record>>
-        glance(key128 key) const noexcept requires detail::fits_word<Record> {
+        [[nodiscard, gnu::always_inline]] inline std::optional<sighted<Record>>
+        glance(detail::unfinished_key key) const noexcept requires detail::fits_word<Record> {
             detail::slot_value value;
             if (shelf_->entries.glance<true>(key, value)) [[likely]] {
-                return remember(value, {});
+                return sighted<Record>{detail::record_of<Record>(value), value.cost};
+            }
+            return std::nullopt;
+        }
+
+        [[nodiscard]] std::optional<sighted<Record>> glance_further(
+            detail::unfinished_key key) const noexcept requires detail::fits_word<Record> {
+            detail::slot_value value;
+            if (shelf_->entries.glance_further<true>(key, value)) {
+                return sighted<Record>{detail::record_of<Record>(value), value.cost};
             }
             return std::nullopt;
         }
@@ -82,13 +91,13 @@ class memory {
         }
 
         bool put(key128 key, Record const& record, storing about) const {
-            auto const cost = detail::cost_byte(static_cast<std::uint64_t>(about.cost.count()));
+            auto const cost = cost_byte(static_cast<std::uint64_t>(about.cost.count()));
             return store_->put(*shelf_, key, detail::slot_value_of(record, cost, expiry(about)));
         }
 
         template <class Merge>
         std::optional<Record> update(key128 key, Merge const& merge, storing about) const {
-            auto const cost = detail::cost_byte(static_cast<std::uint64_t>(about.cost.count()));
+            auto const cost = cost_byte(static_cast<std::uint64_t>(about.cost.count()));
             std::optional<Record> stored;
             bool const done = store_->update(*shelf_, key, [&](detail::slot_value old) {
                 std::int64_t expires = old.is_block() ? detail::header_of(old).expires : 0;
@@ -122,7 +131,8 @@ class memory {
         [[nodiscard, gnu::always_inline]] inline std::optional<remembered<Record>>
         find(key128 key) const {
             detail::slot_value found;
-            if (!shelf_->entries.glance<detail::fits_word<Record>>(key, found)) [[unlikely]] {
+            if (!shelf_->entries.glance<detail::fits_word<Record>>(detail::unfinished_key(key),
+                                                                   found)) [[unlikely]] {
                 found = shelf_->entries.find(key);
             }
             if (!found.exists()) {
@@ -141,8 +151,7 @@ class memory {
 
         [[nodiscard, gnu::always_inline]] static inline std::optional<remembered<Record>>
         remember(detail::slot_value found, std::chrono::nanoseconds left) {
-            return remembered<Record>{detail::record_of<Record>(found), detail::cost_of(found.cost),
-                                      left};
+            return remembered<Record>{detail::record_of<Record>(found), cost_of(found.cost), left};
         }
 
         [[nodiscard]] std::int64_t expiry(storing about) const {

@@ -63,10 +63,16 @@ template <class Near, class Far> class tiered {
             return kept;
         }
 
-        [[nodiscard, gnu::always_inline]] inline std::optional<remembered<Record>>
-        glance(key128 key) const noexcept
+        [[nodiscard, gnu::always_inline]] inline std::optional<sighted<Record>>
+        glance(detail::unfinished_key key) const noexcept
             requires(!is_merged && glancing_partition<near_type, Record>) {
             return near_.glance(key);
+        }
+
+        [[nodiscard]] std::optional<sighted<Record>>
+        glance_further(detail::unfinished_key key) const noexcept
+            requires(!is_merged && glancing_partition<near_type, Record>) {
+            return detail::glance_further<Record>(near_, key);
         }
 
         /// The same for many keys: the far tier is asked for those that are not near.

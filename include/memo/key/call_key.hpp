@@ -9,6 +9,7 @@
 #include <memo/key/archive.hpp>
 #include <memo/key/head.hpp>
 #include <memo/key/key128.hpp>
+#include <memo/key/unfinished_key.hpp>
 #include <memo/key/words.hpp>
 
 #include <cstdint>
@@ -33,7 +34,7 @@ template <class... Args>
 /// Thread safety:  safe while nobody changes the arguments
 /// Throws:         what a serialize() throws; memo::error for an argument that would be sliced
 template <class... Args>
-[[nodiscard]] key128 call_key(stream_head const& head, Args const&... args) {
+[[nodiscard]] unfinished_key call_key(stream_head const& head, Args const&... args) {
     // A type that cannot be encoded was refused where the function was wrapped.
     if constexpr ((true && ... && encodable<Args>)) {
         constexpr std::size_t words = sum_of_words({words_of<Args>...});
@@ -46,9 +47,9 @@ template <class... Args>
             stream.put(head.scope().low);
             stream.put(head.scope().high);
             (detail::encode(stream, args), ...);
-            return stream.digest();
+            return unfinished_key(stream.digest());
         } else {
-            return gathered_key(head.scope(), nullptr, args...);
+            return unfinished_key(gathered_key(head.scope(), nullptr, args...));
         }
     } else {
         return {};

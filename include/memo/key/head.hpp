@@ -8,6 +8,7 @@
 // and the guard is a sum. So no call does either again (docs/decisions/0041-stream-head.md).
 
 #include <memo/key/key128.hpp>
+#include <memo/key/unfinished_key.hpp>
 #include <memo/key/words.hpp>
 
 #include <array>
@@ -29,14 +30,16 @@ class stream_head {
     constexpr stream_head(key128 scope) noexcept
         : scope_(scope),
           guard_(scope.low * guard_factors[0] + scope.high * guard_factors[1]),
-          mixed_(mix(scope.low, scope.high, 0)) {}
+          mixed_(mix(scope.low, scope.high, 0)),
+          sum_(scope.low + scope.high) {}
 
     [[nodiscard]] constexpr key128 scope() const noexcept { return scope_; }
 
     /// The digest of the stream of the scope and these words: what `hash128` gives of them and their
     /// guard.
     template <std::size_t Count>
-    [[nodiscard]] constexpr key128 digest(std::span<std::uint64_t const, Count> rest) const noexcept
+    [[nodiscard]] constexpr unfinished_key
+    digest(std::span<std::uint64_t const, Count> rest) const noexcept
         requires(Count <= most_words) {
         constexpr std::size_t size = scope_words + Count + 1;
         std::array<std::uint64_t, size> all{scope_.low, scope_.high};
@@ -58,9 +61,8 @@ class stream_head {
         low += mixed_;
         low ^= all[size - 2] + all[size - 1];
         high += mix(all[size - 2], all[size - 1], 2);
-        high ^= scope_.low + scope_.high;
-        return {avalanche(low + high),
-                0 - avalanche(low * prime_1 + high * prime_4 + size * word_size * prime_2)};
+        high ^= sum_;
+        return {avalanche(low + high), low * prime_1 + high * prime_4 + size * word_size * prime_2};
     }
 
   private:
@@ -93,14 +95,10 @@ class stream_head {
         return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
     }
 
-    [[nodiscard]] static constexpr std::uint64_t avalanche(std::uint64_t x) noexcept {
-        x = (x ^ (x >> 37)) * 0x165667919e3779f9;
-        return x ^ (x >> 32);
-    }
-
     key128 scope_;
     std::uint64_t guard_; ///< the scope's part of it
     std::uint64_t mixed_; ///< the scope's words with each other
+    std::uint64_t sum_;   ///< of these words
 };
 
 } // namespace memo::detail

@@ -3,8 +3,8 @@
 
 // One cache line of the table: three entries and what a reader must know to trust them.
 //
-// An entry is 80 bits of its key, a word of value and a byte of cost: at 10^7 entries of a function
-// the chance that two are taken for one another is 4e-11 (docs/decisions/0036-segments.md).
+// An entry is 79 bits of its key, a word of value and a byte of cost: at 10^7 entries of a function
+// the chance that two are taken for one another is 8e-11 (docs/decisions/0036-segments.md).
 //
 // Readers take no lock and write nothing but a visited bit that is not set yet. A writer holds the
 // segment's lock, marks the state as written to, changes the line, and counts the change; a reader
@@ -14,8 +14,8 @@
 
 #include <memo/backends/memory/atomic.hpp>
 #include <memo/key/key128.hpp>
+#include <memo/key/unfinished_key.hpp>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -26,11 +26,11 @@ namespace memo::detail {
 
 /// What is kept of a key.
 struct slot_key {
-    std::uint64_t low; ///< never 0: that marks a free slot
+    std::uint64_t low; ///< odd: 0 marks a free slot
     std::uint16_t high;
 
-    explicit slot_key(key128 key) noexcept
-        : low(std::max<std::uint64_t>(key.low, 1)), high(static_cast<std::uint16_t>(key.high)) {}
+    explicit slot_key(unfinished_key key) noexcept : low(key.low() | 1), high(key.tag()) {}
+    explicit slot_key(key128 key) noexcept : slot_key(unfinished_key(key)) {}
 };
 
 /// What the word of a slot is. Numbered so that a hit makes it of the state's bit by a shift.

@@ -13,8 +13,8 @@
 // set, which is all that the order of the others needs.
 
 #include <memo/backends/memory/block.hpp>
-#include <memo/backends/memory/cost.hpp>
 #include <memo/backends/memory/ghosts.hpp>
+#include <memo/cost.hpp>
 
 #include <algorithm>
 #include <atomic>

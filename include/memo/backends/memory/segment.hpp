@@ -53,6 +53,7 @@ class alignas(64) segment {
     [[nodiscard]] std::uint64_t prefix() const noexcept { return prefix_; }
     [[nodiscard]] unsigned depth() const noexcept { return depth_; }
     [[nodiscard]] std::size_t entries() const noexcept { return entries_; }
+    [[nodiscard]] std::uint64_t evictions() const noexcept { return evictions_; }
 
     /// Whether a key belongs here.
     [[nodiscard]] bool owns(std::uint64_t low) const noexcept {
@@ -98,6 +99,7 @@ class alignas(64) segment {
     /// Takes out the entry whose turn it is, if there is one.
     std::optional<slot_value> evict() {
         auto const low = order_.victim([&](std::uint64_t key) { return ask(key); });
+        evictions_ += low ? 1U : 0U;
         return low ? std::optional(remove(locate_low(*low))) : std::nullopt;
     }
 
@@ -274,6 +276,7 @@ class alignas(64) segment {
     bucket* const buckets_;
     std::uint64_t const prefix_;
     std::size_t entries_ = 0;
+    std::uint64_t evictions_ = 0;
     unsigned depth_;
     std::uint32_t generation_ = 0;
     eviction_order order_;

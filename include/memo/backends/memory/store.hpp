@@ -2,56 +2,29 @@
 #pragma once
 
 // What the functions that share one memory backend have in common: the bounds, the clock, and a
-// table for each.
+// shelf for each.
 
 #include <memo/backends/backend.hpp>
 #include <memo/backends/memory/block.hpp>
 #include <memo/backends/memory/eviction.hpp>
-#include <memo/backends/memory/table.hpp>
+#include <memo/backends/memory/settings.hpp>
+#include <memo/backends/memory/shelf.hpp>
 #include <memo/error.hpp>
+#include <memo/key/key128.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
 #include <unordered_map>
 #include <utility>
-#include <vector>
 
-namespace memo {
-
-/// The settings of memo::memory, for designated initializers.
-struct memory_settings {
-    /// The most entries to keep, over all functions that share the backend. 0: no bound.
-    std::size_t max_entries = 0;
-    /// The most bytes that entries may take, by estimate. 0: no bound. A type may tell its own
-    /// bytes outside of itself by a function `std::size_t memo_footprint(T const&)` in its
-    /// namespace.
-    std::size_t max_bytes = 0;
-    /// Which entries go first once a bound is reached.
-    memo::eviction eviction = memo::eviction::by_use;
-    /// What `ttl` is measured with.
-    std::function<std::chrono::steady_clock::time_point()> clock = std::chrono::steady_clock::now;
-};
-
-namespace detail {
-
-/// One function's entries, without their type, and what happened to them.
-struct shelf {
-    explicit shelf(eviction_rule* rule) : entries(rule) {}
-
-    table entries;
-    std::atomic<std::uint64_t> bytes{0};
-    std::atomic<std::uint64_t> evictions{0};
-    std::atomic<std::uint64_t> expirations{0};
-    std::atomic<std::uint64_t> too_large{0};
-};
+namespace memo::detail {
 
 class memory_store {
   public:
@@ -78,6 +51,7 @@ class memory_store {
         auto& shelf = by_scope_[scope];
         if (!shelf) {
             shelf = std::make_unique<detail::shelf>(bounded() ? &rule_ : nullptr);
+            only_.store(by_scope_.size() == 1 ? shelf.get() : nullptr, std::memory_order_release);
         }
         return *shelf;
     }
@@ -94,7 +68,7 @@ class memory_store {
 
     /// Stores a value, or disposes of it and gives false.
     bool put(shelf& shelf, key128 key, slot_value value) {
-        if (!admit(shelf, value)) {
+        if (!admit(shelf, key, value, {})) {
             retire(value);
             return false;
         }
@@ -118,21 +92,21 @@ class memory_store {
             read_section const reading; // what was found is not freed, so its address is no other's
             slot_value const old = shelf.entries.find(key);
             slot_value const value = make(old);
-            if (!admit(shelf, value, old)) {
+            if (!admit(shelf, key, value, old)) {
                 retire(value);
                 break;
             }
             try {
                 done = shelf.entries.exchange(key, old, value);
             } catch (...) { // no memory to grow
-                account(shelf, old, value);
+                account(shelf, burden_of(old, value));
                 retire(value);
                 throw;
             }
             if (done) {
                 retire(old);
             } else {
-                account(shelf, old, value);
+                account(shelf, burden_of(old, value));
                 retire(value);
             }
         }
@@ -156,9 +130,9 @@ class memory_store {
 
     [[nodiscard]] static backend_statistics stats(shelf const& shelf) {
         backend_statistics sum;
-        sum.entries = shelf.entries.entries();
-        sum.bytes = shelf.bytes;
-        sum.evictions = shelf.evictions;
+        sum.entries = shelf.kept.entries;
+        sum.bytes = shelf.kept.bytes;
+        sum.evictions = shelf.entries.evictions();
         sum.expirations = shelf.expirations;
         sum.too_large = shelf.too_large;
         return sum;
@@ -178,80 +152,118 @@ class memory_store {
         return settings_.max_entries != 0 || settings_.max_bytes != 0;
     }
 
-    [[nodiscard]] bool over() const noexcept {
-        return (settings_.max_entries != 0 && entries_ > settings_.max_entries) ||
-               (settings_.max_bytes != 0 && bytes_ > settings_.max_bytes);
+    /// Whether it is too much with so much more.
+    [[nodiscard]] bool over(burden more) const noexcept {
+        return (settings_.max_entries != 0 &&
+                kept_.entries + more.entries > settings_.max_entries) ||
+               (settings_.max_bytes != 0 && kept_.bytes + more.bytes > settings_.max_bytes);
     }
 
     /// Accounts for a value that is about to be stored, maybe in the place of an old one, and evicts
     /// until it fits. False if it cannot be made to fit.
-    [[nodiscard]] bool admit(shelf& shelf, slot_value value, slot_value old = {}) {
-        if (settings_.max_bytes != 0 && bytes_with_order(value) > settings_.max_bytes) {
+    [[nodiscard]] bool admit(shelf& shelf, key128 key, slot_value value, slot_value old) {
+        if (settings_.max_bytes != 0 && burden_of(value, {}).bytes > settings_.max_bytes) {
             shelf.too_large.fetch_add(1, std::memory_order_relaxed);
             return false;
         }
-        account(shelf, value, old);
-        while (over()) {
-            if (!evict_one()) {
-                account(shelf, old, value);
+        burden const wanted = burden_of(value, old);
+        burden more = wanted;
+        for (int round = 0; round < 2; ++round) { // other threads may have taken the same room
+            bool const fits = make_room(shelf, key, more);
+            account(shelf, fits ? more : more -= wanted);
+            if (!fits) {
                 return false;
             }
+            more = {};
         }
         return true;
     }
 
-    /// Accounts for `now` in the place of `before`; either may be nothing.
-    void account(shelf& shelf, slot_value now, slot_value before) {
-        // Modulo 2^64, as the sums are.
-        std::size_t const bytes = bytes_with_order(now) - bytes_with_order(before);
-        shelf.bytes.fetch_add(bytes, std::memory_order_relaxed);
-        if (bounded()) {
-            entries_ += static_cast<std::size_t>(now.exists());
-            entries_ -= static_cast<std::size_t>(before.exists());
-            bytes_ += bytes;
+    /// Evicts until it is not too much with `more`, which becomes less by what went: so most
+    /// insertions into a full store leave the sums as they are.
+    [[nodiscard]] bool make_room(shelf& shelf, key128 key, burden& more) {
+        while (over(more)) {
+            auto const went = evict_one(shelf, key);
+            if (!went) {
+                return false;
+            }
+            burden const freed = burden_of(went->value, {});
+            more -= freed;
+            if (went->from != &shelf) {
+                shelf.kept += freed;
+                went->from->kept += burden{} -= freed;
+            }
+            retire(went->value);
         }
+        return true;
     }
 
-    [[nodiscard]] std::size_t bytes_with_order(slot_value value) const noexcept {
-        return bytes_of(value) + (bounded() && value.exists() ? rule_.bytes_an_entry() : 0);
+    /// For `now` in the place of `before`; either may be nothing.
+    [[nodiscard]] burden burden_of(slot_value now, slot_value before) const noexcept {
+        burden difference = burden_of(now);
+        return difference -= burden_of(before);
+    }
+
+    [[nodiscard]] burden burden_of(slot_value value) const noexcept {
+        if (!value.exists()) {
+            return {};
+        }
+        return {1, bytes_of(value) + (bounded() ? rule_.bytes_an_entry() : 0)};
+    }
+
+    void account(shelf& shelf, burden more) {
+        shelf.kept += more;
+        if (bounded()) {
+            kept_ += more;
+        }
     }
 
     /// Accounts for a value that left the table.
     void forget(shelf& shelf, slot_value value) {
-        account(shelf, {}, value);
+        account(shelf, burden_of({}, value));
         retire(value);
     }
 
-    bool evict_one() {
+    /// A value that left its table.
+    struct evicted {
+        shelf* from;
+        slot_value value;
+    };
+
+    /// Evicts an entry to make room for a key.
+    // Keys are random bits, so they draw the segment, which is the one that the key will be in, and
+    // the function.
+    std::optional<evicted> evict_one(shelf& asking, key128 key) {
+        if (only_.load(std::memory_order_acquire) == &asking) {
+            return evict_from(asking, key.low);
+        }
         std::shared_lock const lock(shelves_mutex_);
-        std::uint64_t const draw = next_draw();
-        bool const compares = settings_.eviction == eviction::by_cost && by_scope_.size() > 1;
-        return compares ? evict_least(draw) : evict_by_share(draw);
+        return settings_.eviction == eviction::by_cost ? evict_least(key.low) : evict_by_share(key);
     }
 
     /// Evicts from one of the functions, each with the chance of its share of the entries.
-    bool evict_by_share(std::uint64_t draw) {
-        std::size_t rest = draw % (entries_ + 1);
+    std::optional<evicted> evict_by_share(key128 key) {
+        std::size_t rest = key.high % (kept_.entries + 1);
         for (bool const any : {false, true}) {
             for (auto const& [scope, shelf] : by_scope_) {
-                std::size_t const share = shelf->entries.entries();
+                std::size_t const share = shelf->kept.entries;
                 if (!any && rest >= share) {
                     rest -= share;
                     continue;
                 }
-                if (evict_from(*shelf, draw)) {
-                    return true;
+                if (auto const went = evict_from(*shelf, key.low)) {
+                    return went;
                 }
                 if (!any) {
                     break;
                 }
             }
         }
-        return false;
+        return std::nullopt;
     }
 
     /// Evicts from the function that has the entry of the least rank in the segment that was drawn.
-    bool evict_least(std::uint64_t draw) {
+    std::optional<evicted> evict_least(std::uint64_t draw) {
         for (;;) {
             shelf* from = nullptr;
             double least = std::numeric_limits<double>::infinity();
@@ -262,35 +274,26 @@ class memory_store {
                     least = *rank;
                 }
             }
-            if (from == nullptr || evict_from(*from, draw)) {
-                return from != nullptr;
+            if (from == nullptr) {
+                return std::nullopt;
+            }
+            if (auto const went = evict_from(*from, draw)) {
+                return went;
             } // or another thread took its last entry out
         }
     }
 
-    bool evict_from(shelf& shelf, std::uint64_t draw) {
-        auto const victim = shelf.entries.evict(draw);
-        if (victim) {
-            shelf.evictions.fetch_add(1, std::memory_order_relaxed);
-            forget(shelf, *victim);
-        }
-        return victim.has_value();
-    }
-
-    /// A sequence whose first bits visit segments and whose others visit shares evenly: multiples of
-    /// the golden ratio (Knuth, TAOCP 3, section 6.4).
-    [[nodiscard]] std::uint64_t next_draw() noexcept {
-        return draws_.fetch_add(1, std::memory_order_relaxed) * 0x9e3779b97f4a7c15;
+    static std::optional<evicted> evict_from(shelf& shelf, std::uint64_t draw) {
+        auto const value = shelf.entries.evict(draw);
+        return value ? std::optional(evicted{&shelf, *value}) : std::nullopt;
     }
 
     memory_settings const settings_;
     eviction_rule rule_;
-    std::atomic<std::size_t> entries_{0}; ///< kept only if there is a bound, as is bytes_
-    std::atomic<std::size_t> bytes_{0};
-    std::atomic<std::uint64_t> draws_{1};
+    kept_sum kept_;                             ///< known only if there is a bound
+    std::atomic<detail::shelf*> only_{nullptr}; ///< the one there is; null once there are more
     mutable std::shared_mutex shelves_mutex_;
     std::unordered_map<key128, std::unique_ptr<shelf>> by_scope_;
 };
 
-} // namespace detail
-} // namespace memo
+} // namespace memo::detail

@@ -41,15 +41,27 @@ class table {
     ///
     /// Words           whether blocks are not expected, see bucket::glance
     template <bool Words>
-    [[nodiscard, gnu::always_inline]] inline bool glance(key128 key, slot_value& value) const {
+    [[nodiscard, gnu::always_inline]] inline bool glance(unfinished_key key,
+                                                         slot_value& value) const {
         slot_key const wanted(key);
-        bucket& home = home_of(wanted.low);
-        std::size_t slot = 0;
-        bool const seen = home.glance<Words>(wanted, value, slot);
-        if (seen && directory_.evicts()) {
-            home.mark_visited(slot);
+        return glance_at<Words>(home_of(wanted.low), wanted, value);
+    }
+
+    /// Whether it is in one of the buckets after its own: one hit in eight, where the table is as
+    /// full as it gets.
+    template <bool Words>
+    [[nodiscard]] bool glance_further(unfinished_key key, slot_value& value) const {
+        slot_key const wanted(key);
+        bucket* const buckets = buckets_of(wanted.low);
+        bucket* here = &buckets[segment::number_of(wanted.low)];
+        for (std::size_t left = segment::count - 1;
+             left > 0 && here->passed.load(std::memory_order_relaxed) != 0; --left) {
+            here = &segment::after(buckets, *here);
+            if (glance_at<Words>(*here, wanted, value)) {
+                return true;
+            }
         }
-        return seen;
+        return false;
     }
 
     /// Looks a key up; gives nothing if it is not here. While the caller uses a block, it is in a
@@ -83,7 +95,7 @@ class table {
             home->replace(found, value);
             return old;
         }
-        add(*home, wanted, value);
+        home->add(wanted, value);
         return std::nullopt;
     }
 
@@ -99,7 +111,7 @@ class table {
         if (same && found.exists()) {
             home->replace(found, desired);
         } else if (same) {
-            add(*home, wanted, desired);
+            home->add(wanted, desired);
         }
         return same;
     }
@@ -113,7 +125,6 @@ class table {
             return std::nullopt;
         }
         slot_value const old = home->remove(found);
-        entries_.fetch_sub(1, std::memory_order_relaxed);
         home->tidy();
         return old;
     }
@@ -122,11 +133,19 @@ class table {
     ///
     /// draw            a random number, which chooses where to begin
     std::optional<slot_value> evict(std::uint64_t draw) {
-        auto const victim = first_given(draw, [](segment& each) { return each.evict(); });
-        if (victim) {
-            entries_.fetch_sub(1, std::memory_order_relaxed);
-        }
-        return victim;
+        return first_given(draw, [](segment& each) { return each.evict(); });
+    }
+
+    /// How often it did.
+    ///
+    /// Complexity:     one lock of each segment
+    [[nodiscard]] std::uint64_t evictions() const {
+        std::uint64_t sum = 0;
+        from_each_segment(0, [&](segment& each) {
+            sum += each.evictions();
+            return true;
+        });
+        return sum;
     }
 
     /// The rank of that entry, where eviction is by cost. Entries of one store compare by it.
@@ -140,7 +159,6 @@ class table {
         removed.reserve(segment::slots);
         from_each_segment(0, [&](segment& each) {
             each.for_each([&](segment::place there) { removed.push_back(there.value()); });
-            entries_.fetch_sub(each.entries(), std::memory_order_relaxed);
             each.clear();
             for (slot_value const value : removed) {
                 dispose(value);
@@ -150,10 +168,6 @@ class table {
         });
     }
 
-    [[nodiscard]] std::size_t entries() const noexcept {
-        return entries_.load(std::memory_order_relaxed);
-    }
-
   private:
     /// A segment and its lock.
     struct held {
@@ -161,10 +175,23 @@ class table {
         std::unique_lock<std::mutex> lock;
     };
 
+    [[nodiscard, gnu::always_inline]] inline bucket* buckets_of(std::uint64_t low) const {
+        return directory_.now().buckets_of(low).load(std::memory_order_acquire);
+    }
+
     [[nodiscard, gnu::always_inline]] inline bucket& home_of(std::uint64_t low) const {
-        directory const root = directory_.now();
-        bucket* const buckets = root.buckets_of(low).load(std::memory_order_acquire);
-        return buckets[segment::number_of(low)];
+        return buckets_of(low)[segment::number_of(low)];
+    }
+
+    template <bool Words>
+    [[nodiscard, gnu::always_inline]] inline bool glance_at(bucket& here, slot_key wanted,
+                                                            slot_value& value) const {
+        std::size_t slot = 0;
+        bool const seen = here.glance<Words>(wanted, value, slot);
+        if (seen && directory_.evicts()) {
+            here.mark_visited(slot);
+        }
+        return seen;
     }
 
     [[nodiscard]] slot_value find_in(bucket* buckets, slot_key wanted) const {
@@ -206,11 +233,6 @@ class table {
         while (here.home->entries() >= most_entries(here.home->depth()) && split(here, low)) {
         }
         return here;
-    }
-
-    void add(segment& home, slot_key wanted, slot_value value) {
-        home.add(wanted, value);
-        entries_.fetch_add(1, std::memory_order_relaxed);
     }
 
     /// Calls visit(segment&) for all segments from that of `low` on, each locked, as long as it says
@@ -270,7 +292,6 @@ class table {
     }
 
     growing_directory directory_;
-    alignas(128) std::atomic<std::size_t> entries_{0};
 };
 
 } // namespace memo::detail

@@ -52,7 +52,7 @@ void put_all(memo::memory::partition_type<Record> const& partition, std::uint64_
 }
 
 memo::detail::slot_value value_that_took(std::uint64_t ns) {
-    return {0, memo::detail::content::record, memo::detail::cost_byte(ns)};
+    return {0, memo::detail::content::record, memo::cost_byte(ns)};
 }
 
 /// What an order of eviction sees of a table.

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// How long an evaluation took, in one byte: 6 bits of exponent, 2 of mantissa, at most 12.5 % off.
+// How long an evaluation took, in one byte.
 
 #include <array>
 #include <bit>
 #include <cstdint>
 
-namespace memo::detail {
+namespace memo {
 
+/// The byte for a time: 6 bits of exponent, 2 of mantissa, at most 12.5 % off.
 [[nodiscard]] constexpr std::uint8_t cost_byte(std::uint64_t ns) noexcept {
     if (ns < 4) {
         return static_cast<std::uint8_t>(ns);
@@ -24,7 +25,8 @@ namespace memo::detail {
     return static_cast<std::uint8_t>(exponent * std::uint64_t{4} + mantissa);
 }
 
-/// What each byte stands for. A table, as every hit asks it.
+namespace detail {
+
 inline constexpr auto costs = [] {
     std::array<std::uint64_t, 256> all{0, 1, 2, 3};
     for (unsigned byte = 4; byte < all.size(); ++byte) {
@@ -33,8 +35,11 @@ inline constexpr auto costs = [] {
     return all;
 }();
 
+} // namespace detail
+
+/// The time that a byte stands for, in ns.
 [[nodiscard]] constexpr std::uint64_t cost_of(std::uint8_t byte) noexcept {
-    return costs[byte];
+    return detail::costs[byte];
 }
 
-} // namespace memo::detail
+} // namespace memo
