@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <fstream>
 #include <iomanip>
 #include <iostream>
@@ -62,14 +63,17 @@ inline std::string processor() {
     return "unknown";
 }
 
-/// The goals of a benchmark and whether they were met.
+/// The goals of a benchmark and whether they were met. One that is not is void if the machine failed
+/// its control, a goal that was added before.
 class goals {
   public:
-    void at_most(std::string const& id, double value, double goal) {
-        add(id, value, "<=", goal, value <= goal);
+    void at_most(std::string const& id, double value, double goal,
+                 std::string const& control = {}) {
+        add(id, value, "<=", goal, value <= goal, control);
     }
-    void at_least(std::string const& id, double value, double goal) {
-        add(id, value, ">=", goal, value >= goal);
+    void at_least(std::string const& id, double value, double goal,
+                  std::string const& control = {}) {
+        add(id, value, ">=", goal, value >= goal, control);
     }
     void exactly(std::string const& id, double value, double goal) {
         add(id, value, "=", goal, value == goal);
@@ -94,7 +98,9 @@ class goals {
         for (auto const& each : goals_) {
             std::cout << std::setw(9) << each["value"].get<double>() << std::setw(9)
                       << each["goal"].get<double>()
-                      << (each["ok"].get<bool>() ? "  ok      " : "  MISSED  ")
+                      << (each["ok"].get<bool>()     ? "  ok      "
+                          : each["void"].get<bool>() ? "  void    "
+                                                     : "  MISSED  ")
                       << each["id"].get<std::string>() << '\n';
         }
     }
@@ -119,9 +125,17 @@ class goals {
         }
     }
 
-    void add(std::string const& id, double value, char const* relation, double goal, bool ok) {
-        goals_.push_back(
-            {{"id", id}, {"value", value}, {"relation", relation}, {"goal", goal}, {"ok", ok}});
+    void add(std::string const& id, double value, char const* relation, double goal, bool ok,
+             std::string const& control = {}) {
+        bool const is_void = !ok && std::ranges::any_of(goals_, [&](auto const& each) {
+            return each["id"] == control && !each["ok"].template get<bool>();
+        });
+        goals_.push_back({{"id", id},
+                          {"value", value},
+                          {"relation", relation},
+                          {"goal", goal},
+                          {"ok", ok},
+                          {"void", is_void}});
     }
 
     nlohmann::json goals_ = nlohmann::json::array();

@@ -30,20 +30,22 @@ class directory {
 
     directory() = default;
 
+    /// How much memory a directory needs.
+    [[nodiscard]] static std::size_t lines_for(unsigned depth) noexcept {
+        constexpr std::size_t both = sizeof(readers_place) + sizeof(writers_place);
+        return ((both << depth) + sizeof(line) - 1) / sizeof(line);
+    }
+
     /// Without segments yet.
     ///
     /// depth           from 1 on
-    [[nodiscard]] static directory make(unsigned depth, memory& lines) {
-        std::size_t const count = std::size_t{1} << depth;
-        constexpr std::size_t both = sizeof(readers_place) + sizeof(writers_place);
-        lines = std::make_unique_for_overwrite<line[]>((count * both + sizeof(line) - 1) /
-                                                       sizeof(line));
-        directory const made(lines[0].bytes.data(), depth);
-        for (std::size_t i = 0; i < count; ++i) {
-            new (made.readers() + i) readers_place;
-            new (made.writers() + i) writers_place;
+    /// lines           as many as it needs
+    directory(memory const& lines, unsigned depth)
+        : tagged_(reinterpret_cast<std::uintptr_t>(lines[0].bytes.data()) | (64 - depth)) {
+        for (std::size_t i = 0; i < count(); ++i) {
+            new (readers() + i) readers_place;
+            new (writers() + i) writers_place;
         }
-        return made;
     }
 
     [[nodiscard]] unsigned depth() const noexcept {
@@ -81,9 +83,6 @@ class directory {
 
   private:
     static constexpr std::uintptr_t low_bits = 63;
-
-    directory(std::byte* first, unsigned depth) noexcept
-        : tagged_(reinterpret_cast<std::uintptr_t>(first) | (64 - depth)) {}
 
     [[nodiscard]] std::size_t number_of(std::uint64_t low) const noexcept {
         return low >> (tagged_ & low_bits); // the d highest bits

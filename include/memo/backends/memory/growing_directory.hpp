@@ -3,17 +3,23 @@
 
 // The directory that is in use and what it leads to. It doubles when a segment needs more bits than
 // it tells apart; those that it outgrew are kept for readers who are still in them, and take as much
-// as the last one together.
+// as the last one together. The next one's memory is touched a page at a time while segments are
+// made: a doubling that waited for the system to find 1 MiB would be the longest pause of an
+// insertion among 10^7.
 
 #include <memo/backends/memory/atomic.hpp>
 #include <memo/backends/memory/directory.hpp>
 #include <memo/backends/memory/eviction.hpp>
 #include <memo/backends/memory/segment.hpp>
 
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <forward_list>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 namespace memo::detail {
@@ -25,7 +31,7 @@ class growing_directory {
     ///
     /// rule            of eviction, if entries may have to go; it outlives this
     explicit growing_directory(eviction_rule* rule) : rule_(rule) {
-        directory const root = make(1);
+        directory const root = take_next(1);
         root.put(add_segment(0, 0), 0, 0);
         root_.store(root, std::memory_order_release);
     }
@@ -44,10 +50,11 @@ class growing_directory {
     segment& make_segment(std::uint64_t prefix, unsigned depth) {
         std::scoped_lock const lock(growth_);
         if (directory const half = root_.load(std::memory_order_relaxed); half.depth() < depth) {
-            directory const whole = make(depth);
+            directory const whole = take_next(depth);
             whole.take_over(half);
             root_.store(whole, std::memory_order_release);
         }
+        touch_next();
         return add_segment(prefix, depth);
     }
 
@@ -57,11 +64,27 @@ class growing_directory {
     }
 
   private:
-    directory make(unsigned depth) { return directory::make(depth, directories_.emplace_back()); }
+    /// The directory that was to come, and room for the one after it.
+    directory take_next(unsigned depth) {
+        auto after = make_room_for(depth + 1);
+        auto& own = directories_.emplace_back(next_ ? std::move(next_) : make_room_for(depth));
+        next_ = std::move(after);
+        untouched_ = directory::lines_for(depth + 1);
+        return {own, depth};
+    }
+
+    static directory::memory make_room_for(unsigned depth) {
+        return std::make_unique_for_overwrite<directory::line[]>(directory::lines_for(depth));
+    }
+
+    void touch_next() noexcept {
+        constexpr std::size_t page = 4096 / sizeof(directory::line);
+        untouched_ -= std::min(untouched_, page);
+        next_[untouched_].bytes.front() = std::byte{0};
+    }
 
     segment& add_segment(std::uint64_t prefix, unsigned depth) {
-        return *segments_.emplace_back(
-            std::make_unique<segment>(buckets_.take(), prefix, depth, rule_));
+        return segments_.emplace_front(buckets_.take(), prefix, depth, rule_);
     }
 
     // Every hit reads these, and only growth writes them.
@@ -71,8 +94,10 @@ class growing_directory {
     alignas(128) std::mutex growth_; ///< guards what follows, and all writing to directories; taken
                                      ///< after a segment's
     segment::memory buckets_;
-    std::vector<std::unique_ptr<segment>> segments_;
+    std::forward_list<segment> segments_;
     std::vector<directory::memory> directories_;
+    directory::memory next_;
+    std::size_t untouched_ = 0; ///< lines of it, from the first on
 };
 
 } // namespace memo::detail
