@@ -97,7 +97,7 @@ double of_numbers(numbers const& values) {
     return static_cast<double>(values.front());
 }
 
-/// Keys of many numbers, beside the bare hash of their bytes.
+/// Keys of many numbers, beside the bare hash of their bytes, by xxHash and by memo.
 void key_of_numbers(std::size_t length, double goal, effort effort, benchmark::goals& goals) {
     std::mt19937_64 random(1);
     auto const arguments = vectors(16, length, random);
@@ -105,11 +105,15 @@ void key_of_numbers(std::size_t length, double goal, effort effort, benchmark::g
     auto const f = memo::memoize(memo::fn<&of_numbers>{});
 
     benchmark::interleaved group;
+    auto const xxhash = [](numbers const& v) {
+        return benchmark::xxhash128(v.data(), v.size() * sizeof(std::int64_t)).low;
+    };
     auto const hash = [](numbers const& v) {
         return memo::detail::hash128(v.data(), v.size() * sizeof(std::int64_t)).low;
     };
     auto const key = [&](numbers const& v) { return f.key(v).low; };
-    add_calls(group, "XXH3-128 in one shot", arguments, order, hash);
+    add_calls(group, "XXH3-128 in one shot", arguments, order, xxhash);
+    add_calls(group, "the same by memo", arguments, order, hash);
     add_calls(group, "f.key(v)", arguments, order, key);
     group.measure(effort.rounds);
     std::string const length_of = std::to_string(length);

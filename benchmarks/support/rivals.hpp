@@ -4,6 +4,7 @@
 // What a hit is compared with: the least that a hit can cost, and what people write by hand.
 
 #include <memo/key/call_key.hpp>
+#include <support/xxhash.hpp>
 
 #include <cereal/archives/binary.hpp>
 #include <cereal/types/vector.hpp>
@@ -85,7 +86,7 @@ template <class Function> class obvious {
             archive(name_, args...);
         }
         std::string const bytes = stream.str();
-        memo::key128 const key = memo::detail::hash128(bytes.data(), bytes.size());
+        memo::key128 const key = xxhash128(bytes.data(), bytes.size());
         {
             std::scoped_lock const lock(mutex_);
             if (auto const found = values_.find(key); found != values_.end()) {

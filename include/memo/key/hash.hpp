@@ -5,6 +5,7 @@
 // docs/decisions/0003-inline-xxhash.md.
 
 #include <memo/key/key128.hpp>
+#include <memo/key/long_hash.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -17,12 +18,22 @@ namespace memo::detail {
 /// XXH3-128 of `size` bytes, without seed. Source: xxHash, doc/xxhash_spec.md, "XXH3 Algorithm
 /// Overview".
 [[nodiscard]] inline key128 hash128(void const* bytes, std::size_t size) noexcept {
+    if (size > short_bytes) {
+        if (long_hash* const quicker = quicker_long_hash()) {
+            return quicker(bytes, size);
+        }
+    }
     XXH128_hash_t const hash = XXH3_128bits(bytes, size);
     return {hash.low64, hash.high64};
 }
 
 /// XXH3-64 of `size` bytes, without seed: the checksum of what is kept outside of the process.
 [[nodiscard]] inline std::uint64_t hash64(void const* bytes, std::size_t size) noexcept {
+    if (size > short_bytes) {
+        if (long_hash* const quicker = quicker_long_hash()) {
+            return quicker(bytes, size).low;
+        }
+    }
     return XXH3_64bits(bytes, size);
 }
 
