@@ -12,9 +12,8 @@
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
+#include <forward_list>
 #include <mutex>
-#include <vector>
 
 namespace memo::detail {
 
@@ -57,11 +56,10 @@ class growing_directory {
     }
 
   private:
-    directory make(unsigned depth) { return directory::make(depth, directories_.emplace_back()); }
+    directory make(unsigned depth) { return directory::make(depth, directories_.emplace_front()); }
 
     segment& add_segment(std::uint64_t prefix, unsigned depth) {
-        return *segments_.emplace_back(
-            std::make_unique<segment>(buckets_.take(), prefix, depth, rule_));
+        return segments_.emplace_front(buckets_.take(), prefix, depth, rule_);
     }
 
     // Every hit reads these, and only growth writes them.
@@ -71,8 +69,8 @@ class growing_directory {
     alignas(128) std::mutex growth_; ///< guards what follows, and all writing to directories; taken
                                      ///< after a segment's
     segment::memory buckets_;
-    std::vector<std::unique_ptr<segment>> segments_;
-    std::vector<directory::memory> directories_;
+    std::forward_list<segment> segments_;
+    std::forward_list<directory::memory> directories_;
 };
 
 } // namespace memo::detail
