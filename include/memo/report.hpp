@@ -4,23 +4,22 @@
 // What all memoized functions of the process have done, as a table for people: does it pay?
 
 #include <memo/ledger.hpp>
+#include <memo/real.hpp>
 #include <memo/statistics.hpp>
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdint>
 #include <cstdlib>
-#include <functional>
 #include <iomanip>
 #include <iostream>
+#include <map>
 #include <ostream>
 #include <sstream>
 #include <string>
 #include <string_view>
 #include <unistd.h>
 #include <utility>
-#include <vector>
 
 namespace memo {
 
@@ -32,7 +31,7 @@ namespace detail {
 
 /// Three digits at least, as far as microseconds have them.
 [[nodiscard]] inline std::string three_digits(double number) {
-    int const before = number > 0 ? static_cast<int>(std::floor(std::log10(number))) : 0;
+    int const before = number > 0 ? static_cast<int>(real::floor(real::log10(number))) : 0;
     std::ostringstream out;
     out << std::fixed << std::setprecision(std::clamp(2 - before, 0, 6)) << number;
     return out.str();
@@ -95,20 +94,18 @@ inline void print_account(std::ostream& out, std::string const& title, account c
 /// Thread safety:  safe, while functions are made, called and destroyed; calls under way may be counted
 ///                 in part
 inline void stats_report(std::ostream& out) {
-    auto const accounts = detail::ledger::instance().accounts();
-    std::vector<std::pair<std::string, detail::account>> rows(accounts.begin(), accounts.end());
-    // The dearest first, equal ones by name.
-    std::ranges::sort(rows, std::ranges::less(), [](auto const& row) {
-        return std::pair(-(row.second.counted.computing + row.second.counted.saved),
-                         std::string_view(row.first));
+    std::map<std::pair<std::chrono::nanoseconds, std::string>, detail::account> rows;
+    detail::ledger::instance().for_each([&](std::string const& title, detail::account const& a) {
+        // The dearest first, equal ones by name.
+        rows.emplace(std::pair(-(a.counted.computing + a.counted.saved), title), a);
     });
     std::ostringstream table; // whole, whoever else writes there, and whatever flags are set
     table
         << "      calls       hits evaluations  computing s  caching s    saved s speed-up  verdict"
            "                   function\n";
     detail::account all;
-    for (auto const& [title, account] : rows) {
-        detail::print_account(table, title, account, detail::verdict(account));
+    for (auto const& [place, account] : rows) {
+        detail::print_account(table, place.second, account, detail::verdict(account));
         all += account;
     }
     if (rows.size() > 1) {

@@ -5,12 +5,12 @@
 // is refused before it can serve the first one's values.
 
 #include <memo/error.hpp>
+#include <memo/hash_map.hpp>
 #include <memo/key/identity.hpp>
 #include <memo/key/key128.hpp>
 
 #include <cstdlib>
 #include <cxxabi.h>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -58,12 +58,14 @@ class name_registry {
     /// Throws: memo::error (name_conflict) if a different callable has claimed this name
     void claim(key128 claim, std::string const& name, claimant const& who) {
         std::scoped_lock const lock(mutex_);
-        auto const [found, fresh] = claimants_.try_emplace(claim, who);
-        if (!fresh && !found->second.same_function(who)) {
+        claimant const* const first = claimants_.find(claim);
+        if (first == nullptr) {
+            claimants_.add(claim, who);
+        } else if (!first->same_function(who)) {
             throw error(errc::name_conflict,
                         "memoize \"" + name +
                             "\": two different callables claim this name and version: " +
-                            found->second.readable + " and " + who.readable +
+                            first->readable + " and " + who.readable +
                             "; they would serve each other's values. Give one of them another name "
                             "or version");
         }
@@ -71,7 +73,7 @@ class name_registry {
 
   private:
     std::mutex mutex_;
-    std::map<key128, claimant> claimants_;
+    hash_map<key128, claimant> claimants_;
 };
 
 } // namespace memo::detail
