@@ -16,7 +16,6 @@
 #include <forward_list>
 #include <list>
 #include <map>
-#include <ranges>
 #include <set>
 #include <span>
 #include <string>
