@@ -11,9 +11,9 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <forward_list>
 #include <iomanip>
 #include <iostream>
-#include <map>
 #include <ostream>
 #include <sstream>
 #include <string>
@@ -74,6 +74,18 @@ inline void print_account(std::ostream& out, std::string const& title, account c
         << title << '\n';
 }
 
+struct titled_account {
+    std::string title;
+    account sum;
+};
+
+/// The dearest first, equal ones by title.
+[[nodiscard]] inline bool goes_before(titled_account const& one, titled_account const& other) {
+    auto const seconds = one.sum.counted.computing + one.sum.counted.saved;
+    auto const others = other.sum.counted.computing + other.sum.counted.saved;
+    return seconds != others ? seconds > others : one.title < other.title;
+}
+
 } // namespace detail
 
 /// A table of all functions that were memoized in this process, those among them that have ended, with
@@ -94,21 +106,23 @@ inline void print_account(std::ostream& out, std::string const& title, account c
 /// Thread safety:  safe, while functions are made, called and destroyed; calls under way may be counted
 ///                 in part
 inline void stats_report(std::ostream& out) {
-    std::map<std::pair<std::chrono::nanoseconds, std::string>, detail::account> rows;
+    std::forward_list<detail::titled_account> rows;
     detail::ledger::instance().for_each([&](std::string const& title, detail::account const& a) {
-        // The dearest first, equal ones by name.
-        rows.emplace(std::pair(-(a.counted.computing + a.counted.saved), title), a);
+        rows.push_front({title, a});
     });
+    rows.sort(detail::goes_before);
     std::ostringstream table; // whole, whoever else writes there, and whatever flags are set
     table
         << "      calls       hits evaluations  computing s  caching s    saved s speed-up  verdict"
            "                   function\n";
     detail::account all;
-    for (auto const& [place, account] : rows) {
-        detail::print_account(table, place.second, account, detail::verdict(account));
+    std::size_t count = 0;
+    for (auto const& [title, account] : rows) {
+        detail::print_account(table, title, account, detail::verdict(account));
         all += account;
+        ++count;
     }
-    if (rows.size() > 1) {
+    if (count > 1) {
         detail::print_account(table, "all", all, "");
     }
     out << table.str();

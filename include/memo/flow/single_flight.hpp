@@ -113,15 +113,17 @@ template <class Result> class single_flight {
         ///                 waiting for oneself
         [[nodiscard]] std::optional<Result> result() const {
             followed_->wait();
-            if (followed_->exception) {
-                std::rethrow_exception(followed_->exception);
+            auto const& landed = static_cast<flight const&>(*followed_);
+            if (landed.exception) {
+                std::rethrow_exception(landed.exception);
             }
-            return followed_->result;
+            return landed.result;
         }
 
       private:
         friend single_flight;
-        boarding(single_flight& flights, key128 key, std::shared_ptr<flight> followed, bool leads)
+        boarding(single_flight& flights, key128 key, std::shared_ptr<flight_base> followed,
+                 bool leads)
             : flights_(flights), key_(key), followed_(std::move(followed)), leads_(leads) {}
 
         template <class Tell> void land_with(Tell const& tell) {
@@ -141,8 +143,8 @@ template <class Result> class single_flight {
 
         single_flight& flights_;
         key128 key_;
-        flight_leader leader_;             ///< the caller, if it leads
-        std::shared_ptr<flight> followed_; ///< by the caller; null if it leads or has no part
+        flight_leader leader_;                  ///< the caller, if it leads
+        std::shared_ptr<flight_base> followed_; ///< by the caller; null if it leads or has no part
         bool leads_;
     };
 
@@ -160,7 +162,7 @@ template <class Result> class single_flight {
     [[nodiscard]] boarding begin(key128 key, bool follows) {
         bool leads = true;
         auto followed = flights_.begin(key, leads, follows ? make_flight : nullptr);
-        return {*this, key, std::static_pointer_cast<flight>(std::move(followed)), leads};
+        return {*this, key, std::move(followed), leads};
     }
 
     [[nodiscard]] static std::shared_ptr<flight_base> make_flight(flight_leader leader) {

@@ -11,7 +11,6 @@
 
 #include <cstdlib>
 #include <cxxabi.h>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <typeinfo>
@@ -24,9 +23,11 @@ namespace memo::detail {
 /// name            as std::type_info has it
 inline std::string readable(char const* name) {
     int status = 0;
-    std::unique_ptr<char, decltype(&std::free)> const text(
-        abi::__cxa_demangle(name, nullptr, nullptr, &status), &std::free);
-    return status == 0 ? text.get() : name;
+    struct freed {
+        char* text;
+        ~freed() { std::free(text); }
+    } const demangled{abi::__cxa_demangle(name, nullptr, nullptr, &status)};
+    return status == 0 ? demangled.text : name;
 }
 inline std::string readable(std::type_info const& type) {
     return readable(type.name());

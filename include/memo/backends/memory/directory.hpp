@@ -11,7 +11,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <new>
 
 namespace memo::detail {
 
@@ -26,19 +26,26 @@ class directory {
     struct alignas(64) line {
         std::array<std::byte, 64> bytes;
     };
-    using memory = std::unique_ptr<line[]>;
+    /// Owns such lines. A unique_ptr would do, and costs a compiler three times as much.
+    struct memory {
+        memory() = default;
+        memory(memory const&) = delete;
+        memory& operator=(memory const&) = delete;
+        ~memory() { delete[] first; }
+
+        line* first = nullptr;
+    };
 
     directory() = default;
 
     /// Without segments yet.
     ///
     /// depth           from 1 on
-    [[nodiscard]] static directory make(unsigned depth, memory& lines) {
+    [[nodiscard]] static directory make(unsigned depth, memory& owner) {
         std::size_t const count = std::size_t{1} << depth;
         constexpr std::size_t both = sizeof(readers_place) + sizeof(writers_place);
-        lines = std::make_unique_for_overwrite<line[]>((count * both + sizeof(line) - 1) /
-                                                       sizeof(line));
-        directory const made(lines[0].bytes.data(), depth);
+        owner.first = new line[(count * both + sizeof(line) - 1) / sizeof(line)];
+        directory const made(owner.first->bytes.data(), depth);
         for (std::size_t i = 0; i < count; ++i) {
             new (made.readers() + i) readers_place;
             new (made.writers() + i) writers_place;

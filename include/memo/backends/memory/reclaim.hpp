@@ -17,7 +17,7 @@
 #include <cstdint>
 #include <limits>
 #include <mutex>
-#include <vector>
+#include <utility>
 
 #if defined(__linux__)
 #include <linux/membarrier.h>
@@ -72,9 +72,11 @@ class reclaimer {
     /// Takes a thing that no new reader can reach. Destroys nothing, so locks may be held.
     ///
     /// bytes           how much memory waits for it
+    /// Throws:         std::bad_alloc, and nothing is changed
     void retire(void* thing, void (*destroy)(void*), std::size_t bytes) {
         std::scoped_lock const lock(mutex_);
-        waiting_.push_back({thing, destroy, epochs.now.load(std::memory_order_relaxed) + 1});
+        waiting_ =
+            new retired{thing, destroy, epochs.now.load(std::memory_order_relaxed) + 1, waiting_};
         fresh_things_ += 1;
         fresh_bytes_ += bytes;
         if (fresh_things_ >= most_things || fresh_bytes_ >= most_bytes) {
@@ -92,30 +94,28 @@ class reclaimer {
 
     /// Frees all that can be freed now. No lock may be held.
     void reclaim() {
-        std::vector<retired> free;
+        retired* free = nullptr;
         {
             std::scoped_lock const lock(mutex_);
             epochs.now.fetch_add(1, std::memory_order_seq_cst); // a barrier of the writer's own
             fresh_things_ = 0;
             fresh_bytes_ = 0;
             due_.store(false, std::memory_order_relaxed);
-            if (waiting_.empty() || !barrier_for_all()) {
+            if (waiting_ == nullptr || !barrier_for_all()) {
                 return;
             }
-            free.reserve(waiting_.size());
+            // What was retired before something that may go may go as well.
             std::uint64_t const oldest = oldest_reader();
-            std::size_t kept = 0;
-            for (retired const& each : waiting_) {
-                if (each.epoch <= oldest) {
-                    free.push_back(each);
-                } else {
-                    waiting_[kept++] = each;
-                }
+            retired** first = &waiting_;
+            while (*first != nullptr && (*first)->epoch > oldest) {
+                first = &(*first)->next;
             }
-            waiting_.resize(kept);
+            free = std::exchange(*first, nullptr);
         }
-        for (retired const& each : free) {
-            each.destroy(each.thing);
+        while (free != nullptr) {
+            retired const* const each = std::exchange(free, free->next);
+            each->destroy(each->thing);
+            delete each;
         }
     }
 
@@ -127,6 +127,7 @@ class reclaimer {
         void* thing;
         void (*destroy)(void*);
         std::uint64_t epoch; ///< readers of this epoch begin after the thing was unlinked
+        retired* next;       ///< was retired before
     };
 
     reclaimer() { epochs.asymmetric = enlist(); }
@@ -166,7 +167,7 @@ class reclaimer {
     }
 
     std::mutex mutex_;
-    std::vector<retired> waiting_;
+    retired* waiting_ = nullptr;   ///< the newest; of a list
     std::size_t fresh_things_ = 0; ///< of these, since it was last tried to free them
     std::size_t fresh_bytes_ = 0;
     std::atomic<bool> due_{false};
