@@ -4,14 +4,12 @@
 // What each memoized function of the process has done so far, those among them that have ended.
 
 #include <memo/counters.hpp>
+#include <memo/hash_map.hpp>
 #include <memo/statistics.hpp>
 
 #include <chrono>
-#include <map>
 #include <mutex>
-#include <new>
 #include <string>
-#include <unordered_set>
 #include <utility>
 
 namespace memo::detail {
@@ -40,26 +38,35 @@ class ledger {
         return *all;
     }
 
+    class entry;
+
+    /// The functions of one title: the name and version, or the type of a callable without a name.
+    struct row {
+        account ended;
+        entry* live = nullptr; ///< the first of a list
+    };
+
     /// The account of one function, from its making to its end.
     class entry {
       public:
-        entry(std::string title, call_counters const& counters)
-            : title_(std::move(title)), counters_(counters) {
+        entry(std::string const& title, call_counters const& counters) : counters_(counters) {
             ledger& all = instance();
             std::scoped_lock const lock(all.mutex_);
-            all.live_.insert(this);
+            row_ = &all.rows_[title];
+            next_ = row_->live;
+            if (next_ != nullptr) {
+                next_->previous_ = this;
+            }
+            row_->live = this;
         }
         entry(entry const&) = delete;
         entry& operator=(entry const&) = delete;
         ~entry() {
-            ledger& all = instance();
-            std::scoped_lock const lock(all.mutex_);
-            all.live_.erase(this);
-            try {
-                all.ended_[title_] += now();
-            } catch (
-                std::bad_alloc const&) { // a report that lacks a row, and no end of the program
-                return;
+            std::scoped_lock const lock(instance().mutex_);
+            row_->ended += now();
+            (previous_ != nullptr ? previous_->next_ : row_->live) = next_;
+            if (next_ != nullptr) {
+                next_->previous_ = previous_;
             }
         }
 
@@ -71,18 +78,22 @@ class ledger {
             return {counted, counters_.caching(counted)};
         }
 
-        std::string const title_;
         call_counters const& counters_;
+        row* row_;
+        entry* next_ = nullptr; ///< of this title
+        entry* previous_ = nullptr;
     };
 
-    /// By title: the name and version, or the type of a callable without a name.
-    [[nodiscard]] std::map<std::string, account> accounts() const {
+    /// Calls visit(title, account) for each title, in no order.
+    template <class Visit> void for_each(Visit visit) const {
         std::scoped_lock const lock(mutex_);
-        auto sums = ended_;
-        for (entry const* const each : live_) {
-            sums[each->title_] += each->now();
-        }
-        return sums;
+        rows_.for_each([&](std::string const& title, row const& of) {
+            account sum = of.ended;
+            for (entry const* each = of.live; each != nullptr; each = each->next_) {
+                sum += each->now();
+            }
+            visit(title, sum);
+        });
     }
 
     /// True for the first one in this process who asks.
@@ -93,8 +104,7 @@ class ledger {
 
   private:
     mutable std::mutex mutex_;
-    std::unordered_set<entry const*> live_;
-    std::map<std::string, account> ended_;
+    hash_map<std::string, row> rows_;
     bool reports_ = false; ///< at exit
 };
 

@@ -49,9 +49,10 @@ wrap(stated<F, StateFn> callable, typename Evaluation::options const& options, B
         "memo: the first template argument of memoize is not a backend for this result; see "
         "memo::backend_of for what a backend has");
     using parameters = std::tuple<std::type_identity<std::remove_cvref_t<P>>...>;
-    signature_names types{{typeid(typename std::tuple_element_t<Kept, parameters>::type).name()...},
-                          typeid(typename Evaluation::sample).name(),
-                          Evaluation::kind};
+    signature_names types{{}, typeid(typename Evaluation::sample).name(), Evaluation::kind};
+    (types.parameters.push_back(
+         typeid(typename std::tuple_element_t<Kept, parameters>::type).name()),
+     ...);
     function_identity identity = identify<F, R(P...)>(
         callable.function, {options.name, options.version, options.hash_prefix},
         Backend::persistent, std::move(types), callable.fixed);

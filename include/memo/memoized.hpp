@@ -20,11 +20,11 @@
 #include <memo/statistics.hpp>
 #include <memo/walk.hpp>
 
+#include <algorithm> // declared for ranges, it has their concepts; <ranges> brings the views as well
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <ranges>
 #include <tuple>
 #include <type_traits>
 #include <utility>

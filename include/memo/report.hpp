@@ -4,14 +4,14 @@
 // What all memoized functions of the process have done, as a table for people: does it pay?
 
 #include <memo/ledger.hpp>
+#include <memo/real.hpp>
 #include <memo/statistics.hpp>
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdint>
 #include <cstdlib>
-#include <functional>
+#include <forward_list>
 #include <iomanip>
 #include <iostream>
 #include <ostream>
@@ -20,7 +20,6 @@
 #include <string_view>
 #include <unistd.h>
 #include <utility>
-#include <vector>
 
 namespace memo {
 
@@ -32,7 +31,7 @@ namespace detail {
 
 /// Three digits at least, as far as microseconds have them.
 [[nodiscard]] inline std::string three_digits(double number) {
-    int const before = number > 0 ? static_cast<int>(std::floor(std::log10(number))) : 0;
+    int const before = number > 0 ? static_cast<int>(real::floor(real::log10(number))) : 0;
     std::ostringstream out;
     out << std::fixed << std::setprecision(std::clamp(2 - before, 0, 6)) << number;
     return out.str();
@@ -75,6 +74,18 @@ inline void print_account(std::ostream& out, std::string const& title, account c
         << title << '\n';
 }
 
+struct titled_account {
+    std::string title;
+    account sum;
+};
+
+/// The dearest first, equal ones by title.
+[[nodiscard]] inline bool goes_before(titled_account const& one, titled_account const& other) {
+    auto const seconds = one.sum.counted.computing + one.sum.counted.saved;
+    auto const others = other.sum.counted.computing + other.sum.counted.saved;
+    return seconds != others ? seconds > others : one.title < other.title;
+}
+
 } // namespace detail
 
 /// A table of all functions that were memoized in this process, those among them that have ended, with
@@ -95,23 +106,23 @@ inline void print_account(std::ostream& out, std::string const& title, account c
 /// Thread safety:  safe, while functions are made, called and destroyed; calls under way may be counted
 ///                 in part
 inline void stats_report(std::ostream& out) {
-    auto const accounts = detail::ledger::instance().accounts();
-    std::vector<std::pair<std::string, detail::account>> rows(accounts.begin(), accounts.end());
-    // The dearest first, equal ones by name.
-    std::ranges::sort(rows, std::ranges::less(), [](auto const& row) {
-        return std::pair(-(row.second.counted.computing + row.second.counted.saved),
-                         std::string_view(row.first));
+    std::forward_list<detail::titled_account> rows;
+    detail::ledger::instance().for_each([&](std::string const& title, detail::account const& a) {
+        rows.push_front({title, a});
     });
+    rows.sort(detail::goes_before);
     std::ostringstream table; // whole, whoever else writes there, and whatever flags are set
     table
         << "      calls       hits evaluations  computing s  caching s    saved s speed-up  verdict"
            "                   function\n";
     detail::account all;
+    std::size_t count = 0;
     for (auto const& [title, account] : rows) {
         detail::print_account(table, title, account, detail::verdict(account));
         all += account;
+        ++count;
     }
-    if (rows.size() > 1) {
+    if (count > 1) {
         detail::print_account(table, "all", all, "");
     }
     out << table.str();

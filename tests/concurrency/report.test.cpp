@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <sstream>
 #include <string>
 
@@ -33,7 +34,9 @@ TEST_CASE("a report may be made while functions are made, called and ended, and 
         }
         --at_work;
     });
-    auto const accounts = memo::detail::ledger::instance().accounts();
+    std::map<std::string, memo::detail::account> accounts;
+    memo::detail::ledger::instance().for_each(
+        [&](std::string const& title, memo::detail::account const& a) { accounts[title] = a; });
     auto const& own = accounts.at("concurrent/own").counted;
     CHECK(own.calls == makers * 100 * 20);
     CHECK(own.hits == makers * 100 * 16);

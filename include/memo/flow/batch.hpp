@@ -6,6 +6,7 @@
 
 #include <memo/error.hpp>
 #include <memo/flow/tasks.hpp>
+#include <memo/hash_map.hpp>
 #include <memo/key/key128.hpp>
 #include <memo/result.hpp>
 
@@ -13,10 +14,8 @@
 #include <cstddef>
 #include <exception>
 #include <optional>
-#include <ranges>
 #include <tuple>
 #include <type_traits>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -177,13 +176,16 @@ template <class Walk, class Result> class batch {
     template <class Kept>
     [[nodiscard]] std::vector<std::size_t> first_of_its_kind(std::vector<Kept> const& kept) {
         std::vector<std::size_t> first(names_.size());
-        std::unordered_map<key128, std::size_t> seen;
+        hash_map<key128, std::size_t> seen;
         for (std::size_t i = 0; i < names_.size(); ++i) {
             first[i] = i;
             if (!kept[i]) {
-                first[i] = seen.try_emplace(Walk::flight_of(names_[i]), i).first->second;
-                if (first[i] != i) {
+                key128 const key = Walk::flight_of(names_[i]);
+                if (std::size_t const* const found = seen.find(key)) {
+                    first[i] = *found;
                     way_.coalesce();
+                } else {
+                    seen.add(key, i);
                 }
             }
         }

@@ -6,6 +6,7 @@
 // leader and every follower.
 
 #include <memo/flow/waiting.hpp>
+#include <memo/hash_map.hpp>
 #include <memo/key/key128.hpp>
 
 #include <array>
@@ -13,10 +14,67 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 
 namespace memo::detail {
+
+/// The flights of one function, without the type of its results.
+///
+/// Thread safety:  safe
+class flights_under_way {
+  public:
+    using make_flight = std::shared_ptr<flight_base> (*)(flight_leader);
+
+    /// Begins the flight of a key, or gives the one that another caller leads.
+    ///
+    /// leads           set to whether the caller leads
+    /// make            makes a flight to follow; null if the caller does not wait for one
+    [[nodiscard]] std::shared_ptr<flight_base> begin(key128 key, bool& leads, make_flight make) {
+        gate& mine = gate_of(key);
+        std::scoped_lock const lock(mine.mutex);
+        under_way* const found = mine.flights.find(key);
+        leads = found == nullptr || !found->leader.is_of_this_process();
+        if (found == nullptr) {
+            mine.flights.add(key);
+        } else if (leads) {
+            *found = {}; // a child has its parent's flights, but not their leaders
+        } else if (make != nullptr) {
+            if (!found->followed) {
+                found->followed = make(found->leader);
+            }
+            return found->followed;
+        }
+        return nullptr;
+    }
+
+    /// Ends a leader's flight: no one boards it any more. Gives it if it has followers.
+    [[nodiscard]] std::shared_ptr<flight_base> end(key128 key, flight_leader const& leader) {
+        gate& mine = gate_of(key);
+        std::scoped_lock const lock(mine.mutex);
+        under_way* const found = mine.flights.find(key);
+        if (found == nullptr || found->leader != leader) {
+            return nullptr;
+        }
+        auto followed = std::move(found->followed);
+        mine.flights.erase(key);
+        return followed;
+    }
+
+  private:
+    struct under_way {
+        flight_leader leader;
+        std::shared_ptr<flight_base> followed; ///< made by the first follower
+    };
+
+    struct alignas(64) gate {
+        std::mutex mutex;
+        hash_map<key128, under_way> flights;
+    };
+
+    gate& gate_of(key128 key) { return gates_[key.high % gates_.size()]; }
+
+    std::array<gate, 16> gates_;
+};
 
 template <class Result> class single_flight {
     // Made by the first follower, as most leaders have none.
@@ -55,35 +113,38 @@ template <class Result> class single_flight {
         ///                 waiting for oneself
         [[nodiscard]] std::optional<Result> result() const {
             followed_->wait();
-            if (followed_->exception) {
-                std::rethrow_exception(followed_->exception);
+            auto const& landed = static_cast<flight const&>(*followed_);
+            if (landed.exception) {
+                std::rethrow_exception(landed.exception);
             }
-            return followed_->result;
+            return landed.result;
         }
 
       private:
         friend single_flight;
-        boarding(single_flight& flights, key128 key, std::shared_ptr<flight> followed, bool leads)
+        boarding(single_flight& flights, key128 key, std::shared_ptr<flight_base> followed,
+                 bool leads)
             : flights_(flights), key_(key), followed_(std::move(followed)), leads_(leads) {}
 
         template <class Tell> void land_with(Tell const& tell) {
             if (!std::exchange(leads_, false)) {
                 return;
             }
-            if (auto const followed = flights_.end(key_, leader_)) {
+            if (auto const base = flights_.flights_.end(key_, leader_)) {
+                auto& followed = static_cast<flight&>(*base);
                 try {
-                    tell(*followed);
+                    tell(followed);
                 } catch (...) { // a result that cannot be copied
-                    followed->exception = std::current_exception();
+                    followed.exception = std::current_exception();
                 }
-                followed->land();
+                followed.land();
             }
         }
 
         single_flight& flights_;
         key128 key_;
-        flight_leader leader_;             ///< the caller, if it leads
-        std::shared_ptr<flight> followed_; ///< by the caller; null if it leads or has no part
+        flight_leader leader_;                  ///< the caller, if it leads
+        std::shared_ptr<flight_base> followed_; ///< by the caller; null if it leads or has no part
         bool leads_;
     };
 
@@ -97,50 +158,18 @@ template <class Result> class single_flight {
     [[nodiscard]] boarding nowhere() { return {*this, {}, nullptr, false}; }
 
   private:
-    struct under_way {
-        flight_leader leader;
-        std::shared_ptr<flight> followed;
-    };
-
-    struct alignas(64) gate {
-        std::mutex mutex;
-        std::unordered_map<key128, under_way> flights;
-    };
-
-    gate& gate_of(key128 key) { return gates_[key.high % gates_.size()]; }
-
     /// follows         whether the caller waits if another one leads
     [[nodiscard]] boarding begin(key128 key, bool follows) {
-        gate& mine = gate_of(key);
-        std::scoped_lock const lock(mine.mutex);
-        auto const [place, is_new] = mine.flights.try_emplace(key);
-        under_way& found = place->second;
-        if (!is_new && found.leader.is_of_this_process()) {
-            if (follows && !found.followed) {
-                found.followed = std::make_shared<flight>(found.leader);
-            }
-            return {*this, key, follows ? found.followed : nullptr, false};
-        }
-        if (!is_new) {
-            found = {}; // a child has its parent's flights, but not their leaders
-        }
-        return {*this, key, nullptr, true};
+        bool leads = true;
+        auto followed = flights_.begin(key, leads, follows ? make_flight : nullptr);
+        return {*this, key, std::move(followed), leads};
     }
 
-    /// Ends a leader's flight: no one boards it any more. Gives it if it has followers.
-    [[nodiscard]] std::shared_ptr<flight> end(key128 key, flight_leader const& leader) {
-        gate& mine = gate_of(key);
-        std::scoped_lock const lock(mine.mutex);
-        auto const found = mine.flights.find(key);
-        if (found == mine.flights.end() || found->second.leader != leader) {
-            return nullptr;
-        }
-        auto followed = std::move(found->second.followed);
-        mine.flights.erase(found);
-        return followed;
+    [[nodiscard]] static std::shared_ptr<flight_base> make_flight(flight_leader leader) {
+        return std::make_shared<flight>(leader);
     }
 
-    std::array<gate, 16> gates_;
+    flights_under_way flights_;
 };
 
 } // namespace memo::detail

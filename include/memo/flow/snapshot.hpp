@@ -3,11 +3,11 @@
 
 // A memoized function in, the same function with one value per call out.
 
+#include <memo/hash_map.hpp>
 #include <memo/key/key128.hpp>
 
 #include <memory>
 #include <mutex>
-#include <unordered_map>
 #include <utility>
 
 namespace memo::detail {
@@ -27,19 +27,20 @@ template <class Function, class Result, class... P> class snapshot {
         key128 const key = function_.key(args...);
         {
             std::scoped_lock const lock(seen_->mutex);
-            if (auto const found = seen_->values.find(key); found != seen_->values.end()) {
-                return found->second;
+            if (Result const* const seen = seen_->values.find(key)) {
+                return *seen;
             }
         }
         Result value = function_(static_cast<P&&>(args)...);
         std::scoped_lock const lock(seen_->mutex);
-        return seen_->values.try_emplace(key, std::move(value)).first->second;
+        Result const* const first = seen_->values.find(key);
+        return first != nullptr ? *first : seen_->values.add(key, std::move(value));
     }
 
   private:
     struct values_seen {
         std::mutex mutex;
-        std::unordered_map<key128, Result> values;
+        hash_map<key128, Result> values;
     };
 
     Function function_;

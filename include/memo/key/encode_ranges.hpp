@@ -16,7 +16,6 @@
 #include <forward_list>
 #include <list>
 #include <map>
-#include <ranges>
 #include <set>
 #include <span>
 #include <string>
@@ -91,8 +90,10 @@ struct own_encoder<Range> {
 };
 
 /// Writes the count of the digests, then the digests in ascending order.
-template <class Sink> void encode_digests(Sink& sink, std::vector<key128>& digests) {
-    std::ranges::sort(digests);
+///
+/// Digests         std::vector<key128>; a parameter, so that its sort is compiled where it is needed only
+template <class Sink, class Digests> void encode_digests(Sink& sink, Digests& digests) {
+    std::sort(digests.begin(), digests.end());
     sink.put(digests.size());
     for (key128 const digest : digests) {
         sink.put(digest.low);

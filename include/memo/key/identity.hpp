@@ -13,10 +13,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #if defined(__ELF__)
 #include <elf.h>
@@ -34,14 +34,14 @@ template <class... Types> struct [[gnu::visibility("hidden")]] anchor {
 
 /// Which code an address belongs to.
 struct code_identity {
-    std::multiset<std::string> all_modules; ///< build-ids; empty for a module that has none
-    std::string module;                     ///< build-id of the one that holds it; may be empty
+    std::vector<std::string> all_modules; ///< build-ids, sorted; empty for a module that has none
+    std::string module;                   ///< build-id of the one that holds it; may be empty
     std::uint64_t offset = 0; ///< in that module; without a build-id, the address itself
 
     /// Whether an edit of any module would change this. If not, the identity holds in this process
     /// alone.
     [[nodiscard]] bool survives_process() const noexcept {
-        return !module.empty() && !all_modules.begin()->empty();
+        return !module.empty() && !all_modules.front().empty();
     }
 };
 
@@ -90,7 +90,12 @@ inline int visit(dl_phdr_info* info, std::size_t, void* data) {
         found.module = build_id;
         found.offset -= info->dlpi_addr;
     }
-    found.all_modules.insert(std::move(build_id));
+    auto& all = found.all_modules;
+    all.push_back(std::move(build_id));
+    for (std::size_t i = all.size() - 1; i > 0 && all[i] < all[i - 1]; --i) {
+        all[i].swap(
+            all[i - 1]); // std::sort of strings costs a compiler more than all of this header
+    }
     return 0;
 }
 

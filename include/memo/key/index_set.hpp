@@ -14,7 +14,6 @@
 #include <cstdint>
 #include <initializer_list>
 #include <iterator>
-#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <vector>

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <concepts>
-#include <ranges>
 #include <utility>
 #include <vector>
 

@@ -5,13 +5,12 @@
 // is refused before it can serve the first one's values.
 
 #include <memo/error.hpp>
+#include <memo/hash_map.hpp>
 #include <memo/key/identity.hpp>
 #include <memo/key/key128.hpp>
 
 #include <cstdlib>
 #include <cxxabi.h>
-#include <map>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <typeinfo>
@@ -24,9 +23,11 @@ namespace memo::detail {
 /// name            as std::type_info has it
 inline std::string readable(char const* name) {
     int status = 0;
-    std::unique_ptr<char, decltype(&std::free)> const text(
-        abi::__cxa_demangle(name, nullptr, nullptr, &status), &std::free);
-    return status == 0 ? text.get() : name;
+    struct freed {
+        char* text;
+        ~freed() { std::free(text); }
+    } const demangled{abi::__cxa_demangle(name, nullptr, nullptr, &status)};
+    return status == 0 ? demangled.text : name;
 }
 inline std::string readable(std::type_info const& type) {
     return readable(type.name());
@@ -58,12 +59,14 @@ class name_registry {
     /// Throws: memo::error (name_conflict) if a different callable has claimed this name
     void claim(key128 claim, std::string const& name, claimant const& who) {
         std::scoped_lock const lock(mutex_);
-        auto const [found, fresh] = claimants_.try_emplace(claim, who);
-        if (!fresh && !found->second.same_function(who)) {
+        claimant const* const first = claimants_.find(claim);
+        if (first == nullptr) {
+            claimants_.add(claim, who);
+        } else if (!first->same_function(who)) {
             throw error(errc::name_conflict,
                         "memoize \"" + name +
                             "\": two different callables claim this name and version: " +
-                            found->second.readable + " and " + who.readable +
+                            first->readable + " and " + who.readable +
                             "; they would serve each other's values. Give one of them another name "
                             "or version");
         }
@@ -71,7 +74,7 @@ class name_registry {
 
   private:
     std::mutex mutex_;
-    std::map<key128, claimant> claimants_;
+    hash_map<key128, claimant> claimants_;
 };
 
 } // namespace memo::detail

@@ -33,7 +33,7 @@ struct function_name {
 /// The types that a key stands for: parameters that are in the key, the result, and the kind of
 /// record kept.
 struct signature_names {
-    std::vector<std::string_view> parameters;
+    std::vector<std::string> parameters;
     std::string_view result;
     std::string_view record;
 };

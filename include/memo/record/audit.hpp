@@ -8,11 +8,11 @@
 #include <memo/key/alike.hpp>
 #include <memo/key/key128.hpp>
 #include <memo/options.hpp>
+#include <memo/real.hpp>
 #include <memo/record/drift.hpp>
 #include <memo/record/numbering.hpp>
 
 #include <atomic>
-#include <cmath>
 #include <cstdint>
 #include <iostream>
 #include <mutex>
@@ -41,14 +41,14 @@ class audit_turns {
         if (share_ > 0.5) {
             return uniform(turn) < share_;
         }
-        double const group = std::floor(turn * share_);
+        double const group = real::floor(turn * share_);
         return chosen_in(group) == turn || chosen_in(group + 1) == turn;
     }
 
   private:
     /// Groups are 1 / share long, which need not be a whole number.
     [[nodiscard]] double chosen_in(double group) const noexcept {
-        return std::floor((group + uniform(group)) / share_);
+        return real::floor((group + uniform(group)) / share_);
     }
 
     /// A number from 0 to 1, without 1.

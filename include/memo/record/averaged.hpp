@@ -6,13 +6,13 @@
 
 #include <memo/key/key128.hpp>
 #include <memo/options.hpp>
+#include <memo/real.hpp>
 #include <memo/record/drift.hpp>
 #include <memo/record/kind.hpp>
 #include <memo/record/moments.hpp>
 #include <memo/record/numbering.hpp>
 #include <memo/record/stopping.hpp>
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -183,7 +183,7 @@ template <class Sample, bool Numbered> class averaging {
 
     static bool is_number(Sample const& drawn) {
         for (std::size_t i = 0; i < form::size(drawn); ++i) {
-            if (!std::isfinite(form::at(drawn, i))) {
+            if (!real::is_finite(form::at(drawn, i))) {
                 return false;
             }
         }

@@ -10,14 +10,14 @@
 // standard deviation, are added over all calls; how far the total may be off is Bennett's inequality,
 // which needs no normal distribution either. Scores that are 0 or 1 and nearly always 1 raise no alarm.
 
+#include <memo/hash_map.hpp>
 #include <memo/key/key128.hpp>
+#include <memo/real.hpp>
 #include <memo/record/moments.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <unordered_map>
 #include <vector>
 
 namespace memo::detail {
@@ -36,7 +36,7 @@ template <class Sample> class drift {
     /// Throws:         memo::error (sample) if the fresh one has another length
     [[nodiscard]] bool add(key128 key, moments<Sample> const& stored, Sample const& fresh) {
         if (calls_.size() >= most_calls) {
-            *this = {};
+            forget();
         }
         call& one = calls_[key];
         moments<Sample> drawn = one.drawn;
@@ -49,7 +49,7 @@ template <class Sample> class drift {
         change_by(one, 1);
         ++samples_;
         if (is_beyond_chance()) {
-            *this = {};
+            forget();
             return true;
         }
         return false;
@@ -69,12 +69,12 @@ template <class Sample> class drift {
         one.variance = m * n / (m + n);
         one.excess.resize(all.size());
         for (std::size_t i = 0; i < all.size(); ++i) {
-            double const deviation = std::sqrt(all.m2(i) / (m + n - 1));
+            double const deviation = real::sqrt(all.m2(i) / (m + n - 1));
             double const off = m * (one.drawn.mean(i) - all.mean(i)) / deviation;
-            one.excess[i] = std::isfinite(off) ? off : 0; // all equal, or no numbers
+            one.excess[i] = real::is_finite(off) ? off : 0; // all equal, or no numbers
         }
         // No value is further from the mean of N than this (Samuelson 1968, JASA 63(324)).
-        largest_ = std::max(largest_, (m + n - 1) / std::sqrt(m + n));
+        largest_ = std::max(largest_, (m + n - 1) / real::sqrt(m + n));
     }
 
     void change_by(call const& one, double sign) {
@@ -89,18 +89,28 @@ template <class Sample> class drift {
     /// sides, for each number of a sample.
     [[nodiscard]] bool is_beyond_chance() const {
         auto const asked = static_cast<double>(samples_);
-        double const level = std::log(1e6) + std::log(2 * asked * (asked + 1)) +
-                             std::log(static_cast<double>(total_.size()));
-        return std::ranges::any_of(total_, [&](double total) {
-            double const u = largest_ * std::abs(total) / variance_;
-            double const h = (1 + u) * std::log1p(u) - u;
-            return variance_ / (largest_ * largest_) * h > level;
-        });
+        double const level = real::log(1e6) + real::log(2 * asked * (asked + 1)) +
+                             real::log(static_cast<double>(total_.size()));
+        bool beyond = false;
+        for (double const total : total_) {
+            double const u = largest_ * real::abs(total) / variance_;
+            double const h = (1 + u) * real::log1p(u) - u;
+            beyond = beyond || variance_ / (largest_ * largest_) * h > level;
+        }
+        return beyond;
+    }
+
+    void forget() noexcept {
+        calls_.clear();
+        total_.clear();
+        variance_ = 0;
+        largest_ = 0;
+        samples_ = 0;
     }
 
     static constexpr std::size_t most_calls = 10'000;
 
-    std::unordered_map<key128, call> calls_;
+    hash_map<key128, call> calls_;
     std::vector<double> total_; ///< excess of all calls, for each number of a sample
     double variance_ = 0;       ///< of each of these
     double largest_ = 0;        ///< that one sample can be off

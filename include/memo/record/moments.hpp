@@ -9,9 +9,9 @@
 // matters but for rounding.
 
 #include <memo/error.hpp>
+#include <memo/real.hpp>
 
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -29,7 +29,7 @@ struct spread {
 
     void add(double sample, std::uint64_t count_with_it) noexcept {
         if (count_with_it == 1) {
-            *this = {sample, 0, std::isfinite(sample) ? 0 : sample - sample};
+            *this = {sample, 0, real::is_finite(sample) ? 0 : sample - sample};
             return;
         }
         double const shifted = sample - origin;
@@ -158,7 +158,7 @@ template <can_be_averaged Sample> class moments {
     }
     /// Of the mean. Undefined, so NaN, below two samples.
     [[nodiscard]] double standard_error(std::size_t i = 0) const {
-        return std::sqrt(variance(i) / static_cast<double>(count_));
+        return real::sqrt(variance(i) / static_cast<double>(count_));
     }
     /// All means, in the form of a sample.
     [[nodiscard]] value means() const {

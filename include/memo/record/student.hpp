@@ -4,7 +4,8 @@
 // Student's t distribution: a confidence and degrees of freedom in, the quantile out by which a
 // standard error is multiplied.
 
-#include <cmath>
+#include <memo/real.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <numbers>
@@ -18,9 +19,9 @@ namespace memo::detail {
 /// freedom         1, 2, …
 /// Complexity:     O(freedom)
 [[nodiscard]] inline double student_within(double t, std::uint64_t freedom) {
-    double const angle = std::atan(t / std::sqrt(static_cast<double>(freedom)));
-    double const sine = std::sin(angle);
-    double const cosine = std::cos(angle);
+    double const angle = real::atan(t / real::sqrt(static_cast<double>(freedom)));
+    double const sine = real::sin(angle);
+    double const cosine = real::cos(angle);
     bool const odd = freedom % 2 == 1;
     double term = odd ? cosine : 1;
     double sum = freedom == 1 ? 0 : term;
@@ -54,7 +55,7 @@ class student_quantiles {
     /// prepared        up to how many degrees of freedom to compute now, a few us each
     explicit student_quantiles(double confidence, std::size_t prepared = 0)
         : confidence_(confidence),
-          normal_(where(confidence, [](double z) { return std::erf(z / std::numbers::sqrt2); })) {
+          normal_(where(confidence, [](double z) { return real::erf(z / std::numbers::sqrt2); })) {
         for (std::size_t freedom = 1; freedom <= prepared && freedom <= most_exact; ++freedom) {
             prepared_.push_back(quantile(freedom));
         }

@@ -11,7 +11,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <new>
 
 namespace memo::detail {
 
@@ -26,22 +26,28 @@ class directory {
     struct alignas(64) line {
         std::array<std::byte, 64> bytes;
     };
-    using memory = std::unique_ptr<line[]>;
-
-    directory() = default;
-
-    /// How much memory a directory needs.
+    /// How many a directory needs.
     [[nodiscard]] static std::size_t lines_for(unsigned depth) noexcept {
         constexpr std::size_t both = sizeof(readers_place) + sizeof(writers_place);
         return ((both << depth) + sizeof(line) - 1) / sizeof(line);
     }
+    /// Owns as many. A unique_ptr would do, and costs a compiler three times as much.
+    struct memory {
+        explicit memory(unsigned depth) : first(new line[lines_for(depth)]) {}
+        memory(memory const&) = delete;
+        memory& operator=(memory const&) = delete;
+        ~memory() { delete[] first; }
+
+        line* const first;
+    };
+
+    directory() = default;
 
     /// Without segments yet.
     ///
     /// depth           from 1 on
-    /// lines           as many as it needs
     directory(memory const& lines, unsigned depth)
-        : tagged_(reinterpret_cast<std::uintptr_t>(lines[0].bytes.data()) | (64 - depth)) {
+        : tagged_(reinterpret_cast<std::uintptr_t>(lines.first->bytes.data()) | (64 - depth)) {
         for (std::size_t i = 0; i < count(); ++i) {
             new (readers() + i) readers_place;
             new (writers() + i) writers_place;

@@ -12,7 +12,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 
 namespace memo {
@@ -45,10 +44,17 @@ class eviction_order {
     /// rule            none if nothing is evicted
     explicit eviction_order(eviction_rule* rule) {
         if (rule != nullptr && rule->by == eviction::by_cost) {
-            by_cost_ = std::make_unique<greedy_dual>(rule->age);
+            by_cost_ = new greedy_dual(rule->age);
         } else if (rule != nullptr) {
-            by_use_ = std::make_unique<s3_fifo>();
+            by_use_ = new s3_fifo;
         }
+    }
+
+    eviction_order(eviction_order const&) = delete;
+    eviction_order& operator=(eviction_order const&) = delete;
+    ~eviction_order() {
+        delete by_use_;
+        delete by_cost_;
     }
 
     void inserted(std::uint64_t key, slot_value value) {
@@ -75,9 +81,9 @@ class eviction_order {
 
     /// Gives the keys that move to another segment to its order, as they were ordered.
     template <class Moves> void split(Moves moves, eviction_order& fresh) {
-        if (by_use_) {
+        if (by_use_ != nullptr) {
             *fresh.by_use_ = by_use_->split(moves);
-        } else if (by_cost_) {
+        } else if (by_cost_ != nullptr) {
             *fresh.by_cost_ = by_cost_->split(moves);
         }
     }
@@ -88,15 +94,16 @@ class eviction_order {
 
   private:
     template <class Act> void in_use(Act act) {
-        if (by_use_) {
+        if (by_use_ != nullptr) {
             act(*by_use_);
-        } else if (by_cost_) {
+        } else if (by_cost_ != nullptr) {
             act(*by_cost_);
         }
     }
 
-    std::unique_ptr<s3_fifo> by_use_; ///< at most one of them
-    std::unique_ptr<greedy_dual> by_cost_;
+    // Owned. Two unique_ptr would cost a compiler as much as all of this header.
+    s3_fifo* by_use_ = nullptr; ///< at most one of them
+    greedy_dual* by_cost_ = nullptr;
 };
 
 } // namespace detail

@@ -4,10 +4,10 @@
 // A value in; the bytes that it holds outside of itself out. For bounds in bytes: an estimate,
 // without the allocator's overhead.
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <memory>
-#include <ranges>
 #include <type_traits>
 
 namespace memo::detail {

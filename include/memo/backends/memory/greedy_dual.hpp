@@ -20,7 +20,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <optional>
 #include <vector>
 
@@ -97,19 +96,24 @@ class greedy_dual {
 
     template <class IsThere> void tidy(std::size_t entries, IsThere is_there) {
         if (heap_.size() > 2 * entries + 64) {
-            std::erase_if(heap_, [&](ranked const& each) { return !is_there(each.key); });
-            std::ranges::make_heap(heap_, goes_later);
+            greedy_dual there(*age_);
+            for (ranked const& each : heap_) {
+                if (is_there(each.key)) {
+                    there.push(each);
+                }
+            }
+            heap_.swap(there.heap_);
         }
     }
 
     template <class Moves> [[nodiscard]] greedy_dual split(Moves moves) {
+        greedy_dual staying(*age_);
         greedy_dual moving(*age_);
+        for (ranked const& each : heap_) {
+            (moves(each.key) ? moving : staying).push(each);
+        }
         moving.ghosts_ = ghosts_;
-        std::ranges::copy_if(heap_, std::back_inserter(moving.heap_),
-                             [&](ranked const& each) { return moves(each.key); });
-        std::erase_if(heap_, [&](ranked const& each) { return moves(each.key); });
-        std::ranges::make_heap(heap_, goes_later);
-        std::ranges::make_heap(moving.heap_, goes_later);
+        heap_.swap(staying.heap_);
         return moving;
     }
 
@@ -135,11 +139,11 @@ class greedy_dual {
 
     void push(ranked const& entry) {
         heap_.push_back(entry);
-        std::ranges::push_heap(heap_, goes_later);
+        std::push_heap(heap_.data(), heap_.data() + heap_.size(), goes_later);
     }
 
     ranked pop() {
-        std::ranges::pop_heap(heap_, goes_later);
+        std::pop_heap(heap_.data(), heap_.data() + heap_.size(), goes_later);
         ranked const first = heap_.back();
         heap_.pop_back();
         return first;

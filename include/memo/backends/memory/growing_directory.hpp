@@ -17,10 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <forward_list>
-#include <memory>
 #include <mutex>
-#include <utility>
-#include <vector>
 
 namespace memo::detail {
 
@@ -31,6 +28,7 @@ class growing_directory {
     ///
     /// rule            of eviction, if entries may have to go; it outlives this
     explicit growing_directory(eviction_rule* rule) : rule_(rule) {
+        directories_.emplace_front(1U);
         directory const root = take_next(1);
         root.put(add_segment(0, 0), 0, 0);
         root_.store(root, std::memory_order_release);
@@ -64,23 +62,18 @@ class growing_directory {
     }
 
   private:
-    /// The directory that was to come, and room for the one after it.
+    /// The directory whose memory is ready; the memory of the one after it is the next.
     directory take_next(unsigned depth) {
-        auto after = make_room_for(depth + 1);
-        auto& own = directories_.emplace_back(next_ ? std::move(next_) : make_room_for(depth));
-        next_ = std::move(after);
+        auto const& ready = directories_.front();
+        directories_.emplace_front(depth + 1);
         untouched_ = directory::lines_for(depth + 1);
-        return {own, depth};
-    }
-
-    static directory::memory make_room_for(unsigned depth) {
-        return std::make_unique_for_overwrite<directory::line[]>(directory::lines_for(depth));
+        return {ready, depth};
     }
 
     void touch_next() noexcept {
         constexpr std::size_t page = 4096 / sizeof(directory::line);
         untouched_ -= std::min(untouched_, page);
-        next_[untouched_].bytes.front() = std::byte{0};
+        directories_.front().first[untouched_].bytes.front() = std::byte{0};
     }
 
     segment& add_segment(std::uint64_t prefix, unsigned depth) {
@@ -95,9 +88,8 @@ class growing_directory {
                                      ///< after a segment's
     segment::memory buckets_;
     std::forward_list<segment> segments_;
-    std::vector<directory::memory> directories_;
-    directory::memory next_;
-    std::size_t untouched_ = 0; ///< lines of it, from the first on
+    std::forward_list<directory::memory> directories_; ///< the first one is not in use yet
+    std::size_t untouched_ = 0;                        ///< of its lines, from the first on
 };
 
 } // namespace memo::detail

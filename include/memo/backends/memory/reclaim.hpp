@@ -12,13 +12,12 @@
 
 #include <memo/thread_line.hpp>
 
-#include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <mutex>
 #include <utility>
-#include <vector>
 
 #if defined(__linux__)
 #include <linux/membarrier.h>
@@ -73,11 +72,14 @@ class reclaimer {
     /// Takes a thing that no new reader can reach. Destroys nothing, so locks may be held.
     ///
     /// bytes           how much memory waits for it
+    /// Throws:         std::bad_alloc, and nothing is changed
     void retire(void* thing, void (*destroy)(void*), std::size_t bytes) {
         std::scoped_lock const lock(mutex_);
-        fresh_.push_back({thing, destroy});
+        waiting_ =
+            new retired{thing, destroy, epochs.now.load(std::memory_order_relaxed) + 1, waiting_};
+        fresh_things_ += 1;
         fresh_bytes_ += bytes;
-        if (fresh_.size() >= most_things || fresh_bytes_ >= most_bytes) {
+        if (fresh_things_ >= most_things || fresh_bytes_ >= most_bytes) {
             due_.store(true, std::memory_order_relaxed);
         }
     }
@@ -92,31 +94,28 @@ class reclaimer {
 
     /// Frees all that can be freed now. No lock may be held.
     void reclaim() {
-        std::vector<retired> free;
+        retired* free = nullptr;
         {
             std::scoped_lock const lock(mutex_);
-            std::uint64_t const epoch = epochs.now.load(std::memory_order_relaxed) + 1;
-            epochs.now.exchange(epoch,
-                                std::memory_order_seq_cst); // a barrier of the writer's own
-            if (!fresh_.empty()) {
-                waiting_.push_back({epoch, std::exchange(fresh_, {})});
-                fresh_bytes_ = 0;
-                due_.store(false, std::memory_order_relaxed);
-            }
-            if (waiting_.empty() || !barrier_for_all()) {
+            epochs.now.fetch_add(1, std::memory_order_seq_cst); // a barrier of the writer's own
+            fresh_things_ = 0;
+            fresh_bytes_ = 0;
+            due_.store(false, std::memory_order_relaxed);
+            if (waiting_ == nullptr || !barrier_for_all()) {
                 return;
             }
+            // What was retired before something that may go may go as well.
             std::uint64_t const oldest = oldest_reader();
-            std::erase_if(waiting_, [&](batch& waiting) {
-                bool const done = waiting.epoch <= oldest;
-                if (done) {
-                    free.insert(free.end(), waiting.things.begin(), waiting.things.end());
-                }
-                return done;
-            });
+            retired** first = &waiting_;
+            while (*first != nullptr && (*first)->epoch > oldest) {
+                first = &(*first)->next;
+            }
+            free = std::exchange(*first, nullptr);
         }
-        for (auto const& [thing, destroy] : free) {
-            destroy(thing);
+        while (free != nullptr) {
+            retired const* const each = std::exchange(free, free->next);
+            each->destroy(each->thing);
+            delete each;
         }
     }
 
@@ -127,10 +126,8 @@ class reclaimer {
     struct retired {
         void* thing;
         void (*destroy)(void*);
-    };
-    struct batch {
-        std::uint64_t epoch; ///< readers of this epoch began after the things were unlinked
-        std::vector<retired> things;
+        std::uint64_t epoch; ///< readers of this epoch begin after the thing was unlinked
+        retired* next;       ///< was retired before
     };
 
     reclaimer() { epochs.asymmetric = enlist(); }
@@ -163,17 +160,17 @@ class reclaimer {
         std::uint64_t oldest = std::numeric_limits<std::uint64_t>::max();
         thread_lines::instance().for_each([&](thread_line const& line) {
             if (auto const epoch = line.epoch.load(std::memory_order_seq_cst); epoch != 0) {
-                oldest = std::min(oldest, epoch);
+                oldest = epoch < oldest ? epoch : oldest;
             }
         });
         return oldest;
     }
 
     std::mutex mutex_;
-    std::vector<retired> fresh_;
+    retired* waiting_ = nullptr;   ///< the newest; of a list
+    std::size_t fresh_things_ = 0; ///< of these, since it was last tried to free them
     std::size_t fresh_bytes_ = 0;
     std::atomic<bool> due_{false};
-    std::vector<batch> waiting_;
 };
 
 } // namespace memo::detail

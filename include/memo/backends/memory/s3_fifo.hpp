@@ -8,10 +8,10 @@
 
 #include <memo/backends/memory/bucket.hpp>
 #include <memo/backends/memory/ghosts.hpp>
+#include <memo/backends/memory/key_queue.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <utility>
 
@@ -24,9 +24,9 @@ class s3_fifo {
 
     void inserted(std::uint64_t key, slot_value /*value*/) {
         if (ghosts_.take(key)) {
-            main_.push_back(key);
+            main_.push(key);
         } else {
-            small_.push_back(key);
+            small_.push(key);
         }
     }
 
@@ -37,15 +37,14 @@ class s3_fifo {
             bool const from_small =
                 main_.empty() || small_.size() * 10 > small_.size() + main_.size();
             auto& queue = from_small && !small_.empty() ? small_ : main_;
-            std::uint64_t const key = queue.front();
-            queue.pop_front();
+            std::uint64_t const key = queue.pop();
             auto const found = look(key);
             if (!found) {
                 continue;
             }
             if (found->visited && patience > 0) {
                 --patience;
-                main_.push_back(key);
+                main_.push(key);
                 continue;
             }
             if (&queue == &small_) {
@@ -58,9 +57,14 @@ class s3_fifo {
 
     template <class IsThere> void tidy(std::size_t entries, IsThere is_there) {
         if (small_.size() + main_.size() > 2 * entries + 64) {
-            auto const gone = [&](std::uint64_t key) { return !is_there(key); };
-            std::erase_if(small_, gone);
-            std::erase_if(main_, gone);
+            for (key_queue* const queue : {&small_, &main_}) {
+                for (std::size_t left = queue->size(); left > 0; --left) {
+                    std::uint64_t const key = queue->pop();
+                    if (is_there(key)) {
+                        queue->push(key);
+                    }
+                }
+            }
         }
     }
 
@@ -70,11 +74,11 @@ class s3_fifo {
         auto const part = [&](std::uint64_t key) -> s3_fifo& {
             return moves(key) ? moving : staying;
         };
-        for (auto const key : small_) {
-            part(key).small_.push_back(key);
+        for (std::size_t i = 0; i < small_.size(); ++i) {
+            part(small_[i]).small_.push(small_[i]);
         }
-        for (auto const key : main_) {
-            part(key).main_.push_back(key);
+        for (std::size_t i = 0; i < main_.size(); ++i) {
+            part(main_[i]).main_.push(main_[i]);
         }
         moving.ghosts_ = ghosts_;
         staying.ghosts_ = ghosts_;
@@ -85,8 +89,8 @@ class s3_fifo {
     void clear() { *this = {}; }
 
   private:
-    std::deque<std::uint64_t> small_;
-    std::deque<std::uint64_t> main_;
+    key_queue small_;
+    key_queue main_;
     ghosts ghosts_;
 };
 

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The functions of <cmath> that memo needs, for double. That header brings those of all arithmetic types
+// and the special functions beside them, and costs a compiler as much as a tenth of memo.hpp
+// (docs/decisions/0040-compile-time.md).
+
+namespace memo::detail::real {
+
+inline bool is_finite(double x) noexcept {
+    return __builtin_isfinite(x);
+}
+inline double abs(double x) noexcept {
+    return __builtin_fabs(x);
+}
+inline double floor(double x) noexcept {
+    return __builtin_floor(x);
+}
+inline double sqrt(double x) noexcept {
+    return __builtin_sqrt(x);
+}
+inline double hypot(double x, double y) noexcept {
+    return __builtin_hypot(x, y);
+}
+inline double pow(double x, double y) noexcept {
+    return __builtin_pow(x, y);
+}
+inline double log(double x) noexcept {
+    return __builtin_log(x);
+}
+inline double log1p(double x) noexcept {
+    return __builtin_log1p(x);
+}
+inline double log10(double x) noexcept {
+    return __builtin_log10(x);
+}
+inline double sin(double x) noexcept {
+    return __builtin_sin(x);
+}
+inline double cos(double x) noexcept {
+    return __builtin_cos(x);
+}
+inline double atan(double x) noexcept {
+    return __builtin_atan(x);
+}
+inline double erf(double x) noexcept {
+    return __builtin_erf(x);
+}
+
+} // namespace memo::detail::real
