@@ -9,10 +9,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <forward_list>
 #include <mutex>
 #include <pthread.h>
-#include <vector>
 
 namespace memo::detail {
 
@@ -41,14 +40,16 @@ class thread_lines {
 
     thread_line& take() {
         std::scoped_lock const lock(mutex_);
-        for (auto const& line : lines_) {
-            if (!line->taken) {
-                line->taken = true;
-                return *line;
-            }
+        thread_line* found = nullptr;
+        for (auto& line : lines_) {
+            found = line.taken ? found : &line; // at last the one of the least number
         }
-        lines_.push_back(std::make_unique<thread_line>(lines_.size()));
-        return *lines_.back();
+        if (found == nullptr) {
+            found = &lines_.emplace_front(count_);
+            ++count_;
+        }
+        found->taken = true;
+        return *found;
     }
 
     // The lock also orders the last writes of a thread before the first ones of the next owner of
@@ -61,13 +62,14 @@ class thread_lines {
     template <class Visit> void for_each(Visit visit) const {
         std::scoped_lock const lock(mutex_);
         for (auto const& line : lines_) {
-            visit(*line);
+            visit(line);
         }
     }
 
   private:
     mutable std::mutex mutex_;
-    std::vector<std::unique_ptr<thread_line>> lines_;
+    std::forward_list<thread_line> lines_;
+    std::size_t count_ = 0; ///< of them
 };
 
 inline constinit thread_local thread_line* line_of_this_thread = nullptr;

@@ -20,7 +20,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <thread>
+#include <sched.h>
 
 namespace memo::detail {
 
@@ -102,7 +102,7 @@ struct alignas(64) bucket {
                 return seen;
             }
             if (round > 64) { // the writer was put to sleep in the middle of its line
-                std::this_thread::yield();
+                ::sched_yield();
             }
         }
     }

@@ -8,9 +8,8 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <memory>
+#include <forward_list>
 #include <new>
-#include <vector>
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -28,8 +27,7 @@ template <std::size_t Count> class bucket_memory {
         if (left_ == 0) {
             // As much again as there is already, and at most a huge page.
             std::size_t const bytes = std::clamp(taken_ * run, run, huge_page);
-            blocks_.push_back(make(bytes));
-            next_ = blocks_.back().get();
+            next_ = blocks_.emplace_front(bytes).first;
             left_ = bytes / run;
         }
         bucket* const first = next_;
@@ -55,24 +53,27 @@ template <std::size_t Count> class bucket_memory {
     static constexpr std::size_t run = Count * sizeof(bucket);
     static constexpr std::size_t huge_page = std::size_t{2} << 20;
 
-    struct release {
-        std::align_val_t align;
-        void operator()(bucket* first) const noexcept { ::operator delete(first, align); }
-    };
-    using block = std::unique_ptr<bucket, release>;
-
-    [[nodiscard]] static block make(std::size_t bytes) {
-        std::align_val_t const align{bytes};
-        block made(static_cast<bucket*>(::operator new(bytes, align)), release{align});
+    /// So many bytes, at a multiple of as many.
+    struct block {
+        explicit block(std::size_t bytes)
+            : align{bytes}, first(static_cast<bucket*>(::operator new(bytes, align))) {
 #if defined(__linux__)
-        if (bytes == huge_page) {
-            ::madvise(made.get(), bytes, MADV_HUGEPAGE); // 1.2 to 1.4 times faster at 10^7 entries
-        }
+            if (bytes == huge_page) {
+                ::madvise(first, bytes, MADV_HUGEPAGE); // 1.2 to 1.4 times faster at 10^7 entries
+            }
 #endif
-        return made;
-    }
+        }
+        block(block const&) = delete;
+        block& operator=(block const&) = delete;
+        ~block() {
+            ::operator delete(first, align);
+        }
 
-    std::vector<block> blocks_;
+        std::align_val_t const align;
+        bucket* const first;
+    };
+
+    std::forward_list<block> blocks_;
     bucket* next_ = nullptr;
     std::size_t left_ = 0;  ///< runs that the last block still has
     std::size_t taken_ = 0; ///< runs that were handed out

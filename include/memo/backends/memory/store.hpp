@@ -10,6 +10,7 @@
 #include <memo/backends/memory/settings.hpp>
 #include <memo/backends/memory/shelf.hpp>
 #include <memo/error.hpp>
+#include <memo/hash_map.hpp>
 #include <memo/key/key128.hpp>
 
 #include <algorithm>
@@ -18,10 +19,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <memory>
 #include <mutex>
 #include <shared_mutex>
-#include <unordered_map>
 #include <utility>
 
 namespace memo::detail {
@@ -40,20 +39,18 @@ class memory_store {
     memory_store(memory_store const&) = delete;
     memory_store& operator=(memory_store const&) = delete;
     ~memory_store() {
-        for (auto const& [scope, shelf] : by_scope_) {
-            clear(*shelf);
-        }
+        by_scope_.for_each([&](key128, shelf& each) { clear(each); });
     }
 
     /// The entries of one function, the same for every wrapper of it.
     [[nodiscard]] shelf& open(key128 scope) {
         std::scoped_lock const lock(shelves_mutex_);
-        auto& shelf = by_scope_[scope];
-        if (!shelf) {
-            shelf = std::make_unique<detail::shelf>(bounded() ? &rule_ : nullptr);
-            only_.store(by_scope_.size() == 1 ? shelf.get() : nullptr, std::memory_order_release);
+        if (shelf* const found = by_scope_.find(scope)) {
+            return *found;
         }
-        return *shelf;
+        shelf& added = by_scope_.add(scope, bounded() ? &rule_ : nullptr);
+        only_.store(by_scope_.size() == 1 ? &added : nullptr, std::memory_order_release);
+        return added;
     }
 
     [[nodiscard]] std::int64_t now() const { return settings_.clock().time_since_epoch().count(); }
@@ -141,9 +138,7 @@ class memory_store {
     [[nodiscard]] backend_statistics stats() const {
         std::shared_lock const lock(shelves_mutex_);
         backend_statistics sum;
-        for (auto const& [scope, shelf] : by_scope_) {
-            sum += stats(*shelf);
-        }
+        by_scope_.for_each([&](key128, shelf const& each) { sum += stats(each); });
         return sum;
     }
 
@@ -241,25 +236,25 @@ class memory_store {
         return settings_.eviction == eviction::by_cost ? evict_least(key.low) : evict_by_share(key);
     }
 
-    /// Evicts from one of the functions, each with the chance of its share of the entries.
+    /// Evicts from one of the functions, each with the chance of its share of the entries; from
+    /// another one if that has none.
     std::optional<evicted> evict_by_share(key128 key) {
         std::size_t rest = key.high % (kept_.entries + 1);
-        for (bool const any : {false, true}) {
-            for (auto const& [scope, shelf] : by_scope_) {
-                std::size_t const share = shelf->kept.entries;
-                if (!any && rest >= share) {
-                    rest -= share;
-                    continue;
-                }
-                if (auto const went = evict_from(*shelf, key.low)) {
-                    return went;
-                }
-                if (!any) {
-                    break;
-                }
+        shelf* drawn = nullptr;
+        by_scope_.for_each([&](key128, shelf& each) {
+            std::size_t const share = each.kept.entries;
+            if (drawn == nullptr && rest < share) {
+                drawn = &each;
             }
-        }
-        return std::nullopt;
+            rest -= std::min(rest, share);
+        });
+        auto went = drawn != nullptr ? evict_from(*drawn, key.low) : std::nullopt;
+        by_scope_.for_each([&](key128, shelf& each) {
+            if (!went) {
+                went = evict_from(each, key.low);
+            }
+        });
+        return went;
     }
 
     /// Evicts from the function that has the entry of the least rank in the segment that was drawn.
@@ -267,13 +262,13 @@ class memory_store {
         for (;;) {
             shelf* from = nullptr;
             double least = std::numeric_limits<double>::infinity();
-            for (auto const& [scope, shelf] : by_scope_) {
-                auto const rank = shelf->entries.least_rank(draw);
+            by_scope_.for_each([&](key128, shelf& each) {
+                auto const rank = each.entries.least_rank(draw);
                 if (rank && *rank < least) {
-                    from = shelf.get();
+                    from = &each;
                     least = *rank;
                 }
-            }
+            });
             if (from == nullptr) {
                 return std::nullopt;
             }
@@ -293,7 +288,7 @@ class memory_store {
     kept_sum kept_;                             ///< known only if there is a bound
     std::atomic<detail::shelf*> only_{nullptr}; ///< the one there is; null once there are more
     mutable std::shared_mutex shelves_mutex_;
-    std::unordered_map<key128, std::unique_ptr<shelf>> by_scope_;
+    hash_map<key128, shelf> by_scope_;
 };
 
 } // namespace memo::detail
