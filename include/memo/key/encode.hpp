@@ -8,6 +8,7 @@
 //
 // An encoder has
 //   words             how many words every value of T takes, or `varying`
+//   bytes_in(v)       only where a value is a count and then bytes that lie together: how many bytes
 //   needs_archive     whether a part of T is written through cereal
 //   encode(sink, v)   the words; the sink is a word stream, or the archive if one is needed
 
@@ -50,6 +51,12 @@ template <class T>
 inline constexpr bool needs_archive = encoder<std::remove_cvref_t<T>>::needs_archive;
 
 template <class T> inline constexpr bool always_false = false;
+
+/// A value that is a count and then bytes.
+template <class T>
+concept counted_bytes = requires(T const& value) {
+    { encoder<T>::bytes_in(value) } -> std::same_as<std::size_t>;
+};
 
 /// The sum of the parts' words, `varying` if one of them varies.
 constexpr std::size_t sum_of_words(std::initializer_list<std::size_t> parts) noexcept {

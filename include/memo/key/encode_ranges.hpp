@@ -65,9 +65,14 @@ concept derives_from_container = std::is_class_v<T> && !is_ordered_range<T> &&
     value.get_allocator();
 };
 
+/// A range whose elements are taken as the bytes they are.
+template <class Range>
+concept range_of_bytes = std::ranges::contiguous_range<Range const> &&
+    bulk_scalar<std::ranges::range_value_t<Range const>>;
+
 template <class Sink, class Range> void encode_elements(Sink& sink, Range const& range) {
     using element = std::ranges::range_value_t<Range const>;
-    if constexpr (std::ranges::contiguous_range<Range const> && bulk_scalar<element>) {
+    if constexpr (range_of_bytes<Range>) {
         sink.put_bytes(std::ranges::data(range), std::ranges::size(range) * sizeof(element));
     } else {
         for (auto const& value : range) {
@@ -86,6 +91,9 @@ struct own_encoder<Range> {
     template <class Sink> static void encode(Sink& sink, Range const& range) {
         sink.put(static_cast<std::uint64_t>(std::ranges::distance(range)));
         encode_elements(sink, range);
+    }
+    static std::size_t bytes_in(Range const& range) noexcept requires range_of_bytes<Range> {
+        return std::ranges::size(range) * sizeof(std::ranges::range_value_t<Range const>);
     }
 };
 

@@ -92,9 +92,9 @@ inline int visit(dl_phdr_info* info, std::size_t, void* data) {
     }
     auto& all = found.all_modules;
     all.push_back(std::move(build_id));
+    // By hand: std::sort of strings costs a compiler more than all of this header.
     for (std::size_t i = all.size() - 1; i > 0 && all[i] < all[i - 1]; --i) {
-        all[i].swap(
-            all[i - 1]); // std::sort of strings costs a compiler more than all of this header
+        all[i].swap(all[i - 1]);
     }
     return 0;
 }

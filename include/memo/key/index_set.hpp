@@ -188,7 +188,10 @@ template <> struct detail::own_encoder<index_set> {
 
     template <class Sink> static void encode(Sink& sink, index_set const& set) {
         sink.put(set.words().size());
-        sink.put_bytes(set.words().data(), set.words().size() * word_size);
+        sink.put_bytes(set.words().data(), bytes_in(set));
+    }
+    static std::size_t bytes_in(index_set const& set) noexcept {
+        return set.words().size() * word_size;
     }
 };
 

@@ -73,10 +73,13 @@ template <std::size_t Count> class fixed_words {
     void put(std::uint64_t word) noexcept { words_[next_++] = word; }
 
     void put_bytes(void const* bytes, std::size_t size) noexcept {
-        if (std::size_t const whole = words_for(size); whole > 0) {
-            words_[next_ + whole - 1] = 0;
-            std::memcpy(&words_[next_], bytes, size);
-            next_ += whole;
+        auto const* from = static_cast<unsigned char const*>(bytes);
+        for (; size >= word_size; size -= word_size, from += word_size) {
+            std::memcpy(&words_[next_++], from, word_size);
+        }
+        if (size > 0) {
+            words_[next_] = 0;
+            std::memcpy(&words_[next_++], from, size);
         }
     }
 
@@ -98,6 +101,20 @@ template <std::size_t Count> class fixed_words {
 /// must not be less than 241: XXH3 has its long loop from there on, whose digests need no guard.
 inline constexpr std::size_t long_bytes = 256;
 static_assert(long_bytes > guarded_words * word_size, "so no bytes of fixed words are long");
+
+/// The same where bytes whose number is not in their type are long.
+template <std::size_t Count> class fixed_digests : public fixed_words<Count> {
+  public:
+    void put_bytes(void const* bytes, std::size_t size) noexcept {
+        if (size < long_bytes) {
+            fixed_words<Count>::put_bytes(bytes, size);
+            return;
+        }
+        key128 const digest = hash128(bytes, size);
+        this->put(digest.low);
+        this->put(digest.high);
+    }
+};
 
 /// A stream of any length: gathered on the stack up to 4 KiB and hashed in one go, in pieces beyond.
 ///

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include <memo/key/call_key.hpp>
+#include <memo/key/index_set.hpp>
 #include <memo/key/words.hpp>
 
 #include <catch2/catch.hpp>
@@ -15,6 +16,8 @@
 #include <numeric>
 #include <random>
 #include <span>
+#include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -242,6 +245,38 @@ TEST_CASE("the key of few arguments does not depend on how it is gathered") {
             element = static_cast<std::int16_t>(random());
         }
         CHECK(call_key(scope, a, b, c) == memo::detail::gathered_key(scope, nullptr, a, b, c));
+    }
+}
+
+TEST_CASE("the key of counts and bytes does not depend on how they are gathered") {
+    std::mt19937_64 random(3);
+    key128 const scope{random(), random()};
+    auto const check = [&](auto const&... args) {
+        REQUIRE(key128(call_key(scope, args...)) ==
+                memo::detail::gathered_key(scope, nullptr, args...));
+    };
+    // Around the words that are counted, and around the bytes that are long.
+    for (std::size_t length = 0; length < 300; ++length) {
+        std::string text(length, ' ');
+        std::vector<std::int64_t> numbers(length % 40);
+        memo::index_set set;
+        for (char& letter : text) {
+            letter = static_cast<char>(random());
+        }
+        for (auto& number : numbers) {
+            number = static_cast<std::int64_t>(random());
+        }
+        for (std::size_t i = 0; i < length; ++i) {
+            set.insert(random() % (9 * length));
+        }
+        check(text);
+        check(numbers);
+        check(set);
+        check(std::string_view(text), 7);
+        check(1.5, set, numbers);
+        check(set, text);
+        check(std::string(256 + length, 'x'), set, numbers, 2);
+        check(std::array{1, 2, 3}, std::vector<std::int16_t>(length));
     }
 }
 
