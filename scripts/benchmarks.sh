@@ -45,7 +45,7 @@ table() {
 
 # What the plots are drawn from.
 series() {
-    local to=$kept/series kind variant place
+    local to=$kept/series kind variant name
     mkdir -p "$to"
     table hit_path '^hit of f\(int\), 1000 entries' >"$to/hit_small.tsv"
     table hit_path '^hit of f\(int\), [0-9]{5,} entries' >"$to/hit_large.tsv"
@@ -55,12 +55,14 @@ series() {
             >"$to/backends_many_$kind.tsv"
         table backends "^miss .*$kind" >"$to/backends_miss_$kind.tsv"
     done
-    place=0
-    for variant in bytes memo obvious; do
+    while read -r variant name; do
         table key_cost '^key of' \
-            "select(. == \$table.rows[$place]) | .name = (\$table.title | sub(\"key of \"; \"\"))" >"$to/key_$variant.tsv"
-        place=$((place + 1))
-    done
+            "select(.name == \"$name\") | .name = (\$table.title | sub(\"key of \"; \"\"))" >"$to/key_$variant.tsv"
+    done <<'END'
+bytes XXH3-128 of the same bytes
+memo memo
+obvious stringstream, cereal, hash
+END
     table valuation_wall_time '^exact Shapley' >"$to/wall_time.tsv"
     jq -r '{scaling_2t_control: "control: hash only", scaling_2t_1e3: "hits of 1000 keys",
             scaling_2t_hot_key: "hits of one key", scaling_2t_90_10: "9 hits to 1 new key"} as $names

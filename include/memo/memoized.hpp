@@ -80,14 +80,16 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
 
     /// The same, and where the value came from.
     [[nodiscard]] memo::outcome<result_type> outcome(P... args) const {
-        auto arrived = serve(name_of(args...), static_cast<P&&>(args)...);
+        name called = name_of(args...); // first: they are moved on
+        auto arrived = serve(std::move(called), static_cast<P&&>(args)...);
         return {Evaluation::give(std::move(arrived.reached)), arrived.source};
     }
 
     /// Averaged functions: the same, and all that is known of the mean.
     [[nodiscard]] auto estimate(P... args) const requires Evaluation::merges {
-        return core_->way.evaluation().estimate(
-            serve(name_of(args...), static_cast<P&&>(args)...).reached);
+        name called = name_of(args...);
+        auto arrived = serve(std::move(called), static_cast<P&&>(args)...);
+        return core_->way.evaluation().estimate(std::move(arrived.reached));
     }
 
     /// The value if it is there, or the right to compute it, or neither if another caller is at it:
@@ -191,7 +193,6 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
 
     /// What happened since the function was wrapped or the counters were reset.
     [[nodiscard]] statistics stats() const { return core_->way.stats(); }
-
     /// Starts all counters from zero. What is stored stays.
     void reset_stats() const { core_->way.reset_stats(); }
 
@@ -249,8 +250,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         }
     }
 
-    // Key to record. Not inlined and given the arguments themselves, so that a hit at first sight
-    // needs few registers and no place in memory.
+    // Key to record. Not inlined, and given the arguments themselves, so that a hit takes few registers.
     [[gnu::noinline]] typename walk::arrival serve(name called, P... args) const {
         if (auto kept = core_->way.glance_further(called)) {
             return {*std::move(kept), source::hit};

@@ -74,7 +74,7 @@ class thread_lines {
 
 inline constinit thread_local thread_line* line_of_this_thread = nullptr;
 
-/// How many threads have a place in arrays of what is each thread's own.
+/// What is each thread's own lies in arrays of so many places. Threads beyond have none.
 inline constexpr std::size_t no_place = 128;
 
 [[nodiscard]] inline std::size_t place_of(thread_line const& line) noexcept {

@@ -112,6 +112,28 @@ TEST_CASE("an outcome says where the value came from") {
     CHECK(at_rest(f).calls == 2);
 }
 
+TEST_CASE("an argument that the function takes by value and changes is keyed as it came") {
+    auto const f = memo::memoize(
+        [](std::vector<int> x) { // NOLINT(performance-unnecessary-value-param): moved from
+            return std::vector<int>(std::move(x)).size();
+        },
+        {.name = "taken by value"});
+    CHECK(f.outcome({1, 2}).source == memo::source::computed);
+    CHECK(f.outcome({1, 2}).source == memo::source::hit);
+    CHECK(f({1, 2}) == 2);
+    CHECK(f.outcome({}).source == memo::source::computed);
+    CHECK(f.contains({1, 2}));
+    CHECK(f.stats().evaluations == 2);
+    auto const mean = memo::memoize<memo::memory, memo::averaged>(
+        [](std::vector<double> x) { // NOLINT(performance-unnecessary-value-param): moved from
+            return std::vector<double>(std::move(x)).front();
+        },
+        {.name = "mean of what is taken"});
+    CHECK(mean.estimate({1, 2}).count == 1);
+    CHECK(mean.estimate({1, 2}).count == 2);
+    CHECK(mean.contains({1, 2}));
+}
+
 TEST_CASE("lookup and contains never run the function and are no calls") {
     int runs = 0;
     auto f = memo::memoize(counted(runs));
