@@ -8,14 +8,12 @@
 #include <memo/statistics.hpp>
 #include <memo/thread_line.hpp>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <memory>
 #include <mutex>
 #include <new>
 

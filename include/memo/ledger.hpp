@@ -52,12 +52,7 @@ class ledger {
         entry(std::string const& title, call_counters const& counters) : counters_(counters) {
             ledger& all = instance();
             std::scoped_lock const lock(all.mutex_);
-            row_ = &all.rows_[title];
-            next_ = row_->live;
-            if (next_ != nullptr) {
-                next_->previous_ = this;
-            }
-            row_->live = this;
+            link(all.rows_[title]);
         }
         entry(entry const&) = delete;
         entry& operator=(entry const&) = delete;
@@ -73,13 +68,22 @@ class ledger {
       private:
         friend class ledger;
 
+        void link(row& mine) noexcept {
+            row_ = &mine;
+            next_ = mine.live;
+            if (next_ != nullptr) {
+                next_->previous_ = this;
+            }
+            mine.live = this;
+        }
+
         [[nodiscard]] account now() const {
             statistics const counted = counters_.since_reset();
             return {counted, counters_.caching(counted)};
         }
 
         call_counters const& counters_;
-        row* row_;
+        row* row_ = nullptr;
         entry* next_ = nullptr; ///< of this title
         entry* previous_ = nullptr;
     };

@@ -50,7 +50,7 @@ wrap(stated<F, StateFn> callable, typename Evaluation::options const& options, B
         "memo::backend_of for what a backend has");
     using parameters = std::tuple<std::type_identity<std::remove_cvref_t<P>>...>;
     signature_names types{{}, typeid(typename Evaluation::sample).name(), Evaluation::kind};
-    (types.parameters.push_back(
+    (types.parameters.emplace_back(
          typeid(typename std::tuple_element_t<Kept, parameters>::type).name()),
      ...);
     function_identity identity = identify<F, R(P...)>(

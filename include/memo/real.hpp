@@ -8,7 +8,7 @@
 namespace memo::detail::real {
 
 inline bool is_finite(double x) noexcept {
-    return __builtin_isfinite(x);
+    return __builtin_isfinite(x) != 0;
 }
 inline double abs(double x) noexcept {
     return __builtin_fabs(x);

@@ -25,6 +25,7 @@ inline std::string readable(char const* name) {
     int status = 0;
     struct freed {
         char* text;
+        // NOLINTNEXTLINE(cppcoreguidelines-no-malloc): it is malloc's, and unique_ptr costs compilers much
         ~freed() { std::free(text); }
     } const demangled{abi::__cxa_demangle(name, nullptr, nullptr, &status)};
     return status == 0 ? demangled.text : name;
