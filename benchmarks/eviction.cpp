@@ -436,7 +436,7 @@ double longest_insertion(std::size_t entries, pages in) {
         std::ranges::transform(least, times.front(), least.begin(),
                                [](float x, float y) { return std::min(x, y); });
     }
-    return double{*std::ranges::max_element(least)} / 1e6;
+    return static_cast<double>(*std::ranges::max_element(least)) / 1e6;
 }
 
 /// How long the machine takes to clear 2 MiB that it has, in ms.
