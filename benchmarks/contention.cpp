@@ -117,7 +117,7 @@ void run(bool quick, std::string const& file) {
     all.add("memo, 1000 keys", hits(f, 1000));
     all.add("memo, one key", hits(f, 1));
     all.add("memo, 9 hits to 1 new key", mixed(growing, fresh));
-    all.measure(quick ? 2 : 20, quick ? 5 : 50);
+    all.measure(quick ? 2 : 60, quick ? 5 : 50);
     all.print();
 
     benchmark::goals goals;

@@ -202,7 +202,7 @@ void run(bool quick, std::string const& file) {
     goals.at_most("bounded_1e3", thousand.ratio("memo, bounded", "memo"), 1.10);
 
     std::size_t const many = quick ? 50'000 : 1'000'000;
-    effort const large = quick ? effort{3, 50'000} : effort{15, 500'000};
+    effort const large = quick ? effort{3, 50'000} : effort{31, 500'000};
     auto const million = hits("hit of f(int), " + std::to_string(many) + " entries",
                               distinct(many, random), large, memo::fn<&of_int>{});
     compare(million, limit, "limit_int_1e6", 2.0, goals);
