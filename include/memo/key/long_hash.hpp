@@ -9,6 +9,7 @@
 // Algorithm Description (for large inputs)".
 
 #include <memo/key/key128.hpp>
+#include <memo/key/unfinished_key.hpp>
 
 #include <array>
 #include <cstddef>
@@ -71,7 +72,6 @@ class avx2_hash {
     static constexpr std::uint64_t prime64_3 = 0x165667b19e3779f9;
     static constexpr std::uint64_t prime64_4 = 0x85ebca77c2b2ae63;
     static constexpr std::uint64_t prime64_5 = 0x27d4eb2f165667c5;
-    static constexpr std::uint64_t prime_mx1 = 0x165667919e3779f9;
 
     /// The default secret, 192 bytes. It is read at any of them.
     static constexpr std::array<std::uint64_t, 24> secret{
@@ -142,8 +142,7 @@ class avx2_hash {
             start +=
                 static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
         }
-        start = (start ^ (start >> 37)) * prime_mx1;
-        return start ^ (start >> 32);
+        return avalanche(start);
     }
 };
 
