@@ -10,6 +10,7 @@
 #include <memo/key/key128.hpp>
 #include <memo/key/unfinished_key.hpp>
 #include <memo/key/words.hpp>
+#include <memo/key/xxh3.hpp>
 
 #include <array>
 #include <cstddef>
@@ -47,7 +48,7 @@ class stream_head {
             all[scope_words + i] = rest[i];
         }
         all[size - 1] = guard_of(rest);
-        std::uint64_t low = size * word_size * prime_1;
+        std::uint64_t low = size * word_size * xxh3::prime64_1;
         std::uint64_t high = 0;
         // Pairs from both ends, the inmost first, the outmost last: that one has the scope.
         for (std::size_t pair = (size * word_size - 1) / 32; pair > 0; --pair) {
@@ -62,7 +63,8 @@ class stream_head {
         low ^= all[size - 2] + all[size - 1];
         high += mix(all[size - 2], all[size - 1], 2);
         high ^= sum_;
-        return {avalanche(low + high), low * prime_1 + high * prime_4 + size * word_size * prime_2};
+        return {xxh3::avalanche(low + high), low * xxh3::prime64_1 + high * xxh3::prime64_4 +
+                                                 size * word_size * xxh3::prime64_2};
     }
 
   private:
@@ -76,23 +78,10 @@ class stream_head {
         return sum;
     }
 
-    static constexpr std::uint64_t prime_1 = 0x9e3779b185ebca87;
-    static constexpr std::uint64_t prime_2 = 0xc2b2ae3d27d4eb4f;
-    static constexpr std::uint64_t prime_4 = 0x85ebca77c2b2ae63;
-
-    /// The first words of XXH3's default secret.
-    static constexpr std::array<std::uint64_t, 16> secret{
-        0xbe4ba423396cfeb8, 0x1cad21f72c81017c, 0xdb979083e96dd4de, 0x1f67b3b7a4a44072,
-        0x78e5c0cc4ee679cb, 0x2172ffcc7dd05a82, 0x8e2443f7744608b8, 0x4c263a81e69035e0,
-        0xcb00c391bb52283c, 0xa32e531b8b65d088, 0x4ef90da297486471, 0xd8acdea946ef1938,
-        0x3f349ce33f76faa8, 0x1d4f0bc7c7bbdcf9, 0x3159b4cd4be0518a, 0x647378d9c97e9fc8};
-
-    __extension__ using wide = unsigned __int128;
-
-    [[nodiscard]] static constexpr std::uint64_t mix(std::uint64_t a, std::uint64_t b,
+    /// Mixed with two words of the secret.
+    [[nodiscard]] static constexpr std::uint64_t mix(std::uint64_t one, std::uint64_t other,
                                                      std::size_t at) noexcept {
-        wide const product = wide{a ^ secret[at]} * (b ^ secret[at + 1]);
-        return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+        return xxh3::folded_product(one ^ xxh3::secret[at], other ^ xxh3::secret[at + 1]);
     }
 
     key128 scope_;

@@ -9,7 +9,7 @@
 // Algorithm Description (for large inputs)".
 
 #include <memo/key/key128.hpp>
-#include <memo/key/unfinished_key.hpp>
+#include <memo/key/xxh3.hpp>
 
 #include <array>
 #include <cstddef>
@@ -35,8 +35,8 @@ class avx2_hash {
     [[nodiscard, gnu::target("avx2"), gnu::noinline]] static key128
     digest(void const* bytes, std::size_t size) noexcept {
         auto const* input = static_cast<unsigned char const*>(bytes);
-        lanes first{prime32_3, prime64_1, prime64_2, prime64_3};
-        lanes second{prime64_4, prime32_2, prime64_5, prime32_1};
+        lanes first{xxh3::prime32_3, xxh3::prime64_1, xxh3::prime64_2, xxh3::prime64_3};
+        lanes second{xxh3::prime64_4, xxh3::prime32_2, xxh3::prime64_5, xxh3::prime32_1};
         // The last stripe ends where the input does, and may lie over the one before it.
         std::size_t left = size - 1;
         for (; left >= block; left -= block) {
@@ -50,7 +50,8 @@ class avx2_hash {
         std::array<std::uint64_t, 8> sums{};
         std::memcpy(sums.data(), &first, sizeof first);
         std::memcpy(sums.data() + 4, &second, sizeof second);
-        return {merge(sums, size * prime64_1, 11), merge(sums, ~(size * prime64_2), 117)};
+        return {merge(sums, size * xxh3::prime64_1, 11),
+                merge(sums, ~(size * xxh3::prime64_2), 117)};
     }
 
   private:
@@ -58,32 +59,13 @@ class avx2_hash {
     using halves [[gnu::vector_size(32)]] = int;
     /// Lanes of whatever lies anywhere.
     using unaligned [[gnu::vector_size(32), gnu::aligned(1), gnu::may_alias]] = std::uint64_t;
-    __extension__ using wide = unsigned __int128;
 
     static constexpr std::size_t stripe = 64;
     static constexpr std::size_t stripes_in_block = 16;
     static constexpr std::size_t block = stripes_in_block * stripe;
 
-    static constexpr std::uint64_t prime32_1 = 0x9e3779b1;
-    static constexpr std::uint64_t prime32_2 = 0x85ebca77;
-    static constexpr std::uint64_t prime32_3 = 0xc2b2ae3d;
-    static constexpr std::uint64_t prime64_1 = 0x9e3779b185ebca87;
-    static constexpr std::uint64_t prime64_2 = 0xc2b2ae3d27d4eb4f;
-    static constexpr std::uint64_t prime64_3 = 0x165667b19e3779f9;
-    static constexpr std::uint64_t prime64_4 = 0x85ebca77c2b2ae63;
-    static constexpr std::uint64_t prime64_5 = 0x27d4eb2f165667c5;
-
-    /// The default secret, 192 bytes. It is read at any of them.
-    static constexpr std::array<std::uint64_t, 24> secret{
-        0xbe4ba423396cfeb8, 0x1cad21f72c81017c, 0xdb979083e96dd4de, 0x1f67b3b7a4a44072,
-        0x78e5c0cc4ee679cb, 0x2172ffcc7dd05a82, 0x8e2443f7744608b8, 0x4c263a81e69035e0,
-        0xcb00c391bb52283c, 0xa32e531b8b65d088, 0x4ef90da297486471, 0xd8acdea946ef1938,
-        0x3f349ce33f76faa8, 0x1d4f0bc7c7bbdcf9, 0x3159b4cd4be0518a, 0x647378d9c97e9fc8,
-        0xc3ebd33483acc5ea, 0xeb6313faffa081c5, 0x49daf0b751dd0d17, 0x9e68d429265516d3,
-        0xfca1477d58be162b, 0xce31d07ad1b8f88f, 0x280416958f3acb45, 0x7e404bbbcafbd7af};
-
     [[nodiscard]] static unsigned char const* secret_at(std::size_t byte) noexcept {
-        return reinterpret_cast<unsigned char const*>(secret.data()) + byte;
+        return reinterpret_cast<unsigned char const*>(xxh3::secret.data()) + byte;
     }
 
     [[gnu::target("avx2"), gnu::always_inline]] static inline lanes
@@ -128,7 +110,7 @@ class avx2_hash {
 
     [[gnu::target("avx2"), gnu::always_inline]] static inline void
     scramble(lanes& sums, std::size_t place) noexcept {
-        lanes const factor{prime32_1, prime32_1, prime32_1, prime32_1};
+        lanes const factor{xxh3::prime32_1, xxh3::prime32_1, xxh3::prime32_1, xxh3::prime32_1};
         lanes const mixed = sums ^ (sums >> 47) ^ load(secret_at(place));
         sums = multiply(mixed, factor) + (multiply(mixed >> 32, factor) << 32);
     }
@@ -138,11 +120,9 @@ class avx2_hash {
         std::array<std::uint64_t, 8> key{};
         std::memcpy(key.data(), secret_at(place), sizeof key);
         for (std::size_t i = 0; i < sums.size(); i += 2) {
-            wide const product = wide{sums[i] ^ key[i]} * (sums[i + 1] ^ key[i + 1]);
-            start +=
-                static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+            start += xxh3::folded_product(sums[i] ^ key[i], sums[i + 1] ^ key[i + 1]);
         }
-        return avalanche(start);
+        return xxh3::avalanche(start);
     }
 };
 

@@ -6,24 +6,11 @@
 // that are no hits (docs/decisions/0044-hits.md).
 
 #include <memo/key/key128.hpp>
+#include <memo/key/xxh3.hpp>
 
 #include <cstdint>
 
 namespace memo::detail {
-
-/// XXH3's last step for a word. Source: xxHash, doc/xxhash_spec.md, "XXH3 Algorithm Overview", final
-/// mixing step.
-[[nodiscard]] constexpr std::uint64_t avalanche(std::uint64_t x) noexcept {
-    x = (x ^ (x >> 37)) * 0x165667919e3779f9;
-    return x ^ (x >> 32);
-}
-
-/// The word that this step makes `x` of.
-[[nodiscard]] constexpr std::uint64_t before_avalanche(std::uint64_t x) noexcept {
-    // By a shift of half a word or more, x ^ (x >> n) is its own inverse.
-    x = (x ^ (x >> 32)) * 0x8da8ee41d6df849; // times the factor: 1 modulo 2^64
-    return x ^ (x >> 37);
-}
 
 /// Thread safety:  safe
 class unfinished_key {
@@ -34,11 +21,11 @@ class unfinished_key {
     constexpr unfinished_key(std::uint64_t low, std::uint64_t high) noexcept
         : low_(low), high_(high) {}
     constexpr explicit unfinished_key(key128 key) noexcept
-        : low_(key.low), high_(before_avalanche(0 - key.high)) {}
+        : low_(key.low), high_(xxh3::before_avalanche(0 - key.high)) {}
 
     // NOLINTNEXTLINE(google-explicit-constructor): it is a key, of which a part is not computed yet
     [[nodiscard]] constexpr operator key128() const noexcept {
-        return {low_, 0 - avalanche(high_)};
+        return {low_, 0 - xxh3::avalanche(high_)};
     }
 
     [[nodiscard]] constexpr std::uint64_t low() const noexcept { return low_; }
