@@ -153,6 +153,9 @@ void run(bool quick, std::string const& file) {
     }
     std::vector<trial> trials;
     for (std::string const compiler : compilers) {
+        if (quick && !trials.empty()) {
+            break;
+        }
         if (cpu_time_of({compiler, "-E", "-o", room / "read", room / "0.cpp"}) < 0) {
             std::cout << compiler << " is not here: nothing is measured with it\n";
             continue;

@@ -136,7 +136,7 @@ template <class Put> std::function<void()> puts(std::uint64_t& next, std::size_t
 /// Hits among so many entries, and what an entry takes on disk.
 void measure_hits(settings const& chosen, benchmark::goals& goals) {
     fs::path const at = chosen.directory / "1e5";
-    std::uint64_t const entries = chosen.quick ? 2000 : 100'000;
+    std::uint64_t const entries = chosen.quick ? 500 : 100'000;
     memo::disk const backend({.directory = at / "memo"});
     auto const records = backend.partition<std::string>(scope);
     benchmark::file_store const files(at / "files");
@@ -146,7 +146,7 @@ void measure_hits(settings const& chosen, benchmark::goals& goals) {
         files.put(key_of(number), value_of(number));
         raw.put(key_of(number), value_of(number));
     }
-    std::size_t const count = chosen.quick ? 2000 : 20'000;
+    std::size_t const count = chosen.quick ? 500 : 20'000;
     auto const from_memo =
         gets(entries, count, [&](memo::key128 key) { return records.get(key)->record; });
     auto const from_files = gets(entries, count, [&](memo::key128 key) { return files.get(key); });
@@ -194,8 +194,8 @@ double time_of_hits(std::uint64_t entries, std::size_t count, std::uint64_t roun
 /// machine at work has to spare; so each store has the same memory, for itself alone.
 void measure_hits_of_many(settings const& chosen, benchmark::goals& goals) {
     fs::path const at = chosen.directory / "1e6";
-    std::uint64_t const entries = chosen.quick ? 5000 : 1'000'000;
-    std::size_t const count = chosen.quick ? 2000 : 20'000;
+    std::uint64_t const entries = chosen.quick ? 1000 : 1'000'000;
+    std::size_t const count = chosen.quick ? 500 : 20'000;
     benchmark::memory_limit const of_memo("records", chosen.memory << 20U);
     benchmark::memory_limit const of_files("files", chosen.memory << 20U);
     auto const records = [&] {
@@ -247,10 +247,10 @@ void measure_writes(settings const& chosen, benchmark::goals& goals) {
     fs::path const at = chosen.directory / "writes";
     memo::disk const backend({.directory = at / "memo"});
     auto const records = backend.partition<std::string>(scope);
-    std::uint64_t const bound = chosen.quick ? 2'000'000 : 20'000'000;
+    std::uint64_t const bound = chosen.quick ? 1'000'000 : 20'000'000;
     memo::disk const bounded({.directory = at / "bounded", .max_bytes = bound});
     auto const bounded_records = bounded.partition<std::string>(scope);
-    std::size_t const count = chosen.quick ? 500 : 5000;
+    std::size_t const count = chosen.quick ? 200 : 5000;
     benchmark::file_store const files(at / "files");
     for (std::uint64_t number = 0; bounded.stats().evictions < 1000; number += 1) {
         bounded_records.put(key_of(number + (std::uint64_t{1} << 40U)), value_of(number), {});
@@ -358,7 +358,7 @@ void measure_processes(settings const& chosen, benchmark::goals& goals) {
         memo::disk const backend({.directory = at / "bounded", .max_bytes = bound});
         auto const records = backend.partition<std::string>(scope);
         double largest = 0;
-        for (std::uint64_t i = 0; i < (chosen.quick ? 10'000U : 60'000U); ++i) {
+        for (std::uint64_t i = 0; i < (chosen.quick ? 3000U : 60'000U); ++i) {
             std::uint64_t const number = i * 4 + static_cast<std::uint64_t>(worker);
             records.put(key_of(number), value_of(number), {});
             if (i % 64 == 0) {

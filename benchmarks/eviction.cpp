@@ -176,14 +176,14 @@ comparison compare(named_trace const& of) {
 }
 
 void hit_shares(bool quick, benchmark::goals& goals) {
-    std::size_t const scale = quick ? 1 : 20;
+    std::size_t const scale = quick ? 1 : 80;
     std::cout << "\nShare of hits, a tenth of the keys kept\n"
               << "    calls  distinct     memo      LRU    CLOCK    SIEVE  S3-FIFO  TinyLFU\n";
     comparison worst{10, 10, 10};
-    for (auto const& each : {named_trace{"permutation Shapley", permutation_trace(1000 * scale)},
-                             named_trace{"Beta(16,1)", beta_trace(10'000 * scale)},
-                             named_trace{"Owen", owen_trace(400 * scale)},
-                             named_trace{"Zipf 0.99", zipf_trace(5000 * scale, 20'000 * scale)}}) {
+    for (auto const& each : {named_trace{"permutation Shapley", permutation_trace(250 * scale)},
+                             named_trace{"Beta(16,1)", beta_trace(2500 * scale)},
+                             named_trace{"Owen", owen_trace(100 * scale)},
+                             named_trace{"Zipf 0.99", zipf_trace(1250 * scale, 5000 * scale)}}) {
         auto const [to_lru, to_clock, to_best] = compare(each);
         worst = {std::min(worst.to_lru, to_lru), std::min(worst.to_clock, to_clock),
                  std::min(worst.to_best, to_best)};
@@ -298,19 +298,19 @@ double compare_saving(priced_trace const& of) {
 }
 
 void seconds_saved(bool quick, benchmark::goals& goals) {
-    std::size_t const scale = quick ? 1 : 20;
+    std::size_t const scale = quick ? 1 : 80;
     std::cout << "\nShare of the seconds saved, a tenth of the keys kept\n"
               << "    calls  distinct  by cost   by use     GDSF      LRU\n";
     double least = 10;
     double most = 0;
     for (auto const& each :
-         {priced_trace{"permutation Shapley", priced(permutation_trace(1000 * scale), ns_by_size)},
-          priced_trace{"Beta(16,1)", priced(beta_trace(10'000 * scale), ns_by_size)},
-          priced_trace{"Owen", priced(owen_trace(400 * scale), ns_by_size)},
+         {priced_trace{"permutation Shapley", priced(permutation_trace(250 * scale), ns_by_size)},
+          priced_trace{"Beta(16,1)", priced(beta_trace(2500 * scale), ns_by_size)},
+          priced_trace{"Owen", priced(owen_trace(100 * scale), ns_by_size)},
           priced_trace{"Zipf 0.99, 1 us to 1 ms",
-                       priced(zipf_trace(5000 * scale, 20'000 * scale), ns_by_key)},
+                       priced(zipf_trace(1250 * scale, 5000 * scale), ns_by_key)},
           priced_trace{"two utilities, one store",
-                       two_utilities(permutation_trace(500 * scale))}}) {
+                       two_utilities(permutation_trace(125 * scale))}}) {
         double const gain = compare_saving(each);
         least = std::min(least, gain);
         most = std::max(most, gain);
@@ -322,7 +322,7 @@ void seconds_saved(bool quick, benchmark::goals& goals) {
 /// What entries of double take while their number doubles. To be run first: the kernel tells the most that the process
 /// ever took.
 void space(bool quick, benchmark::goals& goals) {
-    std::uint64_t const first = quick ? 100'000 : 1'000'000;
+    std::uint64_t const first = quick ? 20'000 : 1'000'000;
     constexpr std::uint64_t steps = 20;
     memo::memory const backend;
     auto const partition = backend.partition<double>({1, 2});
@@ -359,7 +359,7 @@ double bytes_of_bound(memo::eviction by, std::size_t most) {
 }
 
 void bounds(bool quick, benchmark::goals& goals) {
-    std::size_t const most = std::size_t{quick ? 8U : 64U} << 20;
+    std::size_t const most = std::size_t{quick ? 2U : 64U} << 20;
     double const by_use = bytes_of_bound(memo::eviction::by_use, most);
     double const by_cost = bytes_of_bound(memo::eviction::by_cost, most);
     std::cout << std::setprecision(2) << "resident bytes to max_bytes: " << by_use << " by use, "
@@ -452,7 +452,7 @@ double huge_page_time() {
 
 /// With huge pages an insertion in some 50 000 waits for the first touch of one.
 void pauses(bool quick, benchmark::goals& goals) {
-    std::size_t const entries = quick ? 200'000 : most_insertions;
+    std::size_t const entries = quick ? 20'000 : most_insertions;
     double const page = huge_page_time();
     double const small = longest_insertion(entries, pages::small);
     double const huge = longest_insertion(entries, pages::huge);

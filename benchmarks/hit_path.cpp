@@ -185,7 +185,7 @@ void run(bool quick, std::string const& file) {
     benchmark::parked_thread const parked;
     std::mt19937_64 random(3);
     benchmark::goals goals;
-    effort const small = quick ? effort{5, 10'000} : effort{31, 200'000};
+    effort const small = quick ? effort{3, 2000} : effort{31, 200'000};
     std::string const limit = "limit: hash and one line";
     std::string const naive = "naive: map of tuples, mutex";
     std::string const obvious = "obvious: stringstream, cereal, map, mutex";
@@ -201,8 +201,8 @@ void run(bool quick, std::string const& file) {
     compare(thousand, "Boost: concurrent_flat_map", "boost_cfm_int_1e3", 0.55, goals);
     goals.at_most("bounded_1e3", thousand.ratio("memo, bounded", "memo"), 1.10);
 
-    std::size_t const many = quick ? 50'000 : 1'000'000;
-    effort const large = quick ? effort{3, 50'000} : effort{31, 500'000};
+    std::size_t const many = quick ? 10'000 : 1'000'000;
+    effort const large = quick ? effort{3, 10'000} : effort{31, 500'000};
     auto const million = hits("hit of f(int), " + std::to_string(many) + " entries",
                               distinct(many, random), large, memo::fn<&of_int>{});
     compare(million, limit, "limit_int_1e6", 2.0, goals);
@@ -214,7 +214,7 @@ void run(bool quick, std::string const& file) {
     goals.at_most("bounded_1e6", million.ratio("memo, bounded", "memo"), 1.25);
     goals.at_most("batch_int_1e6", million.ratio("memo, many of 16", limit), 1.35);
 
-    effort const wide = quick ? effort{5, 2'000} : effort{21, 40'000};
+    effort const wide = quick ? effort{3, 500} : effort{21, 40'000};
     auto const vectors_of_100 = hits("hit of f(v[100]), 1000 entries", vectors(1000, 100, random),
                                      wide, memo::fn<&of_numbers>{});
     compare(vectors_of_100, naive, "naive_v100_1e3", 0.33, goals);

@@ -92,7 +92,7 @@ class whole_jobs {
 };
 
 void run(bool quick, std::string const& file) {
-    std::size_t const players = quick ? 5 : 12;
+    std::size_t const players = quick ? 3 : 12;
     auto const groups = examples::draw_groups(
         examples::load_csv(examples::data_directory() / "digits.csv"), players, 1);
     std::size_t const of_player = (std::size_t{1} << players) - 1; // nobody's worth is known
