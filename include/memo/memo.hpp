@@ -28,10 +28,12 @@
 #include <memo/wrap/requirements.hpp>
 
 #include <cstddef>
+#include <string>
 #include <tuple>
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
+#include <vector>
 
 namespace memo {
 
@@ -48,10 +50,11 @@ wrap(stated<F, StateFn> callable, typename Evaluation::options const& options, B
         backend_of<Backend, record>,
         "memo: the first template argument of memoize is not a backend for this result; see "
         "memo::backend_of for what a backend has");
+    signature_names types{std::vector<std::string>(sizeof...(P)),
+                          typeid(typename Evaluation::sample).name(), Evaluation::kind};
     using parameters = std::tuple<std::type_identity<std::remove_cvref_t<P>>...>;
-    signature_names types{{}, typeid(typename Evaluation::sample).name(), Evaluation::kind};
-    (types.parameters.emplace_back(
-         typeid(typename std::tuple_element_t<Kept, parameters>::type).name()),
+    ((types.parameters[Kept] =
+          typeid(typename std::tuple_element_t<Kept, parameters>::type).name()),
      ...);
     function_identity identity = identify<F, R(P...)>(
         callable.function, {options.name, options.version, options.hash_prefix},
@@ -81,12 +84,11 @@ template <class Backend = memory, class... Policies, class F>
 [[nodiscard, gnu::visibility("hidden")]] auto
 memoize(F&& callable, detail::options_for<F, Policies...> const& options = {},
         Backend backend = {}) {
-    using function = typename detail::callable_in<std::decay_t<F>>::type;
     using signature = detail::signature_for<F, Policies...>;
     using full = detail::full_signature_for<F, Policies...>;
-    constexpr bool accepted = detail::check_state<std::decay_t<F>>() &&
-                              detail::check_policies<function, Policies...>() &&
-                              detail::requirements<function, signature, full, Policies...>::check();
+    constexpr bool accepted =
+        detail::check_state<std::decay_t<F>>() && detail::check_policies<Policies...>() &&
+        detail::requirements<std::decay_t<F>, signature, full, Policies...>::check();
     if constexpr (accepted) {
         using places = typename detail::kept_parameters<signature, Policies...>::places;
         auto own = std::decay_t<F>(std::forward<F>(callable));

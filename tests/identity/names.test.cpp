@@ -6,6 +6,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <functional>
+#include <utility>
+
 namespace {
 
 struct first_utility {
@@ -62,6 +65,28 @@ TEST_CASE("a second pointer of equal type is refused") {
     key_of(&f, {.name = "pointer", .version = "1"});
     CHECK_NOTHROW(key_of(&f, {.name = "pointer", .version = "1"}));
     CHECK(refusal_of(&g, {.name = "pointer", .version = "1"}).code() == memo::errc::name_conflict);
+}
+
+TEST_CASE("two targets of a std::function are two callables") {
+    using utility = std::function<int(int)>;
+    auto const kept = [](utility const& target, memo::options<int> const& options) {
+        return memo::memoize<memo::memory>(memo::keyed(target, 1), options).key(1);
+    };
+    memo::options<int> const named{.name = "hidden", .version = "1"};
+    auto const key = kept(first_utility(), named);
+    CHECK(kept(first_utility(), named) == key);
+    auto const refused = [&](utility const& target) {
+        return refusal_of(memo::keyed(target, 1), named);
+    };
+    CHECK(refused(second_utility()).code() == memo::errc::name_conflict);
+    CHECK_THAT(refused(second_utility()).what(),
+               Catch::Contains("first_utility") && Catch::Contains("second_utility"));
+    CHECK(refused(&f).code() == memo::errc::name_conflict);
+    kept(&f, {.name = "hidden pointer", .version = "1"});
+    CHECK_THROWS_AS(kept(&g, {.name = "hidden pointer", .version = "1"}), memo::error);
+    CHECK(kept(first_utility(), {}) == kept(first_utility(), {}));
+    CHECK(kept(first_utility(), {}) != kept(second_utility(), {}));
+    CHECK(kept(&f, {}) != kept(&g, {}));
 }
 
 TEST_CASE("one callable may be wrapped under its name again and again") {

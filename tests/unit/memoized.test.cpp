@@ -219,6 +219,28 @@ TEST_CASE("an ignored parameter is passed on but is in no key") {
     }
 }
 
+TEST_CASE("which parameters are in the key is part of the function's identity") {
+    memo::memory const store;
+    auto const worth = [](int subset, int jobs, int seed) {
+        return 100 * subset + seed + 0 * jobs;
+    };
+    memo::options<int> const options{.name = "worth", .version = "1"};
+    auto f = memo::memoize<memo::memory, memo::ignore<2>>(worth, options, store);
+    auto g = memo::memoize<memo::memory, memo::ignore<1>>(worth, options, store);
+    CHECK(f(1, 8, 3) == 103);
+    CHECK(g(1, 4, 8) == 108);
+    CHECK(f.key(1, 8, 3) != g.key(1, 4, 8));
+    // Nor is one that ignores its last parameter a function that never had one.
+    auto h = memo::memoize<memo::memory, memo::ignore<1, 2>>(worth, options, store);
+    auto of_one = memo::memoize<memo::memory>([](int subset) { return subset; },
+                                              {.name = "worth of one", .version = "1"}, store);
+    auto ignoring = memo::memoize<memo::memory, memo::ignore<1>>(
+        [](int subset, int jobs) { return subset + 0 * jobs; },
+        {.name = "worth of one", .version = "1"}, store);
+    CHECK(h.key(1, 2, 3) == h.key(1, 3, 2));
+    CHECK(of_one.key(1) != ignoring.key(1, 2));
+}
+
 TEST_CASE("a signature names the parameters of a generic callable") {
     auto f = memo::memoize<memo::memory, memo::signature<double(double, int)>>(
         [](auto x, auto y) { return x * y; });

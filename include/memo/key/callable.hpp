@@ -83,6 +83,13 @@ concept has_signature = requires {
 template <class T> inline constexpr bool is_std_function = false;
 template <class R, class... P> inline constexpr bool is_std_function<std::function<R(P...)>> = true;
 
+/// The pointer to a function that a std::function may hold.
+template <class F> struct function_pointer_of;
+template <class R, class... P> struct function_pointer_of<std::function<R(P...)>> {
+    using type = R (*)(P...);
+};
+template <class F> using function_pointer_in = typename function_pointer_of<F>::type;
+
 template <class F>
 inline constexpr bool is_function_pointer =
     std::is_pointer_v<F>&& std::is_function_v<std::remove_pointer_t<F>>;

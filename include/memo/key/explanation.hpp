@@ -50,7 +50,7 @@ struct explanation {
         0; ///< of the function's mark in that module; without a build-id its address
     std::size_t modules = 0;             ///< how many are loaded
     key128 all_modules;                  ///< digest of their build-ids
-    std::vector<std::string> parameters; ///< types of those that are in the key
+    std::vector<std::string> parameters; ///< their types; empty for one that is not in the key
     std::string result;                  ///< type
     std::string record;                  ///< what is kept: exact; averaged; …
     key128 state;                        ///< digest of what memo::keyed named; zero if nothing was
@@ -83,7 +83,7 @@ inline std::ostream& operator<<(std::ostream& out, explanation const& e) {
     }
     out << "  takes     ";
     for (std::size_t i = 0; i < e.parameters.size(); ++i) {
-        out << (i == 0 ? "" : ", ") << e.parameters[i];
+        out << (i == 0 ? "" : ", ") << (e.parameters[i].empty() ? "ignored" : e.parameters[i]);
     }
     out << (e.parameters.empty() ? "nothing" : "") << "\n  gives     " << e.result << ", "
         << e.record << "\n  state     ";
@@ -140,7 +140,7 @@ inline explanation explain_function(function_identity const& identity) {
     told.modules = identity.code.all_modules.size();
     told.all_modules = digest_of(identity.code.all_modules);
     for (auto const& type : identity.types.parameters) {
-        told.parameters.push_back(readable(type.data()));
+        told.parameters.push_back(type.empty() ? "" : readable(type.c_str()));
     }
     told.result = readable(identity.types.result.data());
     told.record = identity.types.record;

@@ -37,6 +37,7 @@ struct code_identity {
     std::vector<std::string> all_modules; ///< build-ids, sorted; empty for a module that has none
     std::string module;                   ///< build-id of the one that holds it; may be empty
     std::uint64_t offset = 0; ///< in that module; without a build-id, the address itself
+    std::string target;       ///< type of what a std::function holds; empty for all else
 
     /// Whether an edit of any module would change this. If not, the identity holds in this process
     /// alone.

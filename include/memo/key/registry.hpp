@@ -40,7 +40,7 @@ struct claimant {
     std::string readable; ///< for people
     std::string module;   ///< build-id of the module that holds it
     std::uint64_t offset = 0;
-    bool pointer = false; ///< a function pointer: its type does not say which function it is
+    bool pointer = false; ///< to a function: its type does not say which one it is
 
     /// Whether both are one function: the same code, or an inline function that two modules have
     /// compiled.
@@ -64,12 +64,13 @@ class name_registry {
         if (first == nullptr) {
             claimants_.add(claim, who);
         } else if (!first->same_function(who)) {
-            throw error(errc::name_conflict,
-                        "memoize \"" + name +
-                            "\": two different callables claim this name and version: " +
-                            first->readable + " and " + who.readable +
-                            "; they would serve each other's values. Give one of them another name "
-                            "or version");
+            throw error(
+                errc::name_conflict,
+                "memoize \"" + name + "\": two different callables claim this name and version: " +
+                    first->readable + " and " +
+                    (first->readable == who.readable ? "another one of this type" : who.readable) +
+                    "; they would serve each other's values. Give one of them another name "
+                    "or version");
         }
     }
 

@@ -30,9 +30,10 @@ struct function_name {
     std::string const& hash_prefix;
 };
 
-/// The types that a key stands for: parameters that are in the key, the result, and the kind of
-/// record kept.
+/// The types that a key stands for: parameters, the result, and the kind of record kept.
 struct signature_names {
+    /// Without a name where one is not in the key: which ones are left is part of the function's
+    /// identity, as two functions of three numbers may ignore one each.
     std::vector<std::string> parameters;
     std::string_view result;
     std::string_view record;
@@ -58,23 +59,38 @@ struct function_identity {
     }
 };
 
+/// The function that a pointer points to, or a pointer in a std::function; null for all else.
 template <class F> void const* code_address(F const& callable) {
     if constexpr (is_function_pointer<F>) {
         return reinterpret_cast<void const*>(callable);
+    } else if constexpr (is_std_function<F>) {
+        auto const* const pointer = callable.template target<function_pointer_in<F>>();
+        return pointer == nullptr ? nullptr : reinterpret_cast<void const*>(*pointer);
     } else {
         return nullptr;
     }
 }
 
-/// Where the code of a callable is anchored: a function pointer by its target, everything else by
-/// its type.
+/// Where the code of a callable is anchored: a function by its address, everything else by its type;
+/// a std::function by the type of its target, too.
 template <class F, class Signature>
 [[gnu::visibility("hidden")]] code_identity identity_of_callable(F const& callable) {
-    if constexpr (is_function_pointer<F>) {
-        return identity_of(code_address(callable));
-    } else {
-        return identity_of(&anchor<F, Signature>::tag);
+    void const* const function = code_address(callable);
+    code_identity code = identity_of(function == nullptr ? &anchor<F, Signature>::tag : function);
+    if constexpr (is_std_function<F>) {
+        code.target = callable.target_type().name();
     }
+    return code;
+}
+
+/// Who claims a name.
+template <class F> claimant claimant_of(F const& callable, code_identity const& code) {
+    claimant who{typeid(F).name() + code.target, readable(typeid(F)), code.module, code.offset,
+                 code_address(callable) != nullptr};
+    if (!code.target.empty()) {
+        who.readable += " of " + readable(code.target.c_str());
+    }
+    return who;
 }
 
 /// The scope digest. `claim` leaves out the state: it is what a name stands for.
@@ -92,6 +108,9 @@ inline scope_digest digest_scope(function_name const& function, code_identity co
     stream.put(named ? 1 : 0);
     if (!named) {
         encode_all(stream, code.all_modules, code.module, code.offset);
+        if (!code.target.empty()) {
+            encode_all(stream, code.target);
+        }
     }
     encode_all(stream, types.parameters, types.result, types.record);
     key128 const claim = stream.digest();
@@ -126,9 +145,7 @@ identify(F const& callable, function_name const& function, bool persistent, sign
     }
     scope_digest const digest = digest_scope(function, code, types, state);
     if (named) {
-        name_registry::instance().claim(digest.claim, function.name,
-                                        {typeid(F).name(), readable(typeid(F)), code.module,
-                                         code.offset, is_function_pointer<F>});
+        name_registry::instance().claim(digest.claim, function.name, claimant_of(callable, code));
     }
     return {function.name,   function.version, function.hash_prefix,
             std::move(code), std::move(types), state,

@@ -22,15 +22,22 @@ template <class T> inline constexpr bool is_view = false;
 template <class C, class T> inline constexpr bool is_view<std::basic_string_view<C, T>> = true;
 template <class T, std::size_t N> inline constexpr bool is_view<std::span<T, N>> = true;
 
+template <class T> inline constexpr bool is_writable_span = false;
+template <class T, std::size_t N>
+inline constexpr bool is_writable_span<std::span<T, N>> = !std::is_const_v<T>;
+
 /// F: what memoize was given, so a callable or what memo::keyed and its like made of one.
 template <class F> consteval bool check_state() {
     constexpr bool said = !std::is_same_v<typename callable_in<F>::type, F>;
     static_assert(!is_std_function<F>,
                   "memo: std::function hides its target, so the cache cannot tell two targets "
                   "apart. Pass the lambda or function itself, or memo::keyed(f, values...)");
+    static_assert(!std::is_member_function_pointer_v<F>,
+                  "memo: a pointer to a member function does not say which one it is. Wrap "
+                  "memo::fn<&Class::member>{}; the object is then its first argument");
     static_assert(
         said || is_std_function<F> || std::is_empty_v<F> || is_function_pointer<F> ||
-            cereal_class<F>,
+            std::is_member_function_pointer_v<F> || cereal_class<F>,
         "memo: the callable carries state (captures, members or bound arguments) that is not part "
         "of the cache key; a change of that state would return stale values. Say what identifies "
         "it: memo::keyed(f, memo::fingerprint(...)), or give the functor a cereal serialize(), or "
@@ -56,6 +63,11 @@ template <class R> consteval bool check_result() {
 template <class P, bool Kept> consteval bool check_parameter() {
     constexpr bool can_be_written =
         std::is_lvalue_reference_v<P> && !std::is_const_v<std::remove_reference_t<P>>;
+    static_assert(
+        !is_writable_span<std::remove_cvref_t<P>> || !Kept,
+        "memo: a parameter is a std::span of elements that are not const, and what the "
+        "function writes to them would be missing on a hit. Take a std::span<T const> and "
+        "return what is computed, or drop it from the key with memo::ignore<I>");
     static_assert(!can_be_written || !Kept, "memo: a parameter is taken by non-const reference, "
                                             "and what the function writes through it would "
                                             "be missing on a hit. Take it by value or const "
@@ -67,16 +79,20 @@ template <class P, bool Kept> consteval bool check_parameter() {
     return true;
 }
 
-/// Signature: the one with which the callable is called.
+/// F: as for check_state. Signature: the one with which the callable is called.
 template <class F, class R, class... P> consteval bool check_call(std::type_identity<R(P...)>) {
-    static_assert(std::is_invocable_v<F&, P...>, "memo: the callable cannot be called with the "
-                                                 "parameters that memo::signature<R(P...)> names");
-    if constexpr (std::is_invocable_v<F&, P...>) {
-        static_assert(!std::is_empty_v<F> || std::is_invocable_v<F const&, P...>,
+    using function = typename callable_in<F>::type;
+    constexpr bool said = !std::is_same_v<function, F>;
+    static_assert(std::is_invocable_v<function&, P...>,
+                  "memo: the callable cannot be called with the parameters that "
+                  "memo::signature<R(P...)> names");
+    if constexpr (std::is_invocable_v<function&, P...>) {
+        static_assert(said || std::is_invocable_v<function const&, P...>,
                       "memo: the call operator is not const, so calls could change each other's "
-                      "results. Make it "
-                      "const, or say memo::ignore_state(f) if that never changes the result");
-        static_assert(std::is_void_v<R> || std::is_convertible_v<std::invoke_result_t<F&, P...>, R>,
+                      "results. Make it const, or say memo::ignore_state(f) if that never changes "
+                      "the result");
+        static_assert(std::is_void_v<R> ||
+                          std::is_convertible_v<std::invoke_result_t<function&, P...>, R>,
                       "memo: the callable's result does not convert to the one that "
                       "memo::signature<R(P...)> names");
     }
@@ -84,7 +100,7 @@ template <class F, class R, class... P> consteval bool check_call(std::type_iden
 }
 
 /// Refuses what cannot be memoized, with one sentence.
-template <class F, class... Policies> consteval bool check_policies() {
+template <class... Policies> consteval bool check_policies() {
     static_assert((true && ... && policy<Policies>),
                   "memo: memoize<Backend, Policies...> takes memo::signature<R(P...)>, "
                   "memo::ignore<I...>, memo::averaged and "
@@ -115,6 +131,7 @@ template <class P, class... Policies> consteval bool check_drawn_again() {
     return true;
 }
 
+/// F               as for check_state
 /// Signature       with which the wrapper is called
 /// Full            with which the callable is called: the same, or with a memo::replicate at its end
 template <class F, class Signature, class Full, class... Policies> struct requirements;

@@ -52,8 +52,10 @@ TEST_CASE("an explanation has the call's own key and all parts that it is made o
     CHECK(told.hash_prefix == "paper");
     CHECK(told.result == "double");
     CHECK(told.record == "exact");
-    CHECK(told.parameters.size() == 2);
+    REQUIRE(told.parameters.size() == 3);
     CHECK(told.parameters[0] == "memo::index_set");
+    CHECK(told.parameters[1].empty());
+    CHECK_THAT(memo::to_string(told), Catch::Contains("memo::index_set, ignored, "));
     CHECK(told.state == memo::fingerprint(2.0));
     REQUIRE(told.arguments.size() == 3);
     CHECK(told.arguments[0].words.has_value());
