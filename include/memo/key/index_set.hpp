@@ -45,7 +45,33 @@ class index_set {
     template <std::ranges::input_range Range>
         requires(std::unsigned_integral<std::ranges::range_value_t<Range>> &&
                  !std::same_as<std::remove_cvref_t<Range>, index_set>)
-    explicit index_set(Range const& indices) { insert_all(indices); }
+    explicit index_set(Range const& indices) {
+        using index = std::ranges::range_value_t<Range>;
+        static_assert(!std::same_as<index, bool>,
+                      "memo: index_set takes the indices themselves, and a mask of true and false "
+                      "would be read as the indices 1 and 0. Say memo::index_set::of_mask(mask)");
+        static_assert(
+            sizeof(index) <= sizeof(std::size_t),
+            "memo: index_set takes indices of at most 64 bits, and these could lose some");
+        insert_all(indices);
+    }
+
+    /// The places of a range at which it is true: of {false, true, true} the indices 1 and 2.
+    ///
+    /// mask            range of bool, such as std::vector<bool>
+    template <std::ranges::input_range Range>
+        requires std::same_as < std::ranges::range_value_t<Range>,
+    bool > [[nodiscard]] static index_set of_mask(Range const& mask) {
+        index_set members;
+        std::size_t index = 0;
+        for (bool const is_member : mask) {
+            if (is_member) {
+                members.insert(index);
+            }
+            ++index;
+        }
+        return members;
+    }
 
     /// All of 0 … count - 1.
     [[nodiscard]] static index_set first(std::size_t count) {

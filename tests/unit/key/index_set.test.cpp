@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <iterator>
 #include <random>
@@ -48,6 +49,15 @@ TEST_CASE("the first n indices are 0 to n - 1") {
     CHECK(in(index_set::first(3)) == indices{0, 1, 2});
     CHECK(index_set::first(65).size() == 65);
     CHECK(index_set::first(64).words() == std::vector{~std::uint64_t{0}});
+}
+
+TEST_CASE("a mask is the indices at which it is true") {
+    CHECK(index_set::of_mask(std::vector<bool>{false, true, true}) == index_set{1, 2});
+    CHECK(index_set::of_mask(std::vector<bool>{true, false, false, false}) == index_set{0});
+    CHECK(index_set::of_mask(std::array<bool, 3>{}).empty());
+    std::vector<bool> mask(200);
+    mask[130] = true;
+    CHECK(index_set::of_mask(mask) == index_set{130});
 }
 
 TEST_CASE("erasing the largest index leaves nothing of it behind") {
