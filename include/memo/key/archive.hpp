@@ -27,6 +27,8 @@
 #include <memory>
 #include <type_traits>
 #include <typeinfo>
+#include <utility>
+#include <vector>
 
 namespace memo::detail {
 
@@ -53,11 +55,21 @@ class word_archive : public cereal::OutputArchive<word_archive> {
     void put(std::uint64_t word) { stream_.put(word); }
     void put_bytes(void const* bytes, std::size_t size) { stream_.put_bytes(bytes, size); }
 
-    /// Writes which pointee this is; true if it is seen for the first time, and so has to follow.
+    /// The number of a pointee, its highest bit set if it has to follow: the first time that it is
+    /// seen as a T. Hides cereal's, which asks for the address alone: what a pointer to the base, or
+    /// to the first member, has written there is not all of a class.
+    template <class T>
+    [[nodiscard]] std::uint32_t registerSharedPointer(std::shared_ptr<T> const& pointer) {
+        std::uint32_t const number = base::registerSharedPointer(pointer);
+        bool const is_seen = number == 0 || seen_as(number & ~new_pointee, typeid(T));
+        return is_seen ? number & ~new_pointee : number | new_pointee;
+    }
+
+    /// Writes which pointee this is; true if it has to follow.
     template <class T> [[nodiscard]] bool put_shared(std::shared_ptr<T> const& pointer) {
         std::uint32_t const number = registerSharedPointer(pointer);
         put(number);
-        return (number & cereal::detail::msb_32bit) != 0;
+        return (number & new_pointee) != 0;
     }
 
     /// Writes a class by its own serialize or save, and closes it with a count of its words: two
@@ -76,6 +88,26 @@ class word_archive : public cereal::OutputArchive<word_archive> {
     }
 
   private:
+    static constexpr std::uint32_t new_pointee = cereal::detail::msb_32bit;
+
+    /// Whether a pointee was seen as this type before; it is now.
+    bool seen_as(std::uint32_t number, std::type_info const& type) {
+        if (number > first_types_.size()) { // they count from 1
+            first_types_.push_back(&type);
+            return false;
+        }
+        if (*first_types_[number - 1] == type) {
+            return true;
+        }
+        for (auto const& [other, as] : further_types_) {
+            if (other == number && *as == type) {
+                return true;
+            }
+        }
+        further_types_.emplace_back(number, &type);
+        return false;
+    }
+
     // Any odd constant that no count or index comes near: 2^64 / pi.
     static constexpr std::uint64_t closing = 0x517cc1b727220a95;
 
@@ -107,6 +139,8 @@ class word_archive : public cereal::OutputArchive<word_archive> {
     }
 
     word_stream& stream_;
+    std::vector<std::type_info const*> first_types_; ///< by number
+    std::vector<std::pair<std::uint32_t, std::type_info const*>> further_types_;
 };
 
 // What cereal asks of every archive; its own type headers call these where the library has no

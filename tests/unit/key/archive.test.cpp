@@ -55,6 +55,15 @@ struct everything {
     }
 };
 
+struct part_class {
+    int first;
+    template <class Archive> void serialize(Archive& archive) { archive(first); }
+};
+struct whole_class : part_class {
+    int second;
+    template <class Archive> void serialize(Archive& archive) { archive(first, second); }
+};
+
 everything sample() {
     return {1, 2.5, {1, 2, 3}, "memo", {{"a", {1.0}}, {"b", {}}}, 7, {3, 1, 2}, {true, false}};
 }
@@ -269,6 +278,24 @@ TEST_CASE("a shared pointer is its place in the order of appearance, then its po
     CHECK(words_in(one, copy) == words{is_new + 1, 7, is_new + 2, 7});
     // Sharing shows: two calls that differ in it alone are a miss, not a wrong value.
     CHECK(words_in(one, one) == words{is_new + 1, 7, 1});
+}
+
+TEST_CASE("a pointee is written again where a pointer sees more of it than the one before") {
+    constexpr std::uint64_t is_new = 0x80000000;
+    auto const whole = std::make_shared<whole_class>(whole_class{{1}, 2});
+    std::shared_ptr<part_class> const part = whole;
+    words const seen_first{is_new + 1, 1, closing + 1};
+    words both = seen_first;
+    for (auto const word : between({1, 2})) {
+        both.insert(both.end(), both.size() == seen_first.size() ? 1 : 0, is_new + 1);
+        both.push_back(word);
+    }
+    CHECK(words_in(part, whole) == both);
+    CHECK(words_in(part, whole, whole).size() == both.size() + 1);
+    CHECK(words_in(part, whole, whole).back() == 1);
+    std::shared_ptr<int> const member(whole, &whole->first);
+    CHECK(words_in(member, part, whole, member, part, whole) ==
+          words{is_new + 1, 1, is_new + 1, 1, closing + 1, is_new + 1, 1, 2, closing + 2, 1, 1, 1});
 }
 
 TEST_CASE("a circle of shared pointers ends") {
