@@ -106,10 +106,11 @@ concept word_scalar = (std::is_arithmetic_v<T> && sizeof(T) <= word_size) || std
 template <word_scalar T> constexpr std::uint64_t word_from(T value) noexcept {
     if constexpr (std::is_enum_v<T>) {
         return word_from(static_cast<std::underlying_type_t<T>>(value));
-    } else if constexpr (std::is_same_v<T, double>) {
-        return std::bit_cast<std::uint64_t>(value);
-    } else if constexpr (std::is_same_v<T, float>) {
-        return std::bit_cast<std::uint32_t>(value);
+    } else if constexpr (std::is_floating_point_v<T>) { // C++23 has more of them than two
+        using bits =
+            std::conditional_t<sizeof(T) == 8, std::uint64_t,
+                               std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint16_t>>;
+        return std::bit_cast<bits>(value);
     } else {
         return static_cast<std::uint64_t>(value); // sign-extended where there is a sign
     }
