@@ -23,9 +23,14 @@ class fault {
     void only(std::uint64_t n) { seen_ = 0, from_ = n, to_ = n; }
     /// Run by the operation that fails, before it does. Set while no operation is under way.
     void before_failure(std::function<void()> run) { before_ = std::move(run); }
+    /// Run by the next operation, before it. Set while no operation is under way.
+    void before_next(std::function<void()> run) { next_ = std::move(run); }
     void stop() { from_ = never, to_ = 0; }
 
     void pass() {
+        if (auto const run = std::exchange(next_, nullptr)) {
+            run();
+        }
         std::uint64_t const now = ++seen_;
         if (from_ <= now && now <= to_) {
             if (before_) {
@@ -41,6 +46,7 @@ class fault {
     std::atomic<std::uint64_t> from_{never};
     std::atomic<std::uint64_t> to_{0};
     std::function<void()> before_;
+    std::function<void()> next_;
 };
 
 struct faults {

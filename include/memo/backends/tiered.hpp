@@ -9,8 +9,11 @@
 #include <memo/record/kind.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -29,6 +32,9 @@ namespace memo {
 /// Near, Far       any two backends, such as memo::memory and memo::memcached
 /// Thread safety:  as the backends'
 template <class Near, class Far> class tiered {
+    /// Counts what was dropped far, so that what was seen there before is not kept near.
+    using drop_count = std::atomic<std::uint64_t>;
+
   public:
     static constexpr bool persistent = Near::persistent || Far::persistent;
     static constexpr bool remembers = Near::remembers || Far::remembers;
@@ -46,8 +52,8 @@ template <class Near, class Far> class tiered {
             detail::kind_of_record<Record> == detail::record_kind::moments;
 
       public:
-        partition_type(near_type near, far_type far)
-            : near_(std::move(near)), far_(std::move(far)) {}
+        partition_type(near_type near, far_type far, std::shared_ptr<drop_count> dropped)
+            : near_(std::move(near)), far_(std::move(far)), dropped_(std::move(dropped)) {}
 
         /// Complexity:     the near tier's for what is there, otherwise the sum of both
         [[nodiscard]] std::optional<remembered<Record>> get(key128 key) const {
@@ -56,9 +62,10 @@ template <class Near, class Far> class tiered {
                     return kept;
                 }
             }
+            std::uint64_t const before = *dropped_;
             auto kept = far_.get(key);
             if (kept) {
-                copy_near(key, *kept);
+                copy_near(key, *kept, before);
             }
             return kept;
         }
@@ -93,10 +100,11 @@ template <class Near, class Far> class tiered {
                 return;
             }
             std::vector<std::optional<remembered<Record>>> found(left.size());
+            std::uint64_t const before = *dropped_;
             detail::get_many<Record>(far_, std::span<key128 const>(left), std::span(found));
             for (std::size_t i = 0; i < left.size(); ++i) {
                 if (found[i]) {
-                    copy_near(left[i], *found[i]);
+                    copy_near(left[i], *found[i], before);
                     kept[places[i]] = std::move(found[i]);
                 }
             }
@@ -115,19 +123,20 @@ template <class Near, class Far> class tiered {
         std::optional<Record> update(key128 key, Merge const& merge, storing about) const {
             std::optional<Record> stored = far_.update(key, merge, about);
             if constexpr (!is_merged) {
+                *dropped_ += 1;
                 static_cast<void>(near_.erase(key));
             }
             return stored;
         }
 
         [[nodiscard]] bool erase(key128 key) const {
-            bool const was_near = near_.erase(key);
-            return far_.erase(key) || was_near;
+            bool was_there = false;
+            drop([&](auto const& tier) { was_there |= tier.erase(key); });
+            return was_there;
         }
 
         void clear() const {
-            near_.clear();
-            far_.clear();
+            drop([](auto const& tier) { tier.clear(); });
         }
 
         /// The sums of both tiers; entries and expirations, of which both have the same, of the one that
@@ -154,20 +163,41 @@ template <class Near, class Far> class tiered {
             }
         }
 
-        void copy_near(key128 key, remembered<Record> const& found) const {
+        /// Far first: what is there yet would be copied near again by whoever looks meanwhile. Near
+        /// even if far it fails.
+        template <class From> void drop(From const& from) const {
+            auto const drop_near = [&] {
+                *dropped_ += 1;
+                from(near_);
+            };
+            try {
+                from(far_);
+            } catch (...) {
+                drop_near();
+                throw;
+            }
+            drop_near();
+        }
+
+        /// before          *dropped_ before the record was found
+        void copy_near(key128 key, remembered<Record> const& found, std::uint64_t before) const {
             if constexpr (!is_merged) {
                 near_.put(key, found.record, {std::chrono::nanoseconds(found.cost), found.left});
+                if (*dropped_ != before) { // maybe this record, and near before it was copied there
+                    static_cast<void>(near_.erase(key));
+                }
             }
         }
 
         near_type near_;
         far_type far_;
+        std::shared_ptr<drop_count> dropped_;
     };
 
     template <class Record>
     [[nodiscard]] partition_type<Record> partition(key128 scope, opening how = {}) const {
         return {detail::open_whole<Record>(near_, scope, {how.on_error, false}),
-                detail::open_selective<Record>(far_, scope, how)};
+                detail::open_selective<Record>(far_, scope, how), dropped_};
     }
 
     [[nodiscard]] backend_statistics stats() const { return sum(near_.stats(), far_.stats()); }
@@ -188,6 +218,7 @@ template <class Near, class Far> class tiered {
 
     Near near_;
     Far far_;
+    std::shared_ptr<drop_count> dropped_ = std::make_shared<drop_count>(0);
 };
 
 } // namespace memo

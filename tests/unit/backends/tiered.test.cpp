@@ -104,6 +104,64 @@ TEST_CASE("a record is stored in both tiers and erased from both") {
     CHECK(partition.erase(key_of(3)));
 }
 
+TEST_CASE("what is dropped is not copied near again by who looks meanwhile") {
+    memo::memory const near;
+    faulty_backend const far;
+    memo::tiered const both(near, far);
+    auto const partition = both.partition<int>(scope);
+    auto const near_partition = near.partition<int>(scope);
+    auto const look = [&] { CHECK(partition.get(key_of(1)).has_value()); };
+    partition.put(key_of(1), 1, {});
+    far.faults().erase.before_next(look);
+    CHECK(partition.erase(key_of(1)));
+    CHECK_FALSE(near_partition.get(key_of(1)).has_value());
+    partition.put(key_of(1), 1, {});
+    far.faults().clear.before_next(look);
+    partition.clear();
+    CHECK_FALSE(near_partition.get(key_of(1)).has_value());
+}
+
+TEST_CASE("what was found far before it was dropped is not near afterwards") {
+    faulty_backend const near;
+    memo::memory const far;
+    memo::tiered const both(near, far);
+    auto const partition = both.partition<int>(scope);
+    auto const same = both.partition<int>(scope);
+    auto const is_near = [&] { return near.partition<int>(scope).get(key_of(1)).has_value(); };
+    auto const find_far_while = [&](auto const& drop) {
+        far.partition<int>(scope).put(key_of(1), 1, {});
+        near.faults().put.before_next(drop);
+        CHECK(partition.get(key_of(1))->record == 1);
+        CHECK_FALSE(is_near());
+        far.partition<int>(scope).put(key_of(1), 1, {});
+        near.faults().put.before_next(drop);
+        std::vector<std::optional<memo::remembered<int>>> kept(1);
+        partition.get_many(std::vector{key_of(1)}, kept);
+        CHECK(kept[0]->record == 1);
+        CHECK_FALSE(is_near());
+    };
+    find_far_while([&] { CHECK(same.erase(key_of(1))); });
+    find_far_while([&] { same.clear(); });
+    find_far_while([&] { same.update(key_of(1), [](int const* old) { return *old + 1; }, {}); });
+    CHECK(partition.get(key_of(1))->record == 2);
+    CHECK(is_near());
+}
+
+TEST_CASE("what the far tier fails to drop is dropped near") {
+    memo::memory const near;
+    faulty_backend const far;
+    memo::tiered const both(near, far);
+    auto const partition = both.partition<int>(scope);
+    far.faults().erase.always();
+    far.faults().clear.always();
+    partition.put(key_of(1), 1, {});
+    CHECK_THROWS_AS(static_cast<void>(partition.erase(key_of(1))), std::runtime_error);
+    CHECK(near.stats().entries == 0);
+    partition.put(key_of(1), 1, {});
+    CHECK_THROWS_AS(partition.clear(), std::runtime_error);
+    CHECK(near.stats().entries == 0);
+}
+
 TEST_CASE("while the far tier is away the near one serves") {
     faulty_backend const far;
     memo::tiered const both(memo::memory(), far);
