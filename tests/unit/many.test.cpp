@@ -6,6 +6,7 @@
 #include "support/contract.hpp"
 #include "support/crew.hpp"
 #include "support/faulty_backend.hpp"
+#include "support/persistent_memory.hpp"
 #include <memo/memo.hpp>
 
 #include <catch2/catch.hpp>
@@ -88,6 +89,14 @@ TEST_CASE("many calls give their values in the order of the range") {
     CHECK(s.hits == 6);
     CHECK(s.misses == 5);
     CHECK(s.sets == 5);
+}
+
+TEST_CASE("of no calls nothing is looked up, nor taken as a lookup's time") {
+    auto const f = memo::memoize<memo_test::persistent_memory>(
+        [](int x) { return x; },
+        {.name = "many/none", .version = "1", .time_threshold = memo::worthwhile});
+    CHECK(f.many(std::vector<int>{}).empty());
+    CHECK(at_rest(f).calls == 0);
 }
 
 TEST_CASE("of duplicates one is evaluated and the others are coalesced") {

@@ -35,7 +35,7 @@ template <class Partition, class Record> class selective {
 
     void get_many(std::span<key128 const> keys,
                   std::span<std::optional<remembered<Record>>> kept) const {
-        if (worth_ && !worth_->looking_pays()) {
+        if (keys.empty() || (worth_ && !worth_->looking_pays())) {
             return;
         }
         timed_step const timed(worth_ ? &worth_->looking.took : nullptr, keys.size());

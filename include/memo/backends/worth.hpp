@@ -39,7 +39,7 @@ class running_average {
 /// Adds the time that it lives to an average, if it is given one.
 class timed_step {
   public:
-    /// steps           how many are made in that time
+    /// steps           how many are made in that time: 1 or more
     explicit timed_step(running_average* of, std::size_t steps = 1)
         : of_(of), steps_(static_cast<std::int64_t>(steps)) {
         if (of_ != nullptr) {
