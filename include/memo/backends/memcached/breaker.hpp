@@ -13,10 +13,12 @@ namespace memo::detail {
 
 /// Counts the failures of one server, and opens when they are too many.
 ///
+/// Clock           steady
 /// Thread safety:  safe, without locks
-class breaker {
+template <class Clock> class breaker_by {
   public:
-    using clock = std::chrono::steady_clock;
+    using clock = Clock;
+    using time_point = typename clock::time_point;
 
     static constexpr std::uint32_t failures_to_open = 3;
     static constexpr std::chrono::milliseconds first_window{1000};
@@ -46,7 +48,8 @@ class breaker {
     }
 
     void succeeded() noexcept {
-        if (failures_.load(std::memory_order_relaxed) != 0) {
+        // Open without failures: taken back here while the caller that counted them was opening it.
+        if (failures_.load(std::memory_order_relaxed) != 0 || is_open()) {
             failures_.store(0, std::memory_order_relaxed);
             windows_.store(0, std::memory_order_relaxed);
             open_until_.store(0, std::memory_order_relaxed);
@@ -62,7 +65,7 @@ class breaker {
         }
         // Callers that were under way when it opened fail too; only the first one, and then each
         // probe, makes the window longer.
-        clock::time_point const now = clock::now();
+        time_point const now = clock::now();
         std::int64_t until = open_until_.load(std::memory_order_relaxed);
         bool const is_probe = until != 0 && probing_.exchange(false, std::memory_order_relaxed);
         if (until != 0 && !is_probe && until > since_epoch(now)) {
@@ -75,13 +78,13 @@ class breaker {
     }
 
   private:
-    [[nodiscard]] static std::int64_t since_epoch(clock::time_point time) noexcept {
+    [[nodiscard]] static std::int64_t since_epoch(time_point time) noexcept {
         return std::chrono::nanoseconds(time.time_since_epoch()).count();
     }
 
     /// 80 to 120 % of a time, so that many processes do not come back at once.
     [[nodiscard]] static std::chrono::nanoseconds jittered(std::chrono::nanoseconds window,
-                                                           clock::time_point now) {
+                                                           time_point now) {
         auto const low_digits = static_cast<std::uint64_t>(since_epoch(now)) * 0x9e3779b97f4a7c15U;
         auto const share = static_cast<std::int64_t>(low_digits >> 54); // 0 to 1023
         return window * 4 / 5 + window * share / 2560;
@@ -92,5 +95,7 @@ class breaker {
     std::atomic<std::uint32_t> windows_{0};   ///< since the last success
     std::atomic<bool> probing_{false};        ///< a caller was let through
 };
+
+using breaker = breaker_by<std::chrono::steady_clock>;
 
 } // namespace memo::detail

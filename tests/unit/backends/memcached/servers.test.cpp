@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,20 @@ using memo::detail::resolve;
 using memo::detail::server_ring;
 using memo_test::key_of;
 using namespace std::chrono_literals;
+
+namespace {
+
+/// Another caller is at work whenever one asks what time it is.
+struct clock_of_two_callers : std::chrono::steady_clock {
+    static inline std::function<void()> other = [] {};
+
+    static time_point now() {
+        other();
+        return std::chrono::steady_clock::now();
+    }
+};
+
+} // namespace
 
 TEST_CASE("a server is spelled as host, port, address or path") {
     CHECK(resolve("127.0.0.1").port == "11211");
@@ -124,6 +139,17 @@ TEST_CASE("a breaker opens at once where nobody listens") {
     CHECK(guard.failed(true));
     CHECK_FALSE(guard.lets_pass(1s));
     guard.succeeded();
+    CHECK(guard.lets_pass(1s));
+}
+
+TEST_CASE("a breaker that opens while another caller succeeds is closed by the next success") {
+    memo::detail::breaker_by<clock_of_two_callers> guard;
+    clock_of_two_callers::other = [&guard] { guard.succeeded(); };
+    guard.failed(true);
+    clock_of_two_callers::other = [] {};
+    CHECK(guard.is_open());
+    guard.succeeded();
+    CHECK_FALSE(guard.is_open());
     CHECK(guard.lets_pass(1s));
 }
 
