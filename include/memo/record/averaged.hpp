@@ -167,7 +167,10 @@ template <class Sample, bool Numbered> class averaging {
 
   private:
     template <class Change> static auto change(ticket by, Change change) {
-        return [by, change](record const* old) {
+        // Of the record that this sample may have to begin. Not drawn by the merge: where an update is
+        // tried again, all tries begin one record.
+        std::uint64_t const birth = Numbered && by.birth != 0 ? random_birth() : 0;
+        return [by, change, birth](record const* old) {
             record now = old != nullptr ? *old : record{};
             if (!Numbered || by.birth == 0 || old == nullptr || old->birth == by.birth) {
                 change(now);
@@ -175,7 +178,7 @@ template <class Sample, bool Numbered> class averaging {
             if (Numbered && old == nullptr && by.birth != 0) {
                 // Dropped meanwhile. Higher numbers may be under way; they will not enter.
                 now.begun = by.number + 1;
-                now.birth = by.birth + 1;
+                now.birth = birth;
             }
             return now;
         };
