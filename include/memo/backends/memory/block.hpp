@@ -17,8 +17,7 @@
 namespace memo::detail {
 
 /// What the store must know of a block without knowing its type.
-struct block_header {
-    void (*destroy)(void*);
+struct block_header : retirable {
     std::size_t bytes;    ///< that keeping it costs
     std::int64_t expires; ///< ns of the store's clock; 0: never
 };
@@ -27,13 +26,11 @@ template <class Record> struct block : block_header {
     Record record;
 
     static block* make(Record const& record, std::int64_t expires) {
-        return new block{{destroy_block, sizeof(block) + footprint(record), expires}, record};
+        return new block{{{destroy_block}, sizeof(block) + footprint(record), expires}, record};
     }
 
   private:
-    static void destroy_block(void* header) {
-        delete static_cast<block*>(static_cast<block_header*>(header));
-    }
+    static void destroy_block(retirable* header) { delete static_cast<block*>(header); }
 };
 
 inline block_header const& header_of(slot_value value) noexcept {
@@ -52,10 +49,10 @@ inline std::size_t bytes_of(slot_value value) noexcept {
 }
 
 /// Hands a value that left the table to the reclaimer.
-inline void retire(slot_value value) {
+inline void retire(slot_value value) noexcept {
     if (value.is_block()) {
-        auto* const header = reinterpret_cast<block_header*>(value.word);
-        reclaimer::instance().retire(header, header->destroy, header->bytes);
+        auto& header = *reinterpret_cast<block_header*>(value.word);
+        reclaimer::instance().retire(header, header.bytes);
     }
 }
 

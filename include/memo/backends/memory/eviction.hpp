@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 namespace memo {
 
@@ -42,7 +43,7 @@ struct eviction_rule {
 class eviction_order {
   public:
     /// rule            none if nothing is evicted
-    explicit eviction_order(eviction_rule* rule) {
+    explicit eviction_order(eviction_rule* rule = nullptr) {
         if (rule != nullptr && rule->by == eviction::by_cost) {
             by_cost_ = new greedy_dual(rule->age);
         } else if (rule != nullptr) {
@@ -50,45 +51,52 @@ class eviction_order {
         }
     }
 
-    eviction_order(eviction_order const&) = delete;
-    eviction_order& operator=(eviction_order const&) = delete;
+    eviction_order(eviction_order&& other) noexcept { *this = std::move(other); }
+    eviction_order& operator=(eviction_order&& other) noexcept {
+        std::swap(by_use_, other.by_use_);
+        std::swap(by_cost_, other.by_cost_);
+        return *this;
+    }
     ~eviction_order() {
         delete by_use_;
         delete by_cost_;
     }
 
+    /// Throws:         std::bad_alloc, and nothing is inserted
     void inserted(std::uint64_t key, slot_value value) {
         in_use([&](auto& order) { order.inserted(key, value); });
     }
 
     /// The key to evict. None only if the segment holds nothing that was inserted here.
-    template <class Look> [[nodiscard]] std::optional<std::uint64_t> victim(Look look) {
+    template <class Look> [[nodiscard]] std::optional<std::uint64_t> victim(Look look) noexcept {
         std::optional<std::uint64_t> key;
         in_use([&](auto& order) { key = order.victim(look); });
         return key;
     }
 
     /// What that key's rank is among those of other segments, by cost.
-    template <class Look> [[nodiscard]] std::optional<double> least(Look look) {
+    template <class Look> [[nodiscard]] std::optional<double> least(Look look) noexcept {
         return by_cost_->least(look);
     }
 
     /// Drops keys that are gone once they outnumber the others: entries that are forgotten and
     /// inserted anew must not lengthen the order for ever.
-    template <class IsThere> void tidy(std::size_t entries, IsThere is_there) {
+    template <class IsThere> void tidy(std::size_t entries, IsThere is_there) noexcept {
         in_use([&](auto& order) { order.tidy(entries, is_there); });
     }
 
-    /// Gives the keys that move to another segment to its order, as they were ordered.
-    template <class Moves> void split(Moves moves, eviction_order& fresh) {
+    /// Those of its keys that belong to one half of a segment, as they are ordered here.
+    template <class Belongs> [[nodiscard]] eviction_order part(Belongs belongs) const {
+        eviction_order chosen;
         if (by_use_ != nullptr) {
-            *fresh.by_use_ = by_use_->split(moves);
+            chosen.by_use_ = new s3_fifo(by_use_->part(belongs));
         } else if (by_cost_ != nullptr) {
-            *fresh.by_cost_ = by_cost_->split(moves);
+            chosen.by_cost_ = new greedy_dual(by_cost_->part(belongs));
         }
+        return chosen;
     }
 
-    void clear() {
+    void clear() noexcept {
         in_use([](auto& order) { order.clear(); });
     }
 

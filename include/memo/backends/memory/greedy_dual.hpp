@@ -64,7 +64,7 @@ class greedy_dual {
         }
     }
 
-    template <class Look> [[nodiscard]] std::optional<std::uint64_t> victim(Look look) {
+    template <class Look> [[nodiscard]] std::optional<std::uint64_t> victim(Look look) noexcept {
         if (!least(look)) {
             return std::nullopt;
         }
@@ -75,7 +75,7 @@ class greedy_dual {
     }
 
     /// The rank of the key to evict.
-    template <class Look> [[nodiscard]] std::optional<double> least(Look look) {
+    template <class Look> [[nodiscard]] std::optional<double> least(Look look) noexcept {
         // Readers may set visited bits as fast as they are cleared; two rounds are enough of mercy.
         std::size_t patience = 2 * heap_.size();
         while (!heap_.empty()) {
@@ -88,36 +88,31 @@ class greedy_dual {
                 --patience;
                 ++first.times;
                 first.rank = age_->rank(found->value, first.times);
-                push(first);
+                push(first); // where there was one, so it needs no memory
             }
         }
         return std::nullopt;
     }
 
-    template <class IsThere> void tidy(std::size_t entries, IsThere is_there) {
+    template <class IsThere> void tidy(std::size_t entries, IsThere is_there) noexcept {
         if (heap_.size() > 2 * entries + 64) {
-            greedy_dual there(*age_);
-            for (ranked const& each : heap_) {
-                if (is_there(each.key)) {
-                    there.push(each);
-                }
-            }
-            heap_.swap(there.heap_);
+            std::erase_if(heap_, [&](ranked const& each) { return !is_there(each.key); });
+            std::make_heap(heap_.data(), heap_.data() + heap_.size(), goes_later);
         }
     }
 
-    template <class Moves> [[nodiscard]] greedy_dual split(Moves moves) {
-        greedy_dual staying(*age_);
-        greedy_dual moving(*age_);
+    template <class Belongs> [[nodiscard]] greedy_dual part(Belongs belongs) const {
+        greedy_dual chosen(*age_);
         for (ranked const& each : heap_) {
-            (moves(each.key) ? moving : staying).push(each);
+            if (belongs(each.key)) {
+                chosen.push(each);
+            }
         }
-        moving.ghosts_ = ghosts_;
-        heap_.swap(staying.heap_);
-        return moving;
+        chosen.ghosts_ = ghosts_;
+        return chosen;
     }
 
-    void clear() {
+    void clear() noexcept {
         heap_.clear();
         ghosts_ = {};
     }

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <forward_list>
 #include <mutex>
+#include <utility>
 
 namespace memo::detail {
 
@@ -30,7 +31,7 @@ class growing_directory {
     explicit growing_directory(eviction_rule* rule) : rule_(rule) {
         directories_.emplace_front(1U);
         directory const root = take_next(1);
-        root.put(add_segment(0, 0), 0, 0);
+        root.put(add_segment(0, 0, eviction_order(rule)), 0, 0);
         root_.store(root, std::memory_order_release);
     }
 
@@ -45,7 +46,7 @@ class growing_directory {
     /// A segment that no one is led to yet, and places for it.
     ///
     /// Throws:         std::bad_alloc, and nothing is changed
-    segment& make_segment(std::uint64_t prefix, unsigned depth) {
+    segment& make_segment(std::uint64_t prefix, unsigned depth, eviction_order order) {
         std::scoped_lock const lock(growth_);
         if (directory const half = root_.load(std::memory_order_relaxed); half.depth() < depth) {
             directory const whole = take_next(depth);
@@ -53,7 +54,7 @@ class growing_directory {
             root_.store(whole, std::memory_order_release);
         }
         touch_next();
-        return add_segment(prefix, depth);
+        return add_segment(prefix, depth, std::move(order));
     }
 
     void lead_to(segment& fresh, std::uint64_t prefix, unsigned depth) {
@@ -76,8 +77,8 @@ class growing_directory {
         directories_.front().first[untouched_].bytes.front() = std::byte{0};
     }
 
-    segment& add_segment(std::uint64_t prefix, unsigned depth) {
-        return segments_.emplace_front(buckets_.take(), prefix, depth, rule_);
+    segment& add_segment(std::uint64_t prefix, unsigned depth, eviction_order order) {
+        return segments_.emplace_front(buckets_, prefix, depth, std::move(order));
     }
 
     // Every hit reads these, and only growth writes them.

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <vector>
 
 namespace memo::detail {
@@ -33,6 +34,16 @@ class key_queue {
         }
         ring_[(first_ + size_) & (ring_.size() - 1)] = key;
         ++size_;
+    }
+
+    /// The same, or false if there is no memory for it.
+    [[nodiscard]] bool try_push(std::uint64_t key) noexcept {
+        try {
+            push(key);
+        } catch (std::bad_alloc const&) {
+            return false;
+        }
+        return true;
     }
 
     /// Takes the first one out. There must be one.

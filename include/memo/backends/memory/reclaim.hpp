@@ -12,6 +12,7 @@
 
 #include <memo/thread_line.hpp>
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -62,8 +63,16 @@ class read_section {
     std::uint64_t const outer_;
 };
 
+/// What a thing that can be retired begins with. So a writer that has unlinked it needs no memory to
+/// retire it, which it might not get.
+struct retirable {
+    void (*destroy)(retirable*);
+    retirable* next = nullptr; ///< for the reclaimer; no reader looks here
+};
+
 class reclaimer {
   public:
+    /// Throws:         std::bad_alloc, at the first call only: make it before anything is unlinked
     [[gnu::visibility("default")]] static reclaimer& instance() {
         static auto* const reclaim = new reclaimer; // never destroyed, as its readers
         return *reclaim;
@@ -72,11 +81,9 @@ class reclaimer {
     /// Takes a thing that no new reader can reach. Destroys nothing, so locks may be held.
     ///
     /// bytes           how much memory waits for it
-    /// Throws:         std::bad_alloc, and nothing is changed
-    void retire(void* thing, void (*destroy)(void*), std::size_t bytes) {
+    void retire(retirable& thing, std::size_t bytes) noexcept {
         std::scoped_lock const lock(mutex_);
-        waiting_ =
-            new retired{thing, destroy, epochs.now.load(std::memory_order_relaxed) + 1, waiting_};
+        thing.next = std::exchange(fresh_, &thing);
         fresh_things_ += 1;
         fresh_bytes_ += bytes;
         if (fresh_things_ >= most_things || fresh_bytes_ >= most_bytes) {
@@ -86,36 +93,19 @@ class reclaimer {
 
     /// Frees what can be freed, if enough has come together. Runs destructors of the user's: no
     /// lock may be held.
-    void tend() {
+    void tend() noexcept {
         if (due_.load(std::memory_order_relaxed)) {
             reclaim();
         }
     }
 
     /// Frees all that can be freed now. No lock may be held.
-    void reclaim() {
-        retired* free = nullptr;
-        {
-            std::scoped_lock const lock(mutex_);
-            epochs.now.fetch_add(1, std::memory_order_seq_cst); // a barrier of the writer's own
-            fresh_things_ = 0;
-            fresh_bytes_ = 0;
-            due_.store(false, std::memory_order_relaxed);
-            if (waiting_ == nullptr || !barrier_for_all()) {
-                return;
+    void reclaim() noexcept {
+        for (retirable* free : take_free()) {
+            while (free != nullptr) {
+                retirable* const each = std::exchange(free, free->next);
+                each->destroy(each);
             }
-            // What was retired before something that may go may go as well.
-            std::uint64_t const oldest = oldest_reader();
-            retired** first = &waiting_;
-            while (*first != nullptr && (*first)->epoch > oldest) {
-                first = &(*first)->next;
-            }
-            free = std::exchange(*first, nullptr);
-        }
-        while (free != nullptr) {
-            retired const* const each = std::exchange(free, free->next);
-            each->destroy(each->thing);
-            delete each;
         }
     }
 
@@ -123,14 +113,34 @@ class reclaimer {
     static constexpr std::size_t most_things = 64;
     static constexpr std::size_t most_bytes = std::size_t{256} * 1024;
 
-    struct retired {
-        void* thing;
-        void (*destroy)(void*);
-        std::uint64_t epoch; ///< readers of this epoch begin after the thing was unlinked
-        retired* next;       ///< was retired before
-    };
+    reclaimer() {
+        epochs.asymmetric = enlist();
+        static_cast<void>(thread_lines::instance()); // so that reclaim() need not make them
+    }
 
-    reclaimer() { epochs.asymmetric = enlist(); }
+    /// Raises the epoch, and gives the lists of what can be freed. What is fresh when the last things
+    /// can go waits in their place: one epoch is enough for all of them.
+    std::array<retirable*, 2> take_free() noexcept {
+        std::scoped_lock const lock(mutex_);
+        std::uint64_t const now =
+            epochs.now.fetch_add(1, std::memory_order_seq_cst) + 1; // a barrier of the writer's own
+        fresh_things_ = 0;
+        fresh_bytes_ = 0;
+        due_.store(false, std::memory_order_relaxed);
+        if ((waiting_ == nullptr && fresh_ == nullptr) || !barrier_for_all()) {
+            return {};
+        }
+        std::uint64_t const oldest = oldest_reader();
+        if (waiting_ != nullptr && waiting_epoch_ > oldest) {
+            return {};
+        }
+        std::array<retirable*, 2> free{std::exchange(waiting_, std::exchange(fresh_, nullptr))};
+        waiting_epoch_ = now;
+        if (waiting_epoch_ <= oldest) {
+            free[1] = std::exchange(waiting_, nullptr);
+        }
+        return free;
+    }
 
 #if defined(__linux__)
     static bool enlist() noexcept {
@@ -167,8 +177,10 @@ class reclaimer {
     }
 
     std::mutex mutex_;
-    retired* waiting_ = nullptr;   ///< the newest; of a list
-    std::size_t fresh_things_ = 0; ///< of these, since it was last tried to free them
+    retirable* waiting_ = nullptr;    ///< a list of those that go next
+    std::uint64_t waiting_epoch_ = 0; ///< readers of this epoch began after they were unlinked
+    retirable* fresh_ = nullptr;      ///< a list of those that were retired since
+    std::size_t fresh_things_ = 0;    ///< retired since it was last tried to free something
     std::size_t fresh_bytes_ = 0;
     std::atomic<bool> due_{false};
 };

@@ -13,7 +13,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <utility>
 
 namespace memo::detail {
 
@@ -30,7 +29,7 @@ class s3_fifo {
         }
     }
 
-    template <class Look> [[nodiscard]] std::optional<std::uint64_t> victim(Look look) {
+    template <class Look> [[nodiscard]] std::optional<std::uint64_t> victim(Look look) noexcept {
         // Readers may set visited bits as fast as they are cleared; two rounds are enough of mercy.
         std::size_t patience = 2 * (small_.size() + main_.size());
         while (!small_.empty() || !main_.empty()) {
@@ -42,9 +41,9 @@ class s3_fifo {
             if (!found) {
                 continue;
             }
-            if (found->visited && patience > 0) {
+            // Where there is no memory to keep it in order, it goes: a victim must be found.
+            if (found->visited && patience > 0 && main_.try_push(key)) {
                 --patience;
-                main_.push(key);
                 continue;
             }
             if (&queue == &small_) {
@@ -55,38 +54,35 @@ class s3_fifo {
         return std::nullopt;
     }
 
-    template <class IsThere> void tidy(std::size_t entries, IsThere is_there) {
+    template <class IsThere> void tidy(std::size_t entries, IsThere is_there) noexcept {
         if (small_.size() + main_.size() > 2 * entries + 64) {
             for (key_queue* const queue : {&small_, &main_}) {
                 for (std::size_t left = queue->size(); left > 0; --left) {
                     std::uint64_t const key = queue->pop();
                     if (is_there(key)) {
-                        queue->push(key);
+                        queue->push(key); // where there was one, so it needs no memory
                     }
                 }
             }
         }
     }
 
-    template <class Moves> [[nodiscard]] s3_fifo split(Moves moves) {
-        s3_fifo staying;
-        s3_fifo moving;
-        auto const part = [&](std::uint64_t key) -> s3_fifo& {
-            return moves(key) ? moving : staying;
+    template <class Belongs> [[nodiscard]] s3_fifo part(Belongs belongs) const {
+        s3_fifo chosen;
+        auto const choose = [&](key_queue const& from, key_queue& to) {
+            for (std::size_t i = 0; i < from.size(); ++i) {
+                if (belongs(from[i])) {
+                    to.push(from[i]);
+                }
+            }
         };
-        for (std::size_t i = 0; i < small_.size(); ++i) {
-            part(small_[i]).small_.push(small_[i]);
-        }
-        for (std::size_t i = 0; i < main_.size(); ++i) {
-            part(main_[i]).main_.push(main_[i]);
-        }
-        moving.ghosts_ = ghosts_;
-        staying.ghosts_ = ghosts_;
-        *this = std::move(staying);
-        return moving;
+        choose(small_, chosen.small_);
+        choose(main_, chosen.main_);
+        chosen.ghosts_ = ghosts_;
+        return chosen;
     }
 
-    void clear() { *this = {}; }
+    void clear() noexcept { *this = {}; }
 
   private:
     key_queue small_;

@@ -43,11 +43,11 @@ class alignas(64) segment {
 
     std::mutex mutex;
 
-    /// buckets         without entries
+    /// runs            of buckets, of which it takes one
     /// prefix          the first `depth` bits of all its keys, and zeros
-    /// rule            of eviction, if entries may have to go
-    segment(bucket* buckets, std::uint64_t prefix, unsigned depth, eviction_rule* rule)
-        : buckets_(buckets), prefix_(prefix), depth_(depth), order_(rule) {}
+    /// order           of eviction, if entries may have to go
+    segment(memory& runs, std::uint64_t prefix, unsigned depth, eviction_order order)
+        : buckets_(runs.take()), prefix_(prefix), depth_(depth), order_(std::move(order)) {}
 
     [[nodiscard]] bucket* buckets() const noexcept { return buckets_; }
     [[nodiscard]] std::uint64_t prefix() const noexcept { return prefix_; }
@@ -97,19 +97,19 @@ class alignas(64) segment {
     }
 
     /// Takes out the entry whose turn it is, if there is one.
-    std::optional<slot_value> evict() {
+    std::optional<slot_value> evict() noexcept {
         auto const low = order_.victim([&](std::uint64_t key) { return ask(key); });
         evictions_ += low ? 1U : 0U;
         return low ? std::optional(remove(locate_low(*low))) : std::nullopt;
     }
 
     /// The rank of that entry, where eviction is by cost.
-    [[nodiscard]] std::optional<double> least_rank() {
+    [[nodiscard]] std::optional<double> least_rank() noexcept {
         return order_.least([&](std::uint64_t key) { return ask(key); });
     }
 
     /// Forgets the order of entries that were taken out, once they outnumber the others.
-    void tidy() {
+    void tidy() noexcept {
         order_.tidy(entries_, [&](std::uint64_t low) { return locate_low(low).exists(); });
     }
 
@@ -142,10 +142,14 @@ class alignas(64) segment {
         return ones > entries_ / 4 && entries_ - ones > entries_ / 4;
     }
 
+    /// The order of the entries whose next bit is set, or of the others.
+    [[nodiscard]] eviction_order order_of_half(bool set) const {
+        return order_.part(
+            [set, bit = next_bit()](std::uint64_t low) { return ((low & bit) != 0) == set; });
+    }
+
     /// Copies the entries whose next bit is set to a segment without entries.
-    void copy_half_to(segment& fresh) {
-        order_.split([bit = next_bit()](std::uint64_t low) { return (low & bit) != 0; },
-                     fresh.order_);
+    void copy_half_to(segment& fresh) noexcept {
         for_each([&](place each) {
             if (moves(each)) {
                 fresh.insert(each.low(), each.high(), each.value(),
@@ -155,7 +159,10 @@ class alignas(64) segment {
     }
 
     /// Takes these entries out.
-    void remove_half() {
+    ///
+    /// order           of the others
+    void remove_half(eviction_order order) noexcept {
+        order_ = std::move(order);
         for_each([&](place each) {
             if (moves(each)) {
                 remove(each);

@@ -35,6 +35,7 @@ class memory_store {
                         "memo::memory: eviction by_cost where nothing is evicted; "
                         "set max_bytes or max_entries");
         }
+        static_cast<void>(reclaimer::instance()); // the memory that it needs, it needs here
     }
     memory_store(memory_store const&) = delete;
     memory_store& operator=(memory_store const&) = delete;
@@ -120,7 +121,7 @@ class memory_store {
         return old.has_value();
     }
 
-    void clear(shelf& shelf) {
+    void clear(shelf& shelf) noexcept {
         shelf.entries.clear([&](slot_value value) { forget(shelf, value); });
         reclaimer::instance().reclaim();
     }
@@ -156,7 +157,7 @@ class memory_store {
 
     /// Accounts for a value that is about to be stored, maybe in the place of an old one, and evicts
     /// until it fits. False if it cannot be made to fit.
-    [[nodiscard]] bool admit(shelf& shelf, key128 key, slot_value value, slot_value old) {
+    [[nodiscard]] bool admit(shelf& shelf, key128 key, slot_value value, slot_value old) noexcept {
         if (settings_.max_bytes != 0 && burden_of(value, {}).bytes > settings_.max_bytes) {
             shelf.too_large.fetch_add(1, std::memory_order_relaxed);
             return false;
@@ -176,7 +177,7 @@ class memory_store {
 
     /// Evicts until it is not too much with `more`, which becomes less by what went: so most
     /// insertions into a full store leave the sums as they are.
-    [[nodiscard]] bool make_room(shelf& shelf, key128 key, burden& more) {
+    [[nodiscard]] bool make_room(shelf& shelf, key128 key, burden& more) noexcept {
         while (over(more)) {
             auto const went = evict_one(shelf, key);
             if (!went) {
@@ -206,7 +207,7 @@ class memory_store {
         return {1, bytes_of(value) + (bounded() ? rule_.bytes_an_entry() : 0)};
     }
 
-    void account(shelf& shelf, burden more) {
+    void account(shelf& shelf, burden more) noexcept {
         shelf.kept += more;
         if (bounded()) {
             kept_ += more;
@@ -214,7 +215,7 @@ class memory_store {
     }
 
     /// Accounts for a value that left the table.
-    void forget(shelf& shelf, slot_value value) {
+    void forget(shelf& shelf, slot_value value) noexcept {
         account(shelf, burden_of({}, value));
         retire(value);
     }

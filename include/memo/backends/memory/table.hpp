@@ -17,6 +17,7 @@
 #include <memo/backends/memory/segment.hpp>
 #include <memo/error.hpp>
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +25,6 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 namespace memo::detail {
 
@@ -132,7 +132,7 @@ class table {
     /// Removes the entry whose turn it is in the first segment that has one.
     ///
     /// draw            a random number, which chooses where to begin
-    std::optional<slot_value> evict(std::uint64_t draw) {
+    std::optional<slot_value> evict(std::uint64_t draw) noexcept {
         return first_given(draw, [](segment& each) { return each.evict(); });
     }
 
@@ -149,21 +149,20 @@ class table {
     }
 
     /// The rank of that entry, where eviction is by cost. Entries of one store compare by it.
-    std::optional<double> least_rank(std::uint64_t draw) const {
+    std::optional<double> least_rank(std::uint64_t draw) const noexcept {
         return first_given(draw, [](segment& each) { return each.least_rank(); });
     }
 
     /// Removes everything; `dispose` is given each value once no lookup can find it.
     template <class Dispose> void clear(Dispose dispose) {
-        std::vector<slot_value> removed;
-        removed.reserve(segment::slots);
+        std::array<slot_value, segment::slots> removed; // of one segment: it needs no memory
         from_each_segment(0, [&](segment& each) {
-            each.for_each([&](segment::place there) { removed.push_back(there.value()); });
+            std::size_t count = 0;
+            each.for_each([&](segment::place there) { removed[count++] = there.value(); });
             each.clear();
-            for (slot_value const value : removed) {
-                dispose(value);
+            while (count > 0) {
+                dispose(removed[--count]);
             }
-            removed.clear();
             return true;
         });
     }
@@ -270,6 +269,8 @@ class table {
 
     /// Splits a segment, and goes on to hold the half that `low` belongs to. False if a bit more does
     /// not tell its keys apart: then they are no hashes, and it takes what it has slots for.
+    ///
+    /// Throws:         std::bad_alloc, and nothing is changed
     bool split(held& here, std::uint64_t low) {
         segment& old = *here.home;
         if (!old.can_split()) {
@@ -280,11 +281,12 @@ class table {
         }
         std::uint64_t const prefix = old.prefix() | old.next_bit();
         unsigned const depth = old.depth() + 1;
-        segment& fresh = directory_.make_segment(prefix, depth);
+        auto staying = old.order_of_half(false);
+        segment& fresh = directory_.make_segment(prefix, depth, old.order_of_half(true));
         std::unique_lock fresh_lock(fresh.mutex);
         old.copy_half_to(fresh);
         directory_.lead_to(fresh, prefix, depth);
-        old.remove_half();
+        old.remove_half(std::move(staying));
         if (fresh.owns(low)) {
             here = {&fresh, std::move(fresh_lock)};
         }

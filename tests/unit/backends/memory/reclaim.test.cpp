@@ -14,16 +14,15 @@
 #include <thread>
 
 using memo::detail::reclaimer;
+using memo::detail::retirable;
 
 namespace {
 
 /// Something that says when it was freed.
-struct thing {
+struct thing : retirable {
+    thing() : retirable{[](retirable* self) { ++static_cast<thing*>(self)->freed; }} {}
     std::atomic<int> freed{0};
-    void retire(std::size_t bytes = 1) {
-        reclaimer::instance().retire(
-            this, [](void* self) { ++static_cast<thing*>(self)->freed; }, bytes);
-    }
+    void retire(std::size_t bytes = 1) { reclaimer::instance().retire(*this, bytes); }
 };
 
 struct bystander {
@@ -91,6 +90,33 @@ TEST_CASE("a section of another thread is waited for, one that began later is no
     CHECK(retired.freed == 1);
 }
 
+TEST_CASE("what is retired while other things wait is freed though sections live at all times") {
+    constexpr std::size_t threads = 20;
+    std::array<thing, threads> retired;
+    std::barrier step(static_cast<std::ptrdiff_t>(threads));
+    // In each turn a thread begins to read, then the one before it ends.
+    memo_test::together(threads, [&](std::size_t i) {
+        std::optional<bystander> reading;
+        for (std::size_t turn = 0; turn < threads; ++turn) {
+            if (turn == i) {
+                reading.emplace();
+                retired[i].retire();
+                reclaimer::instance().reclaim();
+            }
+            step.arrive_and_wait();
+            if (turn == i + 1) {
+                reading.reset();
+            }
+            step.arrive_and_wait();
+        }
+    });
+    for (std::size_t i = 0; i + 5 < threads; ++i) {
+        CHECK(retired[i].freed == 1);
+    }
+    reclaimer::instance().reclaim();
+    CHECK(retired[threads - 1].freed == 1);
+}
+
 TEST_CASE("tending frees only once enough waits") {
     thing small;
     small.retire();
@@ -104,19 +130,18 @@ TEST_CASE("tending frees only once enough waits") {
 }
 
 TEST_CASE("a destructor may retire and reclaim again") {
-    struct chain {
-        thing last;
-        bool freed = false;
-    } first;
-    reclaimer::instance().retire(
-        &first,
-        [](void* self) {
+    struct chain : retirable {
+        chain() : retirable{destroy_chain} {}
+        static void destroy_chain(retirable* self) {
             auto* const here = static_cast<chain*>(self);
             here->freed = true;
             here->last.retire();
             reclaimer::instance().reclaim();
-        },
-        1);
+        }
+        thing last;
+        bool freed = false;
+    } first;
+    reclaimer::instance().retire(first, 1);
     reclaimer::instance().reclaim();
     CHECK(first.freed);
     CHECK(first.last.freed == 1);

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: BSL-1.0
+
+// What a store is after each allocation that failed: the n-th of an operation, for n = 1, 2, 3, …
+// until it succeeds.
+
+#include "support/failing_memory.hpp"
+#include "support/keys.hpp"
+#include <memo/backends/memory.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+using memo::eviction;
+using memo_test::failing_memory;
+using memo_test::key_of;
+using memo_test::until_it_succeeds;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr memo::key128 scope{11, 12};
+constexpr memo::key128 other_scope{21, 22};
+
+/// Checks at its end that as much is allocated as at its beginning.
+class leak_check {
+  public:
+    leak_check() : before_(allocations()) {}
+    leak_check(leak_check const&) = delete;
+    leak_check& operator=(leak_check const&) = delete;
+    ~leak_check() { CHECK(allocations() == before_); }
+
+  private:
+    static std::size_t allocations() {
+        static_cast<void>(memo::detail::this_thread_line()); // which stays
+        memo::detail::reclaimer::instance().reclaim();
+        return memo_test::heap.live;
+    }
+    std::size_t const before_;
+};
+
+/// One function's texts in a store, and what they should be. All are of one length.
+class checked_texts {
+  public:
+    explicit checked_texts(memo::memory const& store, memo::key128 of = scope)
+        : texts_(store.partition<std::string>(of)) {}
+
+    /// Stores a text, in spite of all failures. Returns how many there were.
+    int put(std::uint64_t number, char version = 'a') {
+        auto const text = text_of(number, version);
+        bool stored = false;
+        int const failures = until_it_succeeds(
+            [&] { stored = texts_.put(key_of(number), text, storing_of(number)); },
+            [&] { check(); });
+        CHECK(stored);
+        has_become(number, text);
+        return failures;
+    }
+
+    /// The same, by an update.
+    int update(std::uint64_t number, char version) {
+        auto const text = text_of(number, version);
+        bool stored = false;
+        auto const merge = [&](std::string const* /*old*/) { return text; };
+        int const failures = until_it_succeeds(
+            [&] { stored = texts_.update(key_of(number), merge, storing_of(number)).has_value(); },
+            [&] { check(); });
+        CHECK(stored);
+        has_become(number, text);
+        return failures;
+    }
+
+    /// Finds a text, or that it was evicted.
+    bool ask_for(std::uint64_t number) const {
+        std::optional<memo::remembered<std::string>> found;
+        until_it_succeeds([&] { found = texts_.get(key_of(number)); }, [] {});
+        CHECK((!found || found->record == texts_by_number_.at(number)));
+        return found.has_value();
+    }
+
+    void erase(std::uint64_t number) {
+        failing_memory const nothing;
+        static_cast<void>(texts_.erase(key_of(number)));
+    }
+
+    void clear() {
+        {
+            failing_memory const nothing;
+            texts_.clear();
+        }
+        CHECK(count() == 0);
+        check();
+    }
+
+    /// That each text is the right one, and the sums are those of what can be found.
+    void check() const {
+        auto const sums = texts_.stats();
+        std::size_t const there = count();
+        CHECK(sums.entries == there);
+        CHECK(sums.bytes == there * bytes_of_one_);
+    }
+
+    [[nodiscard]] std::size_t count() const {
+        std::size_t sum = 0;
+        bool right = true;
+        for (auto const& [number, text] : texts_by_number_) {
+            if (auto const found = texts_.get(key_of(number))) {
+                right = right && found->record == text;
+                ++sum;
+            }
+        }
+        CHECK(right);
+        return sum;
+    }
+
+  private:
+    /// Too long to lie in the string itself.
+    static std::string text_of(std::uint64_t number, char version) {
+        return std::to_string(10'000 + number) + std::string(60, version);
+    }
+
+    static memo::storing storing_of(std::uint64_t number) {
+        return {.cost = 1us * (1 + number % 7), .ttl = 0ns};
+    }
+
+    void has_become(std::uint64_t number, std::string const& text) {
+        if (texts_by_number_.empty()) {
+            bytes_of_one_ = texts_.stats().bytes;
+        }
+        texts_by_number_[number] = text;
+        CHECK(ask_for(number));
+    }
+
+    memo::memory::partition_type<std::string> texts_;
+    std::map<std::uint64_t, std::string> texts_by_number_;
+    std::size_t bytes_of_one_ = 0;
+};
+
+memo::memory::settings full_after(std::size_t entries, eviction rule) {
+    return {.max_entries = entries, .eviction = rule};
+}
+
+} // namespace
+
+TEST_CASE("a store that grows without memory is as it was before") {
+    auto const bound = GENERATE(0, 5000);
+    auto const rule = bound == 0 ? eviction::by_use : GENERATE(eviction::by_use, eviction::by_cost);
+    CAPTURE(bound, rule);
+    leak_check const leaks;
+    memo::memory const store(full_after(static_cast<std::size_t>(bound), rule));
+    checked_texts texts(store);
+    int most = 0;
+    for (std::uint64_t number = 0; number < 400; ++number) { // and splits
+        most = std::max(most, texts.put(number));
+    }
+    CHECK(most > 4); // a split's, beside the value's own
+    texts.check();
+    CHECK(texts.count() == 400);
+}
+
+TEST_CASE("what is put or updated without memory is what it was before, whatever is freed then") {
+    leak_check const leaks;
+    memo::memory const store;
+    checked_texts texts(store);
+    for (std::uint64_t round = 0; round < 300; ++round) { // some times as much as waits to be freed
+        auto const version = static_cast<char>('a' + round % 26);
+        CHECK(texts.put(round % 5, version) > 0);
+        CHECK(texts.update(round % 3, version) > 0);
+        texts.check();
+    }
+}
+
+TEST_CASE("eviction without memory loses no slot and no count") {
+    auto const rule = GENERATE(eviction::by_use, eviction::by_cost);
+    CAPTURE(rule);
+    leak_check const leaks;
+    memo::memory const store(full_after(50, rule));
+    checked_texts texts(store);
+    for (std::uint64_t number = 0; number < 400; ++number) {
+        texts.put(number);
+        texts.ask_for(number / 2); // so that some are not to go when their turn comes
+        CHECK(store.stats().entries <= 50);
+    }
+    texts.check();
+    CHECK(store.stats().entries == 50);
+    CHECK(store.stats().evictions >= 350);
+    texts.clear();
+    for (std::uint64_t number = 400; number < 450; ++number) {
+        texts.put(number);
+    }
+    CHECK(texts.count() == 50);
+}
+
+TEST_CASE("an entry that was asked for goes if there is no memory to keep it in order") {
+    leak_check const leaks;
+    memo::memory const store(full_after(50, eviction::by_use));
+    auto const numbers = store.partition<int>(scope);
+    for (std::uint64_t number = 0; number < 50; ++number) {
+        numbers.put(key_of(number), 1, {});
+        CHECK(numbers.get(key_of(number)).has_value());
+    }
+    {
+        failing_memory const nothing;
+        CHECK(numbers.put(key_of(50), 1, {}));
+    }
+    CHECK(numbers.get(key_of(50)).has_value());
+    CHECK(store.stats().entries == 50);
+}
+
+TEST_CASE("functions that share a store without memory keep its bound") {
+    auto const rule = GENERATE(eviction::by_use, eviction::by_cost);
+    CAPTURE(rule);
+    leak_check const leaks;
+    memo::memory const store(full_after(40, rule));
+    checked_texts one(store);
+    checked_texts other(store, other_scope);
+    for (std::uint64_t number = 0; number < 200; ++number) {
+        one.put(number);
+        other.update(number, 'b');
+        CHECK(store.stats().entries == one.count() + other.count());
+    }
+    one.check();
+    other.check();
+    CHECK(store.stats().entries == 40);
+}
+
+TEST_CASE("erasing, clearing and ending a store need no memory") {
+    auto const rule = GENERATE(eviction::by_use, eviction::by_cost);
+    CAPTURE(rule);
+    leak_check const leaks;
+    std::optional<memo::memory> store(full_after(1000, rule));
+    std::optional<checked_texts> texts(*store);
+    for (std::uint64_t number = 0; number < 500; ++number) {
+        texts->put(number);
+    }
+    for (std::uint64_t number = 0; number < 450; ++number) { // most, so that their order is tidied
+        texts->erase(number);
+    }
+    texts->check();
+    CHECK(texts->count() == 50);
+    texts->clear();
+    for (std::uint64_t number = 0; number < 500; ++number) {
+        texts->put(number, 'b');
+    }
+    texts.reset();
+    failing_memory const nothing;
+    store.reset();
+}
+
+TEST_CASE("a store and a function's place in it are made of memory or not at all") {
+    leak_check const leaks;
+    int const failures = until_it_succeeds(
+        [] {
+            memo::memory const store(full_after(10, eviction::by_use));
+            store.partition<std::string>(scope).put(key_of(1), "one", {});
+            store.partition<int>(other_scope).put(key_of(1), 1, {});
+        },
+        [] {});
+    CHECK(failures > 4);
+}
