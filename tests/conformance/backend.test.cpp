@@ -217,6 +217,61 @@ TEMPLATE_LIST_TEST_CASE("a backend serves a record until its time is over", "", 
     CHECK(partition.get(key_of(1))->record == 3);
 }
 
+TEMPLATE_LIST_TEST_CASE("a backend tells how long it serves a record yet", "", backends) {
+    fresh<TestType> const made;
+    auto const partition = made.backend.template partition<int>(scope);
+    auto const left = [&](std::uint64_t number) { return partition.get(key_of(number))->left; };
+    auto const one = [](int const*) { return 1; };
+    partition.put(key_of(1), 1, {.cost = 0ns, .ttl = 5s});
+    partition.put(key_of(2), 2, {});
+    partition.update(key_of(3), one, {.cost = 0ns, .ttl = 5s});
+    CHECK(left(1) == 5s);
+    CHECK(left(2) == 0ns);
+    CHECK(left(3) == 5s);
+    made.clock.advance(4s);
+    CHECK(left(1) == 1s);
+    CHECK(left(2) == 0ns);
+    partition.update(key_of(3), one, {.cost = 0ns, .ttl = 5s});
+    CHECK(left(3) == 1s);
+    made.clock.advance(1s - 1ns);
+    CHECK(left(1) == 1ns);
+}
+
+TEST_CASE("a disk tells how long it serves a record of a certain age yet") {
+    memo_test::temp_dir const directory;
+    memo_test::fake_clock const clock;
+    memo::disk const backend(
+        {.directory = directory.path(), .max_age = 10s, .clock = clock.on_the_wall()});
+    auto const partition = backend.partition<int>(scope);
+    auto const left = [&](std::uint64_t number) { return partition.get(key_of(number))->left; };
+    auto const since = clock.on_the_wall()().time_since_epoch() % 1s; // whole seconds are kept
+    partition.put(key_of(1), 1, {});
+    partition.put(key_of(2), 2, {.cost = 0ns, .ttl = 4s});
+    partition.put(key_of(3), 3, {.cost = 0ns, .ttl = 1h});
+    CHECK(left(1) == 10s - since);
+    CHECK(left(2) == 4s);
+    CHECK(left(3) == 10s - since);
+    clock.advance(10s - since - 1ns);
+    CHECK(left(1) == 1ns);
+    CHECK_FALSE(partition.get(key_of(2)).has_value());
+    clock.advance(1ns);
+    CHECK_FALSE(partition.get(key_of(1)).has_value());
+    CHECK_FALSE(partition.get(key_of(3)).has_value());
+}
+
+TEST_CASE("a copy near lives no longer than the record on disk") {
+    fresh<memo::tiered<memo::memory, memo::disk>> const made;
+    made.far.backend.partition<int>(scope).put(key_of(1), 1, {.cost = 0ns, .ttl = 5s});
+    auto const partition = made.backend.partition<int>(scope);
+    made.clock.advance(4s);
+    CHECK(partition.get(key_of(1)).has_value());
+    auto const near = made.backend.near().partition<int>(scope);
+    REQUIRE(near.get(key_of(1)).has_value());
+    CHECK(near.get(key_of(1))->left == 1s);
+    made.clock.advance(1s);
+    CHECK_FALSE(partition.get(key_of(1)).has_value());
+}
+
 TEMPLATE_LIST_TEST_CASE("a backend updates what is there, or begins", "", backends) {
     fresh<TestType> const made;
     auto const partition = made.backend.template partition<std::vector<int>>(scope);

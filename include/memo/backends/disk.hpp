@@ -163,14 +163,15 @@ class disk {
             auto const header = detail::check_frame(frame, shelf_->scope, key, type_);
             if (header) {
                 here.header = *header;
-                here.old = store_->is_old(*header);
+                auto const left = store_->left(*header);
+                here.old = !left;
                 if (here.old) {
                     return here;
                 }
                 try {
                     here.kept.emplace(remembered<Record>{
                         detail::decode_record<Record>(detail::payload_of(frame)),
-                        static_cast<std::uint64_t>(header->computing().count())});
+                        static_cast<std::uint64_t>(header->computing().count()), *left});
                     return here;
                 } catch (detail::malformed const&) { // as corrupt as a wrong checksum
                 }

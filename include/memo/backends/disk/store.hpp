@@ -148,14 +148,28 @@ class disk_store {
         return current().write(change);
     }
 
-    /// Whether a record is served no more. Its time may be over, or it is older than all may be.
-    [[nodiscard]] bool is_old(frame_header const& header) const {
+    /// How long a record is to be served yet, more than 0; 0: for ever; nothing: no more. Its time may
+    /// be over, or it is older than all may be.
+    [[nodiscard]] std::optional<std::chrono::nanoseconds> left(frame_header const& header) const {
+        using std::chrono::nanoseconds;
+        using std::chrono::seconds;
         if (header.expires == 0 && settings_.max_age.count() == 0) [[likely]] {
-            return false; // asks no clock
+            return nanoseconds(0); // asks no clock
         }
         unix_time const time = now();
-        return header.expired(time) || header.created < oldest_created(time);
+        if (header.expired(time)) {
+            return std::nullopt;
+        }
+        constexpr seconds most = std::chrono::hours(24 * 36525); // the sums below fit into ns
+        nanoseconds const age_left =
+            seconds(header.created) + std::min(settings_.max_age, most) - time.time_since_epoch();
+        nanoseconds const time_left = nanoseconds(header.expires) - time.time_since_epoch();
+        nanoseconds const left = settings_.max_age.count() == 0 ? time_left
+                                 : header.expires == 0          ? age_left
+                                                                : std::min(time_left, age_left);
+        return left.count() > 0 ? std::optional(left) : std::nullopt;
     }
+    [[nodiscard]] bool is_old(frame_header const& header) const { return !left(header); }
 
     /// Puts a frame where it belongs, within a write, and keeps the bound. False if it is too large.
     [[nodiscard]] bool insert_frame(MDB_txn* txn, disk_shelf& shelf, key128 key, bytes_view frame) {
