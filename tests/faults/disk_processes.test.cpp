@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <linux/capability.h>
 #include <set>
 #include <string>
@@ -247,6 +248,77 @@ TEST_CASE("a cache that may only be read is served, and stores nothing") {
     CHECK(result == 0);
     CHECK_THROWS_WITH(memo::disk({.directory = directory / "empty", .read_only = true}),
                       Catch::Contains("empty"));
+}
+
+TEST_CASE("who may not write the lock file is served nothing wrong while others write") {
+    memo_test::temp_dir const directory;
+    constexpr std::uint64_t keys = 4;
+    using values = std::vector<double>; // all equal, and which key's they are can be seen of them
+    struct state {
+        std::atomic<std::uint64_t> wanted; ///< puts
+        std::atomic<std::uint64_t> done;
+        std::atomic<bool> stop;
+    };
+    memo_test::shared<state> told;
+    process writer([&] {
+        auto const backend = memo::disk({.directory = directory.path()});
+        auto const records = backend.partition<values>(scope);
+        while (!told->stop) {
+            if (std::uint64_t const put = told->done; put < told->wanted) {
+                records.put(key_of(put % keys), values(20'000, static_cast<double>(put)), {});
+                ++told->done;
+            }
+        }
+    });
+    auto const write_more = [&](std::uint64_t puts) {
+        told->wanted += puts;
+        memo_test::seconds_until([&] { return told->done == told->wanted; });
+    };
+    write_more(10 * keys);
+    fs::permissions(directory / "v1/lock.mdb", fs::perms(0444));
+    int const result = in_process([&] {
+        if (!heed_permissions()) {
+            return 1;
+        }
+        memo::disk_settings const reading{.directory = directory.path(), .read_only = true};
+        memo::detail::disk_store store(reading);
+        bool same = true;
+        auto const look_for_long = [&](memo::detail::bytes_view frame) {
+            std::vector<std::byte> const before(frame.begin(), frame.end());
+            write_more(10 * keys);
+            same = same && std::ranges::equal(before, frame);
+        };
+        if (!store.read(store.open(scope), key_of(1), look_for_long) || !same) {
+            return 2;
+        }
+        store.inspect([&](memo::detail::disk_environment::look const& look) {
+            memo::detail::disk_cursor entries = look.entries();
+            look_for_long(entries.seek().value().value);
+            return 0;
+        });
+        if (!same) {
+            return 3;
+        }
+        auto const records = memo::disk(reading).partition<values>(scope);
+        told->wanted = std::numeric_limits<std::uint64_t>::max();
+        int const gets = memo_test::trials(500);
+        int hits = 0;
+        for (int i = 0; i < gets; ++i) {
+            std::uint64_t const number = static_cast<std::uint64_t>(i) % keys;
+            if (auto const kept = records.get(key_of(number))) {
+                ++hits;
+                values const& found = kept->record;
+                if (std::ranges::count(found, found.front()) != std::ssize(found) ||
+                    static_cast<std::uint64_t>(found.front()) % keys != number) {
+                    return 4;
+                }
+            }
+        }
+        return hits > gets / 2 ? 0 : 5;
+    });
+    told->stop = true;
+    CHECK(result == 0);
+    CHECK(writer.wait() == 0);
 }
 
 TEST_CASE("no sample is numbered twice by a cache that is only read") {

@@ -9,11 +9,25 @@
 #include <memo/backends/disk/pages.hpp>
 
 #include <array>
+#include <atomic>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 namespace memo::detail {
+
+/// Whether no page of a snapshot was written over since roots_of() gave its trees: what its transaction
+/// T has in use is freed by T + 1 at the earliest and written over by T + 3, and before that T + 2 takes
+/// the place of what says where T's trees are. For who is not heeded by writers.
+///
+/// Source: LMDB 0.9, mdb.c: mdb_page_alloc(), mdb_find_oldest().
+[[nodiscard]] inline bool still_hold(page_view const& pages,
+                                     page_view::roots const& trees) noexcept {
+    std::atomic_thread_fence(std::memory_order_acquire); // what was copied was read before this
+    return pages.roots_of(trees.transaction).has_value();
+}
 
 /// The walk over one tree of pages.
 class page_cursor {
@@ -47,6 +61,9 @@ class page_cursor {
         ++node();
         return arrive(entry);
     }
+
+    /// Whether all that was found is of the snapshot, if writers do not heed who walks.
+    [[nodiscard]] bool holds() const noexcept { return still_hold(pages_, trees_); }
 
   private:
     struct level {
@@ -101,7 +118,7 @@ class page_cursor {
 
     // To the entry at the place that was reached, over the ends of pages.
     [[nodiscard]] search arrive(key_and_value& entry) noexcept {
-        while (node() == pages_.count_of(page())) {
+        while (node() >= pages_.count_of(page())) {
             if (--depth_ == 0) {
                 return search::missing;
             }
@@ -143,8 +160,10 @@ class page_cursor {
 class disk_cursor {
   public:
     /// trees           nothing: pages that are left to LMDB
-    disk_cursor(MDB_txn* txn, page_view const& pages,
-                std::optional<page_view::roots> const& trees) {
+    /// heeded          false: writers may write over what is found, so that copies are given
+    disk_cursor(MDB_txn* txn, page_view const& pages, std::optional<page_view::roots> const& trees,
+                bool heeded = true)
+        : heeded_(heeded) {
         if (trees) {
             walk_.emplace(pages, *trees);
         } else {
@@ -155,32 +174,48 @@ class disk_cursor {
     /// The first entry whose key is not less; the very first one for an empty key.
     [[nodiscard]] std::optional<key_and_value> seek(bytes_view from = {}) {
         if (!walk_) {
-            return step(theirs_.get(), from.empty() ? MDB_FIRST : MDB_SET_RANGE, from);
+            return kept(step(theirs_.get(), from.empty() ? MDB_FIRST : MDB_SET_RANGE, from));
         }
         key_and_value entry{};
         return told(walk_->seek(from, entry), entry);
     }
 
-    /// The entry behind the one that was found last.
+    /// The entry behind the one that was found last, which is no longer to be used.
     [[nodiscard]] std::optional<key_and_value> next() {
         if (!walk_) {
-            return step(theirs_.get(), MDB_NEXT);
+            return kept(step(theirs_.get(), MDB_NEXT));
         }
         key_and_value entry{};
         return told(walk_->next(entry), entry);
     }
 
   private:
-    static std::optional<key_and_value> told(page_view::search outcome,
-                                             key_and_value const& entry) {
+    std::optional<key_and_value> told(page_view::search outcome, key_and_value const& entry) {
         if (outcome == page_view::search::unsound) {
+            if (!heeded_ && !walk_->holds()) {
+                throw disk_error("disk scan: the data was written over while it was read; who may "
+                                 "not write v1/lock.mdb can read all of it when nobody writes",
+                                 EAGAIN);
+            }
             lmdb_failed("scan", MDB_CORRUPTED);
         }
-        return outcome == page_view::search::found ? std::optional(entry) : std::nullopt;
+        return outcome == page_view::search::found ? kept(entry) : std::nullopt;
     }
 
+    std::optional<key_and_value> kept(std::optional<key_and_value> const& entry) {
+        if (heeded_ || !entry) [[likely]] {
+            return entry;
+        }
+        copy_.assign(entry->key.begin(), entry->key.end());
+        copy_.insert(copy_.end(), entry->value.begin(), entry->value.end());
+        bytes_view const whole(copy_);
+        return key_and_value{whole.first(entry->key.size()), whole.subspan(entry->key.size())};
+    }
+
+    bool const heeded_;
     std::optional<page_cursor> walk_;
     lmdb_cursor theirs_;
+    std::vector<std::byte> copy_; ///< of the entry that was found last
 };
 
 } // namespace memo::detail

@@ -8,7 +8,9 @@
 #include <memo/backends/disk/lmdb.hpp>
 #include <memo/backends/disk/pages.hpp>
 
+#include <cstddef>
 #include <optional>
+#include <vector>
 
 namespace memo::detail {
 
@@ -41,6 +43,15 @@ class disk_environment::look {
     }
     [[nodiscard]] MDB_txn* txn() const noexcept { return txn_; }
 
+    /// Whether what was found stays as it was, for as long as this lives.
+    [[nodiscard]] bool is_heeded() const noexcept { return environment_.files_.heeded; }
+    /// Whether what was found so far is of this snapshot although writers do not heed it. True for
+    /// pages that are left to LMDB, where nobody can tell.
+    [[nodiscard]] bool holds() const noexcept {
+        page_view const& pages = environment_.pages_;
+        return !pages.shows() || (trees_ && still_hold(pages, *trees_));
+    }
+
     /// Where the bytes of a place lie, for as long as this lives.
     ///
     /// Throws:         disk_error; says_damaged(its code) if a page on the way is none
@@ -61,7 +72,9 @@ class disk_environment::look {
     }
 
     /// All entries, for as long as this lives.
-    [[nodiscard]] disk_cursor entries() const { return {txn_, environment_.pages_, trees_}; }
+    [[nodiscard]] disk_cursor entries() const {
+        return {txn_, environment_.pages_, trees_, is_heeded()};
+    }
 
   private:
     void renew() {
@@ -75,5 +88,49 @@ class disk_environment::look {
     MDB_txn* txn_;
     std::optional<page_view::roots> trees_;
 };
+
+/// Visits the bytes of a place. False if there are none. Writers that do not heed the snapshot may write
+/// over what it has: then the bytes are a copy, which is of one time, or its checksum says that it is
+/// not.
+///
+/// visit           given a bytes_view; must not run code of a user
+/// Throws:         disk_error; says_damaged(its code) if a page on the way is none
+template <class Visit>
+bool visit_place(disk_environment& environment, bytes_view place, Visit const& visit) {
+    constexpr int attempts = 16;
+    std::vector<std::byte> copy;
+    for (int attempt = 1; attempt <= attempts; ++attempt) {
+        disk_environment::look const look(environment);
+        if (look.is_heeded()) [[likely]] {
+            auto const found = look.find(place);
+            if (found) {
+                visit(*found);
+            }
+            return found.has_value();
+        }
+        if (!look.holds()) {
+            continue; // LMDB would search without trees of ours, and believe every page
+        }
+        std::optional<bytes_view> found;
+        try {
+            found = look.find(place);
+        } catch (disk_error const&) {
+            if (look.holds()) {
+                throw;
+            }
+            continue;
+        }
+        if (found) {
+            copy.assign(found->begin(), found->end());
+        }
+        if (look.holds() || attempt == attempts) {
+            if (found) {
+                visit(copy);
+            }
+            return found.has_value();
+        }
+    }
+    return false;
+}
 
 } // namespace memo::detail

@@ -19,6 +19,7 @@
 #include <cstring>
 #include <optional>
 #include <sys/mman.h>
+#include <utility>
 
 namespace memo::detail {
 
@@ -250,12 +251,12 @@ class page_view {
         std::byte const* const it = node_of(page, node);
         std::size_t const size = number<std::uint32_t>(it);
         std::byte const* const content = it + node_header + number<std::uint16_t>(it + 6);
-        auto const room = static_cast<std::size_t>(at(page) + page_size - content);
+        auto const room = at(page) + page_size - content; // negative if it is being written over
         if (number<std::uint16_t>(it + 4) == 0) {
             value = {content, size};
-            return size <= room ? search::found : search::unsound;
+            return std::cmp_less_equal(size, room) ? search::found : search::unsound;
         }
-        if (room < sizeof(std::uint64_t)) {
+        if (std::cmp_less(room, sizeof(std::uint64_t))) {
             return search::unsound;
         }
         auto const own = number<std::uint64_t>(content);

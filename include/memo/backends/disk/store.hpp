@@ -88,18 +88,16 @@ class disk_store {
         }
     }
 
-    /// Visits the bytes that are stored for a key, where they lie. False if there are none.
+    /// Visits the bytes that are stored for a key: see visit_place(). False if there are none.
     template <class Visit> bool read(disk_shelf& shelf, key128 key, Visit const& visit) {
         record_place const place = place_of(shelf.scope, key);
         for (int attempt = 0; attempt < 2; ++attempt) {
             disk_environment& environment = current();
             try {
-                disk_environment::look const look(environment);
-                if (auto const found = look.find(place)) {
+                if (visit_place(environment, place, visit)) {
                     if (clock_) {
                         clock_->touch(key);
                     }
-                    visit(*found);
                     return true;
                 }
             } catch (disk_error const& failure) {
