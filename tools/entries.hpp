@@ -2,7 +2,7 @@
 #pragma once
 
 // A cache in, its entries and the functions that they belong to out, in portions, so that no snapshot
-// of the database is held for long.
+// of the database is held for long, and none while somebody is waited for.
 
 #include <memo/backends/disk.hpp>
 #include <support/progress_bar.hpp>
@@ -40,8 +40,15 @@ class scan_progress {
     examples::progress_bar bar_;
 };
 
-/// Visits every entry: visit(entry). In portions, so that no snapshot is held for long.
-template <class Visit> void for_each_entry(detail::disk_store& store, Visit const& visit) {
+/// Visits every entry where it lies: visit(entry), and between() after each portion of them. A snapshot
+/// is held around visit, and a file that is written to grows for as long as one is held: visit waits for
+/// nothing, least of all for who reads what is printed.
+///
+/// Throws:         disk_error; says_damaged(its code) if a page on the way is none
+template <class Visit, class Between>
+void look_at_each_entry(detail::disk_store& store, Visit const& visit, Between const& between) {
+    constexpr std::size_t most_entries = 4096;
+    constexpr std::size_t most_bytes = std::size_t{1} << 22U;
     std::size_t total = 0;
     {
         detail::disk_environment::look const look(store.current());
@@ -49,14 +56,61 @@ template <class Visit> void for_each_entry(detail::disk_store& store, Visit cons
     }
     scan_progress progress(total);
     std::size_t seen = 0;
-    std::optional<std::vector<std::byte>> from{std::in_place};
-    while (from) {
-        detail::disk_environment::look const look(store.current());
-        from = detail::scan(look.entries(), *from, 4096, [&](detail::key_and_value const& entry) {
-            visit(entry);
-            ++seen;
-        });
+    std::vector<std::byte> from;
+    for (bool more = true; more;) {
+        {
+            detail::disk_environment::look const look(store.current());
+            detail::disk_cursor entries = look.entries();
+            std::size_t bytes = 0;
+            auto found = entries.seek(from);
+            for (std::size_t count = 0; found && count < most_entries && bytes < most_bytes;
+                 ++count) {
+                visit(*found);
+                bytes += found->value.size();
+                ++seen;
+                found = entries.next();
+            }
+            more = found.has_value();
+            if (more) {
+                from.assign(found->key.begin(), found->key.end());
+            }
+        }
+        between();
         progress.reached(seen);
+    }
+}
+template <class Visit> void look_at_each_entry(detail::disk_store& store, Visit const& visit) {
+    look_at_each_entry(store, visit, [] {});
+}
+
+/// Visits a copy of every entry: visit(entry), which may take its time. A portion of them is in memory:
+/// 4 MiB and one entry at most.
+///
+/// Throws:         disk_error, after the entries before; says_damaged(its code) if a page on the way is
+///                 none
+template <class Visit> void for_each_entry(detail::disk_store& store, Visit const& visit) {
+    struct entry_copy {
+        std::vector<std::byte> key;
+        std::vector<std::byte> value;
+    };
+    std::vector<entry_copy> copies;
+    auto const visit_copies = [&] {
+        for (entry_copy const& copy : copies) {
+            visit(detail::key_and_value{copy.key, copy.value});
+        }
+        copies.clear();
+    };
+    try {
+        look_at_each_entry(
+            store,
+            [&](detail::key_and_value const& entry) {
+                copies.push_back({{entry.key.begin(), entry.key.end()},
+                                  {entry.value.begin(), entry.value.end()}});
+            },
+            visit_copies);
+    } catch (detail::disk_error const&) {
+        visit_copies();
+        throw;
     }
 }
 
@@ -81,7 +135,7 @@ names_in(std::span<std::byte const> frame) {
 
 [[nodiscard]] inline functions functions_in(detail::disk_store& store) {
     functions all;
-    for_each_entry(store, [&](detail::key_and_value const& entry) {
+    look_at_each_entry(store, [&](detail::key_and_value const& entry) {
         if (!detail::is_record(entry)) {
             auto const header = detail::check_frame(entry.value);
             if (header && header->kind == detail::record_kind::name) {

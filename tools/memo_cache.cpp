@@ -37,6 +37,7 @@ using json = nlohmann::ordered_json;
 using memo_cache::for_each_entry;
 using memo_cache::function;
 using memo_cache::functions_in;
+using memo_cache::look_at_each_entry;
 using memo_cache::scan_progress;
 
 constexpr int ok = 0;
@@ -135,7 +136,7 @@ int verify(settings const& chosen) {
     std::uint64_t corrupt = 0;
     bool cut_short = false; // by a page that is none
     try {
-        for_each_entry(store, [&](detail::key_and_value const& entry) {
+        look_at_each_entry(store, [&](detail::key_and_value const& entry) {
             auto const header = detail::check_frame(entry.value);
             bool const right =
                 header &&
@@ -229,7 +230,7 @@ int compact(settings const& chosen) {
         directory = store.current().directory();
         before = fs::file_size(directory.data_file());
         // LMDB, which copies, believes every page.
-        for_each_entry(store, [](detail::key_and_value const&) {});
+        look_at_each_entry(store, [](detail::key_and_value const&) {});
     }
     detail::file const open_lock =
         detail::open_lock_file(directory.path("open.lock"), directory.mode());

@@ -23,6 +23,7 @@
 #include <iterator>
 #include <random>
 #include <string>
+#include <sys/ioctl.h>
 #include <vector>
 
 namespace fs = std::filesystem;
@@ -39,12 +40,17 @@ struct result {
     std::string text; ///< of both its outputs
 };
 
-result run(std::string const& arguments, std::string const& directory) {
+/// The tool at work; what it tells is in the pipe.
+std::FILE* start(std::string const& arguments, std::string const& directory) {
     std::string const command =
         std::string(MEMO_CACHE_PROGRAM) + ' ' + arguments + " '" + directory + "' 2>&1";
     // NOLINTNEXTLINE(cert-env33-c): the shell is asked for
     std::FILE* const pipe = ::popen(command.c_str(), "r");
     REQUIRE(pipe != nullptr);
+    return pipe;
+}
+
+result wait_for(std::FILE* pipe) {
     result told;
     std::array<char, 4096> part{};
     for (std::size_t size = 1; size > 0; told.text.append(part.data(), size)) {
@@ -52,6 +58,10 @@ result run(std::string const& arguments, std::string const& directory) {
     }
     told.code = WEXITSTATUS(::pclose(pipe));
     return told;
+}
+
+result run(std::string const& arguments, std::string const& directory) {
+    return wait_for(start(arguments, directory));
 }
 
 void fill(std::string const& directory, std::uint64_t count, bool crashed = false) {
@@ -371,6 +381,36 @@ TEST_CASE("an imported record stays out where a good one is or its time is over"
     there.partition<double>(scope).put(key_of(1), 100, {{}, std::chrono::nanoseconds(1)});
     CHECK(import_lines(lines, away.path()).text.starts_with("1 imported, 1 passed over"));
     CHECK(there.partition<double>(scope).get(key_of(1))->record == 1);
+}
+
+TEST_CASE("a file does not grow while the reader of an export pauses") {
+    memo_test::temp_dir const directory;
+    constexpr std::uint64_t count = 3000;
+    memo::disk const backend({.directory = directory.path()});
+    auto const values = backend.partition<double>(scope);
+    auto const write_all = [&] {
+        for (std::uint64_t number = 0; number < count; ++number) {
+            values.put(key_of(number), static_cast<double>(number), {});
+        }
+    };
+    write_all();
+    write_all();
+    auto const size = [&] { return fs::file_size(directory / "v1/data.mdb"); };
+    auto const before = size();
+    for (std::string const how : {"", "--records", "--format jsonl"}) {
+        std::FILE* const exported = start("export " + how, directory.path());
+        constexpr int nearly_full = 60'000; // of 64 KiB, see pipe(7)
+        int waiting = 0;
+        memo_test::seconds_until([&] {
+            REQUIRE(::ioctl(::fileno(exported), FIONREAD, &waiting) == 0);
+            return waiting > nearly_full;
+        });
+        CHECK(waiting > nearly_full);
+        write_all();
+        CHECK(size() < before + 64 * page);
+        auto const lines = lines_of(wait_for(exported).text);
+        CHECK(lines.size() == count + (how.empty() ? 1 : 0)); // with the columns' names
+    }
 }
 
 TEST_CASE("the difference of two keys is told as far as their records know it") {
