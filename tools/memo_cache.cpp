@@ -25,7 +25,6 @@
 #include <span>
 #include <stdexcept>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -274,42 +273,31 @@ int salvage(settings const& chosen) {
     }
     detail::disk_store store(told);
     memo_cache::mapped_file const file(lost);
-    scan_progress progress(file.bytes().size());
+    // All are found before one is stored: a program may add to what it finds in the cache, and no
+    // later state could take the place of that.
+    auto const latest = [&] {
+        scan_progress progress(file.bytes().size());
+        return memo_cache::latest_frames_in(file.bytes(),
+                                            [&](std::size_t place) { progress.reached(place); });
+    }();
+    scan_progress progress(latest.of.size());
+    std::size_t tried = 0;
     std::uint64_t carried = 0;
-    std::uint64_t older = 0;
-    // What is in the cache is newer than what was set aside. Of two states of one record that lie in
-    // the file the one that was made later is kept.
-    std::map<std::tuple<memo::key128, memo::key128>, std::uint32_t> mine;
-    memo_cache::for_each_frame(
-        file.bytes(),
-        [&](detail::frame_header const& header, std::span<std::byte const> frame) {
-            bool const is_name = header.kind == detail::record_kind::name;
-            auto const place = detail::place_of(header.scope, header.key);
-            auto const name_place = detail::name_place_of(header.scope);
-            detail::bytes_view const key =
-                is_name ? detail::bytes_view(name_place) : detail::bytes_view(place);
-            auto const known = mine.find({header.scope, header.key});
-            bool const better = known != mine.end() && known->second < header.created;
-            bool const stored = store.write([&](MDB_txn* txn) {
-                if (!better && detail::find(txn, key)) {
-                    return false;
-                }
-                store.current().require_sound(key);
-                detail::insert(txn, key, frame);
-                return true;
-            });
-            if (stored) {
-                mine[{header.scope, header.key}] = header.created;
-            }
-            ++(stored && !better ? carried : older);
-        },
-        [&](std::size_t place) { progress.reached(place); });
+    for (auto const& [whose, frame] : latest.of) {
+        std::vector<std::byte> copy(frame.begin(), frame.end());
+        if (auto const header = detail::check_frame(copy)) { // a program may write to the file yet
+            auto const became = memo_cache::carry_over(store, {*header, std::move(copy)});
+            carried += became == memo_cache::carried::stored ? 1U : 0U;
+        }
+        progress.reached(++tried);
+    }
+    std::uint64_t const passed_over = latest.seen - carried;
     if (chosen.as_json) {
-        std::cout << json{{"carried_over", carried}, {"passed_over", older}}.dump(2) << '\n';
+        std::cout << json{{"carried_over", carried}, {"passed_over", passed_over}}.dump(2) << '\n';
     } else {
-        std::cout << carried << " carried over, " << older
-                  << " passed over: older states, or there already. Remove " << told.directory
-                  << "/v1.bad.1 when you are content.\n";
+        std::cout << carried << " carried over, " << passed_over
+                  << " passed over: older states, there already, or their time is over. Remove "
+                  << told.directory << "/v1.bad.1 when you are content.\n";
     }
     return ok;
 }

@@ -112,11 +112,17 @@ struct estimates {
     json standard_error;
 };
 
-/// The moments of samples of any type: numbers, arrays and vectors of them differ in whether the count
-/// of numbers stands before them.
+/// The record of an averaged function, whatever type its samples are of.
+struct any_averaged {
+    memo::detail::averaged_record<std::vector<double>> kept;
+    bool is_vector = false; ///< of vectors: the count of numbers stands before them
+};
+
+/// Reads samples of any type: numbers, arrays and vectors of them differ in whether the count of
+/// numbers stands before them.
 ///
 /// Source: docs/format.md, "Payload"
-[[nodiscard]] inline std::optional<estimates> moments_of(std::span<std::byte const> payload) {
+[[nodiscard]] inline std::optional<any_averaged> averaged_in(std::span<std::byte const> payload) {
     using record = memo::detail::averaged_record<std::vector<double>>;
     constexpr std::size_t count_size = 8;
     constexpr std::size_t spread_size = 3 * 8 + 1;
@@ -134,21 +140,31 @@ struct estimates {
         bytes.insert(bytes.begin() + count_size, told.begin(), told.end());
     }
     try {
-        auto const kept = memo::detail::decode_record<record>(bytes);
-        auto const all = [&](auto const& get) {
-            json list = json::array();
-            for (std::size_t i = 0; i < kept.samples.size(); ++i) {
-                list.push_back(to_json(get(i)));
-            }
-            return !counted && list.size() == 1 ? list.front() : list;
-        };
-        return estimates{kept.samples.count(), kept.rejected,
-                         all([&](std::size_t i) { return kept.samples.mean(i); }),
-                         all([&](std::size_t i) { return kept.samples.variance(i); }),
-                         all([&](std::size_t i) { return kept.samples.standard_error(i); })};
+        return any_averaged{memo::detail::decode_record<record>(bytes), counted};
     } catch (memo::detail::malformed const&) {
         return std::nullopt;
     }
+}
+
+/// What an averaged function's record says; nothing if it is none.
+[[nodiscard]] inline std::optional<estimates> moments_of(std::span<std::byte const> payload) {
+    auto const found = averaged_in(payload);
+    if (!found) {
+        return std::nullopt;
+    }
+    auto const& [kept, is_vector] = *found;
+    auto const all = [&samples = kept.samples, list_of_one = is_vector](auto const& get) {
+        json list = json::array();
+        for (std::size_t i = 0; i < samples.size(); ++i) {
+            list.push_back(to_json(get(samples, i)));
+        }
+        return !list_of_one && list.size() == 1 ? list.front() : list;
+    };
+    return estimates{
+        kept.samples.count(), kept.rejected,
+        all([](auto const& samples, std::size_t i) { return samples.mean(i); }),
+        all([](auto const& samples, std::size_t i) { return samples.variance(i); }),
+        all([](auto const& samples, std::size_t i) { return samples.standard_error(i); })};
 }
 
 /// All that can be said of a record, in the order of the columns; null where there is nothing to say.

@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A file of which nothing is certain in, the records in it that are whole out. The database's own
-// structure is not asked: a frame is found by its magic number wherever it lies, and believed if its
-// checksum holds.
+// A file of which nothing is certain in, the records in it that are whole out, each in its latest
+// state. The database's own structure is not asked: a frame is found by its magic number wherever it
+// lies, and believed if its checksum holds.
 
 #include <memo/backends/disk/file.hpp>
+#include <memo/key/key128.hpp>
 #include <memo/record/frame.hpp>
 
+#include "readable.hpp"
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <sys/mman.h>
+#include <tuple>
 
 namespace memo_cache {
 
@@ -88,6 +93,54 @@ void for_each_frame(std::span<std::byte const> file, Visit const& visit, Looked 
         at += 2; // LMDB puts everything at even places
     }
     looked(file.size());
+}
+
+/// Whether one state of a record was made after another. All states of an averaged record were
+/// created when its first one was; each has at least the samples of those before.
+///
+/// frame, other    checked
+[[nodiscard]] inline bool is_later(std::span<std::byte const> frame,
+                                   std::span<std::byte const> other) {
+    auto const made = [](std::span<std::byte const> state) {
+        auto const header = memo::detail::header_of(state);
+        std::uint64_t samples = 0;
+        std::uint64_t begun = 0;
+        if (header->kind == memo::detail::record_kind::moments) {
+            if (auto const found = averaged_in(memo::detail::payload_of(state))) {
+                samples = found->kept.samples.count() + found->kept.rejected;
+                begun = found->kept.begun;
+            }
+        }
+        return std::tuple(header->created, samples, begun);
+    };
+    return made(frame) > made(other);
+}
+
+/// The latest states of the records and names in a file.
+struct latest_frames {
+    /// By scope and key; a name has none.
+    std::map<std::tuple<memo::key128, std::optional<memo::key128>>, std::span<std::byte const>> of;
+    std::uint64_t seen = 0; ///< whole frames, older states among them
+};
+
+/// looked          told how many bytes were looked at, from time to time
+template <class Looked>
+[[nodiscard]] latest_frames latest_frames_in(std::span<std::byte const> file,
+                                             Looked const& looked) {
+    latest_frames latest;
+    for_each_frame(
+        file,
+        [&](memo::detail::frame_header const& header, std::span<std::byte const> frame) {
+            ++latest.seen;
+            bool const is_name = header.kind == memo::detail::record_kind::name;
+            auto const [known, is_first] = latest.of.try_emplace(
+                {header.scope, is_name ? std::nullopt : std::optional(header.key)}, frame);
+            if (!is_first && is_later(frame, known->second)) {
+                known->second = frame;
+            }
+        },
+        looked);
+    return latest;
 }
 
 } // namespace memo_cache

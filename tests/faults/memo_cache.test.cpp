@@ -64,6 +64,10 @@ result run(std::string const& arguments, std::string const& directory) {
     return wait_for(start(arguments, directory));
 }
 
+bool has(std::string const& text, std::string const& part) {
+    return text.find(part) != std::string::npos;
+}
+
 void fill(std::string const& directory, std::uint64_t count, bool crashed = false) {
     REQUIRE(memo_test::in_process([&] {
                 memo::disk const backend({.directory = directory});
@@ -95,14 +99,19 @@ std::string replaced(std::string const& path, std::string const& from, std::stri
     return text.replace(text.find(from), from.size(), to);
 }
 
+/// As if the machine had gone down while a program wrote.
+void crash(std::string const& directory) {
+    std::string const state = replaced(directory + "/state", "boot ", "boot 0000");
+    std::ofstream(directory + "/state") << state;
+}
+
 } // namespace
 
 TEST_CASE("salvage carries over every record whose pages are whole, in whatever order they lie") {
     memo_test::temp_dir const directory;
     constexpr std::uint64_t count = 3000;
     fill(directory.path(), count, true);
-    std::string const state = replaced(directory / "state", "boot ", "boot 0000");
-    std::ofstream(directory / "state") << state;
+    crash(directory.path());
     std::string const data = directory / "v1/data.mdb";
     std::vector<char> bytes(fs::file_size(data));
     std::ifstream(data, std::ios::binary)
@@ -128,6 +137,38 @@ TEST_CASE("salvage carries over every record whose pages are whole, in whatever 
     CHECK(right_values(directory.path(), count) == count);
     CHECK(run("salvage --json", directory.path()).text.find("\"carried_over\": 0") !=
           std::string::npos);
+}
+
+TEST_CASE("salvage brings back the state of an averaged record that has the most samples") {
+    memo_test::temp_dir const directory;
+    constexpr std::size_t keys = 50;
+    constexpr std::size_t calls = 40 * keys;
+    int n = 0;
+    auto const open = [&] {
+        return memo::memoize<memo::disk, memo::averaged>(
+            memo::ignore_state([&n](std::size_t x) { return static_cast<double>(x) + n++ % 4; }),
+            {.name = "salvage/mean", .version = "1", .rtol_stderr = 0, .max_repetitions = 1000},
+            memo::disk({.directory = directory.path(), .report = [](std::string const&) {}}));
+    };
+    auto const each_call = [&](auto const& call) { // at random, so that no state lies where it did
+        std::mt19937_64 random(1);
+        for (std::size_t i = 0; i < calls; ++i) {
+            call(random() % keys);
+        }
+    };
+    REQUIRE(memo_test::in_process([&] {
+                each_call(open());
+                ::_exit(0);
+            }) == 0);
+    std::array<std::uint64_t, keys> drawn{};
+    each_call([&](std::size_t x) { ++drawn[x]; });
+    crash(directory.path());
+    auto const f = open(); // sets aside
+    REQUIRE_FALSE(f.contains(0));
+    CHECK(has(run("salvage", directory.path()).text, "51 carried over, ")); // with the name
+    for (std::size_t x = 0; x < keys; ++x) {
+        CHECK(f.estimate(x).count == drawn[x] + 1);
+    }
 }
 
 TEST_CASE("the tool tells and tends what lies in a directory that is in use") {
@@ -185,10 +226,6 @@ template <class F> void store_four(memo::disk const& backend, std::string const&
 std::string line_with(std::string const& text, std::string const& part) {
     auto const at = text.find(part);
     return at == std::string::npos ? "" : text.substr(at, text.find('\n', at) - at);
-}
-
-bool has(std::string const& text, std::string const& part) {
-    return text.find(part) != std::string::npos;
 }
 
 } // namespace
