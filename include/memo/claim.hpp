@@ -21,6 +21,11 @@ enum class claim_state {
 ///
 /// It stays where it is made, `auto claim = f.try_claim(…)`, and belongs to the thread that made it.
 ///
+/// It has its own copy of the arguments, with what a std::string_view or a std::span looks at. A view
+/// or a reference in a class of yours is copied as that, and so is a pointer of any kind: what is
+/// behind it must be there and be the same until run(). What is not in the key and may be written to,
+/// by a non-const reference or a span of elements that are not const, stays where it is.
+///
 /// Way             see walk.hpp
 /// Draw            runs the function with the claim's own copy of the arguments
 ///

@@ -16,7 +16,7 @@ enum class errc {
     name_conflict, ///< two different callables claim one name and version
     recursion,     ///< a call needs its own result, in one thread or in a circle of threads
     sample,        ///< a result of an averaged function cannot be averaged with the others
-    argument,      ///< an argument's value cannot be turned into a key
+    argument,      ///< an argument's value cannot be turned into a key, or copied for a claim
     miss,    ///< nothing is stored for a call, and `on_miss = fail` forbids to run the function
     backend, ///< the backend failed and `on_error = strict` asked to hear of it
 };

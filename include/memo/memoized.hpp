@@ -8,6 +8,7 @@
 #include <memo/estimate.hpp>
 #include <memo/flow/batch.hpp>
 #include <memo/flow/call.hpp>
+#include <memo/flow/held.hpp>
 #include <memo/flow/snapshot.hpp>
 #include <memo/key/call_key.hpp>
 #include <memo/key/explanation.hpp>
@@ -49,7 +50,6 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     using name = typename walk::name;
     using sample = typename Evaluation::sample;
 
-    using held_call = detail::call<memoized, detail::held_argument<P>...>;
     template <class, class...> friend class detail::call;
 
   public:
@@ -93,17 +93,17 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     }
 
     /// The value if it is there, or the right to compute it, or neither if another caller is at it:
-    /// here, in another process by memo::disk, or on another machine by memo::memcached with a
-    /// `lease`. For workers that take on what no other does: `if (auto claim = f.try_claim(x);
-    /// claim.state() == memo::claim_state::claimed) { claim.run(); }`. A hit is counted now, the rest
-    /// by run().
+    /// here, in another process by memo::disk, on another machine by memo::memcached with a `lease`.
+    /// For workers that take on what no other does: `if (auto claim = f.try_claim(x); claim.state() ==
+    /// memo::claim_state::claimed) { claim.run(); }`. A hit is counted now, the rest by run().
     ///
-    /// Complexity:     as a call without its evaluation; the arguments are copied
+    /// Complexity:     as a call without its evaluation; the arguments are copied, see claim.hpp
     /// Throws:         as a call, but for what the function throws
     [[nodiscard]] auto try_claim(P... args) const {
+        using held = detail::held_call<memoized, P...>;
         name const called = name_of(args...);
-        return claim<walk, result_type, held_call>(core_->way, called,
-                                                   held_call(*this, static_cast<P&&>(args)...));
+        return claim<walk, result_type, held>(core_->way, called,
+                                              held(*this, static_cast<P&&>(args)...));
     }
 
     /// The results of many calls, in the order of the range: all are looked up together, which

@@ -283,7 +283,7 @@ template <class Backend, class Evaluation> class walk {
         return look(called);
     }
 
-    template <class Draw> [[gnu::cold]] static error missed(key128 key, Draw const& draw) {
+    template <class Draw> [[gnu::cold]] static error missed(key128 key, Draw& draw) {
         return {errc::miss, "replay " + to_string(key) +
                                 ": what is stored does not serve this call, and on_miss = fail "
                                 "forbids to run the function. Run it with on_miss = compute first, "

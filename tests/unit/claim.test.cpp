@@ -10,12 +10,18 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <numeric>
+#include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using memo::claim_state;
@@ -33,6 +39,22 @@ auto doubled(std::atomic<int>& runs) {
         return 2 * x;
     });
 }
+
+class model {
+  public:
+    model() = default;
+    model(model const&) = default;
+    model(model&&) = default;
+    model& operator=(model const&) = default;
+    model& operator=(model&&) = default;
+    virtual ~model() = default;
+    [[nodiscard]] virtual int score(int x) const { return x; }
+};
+
+class forest : public model {
+  public:
+    [[nodiscard]] int score(int x) const override { return 2 * x; }
+};
 
 } // namespace
 
@@ -128,6 +150,85 @@ TEST_CASE("a claim keeps its own copy of the arguments") {
     };
     auto mine = make();
     CHECK(mine.run() == "text of more characters than a string holds in itself 7");
+}
+
+TEST_CASE("a claim keeps what a view looks at, whatever becomes of it") {
+    auto const f = memo::memoize([](std::span<double const> any, std::span<int const, 3> three,
+                                    std::string_view text, std::span<bool const> const& flags) {
+        return std::accumulate(any.begin(), any.end(), 0.0) + three[0] + three[2] +
+               static_cast<double>(text.size() + text.find('c')) +
+               static_cast<double>(std::ranges::count(flags, true));
+    });
+    std::vector<double> any{1, 2, 3};
+    std::array<int, 3> three{10, 20, 30};
+    auto flags = std::to_array({true, false, true});
+    auto mine = f.try_claim(any, three, std::string("abc"), flags); // the string is gone now
+    any = {100, 200, 300};
+    three = {0, 0, 0};
+    flags = {false, false, false};
+    CHECK(mine.run() == 53);
+    CHECK(f({{1, 2, 3}}, std::to_array({10, 20, 30}), "abc", std::to_array({true, false, true})) ==
+          53);
+    CHECK(f(any, three, "abc", flags) == 605);
+}
+
+TEST_CASE("a claim keeps what is behind a view that a parameter type wraps") {
+    using memo::as_set;
+    using memo::ignored;
+    auto const f = memo::memoize(
+        [](as_set<std::span<int const>> const& values, ignored<std::string_view> text) {
+            return std::string(text.get()) + std::to_string(values.get().front());
+        });
+    std::vector<int> values{3, 1};
+    auto mine = f.try_claim(std::span<int const>(values), std::string("first is "));
+    values = {4, 4};
+    CHECK(mine.run() == "first is 3");
+}
+
+TEST_CASE("what is not in the key and is written to is the caller's own when a claim runs") {
+    auto const f = memo::memoize<memo::memory, memo::ignore<1, 2>>(
+        [](int x, int& count, std::span<int> const& written,
+           memo::ignored<std::span<int>> const& too) {
+            ++count;
+            std::ranges::fill(written, x);
+            std::ranges::fill(too.get(), x);
+            return x;
+        });
+    int count = 0;
+    std::vector<int> written{1, 2};
+    std::vector<int> too{3};
+    auto mine = f.try_claim(7, count, written, std::span(too));
+    CHECK(mine.run() == 7);
+    CHECK(count == 1);
+    CHECK(written == std::vector{7, 7});
+    CHECK(too == std::vector{7});
+}
+
+TEST_CASE("a claim's views serve each sample of a mean, and an explanation") {
+    auto const text = [] { return std::string("ab"); };
+    auto const mean = memo::memoize<memo::memory, memo::averaged>(
+        memo::ignore_state([](std::string_view what) { return static_cast<double>(what.size()); }),
+        {.rtol_stderr = 0, .min_repetitions = 3, .max_repetitions = 3});
+    CHECK(mean.try_claim(text()).run() == 2);
+    auto const replay =
+        memo::memoize([](std::string_view what) { return what.size(); }, {.on_miss = memo::fail});
+    auto missed = replay.try_claim(text());
+    CHECK(code_of([&] { missed.run(); }) == memo::errc::miss);
+}
+
+TEST_CASE("a claim of an object of which it would keep a part is refused") {
+    auto const f = memo::memoize<memo::memory, memo::ignore<1>>(
+        [](int x, model const& how) { return how.score(x); });
+    auto const g = memo::memoize<memo::memory, memo::ignore<1>>(
+        [](int x, model&& how) { return std::move(how).score(x); });
+    CHECK(code_of([&] { static_cast<void>(f.try_claim(1, forest())); }) == memo::errc::argument);
+    CHECK(code_of([&] { static_cast<void>(g.try_claim(1, forest())); }) == memo::errc::argument);
+    CHECK(f(1, forest()) == 2);
+    CHECK(f.try_claim(2, model()).run() == 2);
+    CHECK(g.try_claim(2, model()).run() == 2);
+    auto const shared = memo::memoize<memo::memory, memo::ignore<1>>(
+        [](int x, std::shared_ptr<model const> const& how) { return how->score(x); });
+    CHECK(shared.try_claim(1, std::make_shared<forest const>()).run() == 2);
 }
 
 TEST_CASE("what came between a claim's first look and its right is not computed again") {

@@ -7,19 +7,12 @@
 #include <memo/replicate.hpp>
 
 #include <tuple>
-#include <type_traits>
 #include <utility>
 
 namespace memo::detail {
 
-/// An argument that is kept for later: a copy, but of what the function may write to.
-template <class T>
-using held_argument = std::conditional_t<std::is_lvalue_reference_v<T> &&
-                                             !std::is_const_v<std::remove_reference_t<T>>,
-                                         T, std::remove_cvref_t<T>>;
-
 /// Function        a memoized function, or a reference to one that lives longer
-/// Args            what the call has of its arguments: references to them, or copies
+/// Args            what the call has of its arguments: references to them, or what held.hpp keeps
 ///
 /// Thread safety:  none
 template <class Function, class... Args> class call {
@@ -33,8 +26,8 @@ template <class Function, class... Args> class call {
         return std::apply([&](auto&... each) { return function_.draw(which, each...); }, args_);
     }
 
-    [[nodiscard]] auto explain() const {
-        return std::apply([&](auto const&... each) { return function_.explained(each...); }, args_);
+    [[nodiscard]] auto explain() {
+        return std::apply([&](auto&... each) { return function_.explained(each...); }, args_);
     }
 
   private:

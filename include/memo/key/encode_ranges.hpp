@@ -56,6 +56,15 @@ inline constexpr bool is_unordered_range<std::unordered_map<K, V, H, E, A>> = tr
 template <class K, class V, class H, class E, class A>
 inline constexpr bool is_unordered_range<std::unordered_multimap<K, V, H, E, A>> = true;
 
+/// A range that does not own its elements.
+template <class T> inline constexpr bool is_view = false;
+template <class T, std::size_t N> inline constexpr bool is_view<std::span<T, N>> = true;
+template <class C, class T> inline constexpr bool is_view<std::basic_string_view<C, T>> = true;
+
+template <class T> inline constexpr bool is_writable_span = false;
+template <class T, std::size_t N>
+inline constexpr bool is_writable_span<std::span<T, N>> = !std::is_const_v<T>;
+
 /// Whether T derives from one of the standard containers without being one.
 template <class T>
 concept derives_from_container = std::is_class_v<T> && !is_ordered_range<T> &&

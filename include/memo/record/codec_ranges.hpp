@@ -14,23 +14,17 @@
 #include <forward_list>
 #include <iterator>
 #include <ranges>
-#include <span>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace memo::detail {
 
-template <class T> inline constexpr bool is_borrowed = false;
-template <class T, std::size_t N> inline constexpr bool is_borrowed<std::span<T, N>> = true;
-template <class C, class T> inline constexpr bool is_borrowed<std::basic_string_view<C, T>> = true;
-
 template <class T> inline constexpr bool is_forward_list = false;
 template <class T, class A> inline constexpr bool is_forward_list<std::forward_list<T, A>> = true;
 
 template <class T>
-concept owning_range = (is_ordered_range<T> || is_unordered_range<T>)&&!is_borrowed<T>;
+concept owning_range = (is_ordered_range<T> || is_unordered_range<T>)&&!is_view<T>;
 
 /// What an element is loaded as: the keys of maps are const in the map.
 template <class T> struct loaded_as { using type = T; };

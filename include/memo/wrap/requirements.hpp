@@ -6,25 +6,16 @@
 #include <memo/key/archive.hpp>
 #include <memo/key/callable.hpp>
 #include <memo/key/encode.hpp>
+#include <memo/key/encode_ranges.hpp>
 #include <memo/key/parameters.hpp>
 #include <memo/wrap/policies.hpp>
 
 #include <concepts>
 #include <cstddef>
-#include <span>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 
 namespace memo::detail {
-
-template <class T> inline constexpr bool is_view = false;
-template <class C, class T> inline constexpr bool is_view<std::basic_string_view<C, T>> = true;
-template <class T, std::size_t N> inline constexpr bool is_view<std::span<T, N>> = true;
-
-template <class T> inline constexpr bool is_writable_span = false;
-template <class T, std::size_t N>
-inline constexpr bool is_writable_span<std::span<T, N>> = !std::is_const_v<T>;
 
 /// F: what memoize was given, so a callable or what memo::keyed and its like made of one.
 template <class F> consteval bool check_state() {
