@@ -163,10 +163,10 @@ void CEREAL_SAVE_FUNCTION_NAME(word_archive& archive, cereal::BinaryData<T> cons
 
 /// A class that says by itself, or by a function beside it, how it is saved. A class that derives
 /// from a container must say so by itself: cereal's function for the container would leave out what
-/// the class adds.
+/// the class adds, as it leaves out the state of a comparator.
 template <class T>
 concept cereal_class =
-    std::is_class_v<T> && !own_encodable<T> &&
+    std::is_class_v<T> && !own_encodable<T> && !compares_by_state<T> &&
     (derives_from_container<T> ? cereal::traits::has_member_serialize<T, word_archive>::value ||
                                      cereal::traits::has_member_save<T, word_archive>::value
                                : cereal::traits::is_output_serializable<T, word_archive>::value);

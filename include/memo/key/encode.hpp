@@ -70,6 +70,9 @@ constexpr std::size_t sum_of_words(std::initializer_list<std::size_t> parts) noe
     return sum;
 }
 
+/// Whether T is a container whose comparator, hash or equality has a state. Said in encode_ranges.hpp.
+template <class T> inline constexpr bool compares_by_state = false;
+
 /// Refuses a type that cannot be an argument with a sentence that says what to do.
 template <class T> constexpr void require_encodable() {
     using type = std::remove_cvref_t<T>;
@@ -83,8 +86,14 @@ template <class T> constexpr void require_encodable() {
                   "drop the parameter "
                   "with memo::ignore<I>");
     static_assert(
+        !compares_by_state<type>,
+        "memo: the container's comparator, hash or equality has a state (a std::function, "
+        "a pointer, members), which would be in no key though the function can see it. "
+        "Take a container with one whose type says all, as std::less or a functor "
+        "without members, or drop the parameter with memo::ignore<I>");
+    static_assert(
         std::is_pointer_v<type> || std::is_member_pointer_v<type> ||
-            std::is_same_v<type, long double> || encodable<type>,
+            std::is_same_v<type, long double> || compares_by_state<type> || encodable<type>,
         "memo: this type cannot be turned into a cache key. Give it a cereal serialize() or "
         "save(), include "
         "the cereal/types header that it needs, or drop the parameter with memo::ignore<I>");

@@ -56,6 +56,22 @@ inline constexpr bool is_unordered_range<std::unordered_map<K, V, H, E, A>> = tr
 template <class K, class V, class H, class E, class A>
 inline constexpr bool is_unordered_range<std::unordered_multimap<K, V, H, E, A>> = true;
 
+/// Whether the types of a container's comparator, hash and equality say all of them. They are in the
+/// key's scope then; a state would be in the container alone.
+template <class T> consteval bool compares_by_type() {
+    if constexpr (requires { typename T::key_compare; }) {
+        return std::is_empty_v<typename T::key_compare>;
+    } else if constexpr (requires { typename T::hasher; }) {
+        return std::is_empty_v<typename T::hasher> && std::is_empty_v<typename T::key_equal>;
+    } else {
+        return true;
+    }
+}
+
+template <class T>
+    requires is_ordered_range<T> || is_unordered_range<T>
+inline constexpr bool compares_by_state<T> = !compares_by_type<T>();
+
 /// A range that does not own its elements.
 template <class T> inline constexpr bool is_view = false;
 template <class T, std::size_t N> inline constexpr bool is_view<std::span<T, N>> = true;
@@ -91,7 +107,8 @@ template <class Sink, class Range> void encode_elements(Sink& sink, Range const&
 }
 
 template <class Range>
-    requires is_ordered_range<Range> && encodable<std::ranges::range_value_t<Range const>>
+    requires(is_ordered_range<Range> && !compares_by_state<Range> &&
+             encodable<std::ranges::range_value_t<Range const>>)
 struct own_encoder<Range> {
     static constexpr std::size_t words = varying;
     static constexpr bool needs_archive =
@@ -123,7 +140,8 @@ template <class Sink, class Digests> void encode_digests(Sink& sink, Digests& di
 template <class T> [[nodiscard]] key128 digest_of(T const& value);
 
 template <class Range>
-    requires is_unordered_range<Range> && encodable<std::ranges::range_value_t<Range const>>
+    requires(is_unordered_range<Range> && !compares_by_state<Range> &&
+             encodable<std::ranges::range_value_t<Range const>>)
 struct own_encoder<Range> {
     static constexpr std::size_t words = varying;
     static constexpr bool needs_archive =

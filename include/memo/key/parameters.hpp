@@ -65,9 +65,12 @@ template <class T> struct own_encoder<ignored<T>> {
     template <class Sink> static void encode(Sink&, ignored<T> const&) noexcept {}
 };
 
+template <class Range>
+inline constexpr bool compares_by_state<as_set<Range>> = compares_by_state<Range>;
+
 // Integers ascending, everything else by digest.
 template <class Range>
-    requires encodable<std::ranges::range_value_t<Range const>>
+    requires(!compares_by_state<Range> && encodable<std::ranges::range_value_t<Range const>>)
 struct own_encoder<as_set<Range>> {
     using element = std::ranges::range_value_t<Range const>;
     static constexpr std::size_t words = varying;

@@ -12,6 +12,7 @@
 #include <deque>
 #include <filesystem>
 #include <forward_list>
+#include <functional>
 #include <initializer_list>
 #include <limits>
 #include <list>
@@ -135,6 +136,23 @@ TEST_CASE("other ranges are a count and one element after the other") {
     CHECK(words_in(std::multimap<int, int>{{1, 10}, {1, 11}}) == words{2, 1, 10, 1, 11});
     CHECK(words_in(std::vector<std::vector<int>>{{1}, {}}) == words{2, 1, 1, 0});
     CHECK(words_in(std::vector<std::string>{"a"}) == words{1, 1, 97});
+}
+
+TEST_CASE("a container is in its comparator's order, and none with a state can be keyed") {
+    using pointer = bool (*)(int, int);
+    using order = std::function<bool(int, int)>;
+    using hash = std::function<std::size_t(int)>;
+    CHECK(words_in(std::set<int, std::greater<>>{1, 3, 2}) == words{3, 3, 2, 1});
+    CHECK(words_in(std::map<int, int, std::greater<>>{{1, 10}, {2, 20}}) == words{2, 2, 20, 1, 10});
+    CHECK_FALSE(encodable<std::set<int, order>>);
+    CHECK_FALSE(encodable<std::multiset<int, pointer>>);
+    CHECK_FALSE(encodable<std::map<int, int, order>>);
+    CHECK_FALSE(encodable<std::multimap<int, int, pointer>>);
+    CHECK_FALSE(encodable<std::unordered_set<int, hash>>);
+    CHECK_FALSE(encodable<std::unordered_multiset<int, std::hash<int>, order>>);
+    CHECK_FALSE(encodable<std::unordered_map<int, int, hash>>);
+    CHECK_FALSE(encodable<std::unordered_multimap<int, int, std::hash<int>, pointer>>);
+    CHECK_FALSE(encodable<std::vector<std::set<int, order>>>);
 }
 
 TEST_CASE("an unordered container is a count and the sorted digests of its elements") {

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <list>
 #include <set>
@@ -74,6 +75,12 @@ TEST_CASE("a set of anything else is the distinct digests, ascending") {
     using strings = as_set<std::vector<std::string>>;
     CHECK(words_in(strings(std::vector<std::string>{"a", "b"})) == expected);
     CHECK(words_in(strings(std::vector<std::string>{"b", "a", "b"})) == expected);
+}
+
+TEST_CASE("what compares by a state can be no set either") {
+    using memo::detail::encodable;
+    CHECK_FALSE(encodable<as_set<std::set<int, std::function<bool(int, int)>>>>);
+    CHECK(words_in(as_set<std::set<int, std::greater<>>>{1, 2}) == words_in(numbers{1, 2}));
 }
 
 TEST_CASE("bools can be a set") {
