@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -21,6 +22,7 @@
 #include <iterator>
 #include <random>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 namespace fs = std::filesystem;
@@ -83,6 +85,38 @@ void pretend_another_boot(std::string const& directory) {
     REQUIRE(at != std::string::npos);
     text[at + 5] = text[at + 5] == '0' ? '1' : '0';
     write_file(path, {text.begin(), text.end()});
+}
+
+/// Whether the directory says that a crash of the machine would cost its data.
+bool is_dirty(std::string const& directory) {
+    auto const bytes = read_file(directory + "/state");
+    return std::string(bytes.begin(), bytes.end()).find("dirty 1") != std::string::npos;
+}
+
+/// Whether another process finds an entry, and nothing to report.
+bool reads(std::string const& directory, memo::disk_settings how) {
+    return memo_test::in_process([&] {
+               bool reported = false;
+               how.directory = directory;
+               how.report = [&](std::string const&) { reported = true; };
+               memo::disk const backend(how);
+               auto const kept = backend.partition<std::string>(scope).get(key_of(1));
+               return kept && !reported ? 0 : 1;
+           }) == 0;
+}
+
+/// A process that has the directory open until it is killed.
+memo_test::process holding(std::string const& directory) {
+    memo_test::shared<std::atomic<bool>> holds;
+    memo_test::process holder([&] {
+        memo::disk const backend = open(directory);
+        *holds = true;
+        while (true) {
+            ::pause();
+        }
+    });
+    memo_test::seconds_until([&] { return holds->load(); });
+    return holder;
 }
 
 /// What a use of the directory found.
@@ -417,6 +451,34 @@ TEST_CASE("data of another boot is set aside, unless all of it had reached the d
         CHECK(seen->reported == crashed);
         CHECK(fs::exists(directory / "v1.bad.1/data.mdb") == crashed);
     }
+}
+
+TEST_CASE("the last to close waits for the disk, whoever wrote") {
+    memo_test::temp_dir const directory;
+    fill(directory.path(), true);
+    CHECK(reads(directory.path(), {.read_only = true}));
+    CHECK(is_dirty(directory.path()));
+    CHECK(reads(directory.path(), {}));
+    CHECK_FALSE(is_dirty(directory.path()));
+    pretend_another_boot(directory.path());
+    memo_test::shared<outcome> seen;
+    REQUIRE(use(directory.path(), *seen) == 0);
+    CHECK(seen->found == entries);
+    CHECK_FALSE(seen->reported);
+}
+
+TEST_CASE("who is not the last to close says nothing of the disk") {
+    memo_test::temp_dir const directory;
+    fill(directory.path(), true);
+    memo_test::process other = holding(directory.path());
+    CHECK(reads(directory.path(), {}));
+    CHECK(is_dirty(directory.path())); // the other may be writing
+    other.kill();
+    pretend_another_boot(directory.path());
+    memo_test::shared<outcome> seen;
+    REQUIRE(use(directory.path(), *seen) == 0);
+    CHECK(seen->found == 0);
+    CHECK(seen->reported);
 }
 
 TEST_CASE("the next damage takes the place of the last") {

@@ -44,12 +44,12 @@ class disk_environment {
     disk_environment(disk_environment const&) = delete;
     disk_environment& operator=(disk_environment const&) = delete;
 
-    /// Closes, and says that all is on the disk if nobody else writes. Not under open.lock.
+    /// Closes, and says that all is on the disk if nobody else has it open. Not under open.lock.
     ~disk_environment() {
         if (!stale_) {
             readers_.drain();
             try {
-                if (dirty_) {
+                if (!how_.read_only) { // who wrote may have left while others had it open
                     settle(files_, how_);
                 }
             } catch (error const&) { // the next one finds it dirty
@@ -124,7 +124,6 @@ class disk_environment {
         files_.flights.close();
         readers_.abandon();
         stale_ = true;
-        dirty_ = false;
         mutex_.unlock();
     }
 
@@ -224,6 +223,7 @@ class disk_environment {
             files_ = open_files(how_);
             show_pages();
             pages_counted_ = false;
+            dirty_ = false; // nobody was kept from settling meanwhile
             stale_ = false;
         }
     }

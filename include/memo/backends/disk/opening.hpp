@@ -135,7 +135,7 @@ inline void check_sizes(disk_opening const& how) {
     bool const there = identity_of_file(how.directory.data_file()).has_value();
     lmdb_check("open", mdb_env_open(env, how.directory.data().c_str(), flags,
                                     static_cast<mdb_mode_t>(how.directory.mode())));
-    if (!there) { // whatever the umask took
+    if (!there) {                             // whatever the umask took
         ::chmod(how.directory.data_file().c_str(), how.directory.mode());
         ::chmod(how.directory.path("v1/lock.mdb").c_str(), how.directory.mode());
     }
@@ -186,17 +186,18 @@ inline void mark_dirty(disk_opening const& how) {
     }
 }
 
-/// The last one to leave waits for the disk, and says so.
+/// The last one to leave waits for the disk, and says so, if that was not said since somebody wrote. What
+/// killed processes committed is the kernel's, which hands it to the disk like all of the file.
 inline void settle(disk_files const& files, disk_opening const& how) {
     disk_directory const& directory = how.directory;
     file const open_lock = open_lock_file(directory.path("open.lock"), directory.mode());
     lock_file(open_lock, LOCK_EX);
-    if (identity_of_file(directory.data_file()) != files.identity ||
+    disk_state state = directory.state();
+    if (!state.dirty || identity_of_file(directory.data_file()) != files.identity ||
         !lock_file(files.users, LOCK_EX | LOCK_NB)) {
         return;
     }
     lmdb_check("sync", mdb_env_sync(files.environment.get(), 1));
-    disk_state state = directory.state();
     state.dirty = false;
     directory.set_state(state, false);
 }
