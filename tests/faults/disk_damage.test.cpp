@@ -481,6 +481,20 @@ TEST_CASE("who is not the last to close says nothing of the disk") {
     CHECK(seen->reported);
 }
 
+TEST_CASE("data that somebody has open went through no crash, whatever boot it is") {
+    memo_test::temp_dir const directory;
+    fill(directory.path(), true);
+    memo_test::process other = holding(directory.path());
+    pretend_another_boot(directory.path()); // as containers do
+    CHECK(reads(directory.path(), {.read_only = true}));
+    CHECK(reads(directory.path(), {}));
+    CHECK(is_dirty(directory.path()));
+    other.kill();
+    memo_test::shared<outcome> seen;
+    REQUIRE(use(directory.path(), *seen) == 0);
+    CHECK(seen->reported); // nobody is left who could tell
+}
+
 TEST_CASE("the next damage takes the place of the last") {
     memo_test::temp_dir const directory;
     for (int times = 0; times < 3; ++times) {

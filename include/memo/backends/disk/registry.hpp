@@ -135,7 +135,11 @@ class disk_registry {
         disk_state state = directory.state();
         std::string const boot = this_boot();
         bool const written_now = !boot.empty() && state.boot == boot;
-        if (there && !written_now && (state.dirty || state.map == 0)) {
+        // Whoever has it open was let in before this one, and no machine went down since: the other boot
+        // is what a container calls this one.
+        bool const went_on = written_now || (there && state.dirty && state.map != 0 &&
+                                             !is_alone(directory, settings));
+        if (there && !went_on && (state.dirty || state.map == 0)) {
             if (settings.read_only) {
                 throw error(errc::configuration,
                             "disk: the cache in " + directory.root() +
@@ -150,16 +154,19 @@ class disk_registry {
             return std::max(state.map, wanted);
         }
         std::uint64_t const map =
-            state.map == 0 || (state.map < wanted && is_alone(directory)) ? wanted : state.map;
-        if (!written_now || state.map != map) {
-            directory.set_state({boot, written_now && state.dirty, map}, false);
+            state.map == 0 || (state.map < wanted && is_alone(directory, settings)) ? wanted
+                                                                                    : state.map;
+        if (!went_on || state.map != map) {
+            directory.set_state({boot, went_on && state.dirty, map}, false);
         }
         return map;
     }
 
-    static bool is_alone(disk_directory const& directory) {
-        file const users = open_lock_file(directory.path("users.lock"), directory.mode());
-        return lock_file(users, LOCK_EX | LOCK_NB);
+    static bool is_alone(disk_directory const& directory, disk_settings const& settings) {
+        std::string const path = directory.path("users.lock");
+        file const users =
+            settings.read_only ? try_open(path, O_RDONLY) : open_lock_file(path, directory.mode());
+        return !users.is_open() || lock_file(users, LOCK_EX | LOCK_NB);
     }
 
     static void set_aside(disk_directory const& directory, disk_settings const& settings,
