@@ -17,6 +17,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -377,6 +378,19 @@ TEST_CASE("only the owner can read a cache, unless its mode says more") {
     CHECK(mode("open/v1/data.mdb") == 0664);
     CHECK(mode("open/v1/lock.mdb") == 0664);
     CHECK(mode("open/v1/write.lock") == 0664);
+}
+
+TEST_CASE("a program whose process id another has is told what to do") {
+    memo_test::temp_dir const directory;
+    store_values(memo::disk({.directory = directory.path()}), 0, 1);
+    {
+        // As LMDB does it for a program with this id, which another container may have.
+        auto const other = memo::detail::open_file(directory / "v1/lock.mdb", O_RDWR);
+        REQUIRE(memo::detail::lock_byte(other, F_WRLCK, ::getpid(), F_OFD_SETLK));
+        CHECK_THROWS_WITH(memo::disk({.directory = directory.path()}),
+                          Catch::Contains(directory.path()) && Catch::Contains("pid namespace"));
+    }
+    CHECK(count_values(memo::disk({.directory = directory.path()}), 1) == 1);
 }
 
 TEST_CASE("file systems of the network are refused by their magic numbers") {

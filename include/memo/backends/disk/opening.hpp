@@ -6,14 +6,17 @@
 #include <memo/backends/disk/directory.hpp>
 #include <memo/backends/disk/file.hpp>
 #include <memo/backends/disk/lmdb.hpp>
+#include <memo/error.hpp>
 
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <unistd.h>
 
 namespace memo::detail {
 
@@ -116,6 +119,23 @@ inline void check_sizes(disk_opening const& how) {
     }
 }
 
+/// The first look takes the place of this process among those that have the data open. LMDB knows them by
+/// their ids.
+[[nodiscard]] inline lmdb_transaction begin_first(MDB_env* env, disk_opening const& how) {
+    try {
+        return begin(env, MDB_RDONLY);
+    } catch (disk_error const& failure) {
+        if (failure.code() != EAGAIN) {
+            throw;
+        }
+        throw error(errc::configuration,
+                    "disk: another program that has " + how.directory.root() +
+                        " open has the process id " + std::to_string(::getpid()) +
+                        ", too, as programs in different containers can; let the containers share "
+                        "their pid namespace, or give each a directory of its own");
+    }
+}
+
 [[nodiscard]] inline lmdb_environment open_environment(disk_opening const& how) {
     constexpr unsigned most_readers = 1024;
     check_sizes(how);
@@ -142,7 +162,7 @@ inline void check_sizes(disk_opening const& how) {
     check_size(env, how);
     int dead = 0;
     mdb_reader_check(env, &dead);
-    lmdb_transaction const txn = begin(env, MDB_RDONLY);
+    lmdb_transaction const txn = begin_first(env, how);
     open_records(txn.get());
     return opened;
 }
