@@ -26,6 +26,7 @@
 #include <string>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <system_error>
 #include <unistd.h>
 #include <vector>
 
@@ -378,6 +379,26 @@ TEST_CASE("only the owner can read a cache, unless its mode says more") {
     CHECK(mode("open/v1/data.mdb") == 0664);
     CHECK(mode("open/v1/lock.mdb") == 0664);
     CHECK(mode("open/v1/write.lock") == 0664);
+}
+
+TEST_CASE("a program that is started inherits no file of the cache") {
+    memo_test::temp_dir const directory;
+    memo::disk const backend({.directory = directory.path(), .max_bytes = 1'000'000});
+    store_values(backend, 0, 1);
+    std::string const root = fs::canonical(directory.path());
+    std::vector<std::string> files;
+    for (auto const& each : fs::directory_iterator("/proc/self/fd")) {
+        std::error_code ignored;
+        std::string const path = fs::read_symlink(each.path(), ignored);
+        if (path.starts_with(root)) {
+            files.push_back(path);
+            CAPTURE(path);
+            int const descriptor = std::stoi(each.path().filename());
+            // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): fcntl(2) is so
+            CHECK((::fcntl(descriptor, F_GETFD) & FD_CLOEXEC) != 0);
+        }
+    }
+    CHECK(std::ranges::count(files, root + "/v1/data.mdb") >= 1);
 }
 
 TEST_CASE("a program whose process id another has is told what to do") {

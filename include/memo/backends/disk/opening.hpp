@@ -155,6 +155,10 @@ inline void check_sizes(disk_opening const& how) {
     bool const there = identity_of_file(how.directory.data_file()).has_value();
     lmdb_check("open", mdb_env_open(env, how.directory.data().c_str(), flags,
                                     static_cast<mdb_mode_t>(how.directory.mode())));
+    mdb_filehandle_t descriptor = -1;
+    lmdb_check("open", mdb_env_get_fd(env, &descriptor));
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): fcntl(2) is so
+    ::fcntl(descriptor, F_SETFD, FD_CLOEXEC); // LMDB leaves this one of its files to its user
     if (!there) {                             // whatever the umask took
         ::chmod(how.directory.data_file().c_str(), how.directory.mode());
         ::chmod(how.directory.path("v1/lock.mdb").c_str(), how.directory.mode());
