@@ -365,7 +365,7 @@ TEST_CASE("only the owner can read a cache, unless its mode says more") {
     mode_t const before = ::umask(0);
     memo::disk const secret({.directory = directory / "secret"});
     ::umask(0077);
-    memo::disk const open({.directory = directory / "open", .mode = 0664});
+    memo::disk const open({.directory = directory / "open", .max_bytes = 1'000'000, .mode = 0664});
     store_values(secret, 0, 1);
     store_values(open, 0, 1);
     ::umask(before);
@@ -379,6 +379,8 @@ TEST_CASE("only the owner can read a cache, unless its mode says more") {
     CHECK(mode("open/v1/data.mdb") == 0664);
     CHECK(mode("open/v1/lock.mdb") == 0664);
     CHECK(mode("open/v1/write.lock") == 0664);
+    CHECK(mode("open/v1/clock") == 0664);
+    CHECK(mode("open/CACHEDIR.TAG") == 0664);
 }
 
 TEST_CASE("a program that is started inherits no file of the cache") {

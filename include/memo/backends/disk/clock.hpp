@@ -27,6 +27,7 @@ class disk_clock {
         if (!opened.is_open() || ::posix_fallocate(opened.descriptor(), 0, size) != 0) {
             return;
         }
+        set_mode(opened, mode);
         void* const memory =
             ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, opened.descriptor(), 0);
         if (memory != MAP_FAILED) { // NOLINT(cppcoreguidelines-pro-type-cstyle-cast): its macro

@@ -193,6 +193,7 @@ class disk_directory {
             "# This file tells backup programs that what lies here can be computed again (memo).\n"
             "# See https://bford.info/cachedir/\n";
         file const made = try_open(path("CACHEDIR.TAG"), O_WRONLY | O_CREAT | O_EXCL, mode_);
+        set_mode(made, mode_);
         if (made.is_open() && ::write(made.descriptor(), text.data(), text.size()) < 0) {
             ::unlink(path("CACHEDIR.TAG").c_str()); // a full disk; the next one makes it
         }

@@ -81,14 +81,19 @@ class file {
     return opened;
 }
 
-/// A file that everybody may lock who may use the directory. The mode holds whatever the umask is.
-[[nodiscard]] inline file open_lock_file(std::string const& path, unsigned mode) {
-    file opened = open_file(path, O_RDWR | O_CREAT, mode);
+/// Gives a file of this user's its mode, whatever the umask took.
+inline void set_mode(file const& opened, unsigned mode) noexcept {
     struct stat now {};
     if (::fstat(opened.descriptor(), &now) == 0 && (now.st_mode & 0777U) != mode &&
         now.st_uid == ::geteuid()) {
         ::fchmod(opened.descriptor(), mode);
     }
+}
+
+/// A file that everybody may lock who may use the directory.
+[[nodiscard]] inline file open_lock_file(std::string const& path, unsigned mode) {
+    file opened = open_file(path, O_RDWR | O_CREAT, mode);
+    set_mode(opened, mode);
     return opened;
 }
 
