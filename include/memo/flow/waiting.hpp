@@ -2,7 +2,8 @@
 #pragma once
 
 // Who waits for whom. A call that needs its own result, in one thread or in a circle of threads,
-// would wait for ever; the thread that would close the circle is told so instead.
+// would wait for ever; the thread that would close the circle is told so instead. What is visible
+// here is so that a circle through plugins built with hidden visibility is one, too.
 
 #include <memo/error.hpp>
 
@@ -22,7 +23,7 @@ class flight_base;
 struct traveller {
     flight_base const* waits_for = nullptr; ///< guarded by the circle's mutex
 
-    static traveller& self() {
+    [[gnu::visibility("default")]] static traveller& self() {
         static thread_local traveller me;
         return me;
     }
@@ -32,7 +33,7 @@ struct traveller {
 /// not their leaders.
 class fork_generation {
   public:
-    static unsigned current() {
+    [[gnu::visibility("default")]] static unsigned current() {
 #if defined(__unix__)
         static int const watched = pthread_atfork(nullptr, nullptr, [] { ++generation; });
         static_cast<void>(watched);
@@ -41,7 +42,7 @@ class fork_generation {
     }
 
   private:
-    static inline std::atomic<unsigned> generation{0};
+    [[gnu::visibility("default")]] static inline std::atomic<unsigned> generation{0};
 };
 
 /// Who runs an evaluation: a thread of one process.
@@ -90,7 +91,7 @@ class flight_base {
   private:
     /// One lock for all flights that somebody waits for: waiting is rare and lasts as long as an
     /// evaluation.
-    static std::mutex& circle() {
+    [[gnu::visibility("default")]] static std::mutex& circle() {
         static auto* const mutex = new std::mutex; // outlives every thread
         return *mutex;
     }

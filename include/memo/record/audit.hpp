@@ -63,7 +63,8 @@ class audit_turns {
 };
 
 /// Within an audit nothing is audited: a function that calls itself would be run again and again.
-inline constinit thread_local bool is_auditing = false;
+// Visible, as it may call itself through a plugin built with hidden visibility.
+[[gnu::visibility("default")]] inline constinit thread_local bool is_auditing = false;
 
 struct audit_under_way {
     audit_under_way() noexcept { is_auditing = true; }

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSL-1.0
+
+// Two plugins with hidden visibility: what has to be one in a process is one. PLUGIN_A and PLUGIN_B
+// are their paths.
+
+#include <memo/memo.hpp>
+#include <support/code_of.hpp>
+#include <support/crew.hpp>
+#include <support/process.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <array>
+#include <barrier>
+#include <cstddef>
+#include <dlfcn.h>
+#include <optional>
+#include <stdexcept>
+
+namespace {
+
+/// A loaded plugin. Never unloaded: threads have variables of its own.
+class plugin {
+  public:
+    explicit plugin(char const* path) : handle_(dlopen(path, RTLD_NOW | RTLD_LOCAL)) {
+        if (handle_ == nullptr) {
+            throw std::runtime_error(dlerror());
+        }
+    }
+
+    void calls(int (*inner)(int)) const { symbol<void(int (*)(int))>("plugin_calls")(inner); }
+    [[nodiscard]] int call(int x) const { return symbol<int(int)>("plugin_call")(x); }
+    [[nodiscard]] unsigned fork_generation() const {
+        return symbol<unsigned()>("plugin_fork_generation")();
+    }
+    [[nodiscard]] bool is_auditing() const { return symbol<bool()>("plugin_is_auditing")(); }
+
+  private:
+    template <class Function> [[nodiscard]] Function* symbol(char const* name) const {
+        return reinterpret_cast<Function*>(dlsym(handle_, name));
+    }
+
+    void* handle_;
+};
+
+plugin const& a() {
+    static plugin const loaded(PLUGIN_A);
+    return loaded;
+}
+
+plugin const& b() {
+    static plugin const loaded(PLUGIN_B);
+    return loaded;
+}
+
+} // namespace
+
+TEST_CASE("a circle of evaluations through two plugins is an error, not a hang") {
+    static std::barrier both_run(2);
+    a().calls([](int x) {
+        both_run.arrive_and_wait(); // now each is the leader of its own function
+        return b().call(x);
+    });
+    b().calls([](int x) {
+        both_run.arrive_and_wait();
+        return a().call(x);
+    });
+    std::array<std::optional<memo::errc>, 2> codes;
+    memo_test::together(2, [&](std::size_t i) {
+        codes[i] = memo_test::code_of([&] { static_cast<void>((i == 0 ? a() : b()).call(7)); });
+    });
+    CHECK(codes[0] == memo::errc::recursion);
+    CHECK(codes[1] == memo::errc::recursion);
+}
+
+TEST_CASE("plugins agree about forks, also one that asks only afterwards") {
+    unsigned const before = memo::detail::fork_generation::current();
+    CHECK(memo_test::in_process([&] {
+              bool const forked = memo::detail::fork_generation::current() == before + 1;
+              return forked && a().fork_generation() == before + 1 ? 0 : 1;
+          }) == 0);
+}
+
+TEST_CASE("within an audit a plugin audits nothing") {
+    memo::detail::audit_under_way const within;
+    CHECK(a().is_auditing());
+}
