@@ -159,7 +159,8 @@ inline void check_sizes(disk_opening const& how) {
     lmdb_check("open", mdb_env_get_fd(env, &descriptor));
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): fcntl(2) is so
     ::fcntl(descriptor, F_SETFD, FD_CLOEXEC); // LMDB leaves this one of its files to its user
-    if (!there) {                             // whatever the umask took
+    // Whatever the umask took.
+    if (!there) {
         ::chmod(how.directory.data_file().c_str(), how.directory.mode());
         ::chmod(how.directory.path("v1/lock.mdb").c_str(), how.directory.mode());
     }
