@@ -1,26 +1,18 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Types with a cereal `serialize` or `save` in, words out: the only header that sees cereal.
+// Types with a cereal `serialize` or `save` in, words out.
 //
 // The archive writes what the library knows by its own encoders, so a vector inside a user's class
 // gives the words that it gives as an argument, and cereal's own type headers are needed only for
 // what the library does not know. It is made only for keys that need one: cereal's bookkeeping
 // costs 10 to 12 ns.
 
-#ifndef CEREAL_THREAD_SAFE
-#define CEREAL_THREAD_SAFE 1
-#endif
-#include <cereal/cereal.hpp>
-#if CEREAL_THREAD_SAFE == 0
-#error                                                                                             \
-    "memo: cereal was included without CEREAL_THREAD_SAFE=1, and class versions would race. Define it for the whole program, or link memo::memo, which does."
-#endif
-
 #include <memo/error.hpp>
 #include <memo/key/encode.hpp>
 #include <memo/key/encode_ranges.hpp>
 #include <memo/key/encode_vocabulary.hpp>
+#include <memo/key/inherited.hpp>
 #include <memo/key/words.hpp>
 
 #include <cstdint>
@@ -35,6 +27,11 @@ namespace memo::detail {
 template <class T> inline constexpr bool is_base_class = false;
 template <class T> inline constexpr bool is_base_class<cereal::base_class<T>> = true;
 template <class T> inline constexpr bool is_base_class<cereal::virtual_base_class<T>> = true;
+
+/// The class whose function cereal calls for a T: the base that cereal::base_class names, or T.
+template <class T> struct called_for { using type = T; };
+template <class T> struct called_for<cereal::base_class<T>> { using type = T; };
+template <class T> struct called_for<cereal::virtual_base_class<T>> { using type = T; };
 
 /// cereal's side of a word stream. One archive serves one key: pointer numbers and class versions
 /// count from its start.
@@ -132,6 +129,8 @@ class word_archive : public cereal::OutputArchive<word_archive> {
     }
     template <class T> void write(T const& value) {
         if constexpr (is_base_class<T>) {
+            using named = typename called_for<T>::type;
+            require_own_function<named, written_by_base<named, word_archive>()>();
             put_closed(value); // two base classes are neighbours as two members are
         } else {
             detail::encode(*this, value);
@@ -161,15 +160,25 @@ void CEREAL_SAVE_FUNCTION_NAME(word_archive& archive, cereal::BinaryData<T> cons
     archive(data);
 }
 
+template <class T>
+    requires(std::is_class_v<T> && !own_encodable<T>)
+inline constexpr bool saved_by_base<T> = written_by_base<T, word_archive>();
+
 /// A class that says by itself, or by a function beside it, how it is saved. A class that derives
-/// from a container must say so by itself: cereal's function for the container would leave out what
-/// the class adds, as it leaves out the state of a comparator.
+/// from a container must say so by itself: cereal's function for maps takes any template of a class
+/// that has a mapped_type, as if it were for that class. No function writes a comparator's state.
 template <class T>
 concept cereal_class =
     std::is_class_v<T> && !own_encodable<T> && !compares_by_state<T> &&
     (derives_from_container<T> ? cereal::traits::has_member_serialize<T, word_archive>::value ||
                                      cereal::traits::has_member_save<T, word_archive>::value
-                               : cereal::traits::is_output_serializable<T, word_archive>::value);
+                               : cereal::traits::is_output_serializable<T, word_archive>::value) &&
+    !saved_by_base<T>;
+
+template <class T>
+    requires(std::is_class_v<T> && !own_encodable<T> && !derives_from_container<T>)
+inline constexpr bool saved_in_several_ways<T> =
+    cereal::traits::detail::count_output_serializers<T, word_archive>::value > 1;
 
 template <cereal_class T> struct encoder<T> {
     static constexpr std::size_t words = varying;

@@ -52,6 +52,23 @@ inline constexpr bool needs_archive = encoder<std::remove_cvref_t<T>>::needs_arc
 
 template <class T> inline constexpr bool always_false = false;
 
+/// Whether the function by which cereal would save T is one of a base of T. Defined for classes in
+/// archive.hpp, where cereal is seen.
+template <class T> inline constexpr bool saved_by_base = false;
+
+/// Whether cereal finds several functions to save T and takes none. Defined as the one above.
+template <class T> inline constexpr bool saved_in_several_ways = false;
+
+/// Refuses a class of which cereal would see a part only, with a sentence that says what to do.
+///
+/// ByBase          whether the function that would save or load it is one of a base
+template <class T, bool ByBase> constexpr void require_own_function() {
+    static_assert(!ByBase, "memo: this class inherits the function by which cereal saves or loads "
+                           "it, and what the class itself adds would be left out. Write a "
+                           "serialize() in the class itself that names cereal::base_class<B>(this) "
+                           "and what the class adds");
+}
+
 /// A value that is a count and then bytes.
 template <class T>
 concept counted_bytes = requires(T const& value) {
@@ -85,6 +102,12 @@ template <class T> constexpr void require_encodable() {
                   "memo: long double has padding and differs between machines. Take a double, or "
                   "drop the parameter "
                   "with memo::ignore<I>");
+    require_own_function<type, saved_by_base<type>>();
+    static_assert(
+        !saved_in_several_ways<type>,
+        "memo: cereal finds several functions that save this class, perhaps one for a base, and "
+        "takes none. Choose the class's own by "
+        "CEREAL_SPECIALIZE_FOR_ALL_ARCHIVES(T, cereal::specialization::member_serialize)");
     static_assert(
         !compares_by_state<type>,
         "memo: the container's comparator, hash or equality has a state (a std::function, "
@@ -93,9 +116,10 @@ template <class T> constexpr void require_encodable() {
         "without members, or drop the parameter with memo::ignore<I>");
     static_assert(
         std::is_pointer_v<type> || std::is_member_pointer_v<type> ||
-            std::is_same_v<type, long double> || compares_by_state<type> || encodable<type>,
+            std::is_same_v<type, long double> || compares_by_state<type> || saved_by_base<type> ||
+            saved_in_several_ways<type> || encodable<type>,
         "memo: this type cannot be turned into a cache key. Give it a cereal serialize() or "
-        "save(), include "
+        "save() of its own, include "
         "the cereal/types header that it needs, or drop the parameter with memo::ignore<I>");
 }
 

@@ -63,12 +63,12 @@ struct own_encoder<std::chrono::time_point<Clock, Duration>> {
 };
 
 /// std::filesystem::path, recognised by its shape: <filesystem> costs every user 0.2 s of compile
-/// time.
+/// time. A class that derives from it makes paths, not itself, and may hold more than a spelling.
 template <class T>
 concept path_like = requires(T const& path) {
     { T::preferred_separator } -> std::convertible_to<typename T::value_type>;
     { path.native() } -> std::same_as<std::basic_string<typename T::value_type> const&>;
-    path.lexically_normal();
+    { path.lexically_normal() } -> std::same_as<T>;
 };
 
 // A path is its spelling: "a/b" and "a//b" are two names, and nothing looks into the file.

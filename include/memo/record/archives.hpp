@@ -60,16 +60,25 @@ CEREAL_SETUP_ARCHIVE_TRAITS(memo::detail::record_reader, memo::detail::record_wr
 
 namespace memo::detail {
 
+/// Whether a function by which cereal would write or read T is one of a base of T.
+template <class T> inline constexpr bool recorded_by_base = false;
+template <class T>
+    requires(std::is_class_v<T> && !own_codable<T>)
+inline constexpr bool recorded_by_base<T> =
+    written_by_base<T, record_writer>() || read_by_base<T, record_reader>();
+
 /// A class that cereal can write and read. One that derives from a container must say so by itself,
 /// as for keys.
 template <class T>
-concept cereal_record = std::is_class_v<T> && !own_codable<T> && !is_base_class<T> &&
-                        (derives_from_container<T>
-                             ? cereal::traits::has_member_serialize<T, record_writer>::value ||
-                                   (cereal::traits::has_member_save<T, record_writer>::value &&
-                                    cereal::traits::has_member_load<T, record_reader>::value)
-                             : cereal::traits::is_output_serializable<T, record_writer>::value &&
-                                   cereal::traits::is_input_serializable<T, record_reader>::value);
+concept cereal_record =
+    std::is_class_v<T> && !own_codable<T> && !is_base_class<T> &&
+    (derives_from_container<T>
+         ? cereal::traits::has_member_serialize<T, record_writer>::value ||
+               (cereal::traits::has_member_save<T, record_writer>::value &&
+                cereal::traits::has_member_load<T, record_reader>::value)
+         : cereal::traits::is_output_serializable<T, record_writer>::value &&
+               cereal::traits::is_input_serializable<T, record_reader>::value) &&
+    !recorded_by_base<T>;
 
 template <cereal_record T> struct codec<T> {
     static constexpr bool plain = false;
@@ -92,6 +101,8 @@ template <class T> void record_reader::read(T& value) {
     } else if constexpr (codable<T>) {
         value = take_value<T>(*this);
     } else {
+        using named = typename called_for<T>::type;
+        require_own_function<named, read_by_base<named, record_reader>()>();
         base::operator()(value);
     }
 }

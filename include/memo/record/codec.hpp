@@ -23,10 +23,11 @@ template <class Record> inline constexpr bool plain_record = codec_of<Record>::p
 ///
 /// Throws:         what a serialize() throws; memo::error for classes too deep in one another
 template <class Record> void encode_record(std::vector<std::byte>& out, Record const& record) {
+    require_own_function<Record, recorded_by_base<Record>>();
     static_assert(
-        codable<Record>,
+        codable<Record> || recorded_by_base<Record>,
         "memo: this result cannot be kept outside of the process. Give its class a cereal "
-        "serialize(), or include the cereal/types header that it needs");
+        "serialize() of its own, or include the cereal/types header that it needs");
     if constexpr (codable<Record>) {
         if constexpr (plain_record<Record>) {
             byte_sink sink(out);

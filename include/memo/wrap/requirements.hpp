@@ -26,9 +26,15 @@ template <class F> consteval bool check_state() {
     static_assert(!std::is_member_function_pointer_v<F>,
                   "memo: a pointer to a member function does not say which one it is. Wrap "
                   "memo::fn<&Class::member>{}; the object is then its first argument");
+    constexpr bool inherits = !said && saved_by_base<F>;
+    static_assert(!inherits,
+                  "memo: the functor inherits its serialize(), and what the functor itself adds "
+                  "would not be part of the cache key. Write a serialize() in the functor itself "
+                  "that names cereal::base_class<B>(this) and what it adds, or name its state: "
+                  "memo::keyed(f, memo::fingerprint(...))");
     static_assert(
         said || is_std_function<F> || std::is_empty_v<F> || is_function_pointer<F> ||
-            std::is_member_function_pointer_v<F> || cereal_class<F>,
+            std::is_member_function_pointer_v<F> || inherits || cereal_class<F>,
         "memo: the callable carries state (captures, members or bound arguments) that is not part "
         "of the cache key; a change of that state would return stale values. Say what identifies "
         "it: memo::keyed(f, memo::fingerprint(...)), or give the functor a cereal serialize(), or "

@@ -1,4 +1,4 @@
-// expect: this type cannot be turned into a cache key
+// expect: this class inherits the function by which cereal saves or loads it
 #include <memo/memo.hpp>
 
 #include <cereal/types/vector.hpp>

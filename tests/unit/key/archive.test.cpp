@@ -6,11 +6,15 @@
 
 #include <catch2/catch.hpp>
 #include <cereal/types/base_class.hpp>
+#include <cereal/types/complex.hpp>
 #include <cereal/types/polymorphic.hpp>
 #include <cereal/types/string.hpp>
+#include <cereal/types/utility.hpp>
 #include <cereal/types/vector.hpp>
 
+#include <complex>
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -190,6 +194,89 @@ struct postponed {
     }
 };
 
+// Adds no member, so the function of the base sees it whole.
+struct tagged : unsized {};
+// Adds one, and that one is left out.
+struct weighted : unsized {
+    double weight;
+};
+struct weighted_again : weighted {
+    using unsized::serialize;
+};
+
+class hidden {
+  public:
+    explicit hidden(int x) : x_(x) {}
+
+  private:
+    friend class cereal::access;
+    template <class Archive> void serialize(Archive& archive) { archive(x_); }
+    int x_;
+};
+
+struct versioned_below : versioned {
+    int y;
+};
+struct minimal_below : minimal {
+    int y;
+};
+struct outside_below : outside {
+    int y;
+};
+struct number_below : std::pair<int, int> {
+    int y;
+};
+
+struct any_archive {
+    using members_are = int;
+    int x;
+};
+template <class Archive, class T>
+    requires requires {
+        typename T::members_are;
+    }
+void serialize(Archive& archive, T& value) {
+    archive(value.x);
+}
+
+template <class T> struct boxed { T content; };
+template <class Archive, class T> void save(Archive& archive, boxed<T> const& value) {
+    archive(value.content);
+}
+struct boxed_below : boxed<int> {
+    int y;
+};
+
+template <class Derived> struct visited {
+    template <class Archive> void serialize(Archive& archive) {
+        static_cast<Derived&>(*this).visit(archive);
+    }
+};
+struct by_visit : visited<by_visit> {
+    int x;
+    template <class Archive> void visit(Archive& archive) { archive(x); }
+};
+struct by_visit_itself : visited<by_visit_itself> {
+    int x = 5;
+    template <class Archive> void visit(Archive& archive) { archive(x); }
+    template <class Archive> void serialize(Archive& archive) {
+        archive(cereal::base_class<visited<by_visit_itself>>(this));
+    }
+};
+
+struct plain_shape : shape {};
+
+struct column : std::filesystem::path {
+    explicit column(int of) : std::filesystem::path("table.csv"), number(of) {}
+    int number;
+    template <class Archive> void serialize(Archive& archive) {
+        archive(static_cast<std::filesystem::path const&>(*this), number);
+    }
+};
+struct bare_column : std::filesystem::path {
+    int number;
+};
+
 struct node {
     int value;
     std::shared_ptr<node> next;
@@ -267,6 +354,42 @@ TEST_CASE("a class that derives from a container says by itself what it is") {
     CHECK(words_in(matrix({1, 2}, 2)) == between(words_in(2, std::vector<double>{1, 2})));
     CHECK(words_in(matrix({1, 2}, 2)) != words_in(matrix({1, 2}, 1)));
     CHECK_FALSE(memo::detail::encodable<bare_matrix>);
+}
+
+TEST_CASE("a class that inherits its function and adds members is no argument") {
+    CHECK_FALSE(memo::detail::encodable<weighted>);
+    CHECK_FALSE(memo::detail::encodable<weighted_again>);
+    CHECK_FALSE(memo::detail::encodable<versioned_below>);
+    CHECK_FALSE(memo::detail::encodable<minimal_below>);
+    CHECK_FALSE(memo::detail::encodable<outside_below>);
+    CHECK_FALSE(memo::detail::encodable<number_below>);
+    CHECK_FALSE(memo::detail::encodable<boxed_below>);
+}
+
+TEST_CASE("what a base that knows its class, or a polymorphic one, leaves out cannot be told, and "
+          "it is refused") {
+    CHECK_FALSE(memo::detail::encodable<by_visit>);
+    CHECK_FALSE(memo::detail::encodable<plain_shape>);
+    CHECK(words_in(by_visit_itself()) == words{5, closing + 1, closing + 2});
+}
+
+TEST_CASE("a class that inherits its function and adds no member has its base's words") {
+    tagged value;
+    value.values = {1, 2};
+    CHECK(words_in(value) == words_in(unsized{{1, 2}}));
+}
+
+TEST_CASE("a function for the class itself is heard, whatever it looks like") {
+    CHECK(words_in(hidden(5)) == words{5, closing + 1});
+    CHECK(words_in(any_archive{5}) == words{5, closing + 1});
+    CHECK(words_in(boxed<int>{5}) == words{5, closing + 1});
+    CHECK(words_in(std::complex<double>(1, 2)) == between(words_in(1.0, 2.0)));
+}
+
+TEST_CASE("a class that derives from a path says by itself what it is") {
+    CHECK(words_in(column(3)) == between(words_in(std::filesystem::path("table.csv"), 3)));
+    CHECK_FALSE(memo::detail::encodable<bare_column>);
+    CHECK(memo::detail::encodable<std::filesystem::path>);
 }
 
 TEST_CASE("a shared pointer is its place in the order of appearance, then its pointee once") {

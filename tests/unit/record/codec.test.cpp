@@ -157,6 +157,22 @@ struct other_derived : base {
     }
 };
 
+// Adds no member, so the functions of the base see it whole.
+struct named_point : point {};
+// Adds one, which they leave out.
+struct weighted_point : point {
+    double weight = 0;
+};
+struct half_base {
+    int x = 0;
+    template <class Archive> void save(Archive& archive) const { archive(x); }
+    template <class Archive> void load(Archive& archive) { archive(x); }
+};
+struct half_derived : half_base {
+    int y = 0;
+    template <class Archive> void save(Archive& archive) const { archive(x, y); }
+};
+
 struct family {
     std::vector<std::shared_ptr<base>> all;
     std::shared_ptr<derived> eldest;
@@ -207,6 +223,17 @@ TEST_CASE("a class comes back by its cereal functions") {
     everything const all{{1.5, 2}, {{3, 4}, {5, 6}}, {{"a", {1, 2}}}, "maybe", {7, 8, 9}, {1, -1}};
     CHECK(there_and_back(all) == all);
     CHECK(there_and_back(std::vector{all, all}) == std::vector{all, all});
+}
+
+TEST_CASE("a class that inherits one of its two functions and adds members is no result") {
+    STATIC_REQUIRE_FALSE(memo::detail::codable<weighted_point>);
+    STATIC_REQUIRE(memo::detail::codable<half_base>);
+    STATIC_REQUIRE_FALSE(memo::detail::codable<half_derived>);
+    STATIC_REQUIRE(memo::detail::codable<named_point>);
+    named_point value;
+    value.x = 1;
+    CHECK(encoded(value) == encoded(static_cast<point const&>(value)));
+    CHECK(there_and_back(value).x == 1);
 }
 
 TEST_CASE("shared pointees stay shared, and circles closed") {

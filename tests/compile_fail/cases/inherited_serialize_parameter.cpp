@@ -1,0 +1,21 @@
+// expect: this class inherits the function by which cereal saves or loads it
+#include <memo/memo.hpp>
+
+struct tree {
+    int depth = 1;
+    template <class Archive> void serialize(Archive& archive) { archive(depth); }
+};
+struct boosted : tree {
+    int rounds = 1;
+#ifndef MEMO_BAD
+    template <class Archive> void serialize(Archive& archive) {
+        archive(cereal::base_class<tree>(this), rounds);
+    }
+#endif
+};
+
+double call(boosted const& model);
+
+int main() {
+    return static_cast<int>(memo::memoize<memo::memory>(memo::fn<&call>{})(boosted{}));
+}

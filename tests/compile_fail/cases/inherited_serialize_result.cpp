@@ -1,0 +1,22 @@
+// expect: this class inherits the function by which cereal saves or loads it
+#include <memo/record/codec.hpp>
+
+#include <cstddef>
+#include <vector>
+
+struct score {
+    double value = 0;
+    template <class Archive> void serialize(Archive& archive) { archive(value); }
+};
+struct named_score : score {
+    int rank = 0;
+#ifndef MEMO_BAD
+    template <class Archive> void serialize(Archive& archive) {
+        archive(cereal::base_class<score>(this), rank);
+    }
+#endif
+};
+
+void keep(std::vector<std::byte>& bytes, named_score const& result) {
+    memo::detail::encode_record(bytes, result);
+}
