@@ -71,7 +71,7 @@ inline constexpr bool recorded_by_base<T> =
 /// as for keys.
 template <class T>
 concept cereal_record =
-    std::is_class_v<T> && !own_codable<T> && !is_base_class<T> &&
+    std::is_class_v<T> && !own_codable<T> && !is_base_class<T> && !compares_by_state<T> &&
     (derives_from_container<T>
          ? cereal::traits::has_member_serialize<T, record_writer>::value ||
                (cereal::traits::has_member_save<T, record_writer>::value &&

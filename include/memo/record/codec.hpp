@@ -25,7 +25,12 @@ template <class Record> inline constexpr bool plain_record = codec_of<Record>::p
 template <class Record> void encode_record(std::vector<std::byte>& out, Record const& record) {
     require_own_function<Record, recorded_by_base<Record>>();
     static_assert(
-        codable<Record> || recorded_by_base<Record>,
+        !compares_by_state<Record>,
+        "memo: this result cannot be kept outside of the process: its comparator, hash or "
+        "equality has a state, which would be lost. Return a container with one whose type "
+        "says all, as std::less or a functor without members");
+    static_assert(
+        codable<Record> || compares_by_state<Record> || recorded_by_base<Record>,
         "memo: this result cannot be kept outside of the process. Give its class a cereal "
         "serialize() of its own, or include the cereal/types header that it needs");
     if constexpr (codable<Record>) {

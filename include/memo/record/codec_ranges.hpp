@@ -23,8 +23,10 @@ namespace memo::detail {
 template <class T> inline constexpr bool is_forward_list = false;
 template <class T, class A> inline constexpr bool is_forward_list<std::forward_list<T, A>> = true;
 
+/// A range that can be made again of its elements: it has what they are compared by in its type.
 template <class T>
-concept owning_range = (is_ordered_range<T> || is_unordered_range<T>)&&!is_view<T>;
+concept owning_range = (is_ordered_range<T> || is_unordered_range<T>)&&!is_view<T> &&
+                       !compares_by_state<T>;
 
 /// What an element is loaded as: the keys of maps are const in the map.
 template <class T> struct loaded_as { using type = T; };

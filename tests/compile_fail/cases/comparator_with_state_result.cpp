@@ -1,0 +1,20 @@
+// expect: its comparator, hash or equality has a state, which would be lost
+#include <memo/memo.hpp>
+#include <memo/record/codec.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <set>
+#include <vector>
+
+#ifdef MEMO_BAD
+using order = std::function<bool(int, int)>;
+#else
+using order = std::greater<int>;
+#endif
+
+int main() {
+    std::vector<std::byte> bytes;
+    memo::detail::encode_record(bytes, std::set<int, order>(order(std::greater<int>())));
+    return bytes.empty() ? 1 : 0;
+}
