@@ -7,6 +7,7 @@
 #include <memo/backends/backend.hpp>
 #include <memo/backends/opening.hpp>
 #include <memo/counters.hpp>
+#include <memo/flow/drops.hpp>
 #include <memo/guarded.hpp>
 #include <memo/key/explanation.hpp>
 #include <memo/key/key128.hpp>
@@ -57,6 +58,7 @@ template <class Backend, class Evaluation> class recorder {
     [[nodiscard]] Evaluation const& evaluation() const noexcept { return evaluation_; }
     [[nodiscard]] call_counters& counters() noexcept { return counters_; }
     [[nodiscard]] auto const& partition() const noexcept { return partition_; }
+    [[nodiscard]] drops const& dropped() const noexcept { return dropped_; }
 
     // Key to record.
 
@@ -109,6 +111,13 @@ template <class Backend, class Evaluation> class recorder {
         return audited_;
     }
 
+    [[nodiscard]] bool erase(key128 key) {
+        return dropped_.drop(key, [&] { return partition_.erase(key); });
+    }
+    void clear() {
+        dropped_.drop_all([&] { partition_.clear(); });
+    }
+
     // Arguments to sample, no lock held; sample to record.
 
     /// Runs the function once, and gives the record as it is then.
@@ -117,6 +126,7 @@ template <class Backend, class Evaluation> class recorder {
     /// draw            runs the function; given a replicate
     template <class Draw>
     record one_more(name const& called, std::optional<record> now, Draw& draw) {
+        std::uint64_t const since = dropped_.now();
         if constexpr (Evaluation::merges) {
             ticket const by = take_number(called.key);
             timed_run run(counters_.beyond_hits());
@@ -124,12 +134,12 @@ template <class Backend, class Evaluation> class recorder {
             storing const about{run.returned(), ttl_};
             record before = now ? *std::move(now) : record{};
             if (evaluation_.accepts(drawn)) {
-                return merge(called.key, Evaluation::add(drawn, by),
+                return merge(called.key, since, Evaluation::add(drawn, by),
                              Evaluation::add(drawn, {})(&before), about);
             }
             counters_.beyond_hits().rejected += 1;
             if (evaluation_.counts_rejected()) {
-                return merge(called.key, Evaluation::add_rejected(by),
+                return merge(called.key, since, Evaluation::add_rejected(by),
                              Evaluation::add_rejected({})(&before), about);
             }
             return before;
@@ -141,9 +151,9 @@ template <class Backend, class Evaluation> class recorder {
             counters_.beyond_hits().rejected += accepted ? 0 : 1;
             record made = Evaluation::remember(std::move(drawn), called.stream);
             if (Backend::remembers && accepted && evaluation_.slow_enough(taken)) {
-                step_cost::step const timed(counters_.beyond_hits().storing);
-                bool const stored = partition_.put(called.key, made, {taken, ttl_});
-                counters_.beyond_hits().sets += stored ? 1 : 0;
+                keep(called.key, since, [&] {
+                    return partition_.put(called.key, made, {taken, ttl_});
+                });
             }
             return made;
         }
@@ -223,14 +233,29 @@ template <class Backend, class Evaluation> class recorder {
         return same;
     }
 
+    /// Stores what was evaluated, unless its key was dropped since then.
+    ///
+    /// store           gives whether the backend has stored it
+    template <class Store> void keep(key128 key, std::uint64_t since, Store const& store) {
+        auto const timed_store = [&] {
+            step_cost::step const timed(counters_.beyond_hits().storing);
+            counters_.beyond_hits().sets += store() ? 1 : 0;
+        };
+        dropped_.unless_dropped(key, since, timed_store,
+                                [&] { static_cast<void>(partition_.erase(key)); });
+    }
+
     /// Changes the record in the backend, and gives it as it is then; or as this call has it, if
     /// the backend does not store it.
     template <class Merge>
-    record merge(key128 key, Merge const& change, record expected, storing about) {
+    record merge(key128 key, std::uint64_t since, Merge const& change, record expected,
+                 storing about) {
         if constexpr (Backend::remembers) {
-            step_cost::step const timed(counters_.beyond_hits().storing);
-            auto stored = partition_.update(key, change, about);
-            counters_.beyond_hits().sets += stored ? 1 : 0;
+            std::optional<record> stored;
+            keep(key, since, [&] {
+                stored = partition_.update(key, change, about);
+                return stored.has_value();
+            });
             // Less than expected: what was there was dropped meanwhile.
             if (stored && Evaluation::draws_in(*stored) >= Evaluation::draws_in(expected)) {
                 return *std::move(stored);
@@ -260,6 +285,7 @@ template <class Backend, class Evaluation> class recorder {
     std::chrono::nanoseconds const ttl_;
     bool const audited_;                        ///< then no hit is quick
     std::atomic<std::uint64_t> next_number_{0}; ///< of a sample, where no record numbers them
+    drops dropped_;
     auditor<Evaluation> audits_;
     std::mutex mutex_;
     backend_statistics at_reset_;

@@ -49,7 +49,8 @@ template <class Backend, class Evaluation> class walk {
     walk(Backend const& backend, key128 scope, options const& chosen)
         : records_(backend, scope, chosen),
           single_flight_(chosen.single_flight),
-          runs_(chosen.on_miss == on_miss_policy::compute) {}
+          runs_(chosen.on_miss == on_miss_policy::compute),
+          flights_(records_.dropped()) {}
 
     [[nodiscard]] Evaluation const& evaluation() const noexcept { return records_.evaluation(); }
     [[nodiscard]] call_counters const& counted() noexcept { return records_.counters(); }
@@ -106,7 +107,7 @@ template <class Backend, class Evaluation> class walk {
             return lead(called, wanted, draw, false);
         }
         for (;;) {
-            auto boarding = flights_.board(flight_of(called));
+            auto boarding = flights_.board(flight_of(called), called.key);
             if (!boarding.leads()) {
                 if (auto arrived = follow(boarding, wanted)) {
                     return *std::move(arrived);
@@ -134,7 +135,7 @@ template <class Backend, class Evaluation> class walk {
             : way_(way),
               called_(called),
               boarding_(find() ? way.flights_.nowhere()
-                               : way.flights_.try_board(flight_of(called_))),
+                               : way.flights_.try_board(flight_of(called_), called_.key)),
               alone_(boarding_.leads() ? way.records_.partition().try_lead(called_.key)
                                        : leading()) {
             if (!alone_) { // another process is at it, if it is not another caller here
@@ -192,14 +193,13 @@ template <class Backend, class Evaluation> class walk {
     /// Counts a call that is served by an earlier one of the same batch.
     void coalesce() { count(counters().coalesced); }
 
-    [[nodiscard]] bool erase(key128 key) const { return records_.partition().erase(key); }
-    void clear() const { records_.partition().clear(); }
+    [[nodiscard]] bool erase(key128 key) { return records_.erase(key); }
+    void clear() { records_.clear(); }
 
     [[nodiscard]] statistics stats() { return records_.stats(); }
     void reset_stats() { records_.reset_stats(); }
 
-    // Two streams with one key, if ever there are, must not share a flight where they do not share
-    // a record.
+    // Two streams with one key, if ever there are, share neither a record nor a flight.
     [[nodiscard]] static key128 flight_of(name const& called) {
         if constexpr (std::is_empty_v<typename Evaluation::witness>) {
             return called.key;

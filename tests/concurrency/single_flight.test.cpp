@@ -135,6 +135,46 @@ TEST_CASE("the leader's exception reaches every follower and nothing is stored")
     coalesced = nullptr;
 }
 
+TEST_CASE("who calls after a drop is not given what was begun before it") {
+    std::atomic<int> world{1};
+    std::latch first_runs(1);
+    std::latch first_may_return(1);
+    auto f = memo::memoize(memo::ignore_state([&](int) {
+        int const seen = world;
+        if (seen == 1) {
+            first_runs.count_down();
+            first_may_return.wait();
+        }
+        return seen;
+    }));
+    std::array<int, 2> before{};
+    std::optional<memo::outcome<int>> after;
+    together(3, [&](std::size_t i) {
+        if (i == 0) {
+            before[0] = f(7);
+            return;
+        }
+        first_runs.wait();
+        if (i == 1) {
+            before[1] = f(7);
+            return;
+        }
+        until([&] { return f.stats().coalesced == 1; });
+        world = 2;
+        f.clear();
+        after = f.outcome(7);
+        first_may_return.count_down();
+    });
+    CHECK(before == std::array{1, 1});
+    CHECK(after->value == 2);
+    CHECK(after->source == memo::source::computed);
+    CHECK(f(7) == 2);
+    auto const s = at_rest(f);
+    CHECK(s.evaluations == 2);
+    CHECK(s.coalesced == 1);
+    CHECK(s.sets == 1);
+}
+
 TEST_CASE("the failure of a leader's second look reaches its followers") {
     // The leader stays in its second look until the follower has boarded.
     static std::function<std::uint64_t()> coalesced;

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <stdexcept>
@@ -338,22 +339,54 @@ TEST_CASE("what was begun before a record was dropped does not enter the next on
     CHECK(quick.estimate(7).count == 2);
 }
 
-TEST_CASE("a sample of a record that was dropped begins the next one if nobody else did") {
+TEST_CASE("a sample of a record that another one dropped begins the next one if nobody else did") {
     memo::memory const backend;
+    auto const made = [&](std::function<double(std::uint64_t)> const& draw) {
+        return memo::memoize<memo::memory, memo::averaged>(
+            memo::ignore_state([draw](int, memo::replicate which) { return draw(which.index); }),
+            {.name = "dropped by another", .version = "1"}, backend);
+    };
+    auto const other = made([](std::uint64_t) { return 0.0; });
     std::vector<std::uint64_t> indices;
     std::function<void()> meanwhile = [] {};
-    auto const f = memo::memoize<memo::memory, memo::averaged>(
-        memo::ignore_state([&](int, memo::replicate which) {
-            indices.push_back(which.index);
-            std::exchange(meanwhile, [] {})();
-            return 1.0;
-        }),
-        {}, backend);
+    auto const f = made([&](std::uint64_t index) {
+        indices.push_back(index);
+        std::exchange(meanwhile, [] {})();
+        return 1.0;
+    });
     f(7);
-    meanwhile = [&] { f.forget(7); };
+    meanwhile = [&] { other.forget(7); };
     CHECK(f(7) == 1);
     CHECK(f.estimate(7).count == 2);
     CHECK(indices == std::vector<std::uint64_t>{0, 1, 2});
+}
+
+TEST_CASE("a sample that was begun before a drop enters no record after it") {
+    std::function<void()> meanwhile = [] {};
+    double world = 1;
+    auto const see = [&] {
+        double const seen = world;
+        std::exchange(meanwhile, [] {})();
+        return seen;
+    };
+    auto const check = [&](auto const& f) {
+        world = 1;
+        f(7);
+        meanwhile = [&] {
+            world = 2;
+            f.forget(7);
+            CHECK(f.lookup(7) == std::nullopt);
+        };
+        CHECK(f(7) == 1); // of the samples before
+        CHECK_FALSE(f.contains(7));
+        CHECK(f(7) == 2);
+        CHECK(f.estimate(7).count == 2);
+        CHECK(at_rest(f).evaluations == 4);
+    };
+    check(memo::memoize<memo::memory, memo::averaged>(
+        memo::ignore_state([see](int) { return see(); })));
+    check(memo::memoize<memo::memory, memo::averaged>(
+        memo::ignore_state([see](int, memo::replicate) { return see(); })));
 }
 
 TEST_CASE("without a backend samples are averaged within the call and numbered all the same") {

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <sstream>
@@ -159,6 +160,44 @@ TEST_CASE("forget drops one entry and says whether there was one") {
     f(1);
     CHECK(runs == 3);
     at_rest(f);
+}
+
+TEST_CASE("what was begun before a drop is not stored") {
+    int world = 1;
+    std::function<void()> meanwhile;
+    auto const f = memo::memoize(memo::ignore_state([&](int) {
+        int const seen = world;
+        meanwhile();
+        return seen;
+    }));
+    auto const value_after = [&](auto const& drop) {
+        f.forget(1);
+        world = 1;
+        meanwhile = [&] {
+            world = 2;
+            drop();
+        };
+        CHECK(f(1) == 1);
+        meanwhile = [] {};
+        return f(1);
+    };
+    CHECK(value_after([&] { f.forget(1); }) == 2);
+    CHECK(value_after([&] { f.clear(); }) == 2);
+    CHECK(value_after([&] { f.forget(2); }) == 1); // of another call
+    CHECK(at_rest(f).sets == 3);
+}
+
+TEST_CASE("what is stored while it is dropped is dropped") {
+    memo_test::faulty_backend const backend;
+    auto const f = memo::memoize([](int x) { return x; }, {}, backend);
+    auto const store_while = [&](auto const& drop) {
+        backend.faults().put.before_next(drop);
+        CHECK(f(1) == 1);
+        CHECK_FALSE(f.contains(1));
+        at_rest(f);
+    };
+    store_while([&] { f.forget(1); });
+    store_while([&] { f.clear(); });
 }
 
 TEST_CASE("clear drops this function's entries and no other's") {

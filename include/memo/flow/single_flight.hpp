@@ -5,11 +5,13 @@
 // given what it got, out. The function runs with no lock held. Whatever it throws reaches the
 // leader and every follower.
 
+#include <memo/flow/drops.hpp>
 #include <memo/flow/waiting.hpp>
 #include <memo/hash_map.hpp>
 #include <memo/key/key128.hpp>
 
 #include <array>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -25,19 +27,27 @@ class flights_under_way {
   public:
     using make_flight = std::shared_ptr<flight_base> (*)(flight_leader);
 
+    explicit flights_under_way(drops const& dropped) : dropped_(dropped) {}
+
     /// Begins the flight of a key, or gives the one that another caller leads.
     ///
+    /// of              the key of the record that it is for
     /// leads           set to whether the caller leads
     /// make            makes a flight to follow; null if the caller does not wait for one
-    [[nodiscard]] std::shared_ptr<flight_base> begin(key128 key, bool& leads, make_flight make) {
+    [[nodiscard]] std::shared_ptr<flight_base> begin(key128 key, key128 of, bool& leads,
+                                                     make_flight make) {
         gate& mine = gate_of(key);
         std::scoped_lock const lock(mine.mutex);
         under_way* const found = mine.flights.find(key);
-        leads = found == nullptr || !found->leader.is_of_this_process();
+        // A child has its parent's flights, but not their leaders.
+        bool const is_led = found != nullptr && found->leader.is_of_this_process();
+        bool const is_old = is_led && is_outdated(*found, of);
+        leads = !is_led || is_old;
         if (found == nullptr) {
-            mine.flights.add(key);
+            mine.flights.add(key).began = dropped_.now();
         } else if (leads) {
-            *found = {}; // a child has its parent's flights, but not their leaders
+            auto older = is_old ? std::make_unique<under_way>(std::move(*found)) : nullptr;
+            *found = {{}, nullptr, dropped_.now(), std::move(older)};
         } else if (make != nullptr) {
             if (!found->followed) {
                 found->followed = make(found->leader);
@@ -51,12 +61,22 @@ class flights_under_way {
     [[nodiscard]] std::shared_ptr<flight_base> end(key128 key, flight_leader const& leader) {
         gate& mine = gate_of(key);
         std::scoped_lock const lock(mine.mutex);
-        under_way* const found = mine.flights.find(key);
-        if (found == nullptr || found->leader != leader) {
+        under_way* newer = nullptr;
+        under_way* found = mine.flights.find(key);
+        while (found != nullptr && found->leader != leader) {
+            newer = std::exchange(found, found->older.get());
+        }
+        if (found == nullptr) {
             return nullptr;
         }
         auto followed = std::move(found->followed);
-        mine.flights.erase(key);
+        if (auto const older = std::move(found->older)) {
+            *found = std::move(*older);
+        } else if (newer != nullptr) {
+            newer->older.reset();
+        } else {
+            mine.flights.erase(key);
+        }
         return followed;
     }
 
@@ -64,6 +84,8 @@ class flights_under_way {
     struct under_way {
         flight_leader leader;
         std::shared_ptr<flight_base> followed; ///< made by the first follower
+        std::uint64_t began = 0;               ///< see drops::now
+        std::unique_ptr<under_way> older;      ///< nobody boards it any more, but it has not landed
     };
 
     struct alignas(64) gate {
@@ -73,6 +95,13 @@ class flights_under_way {
 
     gate& gate_of(key128 key) { return gates_[key.high % gates_.size()]; }
 
+    /// Whether what a flight is for was dropped since it began. Not for its leader, who waits for
+    /// itself: a function that drops its own result and asks for it would never end.
+    [[nodiscard]] bool is_outdated(under_way const& flight, key128 of) const {
+        return dropped_.include(of, flight.began) && flight.leader != flight_leader{};
+    }
+
+    drops const& dropped_;
     std::array<gate, 16> gates_;
 };
 
@@ -148,20 +177,26 @@ template <class Result> class single_flight {
         bool leads_;
     };
 
-    /// Joins the flight of a key, or begins it.
-    [[nodiscard]] boarding board(key128 key) { return begin(key, true); }
+    /// dropped         outlives the flights
+    explicit single_flight(drops const& dropped) : flights_(dropped) {}
 
-    /// Begins the flight of a key, if there is none; otherwise the caller has no part in it.
-    [[nodiscard]] boarding try_board(key128 key) { return begin(key, false); }
+    /// Joins the flight of a key, or begins it. One that began before its record was dropped is not
+    /// joined: it goes on for those who are aboard.
+    ///
+    /// of              the key of the record
+    [[nodiscard]] boarding board(key128 key, key128 of) { return begin(key, of, true); }
+
+    /// Begins the flight of a key, if there is none to join; otherwise the caller has no part in it.
+    [[nodiscard]] boarding try_board(key128 key, key128 of) { return begin(key, of, false); }
 
     /// No part in any flight.
     [[nodiscard]] boarding nowhere() { return {*this, {}, nullptr, false}; }
 
   private:
     /// follows         whether the caller waits if another one leads
-    [[nodiscard]] boarding begin(key128 key, bool follows) {
+    [[nodiscard]] boarding begin(key128 key, key128 of, bool follows) {
         bool leads = true;
-        auto followed = flights_.begin(key, leads, follows ? make_flight : nullptr);
+        auto followed = flights_.begin(key, of, leads, follows ? make_flight : nullptr);
         return {*this, key, std::move(followed), leads};
     }
 

@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <stdexcept>
+#include <thread>
 
 using memo_test::at_rest;
 using memo_test::code_of;
@@ -29,23 +30,25 @@ constexpr memo::key128 two{2, 1}; // the same gate
 std::unique_ptr<flights_of_int::boarding> board_for_a_while(flights_of_int& flights) {
     // NOLINTNEXTLINE(modernize-make-unique): a boarding is made in place, it cannot be moved
     return std::unique_ptr<flights_of_int::boarding>(
-        new flights_of_int::boarding(flights.board(one)));
+        new flights_of_int::boarding(flights.board(one, one)));
 }
 
 } // namespace
 
 TEST_CASE("the first to board a key leads, the next one follows") {
-    flights_of_int flights;
-    auto leader = flights.board(one);
+    memo::detail::drops const none;
+    flights_of_int flights(none);
+    auto leader = flights.board(one, one);
     CHECK(leader.leads());
-    CHECK_FALSE(flights.board(one).leads());
-    CHECK(flights.board(two).leads());
+    CHECK_FALSE(flights.board(one, one).leads());
+    CHECK(flights.board(two, two).leads());
 }
 
 TEST_CASE("a follower is given the leader's result, even after the leader has gone") {
-    flights_of_int flights;
+    memo::detail::drops const none;
+    flights_of_int flights(none);
     auto leader = board_for_a_while(flights);
-    auto const follower = flights.board(one);
+    auto const follower = flights.board(one, one);
     leader->land(7);
     leader.reset();
     CHECK(follower.result() == 7);
@@ -53,9 +56,10 @@ TEST_CASE("a follower is given the leader's result, even after the leader has go
 }
 
 TEST_CASE("a follower is thrown what the leader's evaluation threw") {
-    flights_of_int flights;
+    memo::detail::drops const none;
+    flights_of_int flights(none);
     auto leader = board_for_a_while(flights);
-    auto const follower = flights.board(one);
+    auto const follower = flights.board(one, one);
     leader->land(std::make_exception_ptr(std::out_of_range("far")));
     leader.reset();
     CHECK_THROWS_AS(static_cast<void>(follower.result()), std::out_of_range);
@@ -67,34 +71,74 @@ TEST_CASE("a result that cannot be copied is its followers' exception, not their
         fragile(fragile const&) { throw std::length_error("copied"); }
         fragile& operator=(fragile const&) = default;
     };
-    memo::detail::single_flight<fragile> flights;
-    auto leader = flights.board(one);
-    auto const follower = flights.board(one);
+    memo::detail::drops const none;
+    memo::detail::single_flight<fragile> flights(none);
+    auto leader = flights.board(one, one);
+    auto const follower = flights.board(one, one);
     leader.land(fragile());
     CHECK_THROWS_AS(static_cast<void>(follower.result()), std::length_error);
 }
 
 TEST_CASE("a flight of the process before a fork is not waited for, nor ended by its leader") {
-    flights_of_int flights;
+    memo::detail::drops const none;
+    flights_of_int flights(none);
     auto before = board_for_a_while(flights);
     CHECK(memo_test::in_process([&] {
-              auto const leader = flights.board(one);
+              auto const leader = flights.board(one, one);
               bool const leads = leader.leads();
               before.reset(); // its copy in this process
-              return leads && !flights.board(one).leads() ? 0 : 1;
+              return leads && !flights.board(one, one).leads() ? 0 : 1;
           }) == 0);
 }
 
 TEST_CASE("a flight that has landed leaves its key to the next leader") {
-    flights_of_int flights;
-    { auto const leader = flights.board(one); }
-    CHECK(flights.board(one).leads());
+    memo::detail::drops const none;
+    flights_of_int flights(none);
+    { auto const leader = flights.board(one, one); }
+    CHECK(flights.board(one, one).leads());
+}
+
+TEST_CASE("a flight that began before its key was dropped is boarded by nobody any more") {
+    memo::detail::drops dropped;
+    flights_of_int flights(dropped);
+    auto const nothing = [] { return false; };
+    auto first = board_for_a_while(flights);
+    auto const follower_of_first = flights.board(one, one);
+    dropped.drop(two, nothing);
+    CHECK_FALSE(flights.board(one, one).leads());
+    dropped.drop(one, nothing);
+    std::thread([&] {
+        auto second = flights.board(one, one);
+        CHECK(second.leads());
+        CHECK_FALSE(flights.try_board(one, one).leads());
+        auto const follower_of_second = flights.board(one, one);
+        dropped.drop_all([] {});
+        std::thread([&] {
+            auto third = flights.board(one, one);
+            CHECK(third.leads());
+            second.land(2);
+            CHECK(follower_of_second.result() == 2);
+            first->land(1);
+            CHECK(follower_of_first.result() == 1);
+            CHECK_FALSE(flights.board(one, one).leads());
+        }).join();
+        CHECK(flights.board(one, one).leads());
+    }).join();
+}
+
+TEST_CASE("who drops its own result does not evaluate it within") {
+    memo::detail::drops dropped;
+    flights_of_int flights(dropped);
+    auto const leader = flights.board(one, one);
+    dropped.drop(one, [] { return false; });
+    CHECK_FALSE(flights.board(one, one).leads());
 }
 
 TEST_CASE("waiting for one's own flight is an error, not a hang") {
-    flights_of_int flights;
-    auto const leader = flights.board(one);
-    auto const follower = flights.board(one);
+    memo::detail::drops const none;
+    flights_of_int flights(none);
+    auto const leader = flights.board(one, one);
+    auto const follower = flights.board(one, one);
     CHECK(code_of([&] { static_cast<void>(follower.result()); }) == memo::errc::recursion);
 }
 
