@@ -12,6 +12,7 @@
 #include "records.hpp"
 #include "salvage.hpp"
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -25,6 +26,9 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -62,14 +66,38 @@ struct settings {
     return chosen.directory.empty() ? detail::default_directory() : chosen.directory;
 }
 
+/// How the owner of the directory opens it to write. Files that are made are theirs, even by root, and
+/// as open to others as the data: who opens lock files with another mode than they have changes it.
+[[nodiscard]] memo::disk_settings settings_of_owner(settings const& chosen) {
+    memo::disk_settings told;
+    told.directory = directory_of(chosen);
+    struct stat directory {};
+    if (::geteuid() == 0 && ::stat(told.directory.c_str(), &directory) == 0 &&
+        (::setegid(directory.st_gid) != 0 || ::seteuid(directory.st_uid) != 0)) {
+        throw std::runtime_error("cannot act as the owner of " + told.directory);
+    }
+    for (char const* const data : {"/v1/data.mdb", "/v1.bad.1/data.mdb"}) {
+        std::error_code missing;
+        fs::file_status const there = fs::status(told.directory + data, missing);
+        if (fs::is_regular_file(there)) {
+            told.mode = static_cast<unsigned>(there.permissions() & fs::perms::all);
+            break;
+        }
+    }
+    return told;
+}
+
 [[nodiscard]] memo::disk_settings opening(settings const& chosen, bool to_write) {
     std::string const directory = directory_of(chosen);
     if (!fs::exists(fs::path(directory) / "v1" / "data.mdb")) {
         throw memo::error(memo::errc::configuration, directory + " holds no cache of memo");
     }
+    if (to_write) {
+        return settings_of_owner(chosen);
+    }
     memo::disk_settings told;
     told.directory = directory;
-    told.read_only = !to_write;
+    told.read_only = true;
     return told;
 }
 
@@ -221,6 +249,16 @@ int clear(settings const& chosen) {
     return ok;
 }
 
+/// Lets those use a file who may use another.
+void keep_access(std::string const& from, std::string const& path) {
+    struct stat before {};
+    if (::stat(from.c_str(), &before) != 0 ||
+        (::chown(path.c_str(), static_cast<uid_t>(-1), before.st_gid) != 0 && errno != EPERM) ||
+        ::chmod(path.c_str(), before.st_mode & 0777U) != 0) {
+        detail::file_failed("compact", path, errno);
+    }
+}
+
 int compact(settings const& chosen) {
     std::uint64_t before = 0;
     detail::disk_directory directory;
@@ -245,13 +283,14 @@ int compact(settings const& chosen) {
     std::string const beside = directory.path("v1.compact");
     fs::remove_all(beside);
     fs::create_directory(beside);
+    fs::permissions(beside, fs::perms::owner_all); // the copy is open to all at first
     {
         auto const environment =
             detail::open_environment({directory, false, false, directory.state().map});
         detail::lmdb_check("compact",
                            mdb_env_copy2(environment.get(), beside.c_str(), MDB_CP_COMPACT));
     }
-    fs::permissions(beside + "/data.mdb", static_cast<fs::perms>(directory.mode()));
+    keep_access(directory.data_file(), beside + "/data.mdb");
     fs::rename(beside + "/data.mdb", directory.data_file());
     fs::remove_all(beside);
     std::uint64_t const after = fs::file_size(directory.data_file());
@@ -264,8 +303,7 @@ int compact(settings const& chosen) {
 }
 
 int salvage(settings const& chosen) {
-    memo::disk_settings told;
-    told.directory = directory_of(chosen);
+    memo::disk_settings const told = settings_of_owner(chosen);
     std::string const lost = told.directory + "/v1.bad.1/data.mdb";
     if (!fs::exists(lost)) {
         std::cerr << "memo-cache: nothing was set aside in " << told.directory << '\n';
@@ -377,13 +415,11 @@ int import_records(settings const& chosen) {
         }
     }
     std::istream& in = from_input ? std::cin : file;
-    memo::disk_settings told;
-    told.directory = directory_of(chosen);
-    detail::disk_store store(told);
     std::optional<scan_progress> progress;
     if (!from_input && fs::is_regular_file(chosen.file)) {
         progress.emplace(fs::file_size(chosen.file));
     }
+    detail::disk_store store(settings_of_owner(chosen));
     std::uint64_t number = 0;
     std::size_t read = 0;
     std::uint64_t imported = 0;

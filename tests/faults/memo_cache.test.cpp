@@ -24,6 +24,8 @@
 #include <random>
 #include <string>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <vector>
 
 namespace fs = std::filesystem;
@@ -503,6 +505,56 @@ TEST_CASE("compacting gives room back and keeps all records") {
     CHECK(run("compact", directory.path()).code == 0);
     CHECK(fs::file_size(directory / "v1/data.mdb") < before / 2);
     CHECK(right_values(directory.path(), 5000) == kept);
+}
+
+TEST_CASE("files stay open to all to whom they were, and are their owner's") {
+    memo_test::temp_dir const directory;
+    std::string const shared = directory / "shared";
+    constexpr unsigned mode = 0666;
+    bool const is_root = ::geteuid() == 0;
+    uid_t const owner = is_root ? 1234 : ::geteuid();
+    fs::permissions(directory.path(), fs::perms(0755)); // for the owner to enter
+    auto const act = [&](auto const& body) {
+        REQUIRE(memo_test::in_process([&] {
+                    return is_root && (::setgid(owner) != 0 || ::setuid(owner) != 0) ? 1 : body();
+                }) == 0);
+    };
+    if (is_root) {
+        fs::create_directory(shared);
+        REQUIRE(::chown(shared.c_str(), owner, owner) == 0);
+    }
+    act([&] {
+        memo::disk const backend({.directory = shared, .mode = mode});
+        for (std::uint64_t number = 0; number < 500; ++number) {
+            backend.partition<double>(scope).put(key_of(number), 1, {});
+        }
+        return 0;
+    });
+    auto const exported = lines_of(run("export --records", shared).text);
+    REQUIRE(exported.size() == 500);
+    auto const check = [&](std::string const& after) {
+        INFO(after);
+        for (auto const& entry : fs::recursive_directory_iterator(shared)) {
+            INFO(entry.path());
+            struct stat now {};
+            REQUIRE(::stat(entry.path().c_str(), &now) == 0);
+            CHECK(now.st_uid == owner);
+            if (entry.is_regular_file() && entry.path().filename() != "CACHEDIR.TAG") {
+                CHECK((now.st_mode & 0777U) == mode);
+            }
+        }
+        CHECK_FALSE(fs::exists(shared + "/v1.compact"));
+    };
+    check("before");
+    for (std::string const command : {"stat", "prune --max-bytes 20kb", "compact"}) {
+        CHECK(run(command, shared).code == 0);
+        check(command);
+    }
+    CHECK(import_lines(exported, shared).code == 0);
+    check("import");
+    fs::rename(shared + "/v1", shared + "/v1.bad.1");
+    CHECK(has(run("salvage", shared).text, "500 carried over"));
+    check("salvage");
 }
 
 TEST_CASE("the tool says what is wrong, and with which exit status") {
