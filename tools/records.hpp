@@ -9,6 +9,8 @@
 
 #include "entries.hpp"
 #include "readable.hpp"
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +19,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace memo_cache {
@@ -74,10 +77,23 @@ struct whole_frame {
             {"record", digits_of(frame)}};
 }
 
-/// A line's fields, unchecked; null if it is no JSON object.
+/// A line's fields, unchecked; null if it is no JSON object. What a line may have beside them, nested
+/// as deep as it likes, is read over and not kept.
 [[nodiscard]] inline json fields_of(std::string const& line) {
-    json fields = json::parse(line, nullptr, false);
-    return fields.is_object() ? fields : json();
+    constexpr std::array<std::string_view, 4> names{"scope", "key", "checksum", "record"};
+    auto const keeps = [&](int depth, json::parse_event_t event, json& read) {
+        switch (event) {
+        case json::parse_event_t::object_start:
+        case json::parse_event_t::array_start:
+            return depth == 0;
+        case json::parse_event_t::key:
+            return std::ranges::find(names, read.get_ref<std::string const&>()) != names.end();
+        default:
+            return true;
+        }
+    };
+    json fields = json::parse(line, keeps, false);
+    return fields.is_object() ? std::move(fields) : json();
 }
 
 [[nodiscard]] inline std::string text_in(json const& fields, char const* name) {

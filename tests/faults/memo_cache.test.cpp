@@ -405,6 +405,43 @@ TEST_CASE("what was damaged on the way is refused by name, and the rest is taken
     CHECK(right_values(away.path(), 300) == 300);
 }
 
+TEST_CASE("a line to import may nest as deep and have as many fields as it likes") {
+    memo_test::temp_dir const home;
+    memo_test::temp_dir const away;
+    fill(home.path(), 3);
+    auto const whole = lines_of(run("export --records", home.path()).text);
+    constexpr std::size_t many = 200'000;
+    auto const times = [](std::string const& part) {
+        std::string text;
+        for (std::size_t i = 0; i < many; ++i) {
+            text += part;
+        }
+        return text;
+    };
+    std::string const deep = times(R"({"a":)") + '1' + times("}");
+    std::string const wide = [&] {
+        std::string fields;
+        for (std::size_t i = 0; i < many; ++i) {
+            fields += '"' + std::to_string(i) + "\":[],";
+        }
+        return fields;
+    }();
+    auto const with = [](std::string const& line, std::string const& fields) {
+        return '{' + fields + line.substr(1);
+    };
+    result const told = import_lines({deep, times("["), times("[") + times("]"), times(R"({"a":)"),
+                                      R"({"record":)" + deep + '}', with(whole[0], wide),
+                                      with(whole[1], R"("a":)" + deep + ','), whole[2]},
+                                     away.path());
+    CHECK(told.code == 3);
+    CHECK(has(told.text, "line 1: has no record in hexadecimal digits; "));
+    for (std::string const number : {"2", "3", "4"}) {
+        CHECK(has(told.text, "line " + number + ": is no JSON object\n"));
+    }
+    CHECK(has(told.text, "line 5: has no record in hexadecimal digits; "));
+    CHECK(has(told.text, "\n3 imported, "));
+}
+
 TEST_CASE("an imported record stays out where a good one is or its time is over") {
     memo_test::temp_dir const home;
     memo_test::temp_dir const away;
