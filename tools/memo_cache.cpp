@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <iomanip>
@@ -259,6 +260,34 @@ void keep_access(std::string const& from, std::string const& path) {
     }
 }
 
+/// Waits until the disk has a file, or the names in a directory.
+void wait_for_disk(std::string const& path) {
+    detail::file const opened = detail::open_file(path, O_RDONLY);
+    if (::fsync(opened.descriptor()) != 0) {
+        detail::file_failed("compact", path, errno);
+    }
+}
+
+/// A directory that its owner alone can enter, and that goes when all is done or fails.
+class workplace {
+  public:
+    explicit workplace(std::string path) : path_(std::move(path)) {
+        fs::remove_all(path_);
+        fs::create_directory(path_);
+        fs::permissions(path_, fs::perms::owner_all);
+    }
+    workplace(workplace const&) = delete;
+    workplace& operator=(workplace const&) = delete;
+    ~workplace() {
+        std::error_code ignored;
+        fs::remove_all(path_, ignored);
+    }
+    [[nodiscard]] std::string const& path() const noexcept { return path_; }
+
+  private:
+    std::string path_;
+};
+
 int compact(settings const& chosen) {
     std::uint64_t before = 0;
     detail::disk_directory directory;
@@ -279,20 +308,20 @@ int compact(settings const& chosen) {
                   << " is in use; end the programs that use it, or compact it later\n";
         return trouble;
     }
-    // Copied beside and moved into the place of the old one, under the lock that opening takes.
-    std::string const beside = directory.path("v1.compact");
-    fs::remove_all(beside);
-    fs::create_directory(beside);
-    fs::permissions(beside, fs::perms::owner_all); // the copy is open to all at first
+    // Copied beside and moved into the place of the old one, under the lock that opening takes. `state`
+    // says of the old one that the disk has all of it, so the disk has to have the copy before.
+    workplace const beside(directory.path("v1.compact"));
+    std::string const copy = beside.path() + "/data.mdb";
     {
         auto const environment =
             detail::open_environment({directory, false, false, directory.state().map});
         detail::lmdb_check("compact",
-                           mdb_env_copy2(environment.get(), beside.c_str(), MDB_CP_COMPACT));
+                           mdb_env_copy2(environment.get(), beside.path().c_str(), MDB_CP_COMPACT));
     }
-    keep_access(directory.data_file(), beside + "/data.mdb");
-    fs::rename(beside + "/data.mdb", directory.data_file());
-    fs::remove_all(beside);
+    keep_access(directory.data_file(), copy);
+    wait_for_disk(copy);
+    fs::rename(copy, directory.data_file());
+    wait_for_disk(directory.data());
     std::uint64_t const after = fs::file_size(directory.data_file());
     if (chosen.as_json) {
         std::cout << json{{"bytes_before", before}, {"bytes_after", after}}.dump(2) << '\n';

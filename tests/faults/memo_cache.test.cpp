@@ -43,9 +43,12 @@ struct result {
 };
 
 /// The tool at work; what it tells is in the pipe.
-std::FILE* start(std::string const& arguments, std::string const& directory) {
+///
+/// before          commands of the shell
+std::FILE* start(std::string const& arguments, std::string const& directory,
+                 std::string const& before = "") {
     std::string const command =
-        std::string(MEMO_CACHE_PROGRAM) + ' ' + arguments + " '" + directory + "' 2>&1";
+        before + MEMO_CACHE_PROGRAM + ' ' + arguments + " '" + directory + "' 2>&1";
     // NOLINTNEXTLINE(cert-env33-c): the shell is asked for
     std::FILE* const pipe = ::popen(command.c_str(), "r");
     REQUIRE(pipe != nullptr);
@@ -542,6 +545,21 @@ TEST_CASE("compacting gives room back and keeps all records") {
     CHECK(run("compact", directory.path()).code == 0);
     CHECK(fs::file_size(directory / "v1/data.mdb") < before / 2);
     CHECK(right_values(directory.path(), 5000) == kept);
+}
+
+TEST_CASE("compacting that fails leaves the records and no copy") {
+    memo_test::temp_dir const directory;
+    fill(directory.path(), 5000);
+    // Blocks of 512 bytes; to write more is an error, as the signal is ignored.
+    result const told =
+        wait_for(start("compact", directory.path(), "trap '' XFSZ; ulimit -f 400; "));
+    CHECK(told.code == 1);
+    CHECK(has(told.text, "File too large"));
+    CHECK_FALSE(fs::exists(directory / "v1.compact"));
+    CHECK(right_values(directory.path(), 5000) == 5000);
+    CHECK(run("compact", directory.path()).code == 0);
+    CHECK_FALSE(fs::exists(directory / "v1.compact"));
+    CHECK(right_values(directory.path(), 5000) == 5000);
 }
 
 TEST_CASE("files stay open to all to whom they were, and are their owner's") {
