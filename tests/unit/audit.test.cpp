@@ -50,6 +50,25 @@ struct only_equality {
     bool operator==(only_equality const&) const = default;
 };
 
+/// As a type of JSON, which says that it is made of itself.
+struct document {
+    using value_type = document;
+    double number = 0;
+    bool operator==(document const& other) const { return number == other.number; }
+};
+
+/// Two types that are made of each other.
+struct branch;
+struct twig {
+    using value_type = branch;
+    bool operator==(twig const&) const = default;
+};
+struct branch {
+    using value_type = twig;
+    twig end;
+    bool operator==(branch const&) const = default;
+};
+
 } // namespace
 
 TEST_CASE("an audit finds hidden state within 100 hits") {
@@ -168,11 +187,19 @@ TEST_CASE("results are alike by their value, wherever it lies") {
     STATIC_REQUIRE_FALSE(comparable<std::vector<std::shared_ptr<with_pointer>>>);
     STATIC_REQUIRE_FALSE(comparable<std::variant<int, opaque>>);
     STATIC_REQUIRE(comparable<std::map<std::string, std::pair<int, with_pointer>>>);
+    STATIC_REQUIRE(comparable<document>);
+    STATIC_REQUIRE(comparable<std::map<int, document>>);
+    STATIC_REQUIRE(comparable<branch>);
+    STATIC_REQUIRE(comparable<twig>);
     CHECK(code_of([] {
               wrapped([](int x) { return opaque{x}; }, memo::options<opaque>{.audit = 1});
           }) == memo::errc::configuration);
     auto const f = wrapped([](int x) { return opaque{x}; }, memo::options<opaque>{});
     CHECK(f(3).x == 3);
+    auto const g =
+        wrapped([](int x) { return document{0.5 * x}; }, memo::options<document>{.audit = 1});
+    CHECK(g(3) == g(3));
+    CHECK(at_rest(g).disagreements == 0);
 }
 
 TEST_CASE("every way to a hit is audited but a claim, with the call's own arguments") {

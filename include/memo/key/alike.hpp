@@ -18,7 +18,8 @@
 namespace memo::detail {
 
 // The library's encoders and the standard's operators are declared for containers, products and pointers
-// of anything, and fail to compile when they are used for the wrong thing. So one has to look inside.
+// of anything, and fail to compile when they are used for the wrong thing. So one has to look inside;
+// but not into a type that one is inside of already, as those of JSON are made of themselves.
 
 template <class... Ts> struct type_list {};
 
@@ -45,10 +46,14 @@ template <class T> consteval auto parts_of() {
 }
 
 /// Whether values of T can be written as an argument's words.
-template <class T> consteval bool has_words() {
-    if constexpr (encodable<T>) {
+///
+/// Around          types that T is a part of, which are looked into
+template <class T, class... Around> consteval bool has_words() {
+    if constexpr ((false || ... || std::same_as<T, Around>)) {
+        return true;
+    } else if constexpr (encodable<T>) {
         return []<class... Parts>(type_list<Parts...>) {
-            return (true && ... && has_words<Parts>());
+            return (true && ... && has_words<Parts, T, Around...>());
         }(parts_of<T>());
     } else {
         return false;
@@ -56,12 +61,14 @@ template <class T> consteval bool has_words() {
 }
 
 /// Whether `==` of T compares values: not where they lie, as that of pointers does.
-template <class T> consteval bool has_equality() {
-    if constexpr (std::is_pointer_v<T> || requires { typename T::element_type; }) {
+template <class T, class... Around> consteval bool has_equality() {
+    if constexpr ((false || ... || std::same_as<T, Around>)) {
+        return true;
+    } else if constexpr (std::is_pointer_v<T> || requires { typename T::element_type; }) {
         return false;
     } else {
         return []<class... Parts>(type_list<Parts...>) {
-            if constexpr ((true && ... && has_equality<Parts>())) {
+            if constexpr ((true && ... && has_equality<Parts, T, Around...>())) {
                 return std::equality_comparable<T>;
             } else {
                 return false;

@@ -28,6 +28,18 @@ std::size_t memo_footprint(image const& of) {
     return static_cast<std::size_t>(of.width) * 100;
 }
 
+/// As the types of JSON: an array is a range of its elements, a number one of itself.
+struct document {
+    double number = 0;
+    std::vector<document> elements;
+
+    [[nodiscard]] document const* begin() const {
+        return elements.empty() ? this : elements.data();
+    }
+    [[nodiscard]] document const* end() const { return begin() + size(); }
+    [[nodiscard]] std::size_t size() const { return elements.empty() ? 1 : elements.size(); }
+};
+
 } // namespace ours
 
 namespace {
@@ -263,6 +275,17 @@ TEST_CASE("a record's bytes are those that it holds outside of itself too") {
     CHECK(bytes_of_one(std::make_shared<std::string const>(100, 'x')) ==
           bytes_of_one(pointer()) + sizeof(std::string) + 100);
     CHECK(bytes_of_one(1) < bytes_of_one(std::string()));
+}
+
+TEST_CASE("a value that is a range of itself has the bytes of what is inside of it") {
+    using ours::document;
+    CHECK(memo::detail::footprint(document{1, {}}) == 0);
+    document const pair{0, {document{1, {}}, document{2, {}}}};
+    CHECK(memo::detail::footprint(pair) == 2 * sizeof(document));
+    CHECK(memo::detail::footprint(document{0, {pair, pair, pair}}) == 9 * sizeof(document));
+    using pointer = std::shared_ptr<document const>;
+    CHECK(bytes_of_one(std::make_shared<document const>(pair)) ==
+          bytes_of_one(pointer()) + 3 * sizeof(document));
 }
 
 TEST_CASE("a type may tell its own bytes") {

@@ -25,6 +25,12 @@ template <class T> [[nodiscard]] std::size_t footprint(T const& value) {
     } else if constexpr (std::ranges::sized_range<T const> && !std::ranges::view<T>) {
         using element = std::ranges::range_value_t<T const>;
         std::size_t bytes = std::ranges::size(value) * sizeof(element);
+        if constexpr (std::is_same_v<std::ranges::range_reference_t<T const>, T const&>) {
+            // A JSON type is a range of itself: a scalar has one element, which is the scalar.
+            if (bytes != 0 && std::addressof(*std::ranges::begin(value)) == std::addressof(value)) {
+                return 0;
+            }
+        }
         if constexpr (!std::is_trivially_copyable_v<element>) {
             for (auto const& part : value) {
                 bytes += footprint(part);
