@@ -8,6 +8,7 @@
 #include <memo/statistics.hpp>
 #include <memo/thread_line.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -173,7 +174,7 @@ class call_counters {
     // long.
     struct alignas(128) tally {
         std::atomic<std::uint64_t> hits{0};
-        std::atomic<std::uint64_t> saved{0}; ///< ns
+        std::atomic<std::uint64_t> saved{0}; ///< ns; 584 years, which no hit is to watch
         slow others;
 
         /// Only in the thread whose own it is.
@@ -181,6 +182,13 @@ class call_counters {
             hits.store(hits.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
             saved.store(saved.load(std::memory_order_relaxed) + cost_of(cost),
                         std::memory_order_relaxed);
+        }
+
+        /// The longest time there is, if that was more.
+        [[nodiscard]] std::chrono::nanoseconds time_saved() const noexcept {
+            constexpr std::uint64_t longest = std::chrono::nanoseconds::max().count();
+            return std::chrono::nanoseconds(
+                std::min(saved.load(std::memory_order_relaxed), longest));
         }
     };
 
@@ -217,7 +225,7 @@ class call_counters {
         std::uint64_t const hits = each.hits.load(std::memory_order_relaxed);
         sum.calls += hits + others.calls;
         sum.hits += hits + others.late_hits;
-        sum.saved += std::chrono::nanoseconds(each.saved.load(std::memory_order_relaxed));
+        sum.saved = sum_of(sum.saved, each.time_saved());
         sum.misses += others.misses;
         sum.refinements += others.refinements;
         sum.coalesced += others.coalesced;

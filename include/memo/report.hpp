@@ -81,8 +81,8 @@ struct titled_account {
 
 /// The dearest first, equal ones by title.
 [[nodiscard]] inline bool goes_before(titled_account const& one, titled_account const& other) {
-    auto const seconds = one.sum.counted.computing + one.sum.counted.saved;
-    auto const others = other.sum.counted.computing + other.sum.counted.saved;
+    auto const seconds = sum_of(one.sum.counted.computing, one.sum.counted.saved);
+    auto const others = sum_of(other.sum.counted.computing, other.sum.counted.saved);
     return seconds != others ? seconds > others : one.title < other.title;
 }
 

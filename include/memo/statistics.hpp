@@ -12,6 +12,21 @@
 #include <string_view>
 
 namespace memo {
+namespace detail {
+
+/// The sum of two times, or the longest time there is if that is less.
+[[nodiscard]] constexpr std::chrono::nanoseconds sum_of(std::chrono::nanoseconds one,
+                                                        std::chrono::nanoseconds other) noexcept {
+    constexpr auto longest = std::chrono::nanoseconds::max();
+    return one.count() > 0 && other > longest - one ? longest : one + other;
+}
+
+/// The sum of two counts.
+[[nodiscard]] constexpr std::uint64_t sum_of(std::uint64_t one, std::uint64_t other) noexcept {
+    return one + other;
+}
+
+} // namespace detail
 
 /// The counters of one memoized function, as of one moment.
 struct statistics {
@@ -34,10 +49,12 @@ struct statistics {
     std::uint64_t audits = 0;        ///< hits for which the function was run again
     std::uint64_t disagreements = 0; ///< audits that contradicted what is stored
     std::chrono::nanoseconds computing{0}; ///< time spent in the function
-    std::chrono::nanoseconds saved{0}; ///< time that hits would have spent in it, to 12 % per call
+    std::chrono::nanoseconds saved{0}; ///< time that hits would have spent in it, to 12 % per call;
+                                       ///< of more than 292 years, those
 
     statistics& operator+=(statistics const& other) noexcept {
-        return change(other, [](auto& mine, auto const& others) { mine += others; });
+        return change(other,
+                      [](auto& mine, auto const& others) { mine = detail::sum_of(mine, others); });
     }
     statistics& operator-=(statistics const& other) noexcept {
         return change(other, [](auto& mine, auto const& others) { mine -= others; });
