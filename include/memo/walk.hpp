@@ -39,6 +39,7 @@ template <class Backend, class Evaluation> class walk {
     using record = typename Evaluation::record;
     using name = call_name<typename Evaluation::witness>;
     using options = typename Evaluation::options;
+    using keeper = recorder<Backend, Evaluation>;
 
     /// A record and how it was come by.
     struct arrival {
@@ -94,8 +95,6 @@ template <class Backend, class Evaluation> class walk {
     template <class Run> void audit(name const& called, record const& kept, Run&& run) {
         records_.audit(called.key, kept, run);
     }
-
-    // One caller goes.
 
     /// Serves a call that was no hit at first sight.
     ///
@@ -167,9 +166,7 @@ template <class Backend, class Evaluation> class walk {
         }
 
       private:
-        using leading =
-            decltype(std::declval<recorder<Backend, Evaluation> const&>().partition().try_lead(
-                key128{}));
+        using leading = decltype(std::declval<keeper const&>().partition().try_lead(key128{}));
 
         bool find() {
             if (auto kept = way_.hit(called_, [](record const&) {})) {
@@ -195,7 +192,6 @@ template <class Backend, class Evaluation> class walk {
 
     [[nodiscard]] bool erase(key128 key) { return records_.erase(key); }
     void clear() { records_.clear(); }
-
     [[nodiscard]] statistics stats() { return records_.stats(); }
     void reset_stats() { records_.reset_stats(); }
 
@@ -231,17 +227,21 @@ template <class Backend, class Evaluation> class walk {
         kind += 1;
     }
 
-    /// Waits for the leader; nothing if its record is not enough.
+    /// Waits for the leader; nothing, and nothing counted yet, if its record is not enough.
     template <class Boarding>
     std::optional<arrival> follow(Boarding const& boarding, Evaluation const& wanted) {
-        count(counters().coalesced); // now, so that one can see who waits
-        auto reached = boarding.result();
-        if (reached && wanted.served_by(*reached)) {
-            return arrival{*std::move(reached), source::coalesced};
+        std::optional<record> reached;
+        try {
+            reached = boarding.result();
+        } catch (...) {
+            count(counters().coalesced);
+            throw;
         }
-        counters().calls -= 1; // it is another kind of call yet
-        counters().coalesced -= 1;
-        return std::nullopt;
+        if (!reached || !wanted.served_by(*reached)) {
+            return std::nullopt;
+        }
+        count(counters().coalesced);
+        return arrival{*std::move(reached), source::coalesced};
     }
 
     /// Leads when no other process does.
@@ -291,7 +291,7 @@ template <class Backend, class Evaluation> class walk {
                                 to_string(draw.explain())};
     }
 
-    recorder<Backend, Evaluation> records_;
+    keeper records_;
     bool const single_flight_;
     bool const runs_; ///< the function, for a miss
     single_flight<record> flights_;

@@ -23,7 +23,7 @@
 
 using memo_test::at_rest;
 using memo_test::together;
-using memo_test::until;
+using memo_test::until_waiting;
 
 namespace {
 
@@ -58,15 +58,13 @@ std::optional<memo::errc> code_of(std::exception_ptr const& exception) {
 } // namespace
 
 TEST_CASE("sixteen callers of one cold key share one evaluation") {
-    // The function goes on once all other callers were counted as coalesced, so that nobody comes too late.
-    static std::function<std::uint64_t()> coalesced;
+    // The function goes on once all other callers wait, so that nobody comes too late.
     std::atomic<int> runs{0};
     auto f = memo::memoize(memo::ignore_state([&runs](int n) {
         ++runs;
-        until([] { return coalesced() == callers - 1; });
+        until_waiting(callers - 1);
         return std::to_string(n);
     }));
-    coalesced = [&f] { return f.stats().coalesced; };
     std::array<std::optional<memo::outcome<std::string>>, callers> results;
     together(callers, [&](std::size_t i) { results[i] = f.outcome(7); });
     std::size_t computed = 0;
@@ -84,7 +82,6 @@ TEST_CASE("sixteen callers of one cold key share one evaluation") {
     CHECK(s.coalesced == callers - 1);
     CHECK(s.evaluations == 1);
     CHECK(s.sets == 1);
-    coalesced = nullptr;
 }
 
 TEST_CASE("callers of different keys are evaluated at the same time") {
@@ -105,16 +102,14 @@ TEST_CASE("callers of different keys are evaluated at the same time") {
 }
 
 TEST_CASE("the leader's exception reaches every follower and nothing is stored") {
-    static std::function<std::uint64_t()> coalesced;
     std::atomic<int> runs{0};
     auto f = memo::memoize(memo::ignore_state([&runs](int n) {
         if (++runs == 1) {
-            until([] { return coalesced() == callers - 1; });
+            until_waiting(callers - 1);
             throw std::out_of_range("the leader's");
         }
         return n;
     }));
-    coalesced = [&f] { return f.stats().coalesced; };
     std::array<got<int>, callers> results;
     together(callers, [&](std::size_t i) { results[i] = attempt<int>([&] { return f(7); }); });
     for (auto const& result : results) {
@@ -132,7 +127,6 @@ TEST_CASE("the leader's exception reaches every follower and nothing is stored")
     CHECK(s.evaluations == 1);
     CHECK(s.misses == 2);
     CHECK(s.coalesced == callers - 1);
-    coalesced = nullptr;
 }
 
 TEST_CASE("who calls after a drop is not given what was begun before it") {
@@ -159,7 +153,7 @@ TEST_CASE("who calls after a drop is not given what was begun before it") {
             before[1] = f(7);
             return;
         }
-        until([&] { return f.stats().coalesced == 1; });
+        until_waiting(1);
         world = 2;
         f.clear();
         after = f.outcome(7);
@@ -177,14 +171,12 @@ TEST_CASE("who calls after a drop is not given what was begun before it") {
 
 TEST_CASE("the failure of a leader's second look reaches its followers") {
     // The leader stays in its second look until the follower has boarded.
-    static std::function<std::uint64_t()> coalesced;
     memo_test::faulty_backend const backend;
     auto f = memo::memoize([](int n) { return n; }, {.on_error = memo::strict}, backend);
-    coalesced = [&f] { return f.stats().coalesced; };
     std::latch leader_looks(1);
     backend.faults().get.before_failure([&leader_looks] {
         leader_looks.count_down();
-        until([] { return coalesced() == 1; });
+        until_waiting(1);
     });
     backend.faults().get.only(2);
     std::array<got<int>, 2> results;
@@ -199,7 +191,6 @@ TEST_CASE("the failure of a leader's second look reaches its followers") {
     }
     CHECK(f(7) == 7);
     at_rest(f);
-    coalesced = nullptr;
 }
 
 TEST_CASE("a circle of evaluations in two threads is an error, not a hang") {

@@ -3,6 +3,8 @@
 
 // Threads that begin together and are waited for.
 
+#include <memo/flow/waiting.hpp>
+
 #include <cstddef>
 #include <latch>
 #include <thread>
@@ -31,6 +33,11 @@ template <class Predicate> void until(Predicate const& holds) {
     while (!holds()) {
         std::this_thread::yield();
     }
+}
+
+/// Lets others run until so many threads wait for another one's evaluation.
+inline void until_waiting(std::size_t threads) {
+    until([&] { return memo::detail::flight_base::waiting() == threads; });
 }
 
 } // namespace memo_test

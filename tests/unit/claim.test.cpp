@@ -87,7 +87,6 @@ TEST_CASE("callers wait for a claim, and one of them goes on when it is given up
     auto const f = memo::memoize(doubled(runs));
     for (bool const is_run : {true, false}) {
         int const x = is_run ? 10 : 11;
-        auto const before = f.stats();
         std::vector<std::thread> callers;
         std::atomic<int> right{0};
         {
@@ -95,7 +94,7 @@ TEST_CASE("callers wait for a claim, and one of them goes on when it is given up
             for (int i = 0; i < 3; ++i) {
                 callers.emplace_back([&] { right += f(x) == 2 * x ? 1 : 0; });
             }
-            memo_test::until([&] { return f.stats().coalesced == before.coalesced + 3; });
+            memo_test::until_waiting(3);
             if (is_run) {
                 mine.run();
             }
@@ -111,6 +110,24 @@ TEST_CASE("callers wait for a claim, and one of them goes on when it is given up
     CHECK(s.calls == 7);
 }
 
+TEST_CASE("no counter goes back while a caller waits that then goes on by itself") {
+    std::atomic<int> runs{0};
+    auto const f = memo::memoize(doubled(runs));
+    std::thread caller;
+    {
+        auto const mine = f.try_claim(1);
+        caller = std::thread([&f] { f(1); });
+        memo_test::until_waiting(1);
+        CHECK(f.stats().calls == 0);
+        f.reset_stats();
+    }
+    caller.join();
+    auto const s = at_rest(f);
+    CHECK(s.calls == 1);
+    CHECK(s.misses == 1);
+    CHECK(s.coalesced == 0);
+}
+
 TEST_CASE("what a claimed run throws reaches its holder and all who wait") {
     std::atomic<int> runs{0};
     auto const f = memo::memoize(doubled(runs));
@@ -123,7 +140,7 @@ TEST_CASE("what a claimed run throws reaches its holder and all who wait") {
             was_told = true;
         }
     });
-    memo_test::until([&] { return f.stats().coalesced == 1; });
+    memo_test::until_waiting(1);
     CHECK_THROWS_AS(mine.run(), std::domain_error);
     caller.join();
     CHECK(was_told);

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstddef>
 #include <mutex>
 
 #if defined(__unix__)
@@ -67,7 +68,7 @@ class flight_base {
     ///                 calling thread
     void wait() const {
         traveller& me = traveller::self();
-        std::unique_lock lock(circle());
+        std::unique_lock lock(circle().mutex);
         for (flight_base const* flight = this; flight != nullptr && !flight->landed_;
              flight = flight->leader_->waits_for) {
             if (flight->leader_ == &me) {
@@ -77,23 +78,36 @@ class flight_base {
             }
         }
         me.waits_for = this;
+        circle().waiting += 1;
         arrival_.wait(lock, [&] { return landed_; });
+        circle().waiting -= 1;
         me.waits_for = nullptr;
     }
 
     /// Lets the followers go. Called once, by the leader, when no one can board any more.
     void land() {
-        std::scoped_lock const lock(circle());
+        std::scoped_lock const lock(circle().mutex);
         landed_ = true;
         arrival_.notify_all();
     }
 
+    /// How many threads of the process wait now, for whatever flight.
+    [[nodiscard]] static std::size_t waiting() {
+        std::scoped_lock const lock(circle().mutex);
+        return circle().waiting;
+    }
+
   private:
+    struct all_who_wait {
+        std::mutex mutex;
+        std::size_t waiting = 0;
+    };
+
     /// One lock for all flights that somebody waits for: waiting is rare and lasts as long as an
     /// evaluation.
-    [[gnu::visibility("default")]] static std::mutex& circle() {
-        static auto* const mutex = new std::mutex; // outlives every thread
-        return *mutex;
+    [[gnu::visibility("default")]] static all_who_wait& circle() {
+        static auto* const all = new all_who_wait; // outlives every thread
+        return *all;
     }
 
     traveller const* const leader_;
