@@ -232,3 +232,41 @@ TEST_CASE("functions may be added to a shared backend while others use it") {
     CHECK_FALSE(wrong);
     CHECK(backend.stats().entries <= 64);
 }
+
+TEST_CASE("wrappers of few functions come and go while others evict, and all sums are right then") {
+    auto const rule = GENERATE(memo::eviction::by_use, memo::eviction::by_cost);
+    CAPTURE(rule);
+    constexpr std::uint64_t functions = 12;
+    memo::memory const backend({.max_bytes = 120'000, .eviction = rule});
+    std::atomic<bool> wrong{false};
+    together(workers, [&](std::size_t worker) {
+        for (std::uint64_t round = 0; round < 400; ++round) {
+            std::uint64_t const scope = (round * (worker + 1)) % functions;
+            auto const partition = backend.partition<std::string>(memo::key128{scope, scope});
+            for (std::uint64_t number = 0; number < 10; ++number) {
+                partition.put(key_of(number), made_for<std::string>(number), {});
+                auto const kept = partition.get(key_of(number));
+                if (kept && kept->record != made_for<std::string>(number)) {
+                    wrong = true;
+                }
+            }
+            if (round % 7 == 0) {
+                partition.clear();
+            }
+        }
+    });
+    CHECK_FALSE(wrong);
+    for (std::uint64_t scope = 0; scope < functions; ++scope) {
+        auto const partition = backend.partition<std::string>(memo::key128{scope, scope});
+        std::uint64_t there = 0;
+        for (std::uint64_t number = 0; number < 10; ++number) {
+            there += partition.get(key_of(number)).has_value() ? 1U : 0U;
+        }
+        CHECK(partition.stats().entries == there);
+        partition.clear();
+        CHECK(partition.stats().bytes == 0);
+    }
+    CHECK(backend.stats().entries == 0);
+    CHECK(backend.stats().bytes == 0);
+    CHECK(backend.partition<std::string>(memo::key128{}).put(key_of(0), "fits", {}));
+}

@@ -40,8 +40,8 @@ class memory {
     /// The entries of one function.
     template <class Record> class partition_type {
       public:
-        partition_type(std::shared_ptr<detail::memory_store> store, detail::shelf& shelf)
-            : store_(std::move(store)), shelf_(&shelf) {}
+        partition_type(std::shared_ptr<detail::memory_store> store, key128 scope)
+            : store_(std::move(store)), shelf_(detail::memory_store::open(store_, scope)) {}
 
         /// Complexity:     O(1), no lock, no allocation but the record's own copy
         [[nodiscard]] std::optional<remembered<Record>> get(key128 key) const {
@@ -172,11 +172,11 @@ class memory {
         }
 
         std::shared_ptr<detail::memory_store> store_;
-        detail::shelf* shelf_;
+        std::shared_ptr<detail::shelf> shelf_;
     };
 
     template <class Record> [[nodiscard]] partition_type<Record> partition(key128 scope) const {
-        return {store_, store_->open(scope)};
+        return {store_, scope};
     }
 
     /// What all functions that share this store have in it.

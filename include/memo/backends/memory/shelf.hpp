@@ -5,6 +5,7 @@
 
 #include <memo/backends/memory/eviction.hpp>
 #include <memo/backends/memory/table.hpp>
+#include <memo/key/key128.hpp>
 
 #include <atomic>
 #include <cstddef>
@@ -47,12 +48,17 @@ struct alignas(128) kept_sum {
 
 /// One function's entries, without their type, and what happened to them.
 struct shelf {
-    explicit shelf(eviction_rule* rule) : entries(rule) {}
+    shelf(key128 of, eviction_rule* rule) : scope(of), entries(rule) {}
 
+    key128 const scope;
     table entries;
     kept_sum kept;
     std::atomic<std::uint64_t> expirations{0};
     std::atomic<std::uint64_t> too_large{0};
+
+    // Guarded by the lock of all shelves.
+    std::size_t users = 0;
+    std::size_t idle_table = 0; ///< what its table counts as, while nobody uses it: see shelves.hpp
 };
 
 } // namespace memo::detail
