@@ -119,8 +119,9 @@ template <class T> constexpr void require_encodable() {
             std::is_same_v<type, long double> || compares_by_state<type> || saved_by_base<type> ||
             saved_in_several_ways<type> || encodable<type>,
         "memo: this type cannot be turned into a cache key. Give it a cereal serialize() or "
-        "save() of its own, include "
-        "the cereal/types header that it needs, or drop the parameter with memo::ignore<I>");
+        "save() of its own, or give its members one by one: memo::fingerprint(data.x, data.y); "
+        "include the cereal/types header that it needs, or drop the parameter with "
+        "memo::ignore<I>");
 }
 
 template <class Sink, class T> void encode(Sink& sink, T const& value) {

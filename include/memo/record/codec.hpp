@@ -16,13 +16,10 @@
 
 namespace memo::detail {
 
-/// Whether a record is read without running code of the user.
-template <class Record> inline constexpr bool plain_record = codec_of<Record>::plain;
-
-/// Appends the bytes of a record.
-///
-/// Throws:         what a serialize() throws; memo::error for classes too deep in one another
-template <class Record> void encode_record(std::vector<std::byte>& out, Record const& record) {
+/// Whether a record is read without running code of the user. What no record can be made of is
+/// refused here, which backends ask first.
+template <class Record>
+inline constexpr bool plain_record = [] {
     require_own_function<Record, recorded_by_base<Record>>();
     static_assert(
         !compares_by_state<Record>,
@@ -34,13 +31,22 @@ template <class Record> void encode_record(std::vector<std::byte>& out, Record c
         "memo: this result cannot be kept outside of the process. Give its class a cereal "
         "serialize() of its own, or include the cereal/types header that it needs");
     if constexpr (codable<Record>) {
-        if constexpr (plain_record<Record>) {
-            byte_sink sink(out);
-            put_value(sink, record);
-        } else {
-            record_writer archive{byte_sink(out)};
-            put_value(archive, record);
-        }
+        return codec_of<Record>::plain;
+    } else {
+        return false;
+    }
+}();
+
+/// Appends the bytes of a record.
+///
+/// Throws:         what a serialize() throws; memo::error for classes too deep in one another
+template <class Record> void encode_record(std::vector<std::byte>& out, Record const& record) {
+    if constexpr (plain_record<Record>) {
+        byte_sink sink(out);
+        put_value(sink, record);
+    } else if constexpr (codable<Record>) {
+        record_writer archive{byte_sink(out)};
+        put_value(archive, record);
     }
 }
 
@@ -58,6 +64,8 @@ template <class Record> [[nodiscard]] Record decode_record(std::span<std::byte c
     if constexpr (plain_record<Record>) {
         byte_source source(bytes);
         return whole(source);
+    } else if constexpr (!codable<Record>) {
+        throw malformed();
     } else {
         try {
             record_reader archive{byte_source(bytes)};

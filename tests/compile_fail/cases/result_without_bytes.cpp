@@ -1,0 +1,18 @@
+// expect: this result cannot be kept outside of the process
+#include <memo/backends/disk.hpp>
+#include <memo/memo.hpp>
+
+struct score {
+    double value = 0;
+#ifndef MEMO_BAD
+    template <class Archive> void serialize(Archive& archive) {
+        archive(value);
+    }
+#endif
+};
+
+score call(int x);
+
+int main() {
+    return static_cast<int>(memo::memoize<memo::disk>(memo::fn<&call>{})(1).value);
+}
