@@ -105,6 +105,7 @@ struct settings {
 int stat(settings const& chosen) {
     detail::disk_store store(opening(chosen, false));
     detail::disk_directory const& directory = store.current().directory();
+    detail::disk_state const state = directory.state();
     detail::disk_environment::look const look(store.current());
     auto const size = detail::size_of_database(look.txn());
     std::size_t const names = detail::count_names(look);
@@ -113,8 +114,8 @@ int stat(settings const& chosen) {
                     {"entries", size.entries - names},
                     {"live_bytes", size.bytes},
                     {"file_bytes", fs::file_size(directory.data_file())},
-                    {"most_file_bytes", store.current().map()},
-                    {"all_on_disk", !directory.state().dirty},
+                    {"most_file_bytes", state.map},
+                    {"all_on_disk", !state.dirty},
                     {"set_aside", fs::exists(directory.path("v1.bad.1"))}};
     if (chosen.as_json) {
         std::cout << told.dump(2) << '\n';
@@ -145,14 +146,16 @@ int ls(settings const& chosen) {
         std::cout << list.dump(2) << '\n';
         return ok;
     }
-    std::cout << "   entries         bytes   computing s  name (version), or scope\n";
+    std::cout << "   entries         bytes   computing s  scope                             name "
+                 "(version)\n";
     for (auto const& one : list) {
         std::string const name = one["name"].get<std::string>();
         std::cout << std::setw(10) << one["entries"].get<std::uint64_t>() << std::setw(14)
                   << one["bytes"].get<std::uint64_t>() << std::setw(14) << std::fixed
                   << std::setprecision(1) << one["computing_seconds"].get<double>() << "  "
-                  << (name.empty() ? one["scope"].get<std::string>()
-                                   : name + " (" + one["version"].get<std::string>() + ")")
+                  << one["scope"].get<std::string>()
+                  << (name.empty() ? ""
+                                   : "  " + name + " (" + one["version"].get<std::string>() + ")")
                   << '\n';
     }
     return ok;
@@ -535,7 +538,7 @@ int main(int argc, char** argv) {
         return one;
     };
     command("stat", "How large it is", stat);
-    command("ls", "Which functions have records in it", ls);
+    command("ls", "Which functions have records in it, or had some", ls);
     command("verify", "Check every record; exit status 3 if one is corrupt", verify);
     auto* const pruned = command("prune", "Drop records that are too old or too many", prune);
     pruned->add_option("--max-bytes", chosen.max_bytes, "Live bytes to keep")
@@ -549,8 +552,10 @@ int main(int argc, char** argv) {
     command("diff", "What is known of the records of two keys, and which part differs", diff,
             {{"key", &chosen.one_key}, {"other", &chosen.other_key}});
     command("compact", "Give the room of dropped records back to the disk", compact);
-    command("clear", "Drop all records of one function", clear)
-        ->add_option("--name", chosen.name, "Its name, or its scope as ls prints it")
+    command("clear", "Drop all records of a name, or of one scope", clear)
+        ->add_option(
+            "--name", chosen.name,
+            "A name, with all its versions, prefixes and types; or a scope as ls prints it")
         ->required();
     command("salvage", "Carry over what is whole in data that was set aside", salvage);
     auto* const exported = command(

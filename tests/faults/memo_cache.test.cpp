@@ -179,6 +179,47 @@ TEST_CASE("salvage brings back the state of an averaged record that has the most
     }
 }
 
+TEST_CASE("the tool tells how large the file may be, by the bound of those who use it") {
+    memo_test::temp_dir const directory;
+    auto const most = [&](std::string const& name) {
+        std::string const text = run("stat --json", directory / name).text;
+        auto const place = text.find("most_file_bytes\": ");
+        REQUIRE(place != std::string::npos);
+        return std::stoull(text.substr(place + std::string("most_file_bytes\": ").size()));
+    };
+    constexpr std::uint64_t gib = std::uint64_t{1} << 30U;
+    memo::disk const small({.directory = directory / "small", .max_bytes = 1'000'000});
+    memo::disk const large({.directory = directory / "large", .max_bytes = gib});
+    memo::disk const unbounded({.directory = directory / "unbounded"});
+    CHECK(most("small") == gib);
+    CHECK(most("large") == 4 * gib);
+    CHECK(most("unbounded") == 64 * gib);
+}
+
+TEST_CASE("ls names the scopes by which one edition of a function is dropped") {
+    memo_test::temp_dir const directory;
+    memo::disk const in_use({.directory = directory.path()});
+    auto const edition = [&](std::string const& version) {
+        return memo::memoize<memo::disk>([](int x) { return 2 * x; },
+                                         {.name = "double", .version = version}, in_use);
+    };
+    auto const first = edition("1");
+    auto const second = edition("2");
+    first(1);
+    second(1);
+    auto const lines = lines_of(run("ls", directory.path()).text);
+    REQUIRE(lines.size() == 3);
+    std::string const& line = lines[1].ends_with("double (1)") ? lines[1] : lines[2];
+    REQUIRE(line.ends_with("  double (1)"));
+    std::string const named =
+        line.substr(line.size() - std::string("  double (1)").size() - 32, 32);
+    CHECK(run("clear --name " + named, directory.path()).text == "1 dropped\n");
+    CHECK_FALSE(first.contains(1));
+    CHECK(second.contains(1));
+    first(1);
+    CHECK(run("clear --name double", directory.path()).text == "2 dropped\n");
+}
+
 TEST_CASE("the tool tells and tends what lies in a directory that is in use") {
     memo_test::temp_dir const directory;
     fill(directory.path(), 500);
