@@ -6,6 +6,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace memo {
 
@@ -21,13 +22,21 @@ enum class errc {
     backend, ///< the backend failed and `on_error = strict` asked to hear of it
 };
 
+namespace detail {
+
+/// What the text of every memo::error begins with.
+inline constexpr std::string_view error_prefix = "memo: ";
+
+} // namespace detail
+
 /// The one exception that this library throws.
 ///
 /// Text: `memo: <what was done>: <what happened>; <what to do>`. Never a value or an argument of
 /// the user.
 class error : public std::runtime_error {
   public:
-    error(errc code, std::string const& what) : std::runtime_error("memo: " + what), code_(code) {}
+    error(errc code, std::string const& what)
+        : std::runtime_error(std::string(detail::error_prefix) + what), code_(code) {}
 
     [[nodiscard]] errc code() const noexcept { return code_; }
 

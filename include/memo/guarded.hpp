@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace memo::detail {
@@ -118,10 +119,13 @@ template <class Partition, class Record> class guarded {
         return {};
     }
 
-    [[gnu::noinline]] void failed(char const* verb, char const* what) const {
+    [[gnu::noinline]] void failed(char const* verb, std::string_view what) const {
         counters_.beyond_hits().errors += 1;
         if (on_error_ == on_error_policy::strict) {
-            throw error(errc::backend, std::string("backend ") + verb + ": " + what);
+            if (what.starts_with(error_prefix)) { // the whole text has one already
+                what.remove_prefix(error_prefix.size());
+            }
+            throw error(errc::backend, std::string("backend ") + verb + ": " + std::string(what));
         }
     }
 

@@ -73,7 +73,8 @@ inline void count_failure(memcached_counters& counters, wire_code code) {
     }
 }
 
-[[nodiscard]] inline std::string describe(wire_code code, memcached_settings const& settings) {
+[[nodiscard]] inline std::string describe(wire_code code, memcached_settings const& settings,
+                                          std::string const& server) {
     auto const milliseconds = [](std::chrono::milliseconds time) {
         return std::to_string(time.count()) + " ms";
     };
@@ -89,6 +90,9 @@ inline void count_failure(memcached_counters& counters, wire_code code) {
         return "the server does not understand the meta protocol, or wants a username and password";
     case wire_code::timed_out:
         return "no answer within " + milliseconds(settings.operation_timeout);
+    case wire_code::unattended:
+        return "nobody listens at " + server +
+               "; start memcached there, or name another in .servers";
     case wire_code::unreachable:
         return "no connection within " + milliseconds(settings.connect_timeout);
     case wire_code::closed:
@@ -138,8 +142,10 @@ class memcached_troubles {
   private:
     [[noreturn]] void throw_failure(char const* verb, key128 key, wire_code code,
                                     std::string const& server) const {
-        throw error(errc::backend, std::string("memcached ") + verb + ' ' + to_string(key) + ": " +
-                                       describe(code, *settings_) + " (server " + server + ')');
+        throw error(errc::backend,
+                    std::string("memcached ") + verb + ' ' + to_string(key) + ": " +
+                        describe(code, *settings_, server) +
+                        (code == wire_code::unattended ? "" : " (server " + server + ')'));
     }
 
     memcached_counters* counters_;

@@ -78,7 +78,7 @@ template <wire_connection Connection> class server_visit {
         wire_code const code = attempt();
         if (is_alive(code)) {
             server_->guard.succeeded();
-        } else if (server_->guard.failed(code == wire_code::unreachable)) {
+        } else if (server_->guard.failed(is_away(code))) {
             count_one(counters_->breaker_opens);
         }
         return code;

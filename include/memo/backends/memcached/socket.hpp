@@ -54,8 +54,9 @@ class stream_socket {
         }
         auto const* const address = reinterpret_cast<sockaddr const*>(&server.address);
         if (::connect(descriptor_, address, server.size) != 0) {
+            bool const is_refused = errno == ECONNREFUSED || errno == ENOENT; // no such socket
             close();
-            return wire_code::unreachable;
+            return is_refused ? wire_code::unattended : wire_code::unreachable;
         }
         first_wait_ = first_wait;
         return wire_code::done;

@@ -26,7 +26,8 @@ enum class wire_code {
     server_full, ///< the server has no memory for it
     refused,     ///< the server does not understand, or wants a password
     timed_out,   ///< no whole answer by the deadline
-    unreachable, ///< nobody listens, or the connection was not made in time
+    unattended,  ///< nobody listens there
+    unreachable, ///< the connection was not made, or not in time
     closed,      ///< the connection ended before a whole answer
     out_of_step, ///< the answer belongs to no request of ours, or is none
     skipped,     ///< not asked: the server was away a moment ago
@@ -41,6 +42,11 @@ enum class wire_code {
 [[nodiscard]] constexpr bool is_alive(wire_code code) noexcept {
     return is_answer(code) || code == wire_code::too_large || code == wire_code::server_full ||
            code == wire_code::refused;
+}
+
+/// Whether nobody is there to talk to, so that the next one need not try.
+[[nodiscard]] constexpr bool is_away(wire_code code) noexcept {
+    return code == wire_code::unattended || code == wire_code::unreachable;
 }
 
 /// The answer to a request.
