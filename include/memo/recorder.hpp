@@ -12,6 +12,7 @@
 #include <memo/key/explanation.hpp>
 #include <memo/key/key128.hpp>
 #include <memo/key/unfinished_key.hpp>
+#include <memo/options.hpp>
 #include <memo/record/audit.hpp>
 #include <memo/record/numbering.hpp>
 #include <memo/statistics.hpp>
@@ -53,7 +54,9 @@ template <class Backend, class Evaluation> class recorder {
           evaluation_(chosen),
           ttl_(chosen.ttl),
           audited_(chosen.audit != 0),
-          audits_(chosen) {}
+          audits_(chosen) {
+        check_spans(chosen.ttl, chosen.time_threshold);
+    }
 
     [[nodiscard]] Evaluation const& evaluation() const noexcept { return evaluation_; }
     [[nodiscard]] call_counters& counters() noexcept { return counters_; }

@@ -2,6 +2,7 @@
 
 // What processes do to one another, and to the directory that they share.
 
+#include "support/code_of.hpp"
 #include "support/crew.hpp"
 #include "support/keys.hpp"
 #include "support/process.hpp"
@@ -14,6 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -31,9 +33,11 @@
 #include <vector>
 
 namespace fs = std::filesystem;
+using memo_test::code_of;
 using memo_test::in_process;
 using memo_test::key_of;
 using memo_test::process;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -356,8 +360,61 @@ TEST_CASE("strange names of directories are names") {
     for (std::string const& bad :
          {directory / "file", directory / "file/below", directory / std::string(5000, 'x'),
           directory / std::string("zero\0byte", 9)}) {
-        CHECK_THROWS_AS(memo::disk({.directory = bad}), memo::error);
+        CHECK(code_of([&] { memo::disk({.directory = bad}); }) == memo::errc::configuration);
     }
+}
+
+TEST_CASE("a directory that cannot be used is refused with what to do") {
+    memo_test::temp_dir const directory;
+    auto const is_refused = [](std::string const& path, std::string const& why) {
+        try {
+            memo::disk({.directory = path});
+        } catch (memo::error const& failure) {
+            return failure.what() == "memo: disk: cannot use directory " + path + ": " + why +
+                                         "; give .directory one that can be made and written to";
+        }
+        return false;
+    };
+    std::string const file = directory / "file";
+    std::ofstream(file) << "not a directory";
+    CHECK(is_refused(file, "Not a directory"));
+    CHECK(is_refused(file + "/below", "Not a directory"));
+    std::string const closed = directory / "closed";
+    fs::create_directory(closed);
+    fs::permissions(closed, fs::perms(0555));
+    CHECK(in_process([&] {
+              return heed_permissions() && is_refused(closed, "Permission denied") &&
+                             is_refused(closed + "/a/b", "Permission denied")
+                         ? 0
+                         : 1;
+          }) == 0);
+    std::string const none = directory / "none";
+    CHECK_THROWS_WITH(memo::disk({.directory = none, .read_only = true}),
+                      "memo: disk: " + none +
+                          " holds no cache that could be read, and .read_only makes none");
+    CHECK_FALSE(fs::exists(none));
+}
+
+TEST_CASE("a directory that a shell would find is not taken for one that is named ~") {
+    memo_test::temp_dir const directory;
+    fs::path const before = fs::current_path();
+    fs::current_path(directory.path());
+    for (auto const* const name : {"~", "~/cache"}) {
+        CHECK_THROWS_WITH(memo::disk({.directory = name}), Catch::Contains("give the whole path"));
+        CHECK(code_of([&] { memo::disk({.directory = name}); }) == memo::errc::configuration);
+    }
+    CHECK_FALSE(fs::exists("~"));
+    CHECK(memo::disk({.directory = "~name"}).directory() == directory / "~name");
+    fs::current_path(before);
+}
+
+TEST_CASE("settings of a directory that cannot be meant are refused") {
+    memo_test::temp_dir const directory;
+    CHECK_THROWS_WITH(memo::disk({.directory = directory / "a", .max_wait = -1ms}),
+                      Catch::Contains(".max_wait is negative; give"));
+    CHECK_THROWS_WITH(memo::disk({.directory = directory / "a", .max_age = -1s}),
+                      Catch::Contains(".max_age is negative; give"));
+    CHECK_FALSE(fs::exists(directory / "a"));
 }
 
 TEST_CASE("only the owner can read a cache, unless its mode says more") {

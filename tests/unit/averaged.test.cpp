@@ -492,6 +492,25 @@ TEST_CASE("options that cannot be followed are refused where the function is wra
           memo::errc::configuration);
     CHECK(code_of([&] { averaged(numbers, {.min_repetitions = 10, .max_repetitions = 5}); }) ==
           memo::errc::configuration);
+    CHECK(code_of([&] { averaged(numbers, {.ttl = -1ns}); }) == memo::errc::configuration);
+    CHECK(code_of([&] { averaged(numbers, {.decides = 1}); }) == memo::errc::configuration);
+    CHECK_NOTHROW(averaged(numbers, {.decides = 0}));
+}
+
+TEST_CASE("the number that decides must be one that a result has") {
+    auto const array = [](int) { return std::array{1.0, 2.0}; };
+    auto const wrapped = [&](std::size_t decides) {
+        static_cast<void>(memo::memoize<memo::none, memo::averaged>(array, {.decides = decides}));
+    };
+    CHECK_NOTHROW(wrapped(1));
+    CHECK(code_of([&] { wrapped(2); }) == memo::errc::configuration);
+
+    auto const f = memo::memoize<memo::memory, memo::averaged>(
+        [](int length) { return std::vector<double>(static_cast<std::size_t>(length), 1.0); },
+        {.decides = 2});
+    CHECK_NOTHROW(f(3));
+    CHECK(code_of([&] { f(2); }) == memo::errc::sample);
+    CHECK_FALSE(f.contains(2));
 }
 
 TEST_CASE("an averaged function and an exact one of the same name share no record") {

@@ -580,6 +580,26 @@ TEST_CASE("a failing backend is reported when that was asked for") {
     CHECK_THROWS_WITH((faults.get.only(1), f(1)), "memo: backend get: told to fail");
 }
 
+TEST_CASE("an error of the backend's own is told without a second name") {
+    int runs = 0;
+    memo_test::faulty_backend const backend;
+    auto f = memo::memoize(counted(runs), {.on_error = memo::strict}, backend);
+    backend.faults().get.before_failure(
+        [] { throw memo::error(memo::errc::backend, "it refuses"); });
+    backend.faults().get.only(1);
+    CHECK_THROWS_WITH(f(1), "memo: backend get: it refuses");
+}
+
+TEST_CASE("spans that cannot be meant are refused where the function is wrapped") {
+    int runs = 0;
+    CHECK_THROWS_WITH(memo::memoize(counted(runs), {.ttl = -1ns}),
+                      Catch::Contains(".ttl is negative; give"));
+    CHECK_THROWS_WITH(memo::memoize(counted(runs), {.time_threshold = -1ms}),
+                      Catch::Contains(".time_threshold is negative; give"));
+    CHECK(code_of([&] { static_cast<void>(memo::memoize(counted(runs), {.ttl = -1ns})); }) ==
+          memo::errc::configuration);
+}
+
 TEST_CASE("the counters balance when the leader's second look fails") {
     int runs = 0;
     memo_test::faulty_backend const backend;

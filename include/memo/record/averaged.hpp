@@ -4,6 +4,7 @@
 // What is remembered of an averaged function: the moments of its samples, and which samples were
 // begun.
 
+#include <memo/error.hpp>
 #include <memo/key/key128.hpp>
 #include <memo/options.hpp>
 #include <memo/real.hpp>
@@ -73,6 +74,11 @@ template <class Sample, bool Numbered> class averaging {
                         "averaged function: time_threshold would leave quick samples out of the "
                         "mean; leave it at 0");
         }
+        if (chosen.decides && *chosen.decides >= form::most) {
+            throw error(errc::configuration,
+                        "averaged function: .decides is beyond the last number of a result; count "
+                        "them from 0");
+        }
     }
 
     /// The same samples under a tighter rule, drawn until it is met.
@@ -128,8 +134,14 @@ template <class Sample, bool Numbered> class averaging {
 
     /// Whether a sample may enter the mean.
     ///
-    /// Throws:         memo::error (sample) for one that is out of the declared range
+    /// Throws:         memo::error (sample) for one that is out of the declared range, or lacks the
+    ///                 number that decides
     [[nodiscard]] bool accepts(Sample const& drawn) const {
+        if (auto const& decides = stopping_.rule().decides;
+            decides && *decides >= form::size(drawn)) {
+            throw error(errc::sample, "averaged function: .decides is beyond the last number of a "
+                                      "result; count them from 0");
+        }
         bool const numbers = is_number(drawn);
         if ((!numbers && on_nan_ != propagate) || (store_if_ && !store_if_(drawn))) {
             return false;

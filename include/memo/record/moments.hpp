@@ -51,7 +51,7 @@ struct spread {
     template <class Archive> void serialize(Archive& archive) { archive(origin, offset, m2); }
 };
 
-/// How values of one shape are averaged: number by number.
+/// How values of one shape are averaged: number by number, of which there are `most` at most.
 template <class Value> struct shape;
 
 template <class Number>
@@ -59,6 +59,7 @@ template <class Number>
 struct shape<Number> {
     using value = double;
     using spreads = std::array<spread, 1>;
+    static constexpr std::size_t most = 1;
     static constexpr std::size_t size(Number) noexcept { return 1; }
     static double at(Number sample, std::size_t) noexcept { return static_cast<double>(sample); }
     template <class Get> static value make(std::size_t, Get const& get) { return get(0); }
@@ -69,6 +70,7 @@ template <class Number>
 struct shape<std::vector<Number>> {
     using value = std::vector<double>;
     using spreads = std::vector<spread>;
+    static constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
     static std::size_t size(std::vector<Number> const& sample) noexcept { return sample.size(); }
     static double at(std::vector<Number> const& sample, std::size_t i) {
         return static_cast<double>(sample[i]);
@@ -87,6 +89,7 @@ template <class Number, std::size_t N>
 struct shape<std::array<Number, N>> {
     using value = std::array<double, N>;
     using spreads = std::array<spread, N>;
+    static constexpr std::size_t most = N;
     static constexpr std::size_t size(std::array<Number, N> const&) noexcept { return N; }
     static double at(std::array<Number, N> const& sample, std::size_t i) {
         return static_cast<double>(sample[i]);

@@ -29,6 +29,7 @@
 #include <string>
 #include <string_view>
 #include <sys/statfs.h>
+#include <system_error>
 
 namespace memo::detail {
 
@@ -85,7 +86,7 @@ class disk_directory {
 
     /// Makes what is missing.
     ///
-    /// Throws:         memo::error for a directory that cannot be used
+    /// Throws:         memo::error (configuration) for a directory that cannot be used
     explicit disk_directory(disk_settings const& settings)
         : root_(absolute(settings.directory.empty() ? default_directory() : settings.directory)),
           mode_(settings.mode) {
@@ -94,7 +95,10 @@ class disk_directory {
         }
         struct statfs system {};
         if (::statfs(root_.c_str(), &system) != 0) {
-            file_failed("open", root_, errno);
+            if (settings.read_only) {
+                refuse_empty();
+            }
+            refuse(root_, errno);
         }
         if (!settings.allow_network_fs &&
             is_network_file_system(static_cast<std::uint32_t>(system.f_type))) {
@@ -119,6 +123,24 @@ class disk_directory {
     [[nodiscard]] std::string data_file() const { return path("v1/data.mdb"); }
 
     void make_data() const { make(data()); }
+
+    /// The file that is locked while the data is opened, closed or replaced.
+    ///
+    /// Throws:         memo::error (configuration) where nothing can be written
+    [[nodiscard]] file open_lock() const {
+        try {
+            return open_lock_file(path("open.lock"), mode_);
+        } catch (disk_error const& failure) {
+            refuse(root_, failure.code());
+        }
+    }
+
+    /// There is nothing in it, and nothing may be made.
+    [[noreturn]] void refuse_empty() const {
+        throw error(errc::configuration,
+                    "disk: " + root_ +
+                        " holds no cache that could be read, and .read_only makes none");
+    }
 
     [[nodiscard]] disk_state state() const {
         disk_state now;
@@ -163,6 +185,11 @@ class disk_directory {
         if (path.find('\0') != std::string::npos) {
             throw error(errc::configuration, "disk: .directory has a zero byte in it");
         }
+        if (path == "~" || path.starts_with("~/")) {
+            throw error(errc::configuration,
+                        "disk: .directory begins with ~, which only a shell replaces; give the "
+                        "whole path, or none for the default one");
+        }
         std::string clean = std::filesystem::absolute(path).lexically_normal().string();
         while (clean.size() > 1 && clean.ends_with('/')) {
             clean.pop_back();
@@ -181,10 +208,17 @@ class disk_directory {
         if (::mkdir(path.c_str(), directory_mode()) == 0) {
             ::chmod(path.c_str(), directory_mode()); // whatever the umask took
         } else if (errno != EEXIST) {
-            file_failed("open", path, errno);
+            refuse(path, failure ? failure.value() : errno);
         } else if (!std::filesystem::is_directory(path, failure)) {
-            file_failed("open", path, ENOTDIR);
+            refuse(path, ENOTDIR);
         }
+    }
+
+    [[noreturn]] static void refuse(std::string const& path, int code) {
+        throw error(errc::configuration, "disk: cannot use directory " + path + ": " +
+                                             std::generic_category().message(code) +
+                                             "; give .directory one that can be made and written "
+                                             "to");
     }
 
     void tag() const {

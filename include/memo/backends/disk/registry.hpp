@@ -52,9 +52,8 @@ class disk_registry {
     /// Throws:         memo::error
     [[nodiscard]] std::shared_ptr<disk_environment> acquire(disk_settings const& settings) {
         disk_directory const directory(settings);
-        file open_lock = settings.read_only
-                             ? try_open(directory.path("open.lock"), O_RDONLY)
-                             : open_lock_file(directory.path("open.lock"), directory.mode());
+        file open_lock = settings.read_only ? try_open(directory.path("open.lock"), O_RDONLY)
+                                            : directory.open_lock();
         if (open_lock.is_open()) {
             lock_file(open_lock, LOCK_EX);
         }
@@ -128,9 +127,7 @@ class disk_registry {
     static std::uint64_t admit(disk_directory const& directory, disk_settings const& settings) {
         bool const there = identity_of_file(directory.data_file()).has_value();
         if (settings.read_only && !there) {
-            throw error(errc::configuration, "disk: " + directory.root() +
-                                                 " holds no cache that could be read, and "
-                                                 ".read_only makes none");
+            directory.refuse_empty();
         }
         disk_state state = directory.state();
         std::string const boot = this_boot();

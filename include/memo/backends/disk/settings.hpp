@@ -3,6 +3,8 @@
 
 // What a user may say about a disk backend.
 
+#include <memo/error.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -20,10 +22,12 @@ enum class durability {
 /// The settings of memo::disk, for designated initializers.
 struct disk_settings {
     /// Where: made if it is missing, with its parents. Empty: `$XDG_CACHE_HOME/memo`, or
-    /// `~/.cache/memo`.
+    /// `~/.cache/memo`. A relative path begins at the working directory of the moment; `~` is not
+    /// replaced.
     std::string directory{};
-    /// The most bytes of live pages to keep, over all functions and processes. 0: no bound. The file
-    /// keeps the pages that it once had, and is never larger than 4 times the bound, or 1 GiB.
+    /// The most bytes of live pages to keep, over all functions and processes. 0: what a file of 64
+    /// GiB holds, 60. The file keeps the pages that it once had, and is never larger than 4 times the
+    /// bound, or 1 GiB.
     std::uint64_t max_bytes = 0;
     /// Records older than this are not served. 0: all are.
     std::chrono::seconds max_age{0};
@@ -46,4 +50,20 @@ struct disk_settings {
     };
 };
 
+namespace detail {
+
+/// Throws:         memo::error (configuration) for settings that cannot be meant
+inline disk_settings checked(disk_settings chosen) {
+    if (chosen.max_wait.count() < 0) {
+        throw error(errc::configuration, "disk: .max_wait is negative; give how long a call waits "
+                                         "for another process, or 0 for as long as it takes");
+    }
+    if (chosen.max_age.count() < 0) {
+        throw error(errc::configuration, "disk: .max_age is negative; give how old a record may "
+                                         "be, or 0 for any age");
+    }
+    return chosen;
+}
+
+} // namespace detail
 } // namespace memo

@@ -48,7 +48,7 @@ struct disk_shelf {
 
 class disk_store {
   public:
-    explicit disk_store(disk_settings settings) : settings_(std::move(settings)) {
+    explicit disk_store(disk_settings settings) : settings_(checked(std::move(settings))) {
         renew(nullptr);
         if (settings_.max_bytes != 0 && !settings_.read_only) {
             clock_.emplace(current().directory().path("v1/clock"), settings_.mode);
