@@ -70,7 +70,8 @@ wrap(stated<F, StateFn> callable, typename Evaluation::options const& options, B
 
 /// Wraps a callable so that it remembers what it returned.
 ///
-/// Backend         where: memo::memory, memo::none, or a backend of yours
+/// Backend         where: memo::memory, memo::none, those of memo/backends/ (disk, memcached,
+///                 tiered), or a backend of yours
 /// Policies        any of memo::signature<R(P...)>, memo::ignore<I...>, memo::averaged,
 ///                 memo::verify_full
 /// callable        a function, a lambda without captures, memo::fn<&f>{}, or anything whose state

@@ -30,7 +30,7 @@ namespace detail {
 
 /// The counters of one memoized function, as of one moment.
 struct statistics {
-    std::uint64_t calls = 0;         ///< calls of operator(), outcome and estimate
+    std::uint64_t calls = 0;         ///< calls, elements of many, claims that hit or ran
     std::uint64_t hits = 0;          ///< calls served from the cache
     std::uint64_t misses = 0;        ///< calls that ran the function, or tried to
     std::uint64_t refinements = 0;   ///< calls that found a record and added samples to it
