@@ -103,6 +103,41 @@ bool heed_permissions() {
 
 } // namespace
 
+TEST_CASE("a state that cannot be read costs an error and no cache") {
+    memo_test::temp_dir const directory;
+    store_values(memo::disk({.directory = directory.path()}), 0, 100);
+    fs::permissions(directory / "state", fs::perms::none);
+    CHECK(in_process([&] {
+              if (!heed_permissions()) {
+                  return 2;
+              }
+              try {
+                  memo::disk const refused({.directory = directory.path()});
+              } catch (memo::error const&) {
+                  return 0;
+              }
+              return 1;
+          }) == 0);
+    fs::permissions(directory / "state", fs::perms::owner_read | fs::perms::owner_write);
+    CHECK(count_values(memo::disk({.directory = directory.path()}), 100) == 100);
+    CHECK_FALSE(fs::exists(directory / "v1.bad.1"));
+}
+
+TEST_CASE("who takes the place of a state keeps its group") {
+    if (::geteuid() != 0) {
+        WARN("only root can give files to other groups: run as root to see this");
+        return;
+    }
+    memo_test::temp_dir const directory;
+    store_values(memo::disk({.directory = directory.path(), .mode = 0660}), 0, 10);
+    constexpr gid_t others = 7777;
+    REQUIRE(::chown((directory / "state").c_str(), static_cast<uid_t>(-1), others) == 0);
+    store_values(memo::disk({.directory = directory.path(), .mode = 0660}), 10, 20);
+    struct stat now {};
+    REQUIRE(::stat((directory / "state").c_str(), &now) == 0);
+    CHECK(now.st_gid == others);
+}
+
 TEST_CASE("parent and children go on with an open cache after fork") {
     memo_test::temp_dir const directory;
     memo::disk const backend({.directory = directory.path()});

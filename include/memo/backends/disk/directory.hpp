@@ -142,9 +142,15 @@ class disk_directory {
                         " holds no cache that could be read, and .read_only makes none");
     }
 
+    /// Throws:         disk_error if it is there and cannot be read: to take that for no state would cost
+    ///                 the whole cache
     [[nodiscard]] disk_state state() const {
+        auto const text = read_text(path("state"));
+        if (!text && errno != ENOENT) {
+            file_failed("read", path("state"), errno);
+        }
         disk_state now;
-        std::istringstream lines(read_text(path("state")).value_or(""));
+        std::istringstream lines(text.value_or(""));
         std::string word;
         while (lines >> word) {
             if (word == "boot") {

@@ -156,7 +156,7 @@ inline bool lock_byte(file const& locked, short kind, std::int64_t offset,
     return now.tv_sec;
 }
 
-/// The text of a small file; nothing if it cannot be read.
+/// The text of a small file; nothing, and errno says why, if it cannot be read.
 [[nodiscard]] inline std::optional<std::string> read_text(std::string const& path) {
     file const opened = try_open(path, O_RDONLY);
     if (!opened.is_open()) {
@@ -171,12 +171,18 @@ inline bool lock_byte(file const& locked, short kind, std::int64_t offset,
     return text;
 }
 
-/// Replaces a small file as one step. synced: what was written survives a power cut
+/// Replaces a small file as one step, for those who could read it. synced: what was written survives a
+/// power cut
 inline void write_text(std::string const& path, std::string_view text, unsigned mode, bool synced) {
     std::string const fresh = path + ".new";
     {
         file const opened = open_file(fresh, O_WRONLY | O_CREAT | O_TRUNC, mode);
         ::fchmod(opened.descriptor(), mode);
+        struct stat before {};
+        if (::stat(path.c_str(), &before) == 0) {
+            // Fails where this user is not of the group.
+            static_cast<void>(::fchown(opened.descriptor(), static_cast<uid_t>(-1), before.st_gid));
+        }
         if (::write(opened.descriptor(), text.data(), text.size()) !=
             static_cast<ssize_t>(text.size())) {
             file_failed("write", fresh, errno != 0 ? errno : ENOSPC);
