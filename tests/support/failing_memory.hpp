@@ -74,12 +74,13 @@ inline void* allocate(std::size_t size, std::size_t alignment) {
 
 inline void give_back(void* memory) noexcept {
     heap.live -= memory != nullptr ? 1 : 0;
-    std::free(memory);
+    std::free(memory); // NOLINT(cppcoreguidelines-no-malloc): it is what operator delete is made of
 }
 
 } // namespace memo_test
 
 // All forms that are used: a sanitizer has its own of each, and they must not be mixed.
+// NOLINTBEGIN(misc-definitions-in-headers): one file of a program includes this
 void* operator new(std::size_t size) {
     return memo_test::allocate(size, alignof(std::max_align_t));
 }
@@ -124,3 +125,4 @@ void operator delete[](void* memory, std::size_t /*size*/,
                        std::align_val_t /*alignment*/) noexcept {
     memo_test::give_back(memory);
 }
+// NOLINTEND(misc-definitions-in-headers)
