@@ -19,10 +19,11 @@
 
 namespace {
 
-/// A loaded plugin. Never unloaded: threads have variables of its own.
+/// A loaded plugin. Never unloaded: threads have variables of its own. Global, as the loader makes one
+/// of what clang has compiled in two only where each sees the other.
 class plugin {
   public:
-    explicit plugin(char const* path) : handle_(dlopen(path, RTLD_NOW | RTLD_LOCAL)) {
+    explicit plugin(char const* path) : handle_(dlopen(path, RTLD_NOW | RTLD_GLOBAL)) {
         if (handle_ == nullptr) {
             throw std::runtime_error(dlerror());
         }
