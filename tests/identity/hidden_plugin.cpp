@@ -24,6 +24,10 @@ extern "C" [[gnu::visibility("default")]] unsigned plugin_fork_generation() {
     return memo::detail::fork_generation::current();
 }
 
+extern "C" [[gnu::visibility("default")]] void const* plugin_names() {
+    return &memo::detail::name_registry::instance();
+}
+
 extern "C" [[gnu::visibility("default")]] bool plugin_is_auditing() {
     return memo::detail::is_auditing;
 }

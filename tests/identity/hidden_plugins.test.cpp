@@ -34,6 +34,7 @@ class plugin {
     [[nodiscard]] unsigned fork_generation() const {
         return symbol<unsigned()>("plugin_fork_generation")();
     }
+    [[nodiscard]] void const* names() const { return symbol<void const*()>("plugin_names")(); }
     [[nodiscard]] bool is_auditing() const { return symbol<bool()>("plugin_is_auditing")(); }
 
   private:
@@ -72,6 +73,11 @@ TEST_CASE("a circle of evaluations through two plugins is an error, not a hang")
     });
     CHECK(codes[0] == memo::errc::recursion);
     CHECK(codes[1] == memo::errc::recursion);
+}
+
+TEST_CASE("plugins know of each other which names are taken") {
+    CHECK(a().names() == &memo::detail::name_registry::instance());
+    CHECK(b().names() == a().names());
 }
 
 TEST_CASE("plugins agree about forks, also one that asks only afterwards") {

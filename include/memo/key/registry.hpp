@@ -50,11 +50,12 @@ struct claimant {
     }
 };
 
+/// One for the process, also where libraries are built with hidden visibility.
 class name_registry {
   public:
-    static name_registry& instance() {
-        static name_registry registry;
-        return registry;
+    [[gnu::visibility("default")]] static name_registry& instance() {
+        static auto* const registry = new name_registry; // functions may be wrapped at exit, too
+        return *registry;
     }
 
     /// Throws: memo::error (name_conflict) if a different callable has claimed this name
