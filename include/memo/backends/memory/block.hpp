@@ -18,8 +18,8 @@ namespace memo::detail {
 
 /// What the store must know of a block without knowing its type.
 struct block_header : retirable {
-    std::size_t bytes;    ///< that keeping it costs
-    std::int64_t expires; ///< ns of the store's clock; 0: never
+    std::size_t bytes = 0;    ///< that keeping it costs
+    std::int64_t expires = 0; ///< ns of the store's clock; 0: never
 };
 
 template <class Record> struct block : block_header {

@@ -66,7 +66,7 @@ class read_section {
 /// What a thing that can be retired begins with. So a writer that has unlinked it needs no memory to
 /// retire it, which it might not get.
 struct retirable {
-    void (*destroy)(retirable*);
+    void (*destroy)(retirable*) = nullptr;
     retirable* next = nullptr; ///< for the reclaimer; no reader looks here
 };
 

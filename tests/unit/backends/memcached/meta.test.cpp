@@ -159,7 +159,7 @@ TEST_CASE("an answer with another number, another key or something more is not b
 TEST_CASE("nobody who listens is told from a server that says nothing") {
     auto const nobody = resolve(memo_test::on_loopback(memo_test::unused_port()));
     meta_connection refused(nobody, patient);
-    CHECK(refused.open() == wire_code::unreachable);
+    CHECK(refused.open() == wire_code::unattended);
     CHECK_FALSE(refused.is_open());
 
     auto const silent = memo_test::listen_on_loopback(); // the kernel accepts, nobody answers
