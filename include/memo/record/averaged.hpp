@@ -180,8 +180,12 @@ template <class Sample, bool Numbered> class averaging {
   private:
     template <class Change> static auto change(ticket by, Change change) {
         // Of the record that this sample may have to begin. Not drawn by the merge: where an update is
-        // tried again, all tries begin one record.
-        std::uint64_t const birth = Numbered && by.birth != 0 ? random_birth() : 0;
+        // tried again, all tries begin one record. Not const: where nothing is numbered it would be a
+        // constant, and clang captures none.
+        std::uint64_t birth = 0;
+        if (Numbered && by.birth != 0) {
+            birth = random_birth();
+        }
         return [by, change, birth](record const* old) {
             record now = old != nullptr ? *old : record{};
             if (!Numbered || by.birth == 0 || old == nullptr || old->birth == by.birth) {
