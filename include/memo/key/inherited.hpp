@@ -151,17 +151,30 @@ struct way {
     bool of_base;
 };
 
-constexpr bool only_by_bases(bool some_chosen, std::initializer_list<way> ways) noexcept {
+/// Whether cereal would take functions of T's bases alone, of those that both write and read and of
+/// these.
+template <class T, class Archive> consteval bool only_by_bases(std::initializer_list<way> others) {
+    namespace in = cereal::traits;
+    namespace choice = cereal::traits::detail;
+
+    constexpr bool serialize = choice::is_specialized_non_member_serialize<T, Archive>::value;
     bool by_base = false;
-    for (way const each : ways) {
-        if (each.found && (each.chosen || !some_chosen)) {
-            if (!each.of_base) {
-                return false;
+    bool by_own = false;
+    auto const look_at = [&](std::initializer_list<way> ways) {
+        for (way const each : ways) {
+            if (each.found && (each.chosen || !in::is_specialized<T, Archive>::value)) {
+                (each.of_base ? by_base : by_own) = true;
             }
-            by_base = true;
         }
-    }
-    return by_base;
+    };
+    look_at({{has_serialize<T, Archive>, choice::is_specialized_member_serialize<T, Archive>::value,
+              base_serializes<T, Archive>},
+             {in::has_non_member_serialize<T, Archive>::value, serialize,
+              rivals::win_serialize<T, Archive>},
+             {in::has_non_member_versioned_serialize<T, Archive>::value, serialize,
+              rivals::win_serialize<T, Archive, rivals::anything>}});
+    look_at(others);
+    return !std::is_empty_v<T> && by_base && !by_own;
 }
 
 /// Whether cereal would write a T by functions of its bases alone.
@@ -170,32 +183,21 @@ template <class T, class Archive> consteval bool written_by_base() {
     namespace choice = cereal::traits::detail;
     using rivals::anything;
 
-    constexpr bool chosen = in::is_specialized<T, Archive>::value;
-    constexpr bool serialize = choice::is_specialized_non_member_serialize<T, Archive>::value;
     constexpr bool save = choice::is_specialized_non_member_load_save<T, Archive>::value;
     constexpr bool minimal = choice::is_specialized_non_member_load_save_minimal<T, Archive>::value;
-    return !std::is_empty_v<T> &&
-           only_by_bases(
-               chosen,
-               {{has_serialize<T, Archive>,
-                 choice::is_specialized_member_serialize<T, Archive>::value,
-                 base_serializes<T, Archive>},
-                {has_save<T, Archive>, choice::is_specialized_member_load_save<T, Archive>::value,
-                 base_saves<T, Archive>},
-                {has_save_minimal<T, Archive>,
-                 choice::is_specialized_member_load_save_minimal<T, Archive>::value,
-                 base_saves_minimal<T, Archive>},
-                {in::has_non_member_serialize<T, Archive>::value, serialize,
-                 rivals::win_serialize<T, Archive>},
-                {in::has_non_member_versioned_serialize<T, Archive>::value, serialize,
-                 rivals::win_serialize<T, Archive, anything>},
-                {in::has_non_member_save<T, Archive>::value, save, rivals::win_save<T, Archive>},
-                {in::has_non_member_versioned_save<T, Archive>::value, save,
-                 rivals::win_save<T, Archive, anything>},
-                {in::has_non_member_save_minimal<T, Archive>::value, minimal,
-                 rivals::win_save_minimal<T, Archive>},
-                {in::has_non_member_versioned_save_minimal<T, Archive>::value, minimal,
-                 rivals::win_save_minimal<T, Archive, anything>}});
+    return only_by_bases<T, Archive>(
+        {{has_save<T, Archive>, choice::is_specialized_member_load_save<T, Archive>::value,
+          base_saves<T, Archive>},
+         {has_save_minimal<T, Archive>,
+          choice::is_specialized_member_load_save_minimal<T, Archive>::value,
+          base_saves_minimal<T, Archive>},
+         {in::has_non_member_save<T, Archive>::value, save, rivals::win_save<T, Archive>},
+         {in::has_non_member_versioned_save<T, Archive>::value, save,
+          rivals::win_save<T, Archive, anything>},
+         {in::has_non_member_save_minimal<T, Archive>::value, minimal,
+          rivals::win_save_minimal<T, Archive>},
+         {in::has_non_member_versioned_save_minimal<T, Archive>::value, minimal,
+          rivals::win_save_minimal<T, Archive, anything>}});
 }
 
 /// Whether cereal would read a T by functions of its bases alone.
@@ -204,32 +206,21 @@ template <class T, class Archive> consteval bool read_by_base() {
     namespace choice = cereal::traits::detail;
     using rivals::anything;
 
-    constexpr bool chosen = in::is_specialized<T, Archive>::value;
-    constexpr bool serialize = choice::is_specialized_non_member_serialize<T, Archive>::value;
     constexpr bool load = choice::is_specialized_non_member_load_save<T, Archive>::value;
     constexpr bool minimal = choice::is_specialized_non_member_load_save_minimal<T, Archive>::value;
-    return !std::is_empty_v<T> &&
-           only_by_bases(
-               chosen,
-               {{has_serialize<T, Archive>,
-                 choice::is_specialized_member_serialize<T, Archive>::value,
-                 base_serializes<T, Archive>},
-                {has_load<T, Archive>, choice::is_specialized_member_load_save<T, Archive>::value,
-                 base_loads<T, Archive>},
-                {has_load_minimal<T, Archive>,
-                 choice::is_specialized_member_load_save_minimal<T, Archive>::value,
-                 base_loads_minimal<T, Archive>},
-                {in::has_non_member_serialize<T, Archive>::value, serialize,
-                 rivals::win_serialize<T, Archive>},
-                {in::has_non_member_versioned_serialize<T, Archive>::value, serialize,
-                 rivals::win_serialize<T, Archive, anything>},
-                {in::has_non_member_load<T, Archive>::value, load, rivals::win_load<T, Archive>},
-                {in::has_non_member_versioned_load<T, Archive>::value, load,
-                 rivals::win_load<T, Archive, anything>},
-                {in::has_non_member_load_minimal<T, Archive>::value, minimal,
-                 rivals::win_load_minimal<T, Archive, anything>},
-                {in::has_non_member_versioned_load_minimal<T, Archive>::value, minimal,
-                 rivals::win_load_minimal<T, Archive, anything, anything>}});
+    return only_by_bases<T, Archive>(
+        {{has_load<T, Archive>, choice::is_specialized_member_load_save<T, Archive>::value,
+          base_loads<T, Archive>},
+         {has_load_minimal<T, Archive>,
+          choice::is_specialized_member_load_save_minimal<T, Archive>::value,
+          base_loads_minimal<T, Archive>},
+         {in::has_non_member_load<T, Archive>::value, load, rivals::win_load<T, Archive>},
+         {in::has_non_member_versioned_load<T, Archive>::value, load,
+          rivals::win_load<T, Archive, anything>},
+         {in::has_non_member_load_minimal<T, Archive>::value, minimal,
+          rivals::win_load_minimal<T, Archive, anything>},
+         {in::has_non_member_versioned_load_minimal<T, Archive>::value, minimal,
+          rivals::win_load_minimal<T, Archive, anything, anything>}});
 }
 
 } // namespace memo::detail
