@@ -6,6 +6,7 @@
 #include <memo/memo.hpp>
 #include <support/code_of.hpp>
 #include <support/crew.hpp>
+#include <support/plugin.hpp>
 #include <support/process.hpp>
 
 #include <catch2/catch.hpp>
@@ -13,21 +14,13 @@
 #include <array>
 #include <barrier>
 #include <cstddef>
-#include <dlfcn.h>
 #include <optional>
-#include <stdexcept>
 
 namespace {
 
-/// A loaded plugin. Never unloaded: threads have variables of its own. Global, as the loader makes one
-/// of what clang has compiled in two only where each sees the other.
-class plugin {
+class plugin : memo_test::plugin {
   public:
-    explicit plugin(char const* path) : handle_(dlopen(path, RTLD_NOW | RTLD_GLOBAL)) {
-        if (handle_ == nullptr) {
-            throw std::runtime_error(dlerror());
-        }
-    }
+    using memo_test::plugin::plugin;
 
     void calls(int (*inner)(int)) const { symbol<void(int (*)(int))>("plugin_calls")(inner); }
     [[nodiscard]] int call(int x) const { return symbol<int(int)>("plugin_call")(x); }
@@ -36,13 +29,6 @@ class plugin {
     }
     [[nodiscard]] void const* names() const { return symbol<void const*()>("plugin_names")(); }
     [[nodiscard]] bool is_auditing() const { return symbol<bool()>("plugin_is_auditing")(); }
-
-  private:
-    template <class Function> [[nodiscard]] Function* symbol(char const* name) const {
-        return reinterpret_cast<Function*>(dlsym(handle_, name));
-    }
-
-    void* handle_;
 };
 
 plugin const& a() {

@@ -2,23 +2,18 @@
 
 // Two plugins that see each other's symbols. PLUGIN_A and PLUGIN_B are their paths.
 
+#include "support/plugin.hpp"
+
 #include <catch2/catch.hpp>
 
 #include "site.hpp"
 #include "tell_apart.hpp"
-#include <dlfcn.h>
-#include <stdexcept>
 
 namespace {
 
-/// A loaded plugin. Never unloaded: a backend may hold what its code has made.
-class plugin {
+class plugin : memo_test::plugin {
   public:
-    explicit plugin(char const* path) : handle_(dlopen(path, RTLD_NOW | RTLD_GLOBAL)) {
-        if (handle_ == nullptr) {
-            throw std::runtime_error(dlerror());
-        }
-    }
+    using memo_test::plugin::plugin;
 
     void inline_sites(memo::memory const& shared, std::vector<identity::site>& all) const {
         symbol<sites_function>("plugin_inline_sites")(shared, all);
@@ -35,12 +30,6 @@ class plugin {
 
   private:
     using sites_function = void(memo::memory const&, std::vector<identity::site>&);
-
-    template <class Function> [[nodiscard]] Function* symbol(char const* name) const {
-        return reinterpret_cast<Function*>(dlsym(handle_, name));
-    }
-
-    void* handle_;
 };
 
 struct both {
