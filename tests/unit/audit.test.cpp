@@ -205,7 +205,7 @@ TEST_CASE("results are alike by their value, wherever it lies") {
 TEST_CASE("every way to a hit is audited but a claim, with the call's own arguments") {
     int state = 0;
     auto const f = wrapped(
-        [&](std::vector<int> x) { // moved into
+        [&](std::vector<int> x) { // NOLINT(performance-unnecessary-value-param): moved into
             std::vector<int> const taken = std::move(x);
             return static_cast<int>(taken.size()) + state;
         },

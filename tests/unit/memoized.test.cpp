@@ -115,7 +115,7 @@ TEST_CASE("an outcome says where the value came from") {
 
 TEST_CASE("an argument that the function takes by value and changes is keyed as it came") {
     auto const f = memo::memoize(
-        [](std::vector<int> x) { // moved from
+        [](std::vector<int> x) { // NOLINT(performance-unnecessary-value-param): moved from
             return std::vector<int>(std::move(x)).size();
         },
         {.name = "taken by value"});
@@ -126,7 +126,7 @@ TEST_CASE("an argument that the function takes by value and changes is keyed as 
     CHECK(f.contains({1, 2}));
     CHECK(f.stats().evaluations == 2);
     auto const mean = memo::memoize<memo::memory, memo::averaged>(
-        [](std::vector<double> x) { // moved from
+        [](std::vector<double> x) { // NOLINT(performance-unnecessary-value-param): moved from
             return std::vector<double>(std::move(x)).front();
         },
         {.name = "mean of what is taken"});
