@@ -144,10 +144,23 @@ benchmark::interleaved hits(std::string const& title, std::vector<Argument> cons
     benchmark::with_table<benchmark::boost_table, Function> boost(function);
 #endif
     auto const hash = [](Argument const& x) { return benchmark::limit::key(x).low; };
-    for (auto const& x : arguments) {
-        if (f(x) != naive(x) || f(x) != obvious(x) || f(x) != bounded(x)) {
+    // All of them have all arguments, in an order that is not that of the calls.
+    auto const agree = [&](Argument const& x, auto&... variants) {
+        if (((variants(x) != function(x)) || ...)) {
             throw std::logic_error("the variants do not agree");
         }
+    };
+    for (auto const& x : arguments) {
+        agree(x, f, bounded, naive, obvious);
+#ifdef MEMO_BENCHMARK_TBB
+        agree(x, tbb);
+#endif
+#ifdef MEMO_BENCHMARK_CUCKOO
+        agree(x, cuckoo);
+#endif
+#ifdef MEMO_BENCHMARK_BOOST
+        agree(x, boost);
+#endif
     }
 
     benchmark::interleaved group;
