@@ -334,34 +334,58 @@ int compact(settings const& chosen) {
     return ok;
 }
 
-int salvage(settings const& chosen) {
-    memo::disk_settings const told = settings_of_owner(chosen);
-    std::string const lost = told.directory + "/v1.bad.1/data.mdb";
-    if (!fs::exists(lost)) {
-        std::cerr << "memo-cache: nothing was set aside in " << told.directory << '\n';
-        return trouble;
-    }
-    detail::disk_store store(told);
-    memo_cache::mapped_file const file(lost);
+/// Carries over what is whole in a file of which nothing is certain.
+void salvage_from(std::span<std::byte const> bytes, detail::disk_store& store,
+                  std::uint64_t& carried, std::uint64_t& passed_over) {
     // All are found before one is stored: a program may add to what it finds in the cache, and no
     // later state could take the place of that.
     auto const latest = [&] {
-        scan_progress progress(file.bytes().size());
-        return memo_cache::latest_frames_in(file.bytes(),
+        scan_progress progress(bytes.size());
+        return memo_cache::latest_frames_in(bytes,
                                             [&](std::size_t place) { progress.reached(place); });
     }();
     scan_progress progress(latest.of.size());
     std::size_t tried = 0;
-    std::uint64_t carried = 0;
+    std::uint64_t stored = 0;
     for (auto const& [whose, frame] : latest.of) {
         std::vector<std::byte> copy(frame.begin(), frame.end());
         if (auto const header = detail::check_frame(copy)) { // a program may write to the file yet
             auto const became = memo_cache::carry_over(store, {*header, std::move(copy)});
-            carried += became == memo_cache::carried::stored ? 1U : 0U;
+            stored += became == memo_cache::carried::stored ? 1U : 0U;
         }
         progress.reached(++tried);
     }
-    std::uint64_t const passed_over = latest.seen - carried;
+    carried += stored;
+    passed_over += latest.seen - stored;
+}
+
+int salvage(settings const& chosen) {
+    memo::disk_settings const told = settings_of_owner(chosen);
+    std::string const lost = told.directory + "/v1.bad.1/data.mdb";
+    auto const lay_there = detail::identity_of_file(lost);
+    std::optional<memo_cache::mapped_file> older;
+    if (lay_there) {
+        older.emplace(lost);
+    }
+    // Whoever opens data that was being written when the machine went down sets it aside: here, if no
+    // program did since, and in the place of what lay there.
+    std::optional<detail::disk_store> store;
+    if (older || fs::exists(told.directory + "/v1/data.mdb")) {
+        store.emplace(told);
+    }
+    auto const lies_there = detail::identity_of_file(lost);
+    if (!lies_there) {
+        std::cerr << "memo-cache: nothing was set aside in " << told.directory << '\n';
+        return trouble;
+    }
+    std::uint64_t carried = 0;
+    std::uint64_t passed_over = 0;
+    if (lies_there != lay_there) { // the newer one first, as what is there already stays
+        salvage_from(memo_cache::mapped_file(lost).bytes(), *store, carried, passed_over);
+    }
+    if (older) {
+        salvage_from(older->bytes(), *store, carried, passed_over);
+    }
     if (chosen.as_json) {
         std::cout << json{{"carried_over", carried}, {"passed_over", passed_over}}.dump(2) << '\n';
     } else {

@@ -180,6 +180,29 @@ TEST_CASE("salvage brings back the state of an averaged record that has the most
     }
 }
 
+TEST_CASE("salvage sets aside what no program did since the machine went down") {
+    memo_test::temp_dir const directory;
+    fill(directory.path(), 100, true);
+    crash(directory.path());
+    result const looked = run("verify", directory.path());
+    CHECK(looked.code == 1);
+    CHECK(has(looked.text, "memo-cache salvage"));
+    result const salvaged = run("salvage", directory.path());
+    CHECK(salvaged.code == 0);
+    CHECK(has(salvaged.text, "100 carried over"));
+    CHECK(right_values(directory.path(), 100) == 100);
+}
+
+TEST_CASE("salvage takes what was set aside before, too, when it sets aside more") {
+    memo_test::temp_dir const directory;
+    fill(directory.path(), 300, true);
+    fs::rename(directory / "v1", directory / "v1.bad.1");
+    fill(directory.path(), 100, true);
+    crash(directory.path());
+    CHECK(run("salvage", directory.path()).code == 0);
+    CHECK(right_values(directory.path(), 300) == 300);
+}
+
 TEST_CASE("the tool tells how large the file may be, by the bound of those who use it") {
     memo_test::temp_dir const directory;
     auto const most = [&](std::string const& name) {
