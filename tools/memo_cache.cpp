@@ -396,12 +396,6 @@ int salvage(settings const& chosen) {
     return ok;
 }
 
-void require_written() {
-    if (!std::cout.flush()) {
-        throw std::runtime_error("cannot write");
-    }
-}
-
 /// The records as they are, for import.
 int export_as_they_are(detail::disk_store& store, memo_cache::functions const& functions) {
     std::uint64_t corrupt = 0;
@@ -414,7 +408,6 @@ int export_as_they_are(detail::disk_store& store, memo_cache::functions const& f
         function const& from = memo_cache::function_of(header->scope, functions);
         std::cout << memo_cache::to_text(memo_cache::line_of(from, *header, entry.value)) << '\n';
     });
-    require_written();
     if (corrupt != 0) {
         std::cerr << "memo-cache: left out as corrupt: " << corrupt << '\n';
         return damage_found;
@@ -456,7 +449,6 @@ int export_records(settings const& chosen) {
             std::cout << memo_cache::to_text(row) << '\n';
         }
     });
-    require_written();
     return ok;
 }
 
@@ -592,7 +584,11 @@ int main(int argc, char** argv) {
             import_records, {{"file", &chosen.file}});
     try {
         app.parse(argc, argv);
-        return chosen_command(chosen);
+        int const status = chosen_command(chosen);
+        if (!std::cout.flush()) {
+            throw std::runtime_error("cannot write what there is to print");
+        }
+        return status;
     } catch (CLI::ParseError const& error) {
         return app.exit(error) == 0 ? ok : wrong_usage;
     } catch (std::exception const& error) {

@@ -705,6 +705,9 @@ TEST_CASE("the tool says what is wrong, and with which exit status") {
     CHECK(has(unread.text, "cannot read"));
     CHECK_FALSE(fs::exists(directory / "nowhere"));
     fill(directory.path(), 100, true);
+    for (std::string const command : {"stat", "ls --json", "verify", "export", "export --records"}) {
+        CHECK(run(command + " >/dev/full", directory.path()).code == 1);
+    }
     std::string const data = directory / "v1/data.mdb";
     std::fstream file(data, std::ios::in | std::ios::out | std::ios::binary);
     std::string bytes{std::istreambuf_iterator<char>(file), {}};
