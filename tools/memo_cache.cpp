@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <exception>
 #include <fcntl.h>
 #include <filesystem>
@@ -494,8 +495,9 @@ int import_records(settings const& chosen) {
             progress->reached(read);
         }
     }
-    progress.reset(); // off the terminal
-    if (in.bad()) {
+    progress.reset();                                              // off the terminal
+    bool const broken_off = from_input && std::ferror(stdin) != 0; // the end to std::cin
+    if (in.bad() || broken_off) {
         throw std::runtime_error("cannot read on behind line " + std::to_string(number));
     }
     if (chosen.as_json) {

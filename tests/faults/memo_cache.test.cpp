@@ -704,8 +704,12 @@ TEST_CASE("the tool says what is wrong, and with which exit status") {
     CHECK(unread.code == 1);
     CHECK(has(unread.text, "cannot read"));
     CHECK_FALSE(fs::exists(directory / "nowhere"));
+    result const broken_off = run("import - <.", directory / "elsewhere");
+    CHECK(broken_off.code == 1);
+    CHECK(has(broken_off.text, "cannot read on behind line 0"));
     fill(directory.path(), 100, true);
-    for (std::string const command : {"stat", "ls --json", "verify", "export", "export --records"}) {
+    for (std::string const command :
+         {"stat", "ls --json", "verify", "export", "export --records"}) {
         CHECK(run(command + " >/dev/full", directory.path()).code == 1);
     }
     std::string const data = directory / "v1/data.mdb";
