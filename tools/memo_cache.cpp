@@ -8,6 +8,7 @@
 
 #include "diff.hpp"
 #include "entries.hpp"
+#include "lines.hpp"
 #include "readable.hpp"
 #include "records.hpp"
 #include "salvage.hpp"
@@ -49,6 +50,9 @@ constexpr int ok = 0;
 constexpr int trouble = 1;
 constexpr int wrong_usage = 2;
 constexpr int damage_found = 3;
+
+/// Bytes of a line to import: a record of half as many. A line is in memory twice.
+constexpr std::size_t longest_line = std::size_t{1} << 30U;
 
 struct settings {
     std::string directory;
@@ -474,10 +478,16 @@ int import_records(settings const& chosen) {
     std::uint64_t imported = 0;
     std::uint64_t passed_over = 0;
     std::uint64_t refused = 0;
-    for (std::string line; std::getline(in, line);) {
+    std::string line;
+    while (auto const length = memo_cache::read_line(in, line, longest_line)) {
         ++number;
-        json const fields = memo_cache::fields_of(line);
+        bool const is_whole = *length == line.size();
+        json const fields = is_whole ? memo_cache::fields_of(line) : json();
         try {
+            if (!is_whole) {
+                throw memo_cache::refusal("is longer than a record of half a GiB, the most that "
+                                          "is taken");
+            }
             auto const became = memo_cache::carry_over(store, memo_cache::frame_in(fields));
             if (became == memo_cache::carried::too_large) {
                 throw memo_cache::refusal("the record is too large for this cache");
@@ -490,7 +500,7 @@ int import_records(settings const& chosen) {
                       << (memo_cache::key_of(key) ? ", key " + key : "") << ": " << why.what()
                       << '\n';
         }
-        read += line.size() + 1;
+        read += *length + 1;
         if (progress) {
             progress->reached(read);
         }

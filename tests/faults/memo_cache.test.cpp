@@ -11,6 +11,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "lines.hpp"
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -23,6 +24,7 @@
 #include <fstream>
 #include <iterator>
 #include <random>
+#include <sstream>
 #include <string>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -508,6 +510,34 @@ TEST_CASE("a line to import may nest as deep and have as many fields as it likes
     }
     CHECK(has(told.text, "line 5: has no record in hexadecimal digits; "));
     CHECK(has(told.text, "\n3 imported, "));
+}
+
+TEST_CASE("of a line without an end no more is kept than was asked for") {
+    constexpr std::size_t most = 100'000;
+    auto const long_line = [](std::size_t size) { return std::string(size, 'x'); };
+    for (std::size_t const size :
+         {std::size_t{0}, std::size_t{1}, std::size_t{65'534}, std::size_t{65'535},
+          std::size_t{65'536}, most, most + 1, std::size_t{1'000'000}}) {
+        for (std::string const end : {"", "\n"}) {
+            CAPTURE(size, end);
+            std::istringstream in("first\n" + long_line(size) + end);
+            std::string line;
+            REQUIRE(memo_cache::read_line(in, line, most) == 5);
+            CHECK(line == "first");
+            if (size != 0 || !end.empty()) {
+                REQUIRE(memo_cache::read_line(in, line, most) == size);
+                CHECK(line == long_line(std::min(size, most)));
+            }
+            CHECK_FALSE(memo_cache::read_line(in, line, most));
+            CHECK(in.eof());
+            CHECK_FALSE(in.bad());
+        }
+    }
+    std::istringstream in(long_line(most + 1) + "\nlast\n");
+    std::string line;
+    CHECK(memo_cache::read_line(in, line, most) == most + 1);
+    CHECK(memo_cache::read_line(in, line, most) == 4);
+    CHECK(line == "last");
 }
 
 TEST_CASE("an imported record stays out where a good one is or its time is over") {
