@@ -60,8 +60,8 @@ struct settings {
     std::string one_key;
     std::string other_key;
     std::string format = "csv";
-    std::uint64_t max_bytes = 0;
-    std::uint64_t max_age = 0;
+    std::optional<std::uint64_t> max_bytes;
+    std::optional<std::uint64_t> max_age; ///< seconds
     std::string file;
     bool as_records = false;
     bool as_json = false;
@@ -211,20 +211,20 @@ int prune(settings const& chosen) {
     auto const now = std::chrono::duration_cast<std::chrono::seconds>(
         std::chrono::system_clock::now().time_since_epoch());
     detail::unix_time const time{now};
-    auto const age = static_cast<std::int64_t>(chosen.max_age);
     dropped += detail::drop_records(store, [&](detail::key_and_value const& entry) {
         auto const header = detail::header_of(entry.value);
         return !header || header->expired(time) ||
-               (age != 0 && static_cast<std::int64_t>(header->created) < now.count() - age);
+               (chosen.max_age && std::int64_t{header->created} <
+                                      now.count() - static_cast<std::int64_t>(*chosen.max_age));
     });
-    while (chosen.max_bytes != 0) {
+    while (chosen.max_bytes) {
         detail::disk_clock const none;
         std::size_t before = 0;
         std::size_t after = 0;
         store.write([&](MDB_txn* txn) {
             before = detail::size_of_database(txn).entries;
-            if (detail::size_of_database(txn).bytes > chosen.max_bytes) {
-                detail::evict(store.current(), txn, 256, none, {chosen.max_bytes, 0, time},
+            if (detail::size_of_database(txn).bytes > *chosen.max_bytes) {
+                detail::evict(store.current(), txn, 256, none, {*chosen.max_bytes, 0, time},
                               [](memo::key128) {});
             }
             after = detail::size_of_database(txn).entries;

@@ -269,6 +269,19 @@ TEST_CASE("the tool tells and tends what lies in a directory that is in use") {
     CHECK(run("prune --max-bytes 20kb", directory.path()).code == 0);
     CHECK(in_use.stats().bytes <= 20'480);
     CHECK(in_use.stats().entries > 10);
+    CHECK(run("prune --max-bytes 0", directory.path()).code == 0);
+    CHECK(in_use.stats().entries == 0);
+}
+
+TEST_CASE("an age of 0 drops all that was made before this second") {
+    memo_test::temp_dir const directory;
+    memo::disk const made_before({.directory = directory.path(), .clock = [] {
+                                      return std::chrono::system_clock::now() -
+                                             std::chrono::minutes(1);
+                                  }});
+    made_before.partition<double>(scope).put(key_of(1), 1, {});
+    CHECK(run("prune", directory.path()).text == "0 dropped\n");
+    CHECK(run("prune --max-age 0", directory.path()).text == "1 dropped\n");
 }
 
 namespace {
