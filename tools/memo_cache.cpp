@@ -584,7 +584,10 @@ int main(int argc, char** argv) {
         ->add_option(
             "--name", chosen.name,
             "A name, with all its versions, prefixes and types; or a scope as ls prints it")
-        ->required();
+        ->required()
+        ->check([](std::string const& name) {
+            return std::string(name.empty() ? "which function? This name is empty" : "");
+        });
     command("salvage", "Carry over what is whole in data that was set aside", salvage);
     auto* const exported = command(
         "export", "Print the records: what is known of each, and plain values", export_records);

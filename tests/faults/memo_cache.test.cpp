@@ -743,6 +743,7 @@ TEST_CASE("the tool says what is wrong, and with which exit status") {
     CHECK(run("dance", directory.path()).code == 2);
     CHECK(run("prune --max-bytes many", directory.path()).code == 2);
     CHECK(run("export --records --format csv", directory.path()).code == 2);
+    CHECK(run("clear --name ''", directory.path()).code == 2); // not all that have no name
     result const unread = run("import " + (directory / "nothing.jsonl"), directory / "nowhere");
     CHECK(unread.code == 1);
     CHECK(has(unread.text, "cannot read"));
