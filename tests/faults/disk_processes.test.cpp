@@ -5,6 +5,7 @@
 #include "support/code_of.hpp"
 #include "support/crew.hpp"
 #include "support/keys.hpp"
+#include "support/permissions.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 #include <memo/backends/disk.hpp>
@@ -23,17 +24,16 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
-#include <linux/capability.h>
 #include <set>
 #include <string>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <system_error>
 #include <unistd.h>
 #include <vector>
 
 namespace fs = std::filesystem;
 using memo_test::code_of;
+using memo_test::heed_permissions;
 using memo_test::in_process;
 using memo_test::key_of;
 using memo_test::process;
@@ -90,15 +90,6 @@ void add(sums& to, double sample) {
 
 double sample_of(int number) {
     return std::sin(number);
-}
-
-/// From now on permissions hold for this process, even if it is root's: it owns its files and may no
-/// more than their owner.
-bool heed_permissions() {
-    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    std::array<__user_cap_data_struct, 2> none{};
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): there is no other way to call it
-    return ::syscall(SYS_capset, &header, none.data()) == 0;
 }
 
 } // namespace

@@ -4,6 +4,7 @@
 
 #include "support/keys.hpp"
 #include "support/lines.hpp"
+#include "support/permissions.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 #include <memo/backends/disk.hpp>
@@ -11,9 +12,11 @@
 
 #include <catch2/catch.hpp>
 
+#include "entries.hpp"
 #include "lines.hpp"
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -601,6 +604,42 @@ TEST_CASE("a file does not grow while the reader of an export pauses") {
         auto const lines = lines_of(wait_for(exported).text);
         CHECK(lines.size() == count + (how.empty() ? 1 : 0)); // with the columns' names
     }
+}
+
+TEST_CASE("who may not write the lock file is told every entry while others write") {
+    memo_test::temp_dir const directory;
+    constexpr std::uint64_t count = 5000;
+    fill(directory.path(), count);
+    memo_test::shared<std::atomic<bool>> stop;
+    memo_test::process writer([&] {
+        memo::disk const backend({.directory = directory.path()});
+        auto const values = backend.partition<double>(scope);
+        for (std::uint64_t number = 0; !*stop; number = (number + 1) % count) {
+            values.put(key_of(number), static_cast<double>(number), {});
+        }
+    });
+    fs::permissions(directory / "v1/lock.mdb", fs::perms(0444));
+    int const result = memo_test::in_process([&] {
+        if (!memo_test::heed_permissions()) {
+            return 1;
+        }
+        memo::detail::disk_store store({.directory = directory.path(), .read_only = true});
+        for (int times = 0; times < 20; ++times) {
+            std::uint64_t whole = 0;
+            std::uint64_t seen = 0;
+            memo_cache::look_at_each_entry(store, [&](memo::detail::key_and_value const& entry) {
+                ++seen;
+                whole += memo::detail::check_frame(entry.value) ? 1U : 0U;
+            });
+            if (seen != count || whole != count) {
+                return 2;
+            }
+        }
+        return 0;
+    });
+    *stop = true;
+    CHECK(result == 0);
+    CHECK(writer.wait() == 0);
 }
 
 TEST_CASE("the difference of two keys is told as far as their records know it") {
