@@ -29,6 +29,7 @@
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace fs = std::filesystem;
@@ -567,6 +568,26 @@ TEST_CASE("processes that ask for the same calls evaluate each once") {
         CHECK(each.wait() == 0);
     }
     CHECK(*evaluations == calls);
+}
+
+TEST_CASE("a record that is renewed while old ones are dropped is not dropped") {
+    memo_test::temp_dir const directory;
+    memo::disk const before({.directory = directory.path(),
+                             .clock = [] { return std::chrono::system_clock::now() - 1h; }});
+    store_values(before, 0, 3);
+    memo::disk const now({.directory = directory.path()});
+    memo::detail::disk_store store({.directory = directory.path()});
+    auto const made_since = std::chrono::system_clock::now() - 30min;
+    bool is_first = true;
+    auto const is_old = [&](memo::detail::key_and_value const& found) {
+        auto const header = memo::detail::header_of(found.value).value();
+        if (std::exchange(is_first, false)) { // as another process does between look and write
+            store_values(now, 1, 2);
+        }
+        return std::chrono::seconds(header.created) < made_since.time_since_epoch();
+    };
+    CHECK(memo::detail::drop_records(store, is_old) == 2);
+    CHECK(count_values(now, 3) == 1);
 }
 
 TEST_CASE("a bound holds while processes write") {

@@ -44,7 +44,8 @@ std::optional<std::vector<std::byte>> scan(disk_cursor entries, bytes_view from,
 /// Drops the records of which `chosen` says so. In portions, so that nobody waits for long.
 /// Gives how many there were.
 ///
-/// chosen          given a key_and_value; must not run code of a user
+/// chosen          given a key_and_value, and again when it is dropped: it may have been renewed since it
+///                 was looked at; must not run code of a user
 template <class Chosen>
 std::size_t drop_records(disk_store& store, Chosen const& chosen, std::size_t portion = 1024) {
     std::size_t dropped = 0;
@@ -65,7 +66,9 @@ std::size_t drop_records(disk_store& store, Chosen const& chosen, std::size_t po
             dropped += store.write([&](MDB_txn* txn) {
                 std::size_t count = 0;
                 for (std::size_t i = begin; i < end; ++i) {
-                    count += store.remove_record(txn, places[i]) ? 1U : 0U;
+                    auto const value = store.find_record(txn, places[i]);
+                    bool const goes = value && chosen(key_and_value{places[i], *value});
+                    count += goes && store.remove_record(txn, places[i]) ? 1U : 0U;
                 }
                 return count;
             });
