@@ -495,6 +495,31 @@ TEST_CASE("data that somebody has open went through no crash, whatever boot it i
     CHECK(seen->reported); // nobody is left who could tell
 }
 
+TEST_CASE("who hears that data was set aside may open the cache, as may a program that they run") {
+    for (bool const while_in_use : {false, true}) {
+        memo_test::temp_dir const directory;
+        fill(directory.path(), true);
+        if (!while_in_use) {
+            pretend_another_boot(directory.path());
+        }
+        CHECK(memo_test::in_process([&] {
+                  int heard = 0;
+                  auto const report = [&](std::string const&) {
+                      open(directory.path());
+                      heard += 1 + memo_test::in_process([&] { open(directory.path()); });
+                  };
+                  memo::disk const backend({.directory = directory.path(), .report = report});
+                  if (while_in_use) {
+                      auto bytes = read_file(directory / "v1/data.mdb");
+                      std::fill(bytes.begin() + 2 * page, bytes.end(), '\0');
+                      write_file(directory / "v1/data.mdb", bytes);
+                  }
+                  auto const kept = backend.partition<std::string>(scope).get(key_of(1));
+                  return heard == 1 && !kept ? 0 : 1;
+              }) == 0);
+    }
+}
+
 TEST_CASE("the next damage takes the place of the last") {
     memo_test::temp_dir const directory;
     for (int times = 0; times < 3; ++times) {

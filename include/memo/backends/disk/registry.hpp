@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -41,34 +42,55 @@ class disk_registry {
         return *registry;
     }
 
-    /// Runs a function that may open data, one at a time in this process.
-    template <class Body> void alone(Body const& body) {
-        std::scoped_lock const lock(mutex_);
-        body();
+    /// Sentences for `.report`. They are told when no lock is held: who hears of them may open the cache,
+    /// or run a program that does.
+    using reports = std::vector<std::string>;
+
+    /// Runs a function that may open data, one at a time in this process: body(told).
+    template <class Body> void alone(disk_settings const& settings, Body const& body) {
+        reports told;
+        std::exception_ptr failure;
+        {
+            std::scoped_lock const lock(mutex_);
+            try {
+                body(told);
+            } catch (...) {
+                failure = std::current_exception();
+            }
+        }
+        tell(settings, told);
+        if (failure) {
+            std::rethrow_exception(failure);
+        }
     }
 
     /// Opens the data of a directory, or shares it. Within alone(); what it gives must not go there.
     ///
     /// Throws:         memo::error
-    [[nodiscard]] std::shared_ptr<disk_environment> acquire(disk_settings const& settings) {
+    [[nodiscard]] std::shared_ptr<disk_environment> acquire(disk_settings const& settings,
+                                                            reports& told) {
         disk_directory const directory(settings);
         file open_lock = settings.read_only ? try_open(directory.path("open.lock"), O_RDONLY)
                                             : directory.open_lock();
         if (open_lock.is_open()) {
             lock_file(open_lock, LOCK_EX);
         }
-        disk_environment* const opened = find_or_open(directory, settings);
+        disk_environment* const opened = find_or_open(directory, settings, told);
         return {opened, [](disk_environment* closed) { instance().release(closed); }};
     }
 
     /// Moves data that turned out to be damaged out of the way, if nobody else did.
     static void set_aside(disk_environment& damaged, disk_settings const& settings) {
         disk_directory const& directory = damaged.directory();
-        file const open_lock = open_lock_file(directory.path("open.lock"), directory.mode());
-        lock_file(open_lock, LOCK_EX);
-        if (identity_of_file(directory.data_file()) == damaged.identity()) {
-            set_aside(directory, settings, "was found damaged while it was in use");
+        reports told;
+        {
+            file const open_lock = open_lock_file(directory.path("open.lock"), directory.mode());
+            lock_file(open_lock, LOCK_EX);
+            if (identity_of_file(directory.data_file()) == damaged.identity()) {
+                set_aside(directory, told, "was found damaged while it was in use");
+            }
         }
+        tell(settings, told);
     }
 
     /// A mutex that is to be free in a child after fork(). Nothing is waited for under it.
@@ -93,7 +115,8 @@ class disk_registry {
         ::pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
     }
 
-    disk_environment* find_or_open(disk_directory const& directory, disk_settings const& settings) {
+    disk_environment* find_or_open(disk_directory const& directory, disk_settings const& settings,
+                                   reports& told) {
         if (auto const identity = identity_of_file(directory.data_file())) {
             for (entry& each : entries_) {
                 if (each.environment->identity() == identity) {
@@ -104,27 +127,27 @@ class disk_registry {
             }
         }
         disk_opening const how{directory, settings.durability == durability::power_loss,
-                               settings.read_only, admit(directory, settings)};
-        auto fresh = open(how, settings);
+                               settings.read_only, admit(directory, settings, told)};
+        auto fresh = open(how, told);
         entries_.push_back({std::move(fresh), 1});
         return entries_.back().environment.get();
     }
 
-    static std::unique_ptr<disk_environment> open(disk_opening const& how,
-                                                  disk_settings const& settings) {
+    static std::unique_ptr<disk_environment> open(disk_opening const& how, reports& told) {
         try {
             return std::make_unique<disk_environment>(how);
         } catch (disk_error const& failure) {
-            if (!says_damaged(failure.code()) || settings.read_only) {
+            if (!says_damaged(failure.code()) || how.read_only) {
                 throw;
             }
-            set_aside(how.directory, settings, "is damaged");
+            set_aside(how.directory, told, "is damaged");
         }
         return std::make_unique<disk_environment>(how);
     }
 
     /// Decides whether the data may be used, and gives the size of its map.
-    static std::uint64_t admit(disk_directory const& directory, disk_settings const& settings) {
+    static std::uint64_t admit(disk_directory const& directory, disk_settings const& settings,
+                               reports& told) {
         bool const there = identity_of_file(directory.data_file()).has_value();
         if (settings.read_only && !there) {
             directory.refuse_empty();
@@ -144,7 +167,7 @@ class disk_registry {
                                 ".read_only, or run: memo-cache salvage " +
                                 directory.root());
             }
-            set_aside(directory, settings, "was being written when the machine went down");
+            set_aside(directory, told, "was being written when the machine went down");
         }
         std::uint64_t const wanted = map_for(settings.max_bytes);
         if (settings.read_only) {
@@ -166,15 +189,21 @@ class disk_registry {
         return !users.is_open() || lock_file(users, LOCK_EX | LOCK_NB);
     }
 
-    static void set_aside(disk_directory const& directory, disk_settings const& settings,
-                          std::string const& why) {
-        std::string const place = directory.set_aside();
-        if (!place.empty() && settings.report) {
-            settings.report("memo: disk: the cache in " + directory.root() + ' ' + why +
-                            "; it was moved to " + place +
-                            " and a new one begins. To carry over what is whole, run: memo-cache "
-                            "salvage " +
-                            directory.root());
+    static void set_aside(disk_directory const& directory, reports& told, std::string const& why) {
+        if (std::string const place = directory.set_aside(); !place.empty()) {
+            told.push_back("memo: disk: the cache in " + directory.root() + ' ' + why +
+                           "; it was moved to " + place +
+                           " and a new one begins. To carry over what is whole, run: memo-cache "
+                           "salvage " +
+                           directory.root());
+        }
+    }
+
+    static void tell(disk_settings const& settings, reports const& told) {
+        for (std::string const& sentence : told) {
+            if (settings.report) {
+                settings.report(sentence);
+            }
         }
     }
 

@@ -271,12 +271,12 @@ class disk_store {
 
     // The environment before stays open, as somebody may be looking at it, and its file is another.
     void renew(disk_environment const* before) {
-        disk_registry::instance().alone([&] {
+        disk_registry::instance().alone(settings_, [&](disk_registry::reports& told) {
             if (current_.load(std::memory_order_relaxed) != before) {
                 return; // another thread was here
             }
             kept_.reserve(kept_.size() + 1);
-            kept_.push_back(disk_registry::instance().acquire(settings_));
+            kept_.push_back(disk_registry::instance().acquire(settings_, told));
             current_.store(kept_.back().get(), std::memory_order_release);
             std::scoped_lock const lock(mutex_);
             for (auto const& [scope, shelf] : by_scope_) {
