@@ -481,6 +481,23 @@ TEST_CASE("who is not the last to close says nothing of the disk") {
     CHECK(seen->reported);
 }
 
+TEST_CASE("who waits for the disk loses nothing to one who did not and was killed before") {
+    memo_test::temp_dir const directory;
+    fill(directory.path(), true);
+    REQUIRE(is_dirty(directory.path()));
+    REQUIRE(memo_test::in_process([&] {
+                memo::disk const backend(
+                    {.directory = directory.path(), .durability = memo::durability::power_loss});
+                backend.partition<std::string>(scope).put(key_of(0), value_of(0), {});
+                ::_exit(0);
+            }) == 0);
+    pretend_another_boot(directory.path());
+    memo_test::shared<outcome> seen;
+    REQUIRE(use(directory.path(), *seen) == 0);
+    CHECK(seen->found == entries);
+    CHECK_FALSE(seen->reported);
+}
+
 TEST_CASE("data that somebody has open went through no crash, whatever boot it is") {
     memo_test::temp_dir const directory;
     fill(directory.path(), true);

@@ -39,6 +39,7 @@ class disk_environment {
     /// Throws:         disk_error; says_damaged(its code) where the data cannot be used
     explicit disk_environment(disk_opening how)
         : how_(std::move(how)), files_(open_files(how_)), last_look_(coarse_seconds()) {
+        settle_first(files_, how_);
         show_pages();
     }
     disk_environment(disk_environment const&) = delete;

@@ -211,20 +211,37 @@ inline void mark_dirty(disk_opening const& how) {
     }
 }
 
-/// The last one to leave waits for the disk, and says so, if that was not said since somebody wrote. What
-/// killed processes committed is the kernel's, which hands it to the disk like all of the file.
-inline void settle(disk_files const& files, disk_opening const& how) {
-    disk_directory const& directory = how.directory;
-    file const open_lock = open_lock_file(directory.path("open.lock"), directory.mode());
-    lock_file(open_lock, LOCK_EX);
-    disk_state state = directory.state();
-    if (!state.dirty || identity_of_file(directory.data_file()) != files.identity ||
+/// Waits for the disk, and says so, if that was not said since somebody wrote and nobody else has the data
+/// open. What killed processes committed is the kernel's, which hands it to the disk like all of the file.
+/// Under open.lock; leaves users.lock free if that somebody may be there.
+inline void settle_alone(disk_files const& files, disk_opening const& how) {
+    disk_state state = how.directory.state();
+    if (!state.dirty || identity_of_file(how.directory.data_file()) != files.identity ||
         !lock_file(files.users, LOCK_EX | LOCK_NB)) {
         return;
     }
     lmdb_check("sync", mdb_env_sync(files.environment.get(), 1));
     state.dirty = false;
-    directory.set_state(state, false);
+    how.directory.set_state(state, false);
+}
+
+/// The last one to leave settles.
+inline void settle(disk_files const& files, disk_opening const& how) {
+    file const open_lock = open_lock_file(how.directory.path("open.lock"), how.directory.mode());
+    lock_file(open_lock, LOCK_EX);
+    settle_alone(files, how);
+}
+
+/// Who waits for the disk with each put must not lose that to what another wrote before without waiting.
+/// Under open.lock.
+inline void settle_first(disk_files const& files, disk_opening const& how) {
+    if (how.durable && !how.read_only) {
+        try {
+            settle_alone(files, how);
+        } catch (disk_error const&) { // a full disk: what is there can be served
+        }
+        lock_file(files.users, LOCK_SH);
+    }
 }
 
 } // namespace memo::detail
