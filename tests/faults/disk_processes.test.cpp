@@ -444,6 +444,17 @@ TEST_CASE("settings of a directory that cannot be meant are refused") {
     CHECK_FALSE(fs::exists(directory / "a"));
 }
 
+TEST_CASE("a bound that no address space has is refused, and the directory stays of use") {
+    memo_test::temp_dir const directory;
+    for (std::uint64_t const bound :
+         {std::uint64_t{1'000'000'000'000'000}, std::numeric_limits<std::uint64_t>::max()}) {
+        CHECK_THROWS_WITH(memo::disk({.directory = directory.path(), .max_bytes = bound}),
+                          Catch::Contains("address space") && Catch::Contains(".max_bytes"));
+        CHECK(in_process(
+                  [&] { store_values(memo::disk({.directory = directory.path()}), 0, 1); }) == 0);
+    }
+}
+
 TEST_CASE("only the owner can read a cache, unless its mode says more") {
     memo_test::temp_dir const directory;
     mode_t const before = ::umask(0);

@@ -20,6 +20,7 @@
 #include <optional>
 #include <pthread.h>
 #include <string>
+#include <sys/mman.h>
 #include <utility>
 #include <vector>
 
@@ -30,7 +31,9 @@ namespace memo::detail {
 [[nodiscard]] constexpr std::uint64_t map_for(std::uint64_t max_bytes) noexcept {
     constexpr std::uint64_t gib = std::uint64_t{1} << 30U;
     constexpr std::uint64_t page = 4096;
-    return max_bytes == 0 ? 64 * gib : std::max(gib, (4 * max_bytes + page - 1) / page * page);
+    std::uint64_t const bound =
+        std::min(max_bytes, std::uint64_t{1} << 60U); // 4 of them are a number
+    return max_bytes == 0 ? 64 * gib : std::max(gib, (4 * bound + page - 1) / page * page);
 }
 
 class disk_registry {
@@ -171,15 +174,31 @@ class disk_registry {
         }
         std::uint64_t const wanted = map_for(settings.max_bytes);
         if (settings.read_only) {
-            return std::max(state.map, wanted);
+            std::uint64_t const map = std::max(state.map, wanted);
+            require_addresses(map);
+            return map;
         }
         std::uint64_t const map =
             state.map == 0 || (state.map < wanted && is_alone(directory, settings)) ? wanted
                                                                                     : state.map;
+        require_addresses(map); // before others are told of it
         if (!went_on || state.map != map) {
             directory.set_state({boot, went_on && state.dirty, map}, false);
         }
         return map;
+    }
+
+    static void require_addresses(std::uint64_t bytes) {
+        void* const memory =
+            ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (memory == MAP_FAILED) { // NOLINT(cppcoreguidelines-pro-type-cstyle-cast): its macro
+            throw error(errc::configuration,
+                        "disk: this process cannot have " + std::to_string(bytes) +
+                            " bytes of address space, which is the most that the file may have; "
+                            "give another .directory and a smaller .max_bytes, of which it is 4 "
+                            "times, or raise the limit of the process (ulimit -v)");
+        }
+        ::munmap(memory, bytes);
     }
 
     static bool is_alone(disk_directory const& directory, disk_settings const& settings) {
