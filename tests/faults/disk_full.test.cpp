@@ -154,6 +154,26 @@ TEST_CASE("a full disk ends no call and keeps what it has, and is used again whe
     CHECK(result == 0);
 }
 
+TEST_CASE("a function has its name although the disk was full when it was first stored") {
+    memo_test::temp_dir const directory;
+    CHECK(memo_test::in_process([&] {
+              memo::disk const backend({.directory = directory.path()});
+              int runs = 0;
+              backend.partition<int>({1, 2}).put(key_of(1), 1, {}); // which marks the directory
+              auto const f = remembering(backend, runs);
+              refused_write = writes.load();
+              f(1);
+              if (f.stats().errors != 1) {
+                  return 1;
+              }
+              f(2);
+              memo::detail::disk_store store({.directory = directory.path()});
+              return store.inspect([](memo::detail::disk_environment::look const& look) {
+                  return memo::detail::count_names(look) == 1 ? 0 : 2;
+              });
+          }) == 0);
+}
+
 TEST_CASE("whichever write fails, no call does, and nothing that was stored is lost") {
     std::int64_t failing = 0;
     int const most = memo_test::trials(150);

@@ -119,15 +119,13 @@ class disk_store {
     template <class Body> auto inspect(Body const& body) {
         disk_environment& environment = current();
         try {
-            disk_environment::look const look(environment);
-            return body(look);
+            return body(disk_environment::look(environment));
         } catch (disk_error const& failure) {
             if (!recover(environment, failure)) {
                 throw;
             }
         }
-        disk_environment::look const look(current());
-        return body(look);
+        return body(disk_environment::look(current()));
     }
 
     /// Runs change(txn) as one step. It may run twice, the first time for nothing.
@@ -255,8 +253,17 @@ class disk_store {
         shelf.named = true;
     }
 
+    // What was to be stored is not there, a function's name among it.
+    void name_all_again() {
+        std::scoped_lock const lock(mutex_);
+        for (auto const& [scope, shelf] : by_scope_) {
+            shelf->named = shelf->name.empty();
+        }
+    }
+
     /// Makes the next attempt worth while; false if that is beyond us.
     bool recover(disk_environment& environment, disk_error const& failure) {
+        name_all_again();
         if (says_damaged(failure.code()) && !settings_.read_only) {
             disk_registry::set_aside(environment, settings_);
             renew(&environment);
@@ -278,10 +285,7 @@ class disk_store {
             kept_.reserve(kept_.size() + 1);
             kept_.push_back(disk_registry::instance().acquire(settings_, told));
             current_.store(kept_.back().get(), std::memory_order_release);
-            std::scoped_lock const lock(mutex_);
-            for (auto const& [scope, shelf] : by_scope_) {
-                shelf->named = shelf->name.empty();
-            }
+            name_all_again();
         });
     }
 
