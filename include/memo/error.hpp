@@ -44,4 +44,13 @@ class error : public std::runtime_error {
     errc code_;
 };
 
+namespace detail {
+
+/// The text of an error without its prefix, to be told within that of another one.
+[[nodiscard]] inline std::string_view told_by(error const& failure) noexcept {
+    // As it was made, whatever a class that is derived from it makes of what().
+    return std::string_view(failure.std::runtime_error::what()).substr(error_prefix.size());
+}
+
+} // namespace detail
 } // namespace memo

@@ -110,7 +110,7 @@ template <class Partition, class Record> class guarded {
             if (failure.code() == errc::sample) {
                 throw; // from a merge: the function's trouble, not the backend's
             }
-            failed(verb, failure.what());
+            failed(verb, told_by(failure));
         } catch (std::exception const& failure) {
             failed(verb, failure.what());
         } catch (...) {
@@ -122,9 +122,6 @@ template <class Partition, class Record> class guarded {
     [[gnu::noinline]] void failed(char const* verb, std::string_view what) const {
         counters_.beyond_hits().errors += 1;
         if (on_error_ == on_error_policy::strict) {
-            if (what.starts_with(error_prefix)) { // the whole text has one already
-                what.remove_prefix(error_prefix.size());
-            }
             throw error(errc::backend, std::string("backend ") + verb + ": " + std::string(what));
         }
     }

@@ -75,9 +75,7 @@ template <class Sample, bool Numbered> class averaging {
                         "mean; leave it at 0");
         }
         if (chosen.decides && *chosen.decides >= form::most) {
-            throw error(errc::configuration,
-                        "averaged function: .decides is beyond the last number of a result; count "
-                        "them from 0");
+            refuse_decides(errc::configuration);
         }
     }
 
@@ -139,8 +137,7 @@ template <class Sample, bool Numbered> class averaging {
     [[nodiscard]] bool accepts(Sample const& drawn) const {
         if (auto const& decides = stopping_.rule().decides;
             decides && *decides >= form::size(drawn)) {
-            throw error(errc::sample, "averaged function: .decides is beyond the last number of a "
-                                      "result; count them from 0");
+            refuse_decides(errc::sample);
         }
         bool const numbers = is_number(drawn);
         if ((!numbers && on_nan_ != propagate) || (store_if_ && !store_if_(drawn))) {
@@ -178,6 +175,13 @@ template <class Sample, bool Numbered> class averaging {
     }
 
   private:
+    /// code            configuration where no result has the number, sample where one has not
+    [[noreturn]] static void refuse_decides(errc code) {
+        throw error(code,
+                    "averaged function: .decides is beyond the last number of a result; count "
+                    "them from 0");
+    }
+
     template <class Change> static auto change(ticket by, Change change) {
         // Of the record that this sample may have to begin. Not drawn by the merge: where an update is
         // tried again, all tries begin one record. Not const: where nothing is numbered it would be a
