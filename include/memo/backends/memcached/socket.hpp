@@ -46,16 +46,14 @@ class stream_socket {
         if (!is_open()) {
             return wire_code::unreachable;
         }
-        // connect(2) keeps to the send timeout, socket(7).
-        set(SOL_SOCKET, SO_SNDTIMEO, time_of(timeout));
         set(SOL_SOCKET, SO_RCVTIMEO, time_of(first_wait));
         if (!server.is_unix()) {
             set(IPPROTO_TCP, TCP_NODELAY, 1);
         }
-        auto const* const address = reinterpret_cast<sockaddr const*>(&server.address);
-        if (::connect(descriptor_, address, server.size) != 0) {
-            bool const is_refused = errno == ECONNREFUSED || errno == ENOENT; // no such socket
+        int const failure = connect_by(deadline(timeout), server);
+        if (failure != 0) {
             close();
+            bool const is_refused = failure == ECONNREFUSED || failure == ENOENT; // no such socket
             return is_refused ? wire_code::unattended : wire_code::unreachable;
         }
         first_wait_ = first_wait;
@@ -118,6 +116,25 @@ class stream_socket {
     }
 
   private:
+    /// 0, or errno. A signal interrupts connect(2) whatever its handler is, as there is a timeout
+    /// (signal(7)); the connection goes on being made, and the next call waits for it.
+    [[nodiscard]] int connect_by(deadline const& by, endpoint const& server) const {
+        auto const* const address = reinterpret_cast<sockaddr const*>(&server.address);
+        for (;;) {
+            auto const left = by.left();
+            if (left.count() == 0) {
+                return ETIMEDOUT;
+            }
+            set(SOL_SOCKET, SO_SNDTIMEO, time_of(left)); // which connect(2) keeps to, socket(7)
+            if (::connect(descriptor_, address, server.size) == 0 || errno == EISCONN) {
+                return 0;
+            }
+            if (errno != EINTR) {
+                return errno;
+            }
+        }
+    }
+
     [[nodiscard]] static timeval time_of(std::chrono::nanoseconds time) {
         auto const seconds = std::chrono::duration_cast<std::chrono::seconds>(time);
         auto const rest = std::chrono::ceil<std::chrono::microseconds>(time - seconds);

@@ -10,14 +10,20 @@
 
 #include <catch2/catch.hpp>
 
+#include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <fstream>
 #include <functional>
+#include <pthread.h>
 #include <span>
 #include <string>
 #include <string_view>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -172,6 +178,43 @@ TEST_CASE("nobody who listens is told from a server that says nothing") {
     std::string const large(8 << 20, 'x'); // more than the kernel keeps
     CHECK(stuck.set("key", {bytes_of(large), 0, 0}, deadline(10ms)) == wire_code::timed_out);
     CHECK(stuck.times_opened() == 2);
+}
+
+TEST_CASE("a connection is made although signals come meanwhile") {
+    memo_test::temp_dir const folder;
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::string const path = folder / "socket";
+    path.copy(static_cast<char*>(address.sun_path), sizeof address.sun_path - 1);
+    auto const* const name = reinterpret_cast<sockaddr const*>(&address);
+    memo_test::file_descriptor const listening(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(::bind(listening.get(), name, sizeof address) == 0);
+    REQUIRE(::listen(listening.get(), 0) == 0);
+    memo_test::file_descriptor const first(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(::connect(first.get(), name, sizeof address) == 0); // the next one waits
+
+    struct sigaction counting {};
+    struct sigaction before {};
+    static std::atomic<int> signals;
+    counting.sa_handler = [](int) { ++signals; };
+    counting.sa_flags = SA_RESTART;
+    REQUIRE(::sigaction(SIGUSR1, &counting, &before) == 0);
+    auto const where = resolve(path);
+    meta_connection connection(where, patient);
+    std::atomic<bool> done = false;
+    auto code = wire_code::closed;
+    std::thread connecting([&] {
+        code = connection.open();
+        done = true;
+    });
+    while (signals < 100 && !done) {
+        ::pthread_kill(connecting.native_handle(), SIGUSR1);
+        std::this_thread::yield();
+    }
+    memo_test::file_descriptor const accepted(::accept4(listening.get(), nullptr, nullptr, 0));
+    connecting.join();
+    CHECK(code == wire_code::done);
+    ::sigaction(SIGUSR1, &before, nullptr);
 }
 
 TEST_CASE("a server with users is given name and password") {
