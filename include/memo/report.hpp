@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <forward_list>
-#include <iomanip>
 #include <iostream>
 #include <ostream>
 #include <sstream>
@@ -33,7 +32,8 @@ namespace detail {
 [[nodiscard]] inline std::string three_digits(double number) {
     int const before = number > 0 ? static_cast<int>(real::floor(real::log10(number))) : 0;
     std::ostringstream out;
-    out << std::fixed << std::setprecision(std::clamp(2 - before, 0, 6)) << number;
+    out.precision(std::clamp(2 - before, 0, 6));
+    out << std::fixed << number;
     return out.str();
 }
 
@@ -64,14 +64,26 @@ namespace detail {
     return spared < 0.05 * computing ? "pays little" : "pays";
 }
 
+/// Fills a column. <iomanip> has manipulators for it, and brings <locale>.
+template <class T> void print_cell(std::ostream& out, int width, T const& value) {
+    out.width(width);
+    out << value;
+}
+
 inline void print_account(std::ostream& out, std::string const& title, account const& a,
                           std::string_view judged) {
     statistics const& s = a.counted;
-    out << std::right << std::setw(11) << s.calls << std::setw(11) << s.hits << std::setw(12)
-        << s.evaluations << std::setw(13) << three_digits(seconds_of(s.computing)) << std::setw(11)
-        << three_digits(seconds_of(a.caching)) << std::setw(11) << three_digits(seconds_of(s.saved))
-        << std::setw(9) << speed_up(s) << "  " << std::left << std::setw(24) << judged << "  "
-        << title << '\n';
+    out << std::right;
+    print_cell(out, 11, s.calls);
+    print_cell(out, 11, s.hits);
+    print_cell(out, 12, s.evaluations);
+    print_cell(out, 13, three_digits(seconds_of(s.computing)));
+    print_cell(out, 11, three_digits(seconds_of(a.caching)));
+    print_cell(out, 11, three_digits(seconds_of(s.saved)));
+    print_cell(out, 9, speed_up(s));
+    out << "  " << std::left;
+    print_cell(out, 24, judged);
+    out << "  " << title << '\n';
 }
 
 struct titled_account {
