@@ -41,7 +41,7 @@ class memory {
     template <class Record> class partition_type {
       public:
         partition_type(std::shared_ptr<detail::memory_store> store, key128 scope)
-            : store_(std::move(store)), shelf_(detail::memory_store::open(store_, scope)) {}
+            : shelf_(std::move(store), scope) {}
 
         /// Complexity:     O(1), no lock, no allocation but the record's own copy
         [[nodiscard]] std::optional<remembered<Record>> get(key128 key) const {
@@ -92,14 +92,15 @@ class memory {
 
         bool put(key128 key, Record const& record, storing about) const {
             auto const cost = cost_byte(static_cast<std::uint64_t>(about.cost.count()));
-            return store_->put(*shelf_, key, detail::slot_value_of(record, cost, expiry(about)));
+            return shelf_.store().put(*shelf_, key,
+                                      detail::slot_value_of(record, cost, expiry(about)));
         }
 
         template <class Merge>
         std::optional<Record> update(key128 key, Merge const& merge, storing about) const {
             auto const cost = cost_byte(static_cast<std::uint64_t>(about.cost.count()));
             std::optional<Record> stored;
-            bool const done = store_->update(*shelf_, key, [&](detail::slot_value old) {
+            bool const done = shelf_.store().update(*shelf_, key, [&](detail::slot_value old) {
                 std::int64_t expires = old.is_block() ? detail::header_of(old).expires : 0;
                 if (!old.exists() || expired(expires)) {
                     stored = merge(nullptr);
@@ -117,10 +118,10 @@ class memory {
         }
 
         [[nodiscard]] bool erase(key128 key) const {
-            return store_->erase_if(*shelf_, key, [](detail::slot_value) { return true; });
+            return shelf_.store().erase_if(*shelf_, key, [](detail::slot_value) { return true; });
         }
 
-        void clear() const { store_->clear(*shelf_); }
+        void clear() const { shelf_.store().clear(*shelf_); }
 
         [[nodiscard]] backend_statistics stats() const {
             return detail::memory_store::stats(*shelf_);
@@ -140,7 +141,8 @@ class memory {
             }
             std::chrono::nanoseconds left{0};
             if (found.is_block() && detail::header_of(found).expires != 0) {
-                left = std::chrono::nanoseconds(detail::header_of(found).expires - store_->now());
+                left = std::chrono::nanoseconds(detail::header_of(found).expires -
+                                                shelf_.store().now());
                 if (left.count() <= 0) {
                     drop_expired(key);
                     return std::nullopt;
@@ -155,24 +157,24 @@ class memory {
         }
 
         [[nodiscard]] std::int64_t expiry(storing about) const {
-            return about.ttl.count() == 0 ? 0 : store_->after(about.ttl);
+            return about.ttl.count() == 0 ? 0 : shelf_.store().after(about.ttl);
         }
 
         [[nodiscard]] bool expired(std::int64_t expires) const {
-            return expires != 0 && store_->now() >= expires;
+            return expires != 0 && shelf_.store().now() >= expires;
         }
 
         [[gnu::noinline]] void drop_expired(key128 key) const {
-            bool const dropped = store_->erase_if(*shelf_, key, [&](detail::slot_value value) {
-                return value.is_block() && expired(detail::header_of(value).expires);
-            });
+            bool const dropped =
+                shelf_.store().erase_if(*shelf_, key, [&](detail::slot_value value) {
+                    return value.is_block() && expired(detail::header_of(value).expires);
+                });
             if (dropped) {
                 shelf_->expirations.fetch_add(1, std::memory_order_relaxed);
             }
         }
 
-        std::shared_ptr<detail::memory_store> store_;
-        std::shared_ptr<detail::shelf> shelf_;
+        detail::open_shelf shelf_;
     };
 
     template <class Record> [[nodiscard]] partition_type<Record> partition(key128 scope) const {

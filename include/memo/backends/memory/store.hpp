@@ -36,13 +36,9 @@ class memory_store {
         static_cast<void>(reclaimer::instance()); // the memory that it needs, it needs here
     }
 
-    /// The entries of one function, the same for every wrapper of it. They outlive what is given,
-    /// as long as the store does and there is room for them.
-    [[nodiscard]] static std::shared_ptr<shelf> open(std::shared_ptr<memory_store> const& store,
-                                                     key128 scope) {
-        return {&store->shelves_.open(scope),
-                [store](shelf* opened) { store->shelves_.close(*opened); }};
-    }
+    /// The entries of one function, for one user more.
+    [[nodiscard]] shelf& open(key128 scope) { return shelves_.open(scope); }
+    void close(shelf& closed) noexcept { shelves_.close(closed); }
 
     [[nodiscard]] std::int64_t now() const { return settings_.clock().time_since_epoch().count(); }
 
@@ -154,6 +150,30 @@ class memory_store {
 
     memory_settings const settings_;
     shelves shelves_;
+};
+
+/// The entries of one function, the same for every wrapper of it, while one uses them; and the store
+/// that they are in. They outlive this, as long as the store does and there is room for them.
+// A shared_ptr with a deleter would do, and costs a compiler ten times as much.
+class open_shelf {
+  public:
+    open_shelf(std::shared_ptr<memory_store> store, key128 scope)
+        : store_(std::move(store)), shelf_(&store_->open(scope)) {}
+    open_shelf(open_shelf const& other) : open_shelf(other.store_, other.shelf_->scope) {}
+    open_shelf& operator=(open_shelf other) noexcept {
+        store_.swap(other.store_);
+        std::swap(shelf_, other.shelf_);
+        return *this;
+    }
+    ~open_shelf() { store_->close(*shelf_); }
+
+    [[nodiscard]] memory_store& store() const noexcept { return *store_; }
+    [[nodiscard]] shelf& operator*() const noexcept { return *shelf_; }
+    [[nodiscard]] shelf* operator->() const noexcept { return shelf_; }
+
+  private:
+    std::shared_ptr<memory_store> store_;
+    shelf* shelf_;
 };
 
 } // namespace memo::detail
