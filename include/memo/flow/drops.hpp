@@ -11,7 +11,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
-#include <vector>
 
 namespace memo::detail {
 
@@ -21,6 +20,11 @@ namespace memo::detail {
 /// Thread safety:  safe
 class drops {
   public:
+    drops() = default;
+    drops(drops const&) = delete;
+    drops& operator=(drops const&) = delete;
+    ~drops() { delete[] last_; }
+
     /// A moment: how many drops were noted.
     [[nodiscard]] std::uint64_t now() const noexcept { return count_; }
 
@@ -96,18 +100,17 @@ class drops {
     }
 
     void append(key128 key) {
-        if (last_.size() < most) {
-            last_.push_back(key);
-        } else {
-            last_[count_ % most] = key;
+        if (last_ == nullptr) {
+            last_ = new key128[most];
         }
+        last_[count_ % most] = key;
         count_ += 1;
     }
 
     mutable std::mutex mutex_;
     std::atomic<std::uint64_t> count_{0};
-    std::uint64_t all_ = 0;    ///< the count with the last drop of all keys
-    std::vector<key128> last_; ///< note number i at i % most
+    std::uint64_t all_ = 0;  ///< the count with the last drop of all keys
+    key128* last_ = nullptr; ///< note number i at i % most; owned, and made by the first one
 };
 
 } // namespace memo::detail

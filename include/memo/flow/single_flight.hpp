@@ -46,8 +46,10 @@ class flights_under_way {
         if (found == nullptr) {
             mine.flights.add(key).began = dropped_.now();
         } else if (leads) {
-            auto older = is_old ? std::make_unique<under_way>(std::move(*found)) : nullptr;
-            *found = {{}, nullptr, dropped_.now(), std::move(older)};
+            under_way fresh;
+            fresh.began = dropped_.now();
+            fresh.older = is_old ? new under_way(std::move(*found)) : nullptr;
+            *found = std::move(fresh);
         } else if (make != nullptr) {
             if (!found->followed) {
                 found->followed = make(found->leader);
@@ -64,16 +66,17 @@ class flights_under_way {
         under_way* newer = nullptr;
         under_way* found = mine.flights.find(key);
         while (found != nullptr && found->leader != leader) {
-            newer = std::exchange(found, found->older.get());
+            newer = std::exchange(found, found->older);
         }
         if (found == nullptr) {
             return nullptr;
         }
         auto followed = std::move(found->followed);
-        if (auto const older = std::move(found->older)) {
-            *found = std::move(*older);
+        if (found->older != nullptr) {
+            under_way ended = std::move(*found);
+            *found = std::move(*ended.older);
         } else if (newer != nullptr) {
-            newer->older.reset();
+            delete std::exchange(newer->older, nullptr);
         } else {
             mine.flights.erase(key);
         }
@@ -81,11 +84,23 @@ class flights_under_way {
     }
 
   private:
+    // Copied nowhere; moved by swapping, as each owns the older one.
     struct under_way {
+        under_way() = default;
+        under_way(under_way&& other) noexcept { *this = std::move(other); }
+        under_way& operator=(under_way&& other) noexcept {
+            std::swap(leader, other.leader);
+            followed.swap(other.followed);
+            std::swap(began, other.began);
+            std::swap(older, other.older);
+            return *this;
+        }
+        ~under_way() { delete older; }
+
         flight_leader leader;
         std::shared_ptr<flight_base> followed; ///< made by the first follower
         std::uint64_t began = 0;               ///< see drops::now
-        std::unique_ptr<under_way> older;      ///< nobody boards it any more, but it has not landed
+        under_way* older = nullptr; ///< owned; nobody boards it any more, but it has not landed
     };
 
     struct alignas(64) gate {
