@@ -5,11 +5,12 @@
 // and the small number by which counters find the thread's own. So a hit costs no atomic
 // read-modify-write.
 
+#include <memo/list.hpp>
+
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <forward_list>
 #include <mutex>
 #include <pthread.h>
 
@@ -41,11 +42,11 @@ class thread_lines {
     thread_line& take() {
         std::scoped_lock const lock(mutex_);
         thread_line* found = nullptr;
-        for (auto& line : lines_) {
+        lines_.for_each([&](thread_line& line) {
             found = line.taken ? found : &line; // at last the one of the least number
-        }
+        });
         if (found == nullptr) {
-            found = &lines_.emplace_front(count_);
+            found = &lines_.add(count_);
             ++count_;
         }
         found->taken = true;
@@ -61,14 +62,12 @@ class thread_lines {
 
     template <class Visit> void for_each(Visit visit) const {
         std::scoped_lock const lock(mutex_);
-        for (auto const& line : lines_) {
-            visit(line);
-        }
+        lines_.for_each(visit);
     }
 
   private:
     mutable std::mutex mutex_;
-    std::forward_list<thread_line> lines_;
+    list<thread_line> lines_;
     std::size_t count_ = 0; ///< of them
 };
 

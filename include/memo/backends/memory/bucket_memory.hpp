@@ -5,10 +5,10 @@
 // never is what it was; so readers need no guard, wherever they still look.
 
 #include <memo/backends/memory/bucket.hpp>
+#include <memo/list.hpp>
 
 #include <algorithm>
 #include <cstddef>
-#include <forward_list>
 #include <new>
 
 #if defined(__linux__)
@@ -27,7 +27,7 @@ template <std::size_t Count> class bucket_memory {
         if (left_ == 0) {
             // As much again as there is already, and at most a huge page.
             std::size_t const bytes = std::clamp(taken_ * run, run, huge_page);
-            next_ = blocks_.emplace_front(bytes).first;
+            next_ = blocks_.add(bytes).first;
             left_ = bytes / run;
         }
         bucket* const first = next_;
@@ -73,7 +73,7 @@ template <std::size_t Count> class bucket_memory {
         bucket* const first;
     };
 
-    std::forward_list<block> blocks_;
+    list<block> blocks_;
     bucket* next_ = nullptr;
     std::size_t left_ = 0;  ///< runs that the last block still has
     std::size_t taken_ = 0; ///< runs that were handed out

@@ -11,12 +11,12 @@
 #include <memo/backends/memory/directory.hpp>
 #include <memo/backends/memory/eviction.hpp>
 #include <memo/backends/memory/segment.hpp>
+#include <memo/list.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <forward_list>
 #include <mutex>
 #include <utility>
 
@@ -29,7 +29,7 @@ class growing_directory {
     ///
     /// rule            of eviction, if entries may have to go; it outlives this
     explicit growing_directory(eviction_rule* rule) : rule_(rule) {
-        directories_.emplace_front(1U);
+        directories_.add(1U);
         directory const root = take_next(1);
         root.put(add_segment(0, 0, eviction_order(rule)), 0, 0);
         root_.store(root, std::memory_order_release);
@@ -65,8 +65,8 @@ class growing_directory {
   private:
     /// The directory whose memory is ready; the memory of the one after it is the next.
     directory take_next(unsigned depth) {
-        auto const& ready = directories_.front();
-        directories_.emplace_front(depth + 1);
+        auto const& ready = directories_.newest();
+        directories_.add(depth + 1);
         untouched_ = directory::lines_for(depth + 1);
         return {ready, depth};
     }
@@ -74,11 +74,11 @@ class growing_directory {
     void touch_next() noexcept {
         constexpr std::size_t page = 4096 / sizeof(directory::line);
         untouched_ -= std::min(untouched_, page);
-        directories_.front().first[untouched_].bytes.front() = std::byte{0};
+        directories_.newest().first[untouched_].bytes.front() = std::byte{0};
     }
 
     segment& add_segment(std::uint64_t prefix, unsigned depth, eviction_order order) {
-        return segments_.emplace_front(buckets_, prefix, depth, std::move(order));
+        return segments_.add(buckets_, prefix, depth, std::move(order));
     }
 
     // Every hit reads these, and only growth writes them.
@@ -88,9 +88,9 @@ class growing_directory {
     alignas(128) std::mutex growth_; ///< guards what follows, and all writing to directories; taken
                                      ///< after a segment's
     segment::memory buckets_;
-    std::forward_list<segment> segments_;
-    std::forward_list<directory::memory> directories_; ///< the first one is not in use yet
-    std::size_t untouched_ = 0;                        ///< of its lines, from the first on
+    list<segment> segments_;
+    list<directory::memory> directories_; ///< the first one is not in use yet
+    std::size_t untouched_ = 0;           ///< of its lines, from the first on
 };
 
 } // namespace memo::detail
