@@ -5,7 +5,8 @@
 // once or later, in any thread, keep copies of it, throw, or drop it: whichever it does, the wait
 // ends.
 
-#include <condition_variable>
+#include <memo/flow/condition.hpp>
+
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -18,7 +19,7 @@ namespace memo::detail {
 class tasks {
     struct count {
         std::mutex mutex;
-        std::condition_variable none;
+        condition none;
         std::size_t open = 0;
     };
 

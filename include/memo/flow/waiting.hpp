@@ -6,9 +6,9 @@
 // here is so that a circle through plugins built with hidden visibility is one, too.
 
 #include <memo/error.hpp>
+#include <memo/flow/condition.hpp>
 
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <mutex>
 
@@ -112,7 +112,7 @@ class flight_base {
 
     traveller const* const leader_;
     bool landed_ = false;
-    mutable std::condition_variable arrival_;
+    mutable condition arrival_;
 };
 
 } // namespace memo::detail
