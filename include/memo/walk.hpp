@@ -108,8 +108,8 @@ template <class Backend, class Evaluation> class walk {
         for (;;) {
             auto boarding = flights_.board(flight_of(called), called.key);
             if (!boarding.leads()) {
-                if (auto arrived = follow(boarding, wanted)) {
-                    return *std::move(arrived);
+                if (auto reached = follow(boarding, wanted)) {
+                    return {*std::move(reached), source::coalesced};
                 }
                 continue; // who wants more than the leader did, or one that gave up, goes on
             }
@@ -229,7 +229,7 @@ template <class Backend, class Evaluation> class walk {
 
     /// Waits for the leader; nothing, and nothing counted yet, if its record is not enough.
     template <class Boarding>
-    std::optional<arrival> follow(Boarding const& boarding, Evaluation const& wanted) {
+    std::optional<record> follow(Boarding const& boarding, Evaluation const& wanted) {
         std::optional<record> reached;
         try {
             reached = boarding.result();
@@ -241,7 +241,7 @@ template <class Backend, class Evaluation> class walk {
             return std::nullopt;
         }
         count(counters().coalesced);
-        return arrival{*std::move(reached), source::coalesced};
+        return reached;
     }
 
     /// Leads when no other process does.
