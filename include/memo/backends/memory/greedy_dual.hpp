@@ -96,7 +96,15 @@ class greedy_dual {
 
     template <class IsThere> void tidy(std::size_t entries, IsThere is_there) noexcept {
         if (heap_.size() > 2 * entries + 64) {
-            std::erase_if(heap_, [&](ranked const& each) { return !is_there(each.key); });
+            std::size_t kept = 0;
+            for (ranked const& each : heap_) {
+                if (is_there(each.key)) {
+                    heap_[kept++] = each;
+                }
+            }
+            while (heap_.size() > kept) {
+                heap_.pop_back();
+            }
             std::make_heap(heap_.data(), heap_.data() + heap_.size(), goes_later);
         }
     }
