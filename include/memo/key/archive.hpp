@@ -35,19 +35,21 @@ template <class T> struct called_for<cereal::virtual_base_class<T>> { using type
 
 /// cereal's side of a word stream. One archive serves one key: pointer numbers and class versions
 /// count from its start.
-class word_archive : public cereal::OutputArchive<word_archive> {
-    using base = cereal::OutputArchive<word_archive>;
+// A template, so that what cereal keeps books by is compiled only where an argument needs it.
+template <class Stream>
+class basic_word_archive : public cereal::OutputArchive<basic_word_archive<Stream>> {
+    using base = cereal::OutputArchive<basic_word_archive>;
 
   public:
-    explicit word_archive(word_stream& stream) : base(this), stream_(stream) {}
+    explicit basic_word_archive(Stream& stream) : base(this), stream_(stream) {}
 
     // These hide cereal's, so that every value passes through the library's encoders first.
-    template <class... Ts> word_archive& operator()(Ts const&... values) {
+    template <class... Ts> basic_word_archive& operator()(Ts const&... values) {
         (write(values), ...);
         return *this;
     }
-    template <class T> word_archive& operator&(T const& value) { return (*this)(value); }
-    template <class T> word_archive& operator<<(T const& value) { return (*this)(value); }
+    template <class T> basic_word_archive& operator&(T const& value) { return (*this)(value); }
+    template <class T> basic_word_archive& operator<<(T const& value) { return (*this)(value); }
 
     void put(std::uint64_t word) { stream_.put(word); }
     void put_bytes(void const* bytes, std::size_t size) { stream_.put_bytes(bytes, size); }
@@ -130,17 +132,19 @@ class word_archive : public cereal::OutputArchive<word_archive> {
     template <class T> void write(T const& value) {
         if constexpr (is_base_class<T>) {
             using named = typename called_for<T>::type;
-            require_own_function<named, written_by_base<named, word_archive>()>();
+            require_own_function<named, written_by_base<named, basic_word_archive>()>();
             put_closed(value); // two base classes are neighbours as two members are
         } else {
             detail::encode(*this, value);
         }
     }
 
-    word_stream& stream_;
+    Stream& stream_;
     std::vector<std::type_info const*> first_types_; ///< by number
     std::vector<std::pair<std::uint32_t, std::type_info const*>> further_types_;
 };
+
+using word_archive = basic_word_archive<word_stream>;
 
 // What cereal asks of every archive; its own type headers call these where the library has no
 // encoder.
