@@ -42,7 +42,8 @@ template <class Key, class Value> class hash_map {
             grow();
         }
         node*& first = chain_of(key);
-        first = new node{key, first, Value{std::forward<Args>(args)...}};
+        // Not in braces: of a type that can be a list of itself, as those of JSON, they would make one.
+        first = new node{key, first, Value(std::forward<Args>(args)...)};
         ++size_;
         return first->value;
     }

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <any>
 #include <cstddef>
 #include <memory>
 #include <stdexcept>
@@ -50,6 +51,11 @@ TEST_CASE("erasing takes one of the keys of a chain, and frees its value") {
     map.clear();
     CHECK(map.size() == 0);
     CHECK(value.use_count() == 1);
+}
+
+TEST_CASE("a value that could be a list of itself is added as it is") {
+    hash_map<std::size_t, std::vector<std::any>> map;
+    CHECK(map.add(1, std::vector<std::any>{1, 2}).size() == 2);
 }
 
 TEST_CASE("a value that cannot be made is not added") {

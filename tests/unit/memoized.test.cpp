@@ -8,7 +8,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <any>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -675,6 +677,14 @@ TEST_CASE("statistics print as text, JSON and Prometheus lines") {
         CHECK((line.rfind("# TYPE memo_", 0) == 0 || line.rfind("memo_", 0) == 0));
     }
     CHECK(count == 2 * 20);
+}
+
+TEST_CASE("a snapshot gives a result that could be a list of itself as the function gave it") {
+    auto const f = memo::memoize<memo::memory>(
+        [](int x) { return std::vector<std::any>(static_cast<std::size_t>(x), std::any(x)); });
+    auto const frozen = f.snapshot();
+    CHECK(frozen(3).size() == 3); // of it alone
+    CHECK(frozen(3).size() == 3);
 }
 
 TEST_CASE("the backend none runs the function at every call") {
