@@ -475,6 +475,16 @@ TEST_CASE("a snapshot has one value for each call, whatever is added to the mean
     CHECK(at_rest(f).calls == before);
 }
 
+TEST_CASE("a bound in bytes holds for means of vectors") {
+    memo::memory const backend({.max_bytes = 100'000});
+    auto const f = memo::memoize<memo::memory, memo::averaged>(
+        [](int x) { return std::vector<double>(1000, x); }, {}, backend);
+    for (int x = 0; x < 10; ++x) {
+        f(x);
+    }
+    CHECK(backend.stats().entries == 4); // of three numbers for each of theirs
+}
+
 TEST_CASE("arguments are whole at every sample") {
     auto const f = memo::memoize<memo::memory, memo::averaged>(
         [](std::vector<double> values) {

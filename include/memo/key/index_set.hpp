@@ -126,6 +126,11 @@ class index_set {
 
     friend bool operator==(index_set const&, index_set const&) = default;
 
+    /// Bytes that it holds, for bounds in bytes.
+    friend std::size_t memo_footprint(index_set const& set) noexcept {
+        return set.words_.size() * sizeof(std::uint64_t);
+    }
+
   private:
     static constexpr std::size_t bits = 64;
 

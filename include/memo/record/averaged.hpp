@@ -36,6 +36,11 @@ template <class Sample> struct averaged_record {
     template <class Archive> void serialize(Archive& archive) {
         archive(samples, rejected, begun, birth);
     }
+
+    /// Bytes that lie elsewhere.
+    friend std::size_t memo_footprint(averaged_record const& kept) noexcept {
+        return memo_footprint(kept.samples);
+    }
 };
 
 template <class Sample>

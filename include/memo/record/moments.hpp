@@ -170,6 +170,13 @@ template <can_be_averaged Sample> class moments {
 
     template <class Archive> void serialize(Archive& archive) { archive(count_, spreads_); }
 
+    /// Bytes that lie elsewhere.
+    friend std::size_t memo_footprint(moments const& m) noexcept {
+        return std::is_same_v<typename form::spreads, std::vector<spread>>
+                   ? m.size() * sizeof(spread)
+                   : 0;
+    }
+
   private:
     static constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
 

@@ -3,6 +3,7 @@
 #include "support/fake_clock.hpp"
 #include "support/keys.hpp"
 #include <memo/backends/memory.hpp>
+#include <memo/key/index_set.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -10,10 +11,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
+#include <variant>
 #include <vector>
 
 using memo_test::key_of;
@@ -275,6 +279,24 @@ TEST_CASE("a record's bytes are those that it holds outside of itself too") {
     CHECK(bytes_of_one(std::make_shared<std::string const>(100, 'x')) ==
           bytes_of_one(pointer()) + sizeof(std::string) + 100);
     CHECK(bytes_of_one(1) < bytes_of_one(std::string()));
+}
+
+TEST_CASE("a record's bytes are those of its parts, whatever they are part of") {
+    std::vector<double> const numbers(100);
+    using maybe = std::optional<std::vector<double>>;
+    CHECK(bytes_of_one(maybe(numbers)) == bytes_of_one(maybe()) + 800);
+    using either = std::variant<int, std::vector<double>>;
+    CHECK(bytes_of_one(either(numbers)) == bytes_of_one(either(1)) + 800);
+    using all = std::tuple<int, maybe, std::string>;
+    CHECK(bytes_of_one(all(1, numbers, "abcd")) == bytes_of_one(all()) + 804);
+    CHECK(bytes_of_one(std::vector<maybe>(2, numbers)) ==
+          bytes_of_one(std::vector<maybe>(2)) + 1600);
+}
+
+TEST_CASE("the bytes of a set of samples are those of its bits") {
+    using memo::index_set;
+    CHECK(bytes_of_one(index_set::first(6400)) == bytes_of_one(index_set()) + 800);
+    CHECK(bytes_of_one(index_set{6399}) == bytes_of_one(index_set()) + 800);
 }
 
 TEST_CASE("a value that is a range of itself has the bytes of what is inside of it") {

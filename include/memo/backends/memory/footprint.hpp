@@ -8,7 +8,10 @@
 #include <concepts>
 #include <cstddef>
 #include <memory>
+#include <optional>
+#include <tuple>
 #include <type_traits>
+#include <variant>
 
 namespace memo::detail {
 
@@ -19,7 +22,22 @@ concept tells_footprint = requires(T const& value) {
     { memo_footprint(value) } -> std::convertible_to<std::size_t>;
 };
 
-template <class T> [[nodiscard]] std::size_t footprint(T const& value) {
+template <class T> [[nodiscard]] std::size_t footprint(T const& value);
+
+template <class T> [[nodiscard]] std::size_t footprint(std::optional<T> const& value) {
+    return value ? footprint(*value) : 0;
+}
+template <class... Parts> [[nodiscard]] std::size_t footprint(std::tuple<Parts...> const& value) {
+    return std::apply([](auto const&... part) { return (std::size_t{0} + ... + footprint(part)); },
+                      value);
+}
+template <class... Alternatives>
+[[nodiscard]] std::size_t footprint(std::variant<Alternatives...> const& value) {
+    auto const of = [](auto const& alternative) { return footprint(alternative); };
+    return value.valueless_by_exception() ? 0 : std::visit(of, value);
+}
+
+template <class T> std::size_t footprint(T const& value) {
     if constexpr (tells_footprint<T>) {
         return memo_footprint(value);
     } else if constexpr (std::ranges::sized_range<T const> && !std::ranges::view<T>) {
