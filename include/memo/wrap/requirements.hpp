@@ -54,6 +54,9 @@ template <class R> consteval bool check_result() {
     static_assert(std::is_void_v<R> || std::is_copy_constructible_v<result>,
                   "memo: the result cannot be copied, and every caller is given a copy. Return a "
                   "std::shared_ptr<T const>, which is handed out without copying");
+    static_assert(!std::is_copy_constructible_v<result> || std::is_copy_assignable_v<result>,
+                  "memo: the result cannot be assigned, as it has a const member or a reference. "
+                  "Return a class without them, or a std::shared_ptr<T const>");
     return true;
 }
 
