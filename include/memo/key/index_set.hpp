@@ -45,7 +45,8 @@ class index_set {
     template <std::ranges::input_range Range>
         requires(std::unsigned_integral<std::ranges::range_value_t<Range>> &&
                  !std::same_as<std::remove_cvref_t<Range>, index_set>)
-    explicit index_set(Range const& indices) {
+    // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): constrained not to
+    explicit index_set(Range&& indices) { // some views are not to be iterated when const
         using index = std::ranges::range_value_t<Range>;
         static_assert(!std::same_as<index, bool>,
                       "memo: index_set takes the indices themselves, and a mask of true and false "
@@ -61,7 +62,7 @@ class index_set {
     /// mask            range of bool, such as std::vector<bool>
     template <std::ranges::input_range Range>
         requires std::same_as < std::ranges::range_value_t<Range>,
-    bool > [[nodiscard]] static index_set of_mask(Range const& mask) {
+    bool > [[nodiscard]] static index_set of_mask(Range&& mask) {
         index_set members;
         std::size_t index = 0;
         for (bool const is_member : mask) {
@@ -141,7 +142,7 @@ class index_set {
         return std::uint64_t{1} << (index % bits);
     }
 
-    template <class Range> void insert_all(Range const& indices) {
+    template <class Range> void insert_all(Range&& indices) {
         for (auto const index : indices) {
             insert(index);
         }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <iterator>
 #include <random>
+#include <ranges>
 #include <set>
 #include <stdexcept>
 #include <vector>
@@ -58,6 +59,14 @@ TEST_CASE("a mask is the indices at which it is true") {
     std::vector<bool> mask(200);
     mask[130] = true;
     CHECK(index_set::of_mask(mask) == index_set{130});
+}
+
+TEST_CASE("a set and a mask are made of views that cannot be iterated when const") {
+    auto const is_odd = [](unsigned index) { return index % 2 == 1; };
+    CHECK(index_set(std::views::iota(0U, 6U) | std::views::filter(is_odd)) == index_set{1, 3, 5});
+    auto in_turn = [last = false](unsigned) mutable { return last = !last; };
+    CHECK(index_set::of_mask(std::views::iota(0U, 4U) | std::views::transform(in_turn)) ==
+          index_set{0, 2});
 }
 
 TEST_CASE("erasing the largest index leaves nothing of it behind") {
