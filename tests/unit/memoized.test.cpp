@@ -45,6 +45,8 @@ int twice(int x) {
 struct scale {
     int factor = 1;
     [[nodiscard]] int times(int x) const { return factor * x; }
+    [[nodiscard]] int plus(int x) const noexcept { return factor + x; }
+    [[nodiscard]] int over(int x) const& noexcept { return x / factor; }
     template <class Archive> void serialize(Archive& archive) { archive(factor); }
 };
 
@@ -381,6 +383,20 @@ TEST_CASE("the object of a member function is in the key") {
     auto const s = at_rest(f);
     CHECK(s.misses == 2);
     CHECK(s.hits == 1);
+}
+
+TEST_CASE("what does not throw, or is called on lvalues alone, has a signature, too") {
+    struct negative {
+        int operator()(int x) const& { return -x; }
+    };
+    struct counts {
+        int calls = 0;
+        int operator()(int x) & { return x + ++calls; }
+    };
+    CHECK(memo::memoize(negative{})(1) == -1);
+    CHECK(memo::memoize(memo::ignore_state(counts{}))(1) == 2);
+    CHECK(memo::memoize(memo::fn<&scale::plus>{})({2}, 6) == 8);
+    CHECK(memo::memoize(memo::fn<&scale::over>{})({2}, 6) == 3);
 }
 
 TEST_CASE("arguments are converted to the parameters before they are hashed") {

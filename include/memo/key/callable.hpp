@@ -32,24 +32,32 @@ template <auto F> struct fn {
 
 namespace detail {
 
-template <class F> struct deduced; // no member `type`: generic, overloaded, or not callable
+/// What the type of a function or of a member function says; nothing of another type.
+template <class F> struct deduced {};
 
 template <class R, class... P> struct deduced<R (*)(P...)> { using type = signature<R(P...)>; };
-template <class R, class... P> struct deduced<R (*)(P...) noexcept> {
+template <class R, class... P> struct deduced<R (*)(P...) noexcept> : deduced<R (*)(P...)> {};
+
+template <class Object, class R, class... P> struct deduced_member {
     using type = signature<R(P...)>;
+    using with_object = signature<R(Object, P...)>;
 };
-template <class R, class C, class... P> struct deduced<R (C::*)(P...)> {
-    using type = signature<R(P...)>;
-};
-template <class R, class C, class... P> struct deduced<R (C::*)(P...) noexcept> {
-    using type = signature<R(P...)>;
-};
-template <class R, class C, class... P> struct deduced<R (C::*)(P...) const> {
-    using type = signature<R(P...)>;
-};
-template <class R, class C, class... P> struct deduced<R (C::*)(P...) const noexcept> {
-    using type = signature<R(P...)>;
-};
+template <class R, class C, class... P>
+struct deduced<R (C::*)(P...)> : deduced_member<C&, R, P...> {};
+template <class R, class C, class... P>
+struct deduced<R (C::*)(P...) noexcept> : deduced_member<C&, R, P...> {};
+template <class R, class C, class... P>
+struct deduced<R (C::*)(P...)&> : deduced_member<C&, R, P...> {};
+template <class R, class C, class... P>
+struct deduced<R (C::*)(P...)& noexcept> : deduced_member<C&, R, P...> {};
+template <class R, class C, class... P>
+struct deduced<R (C::*)(P...) const> : deduced_member<C const&, R, P...> {};
+template <class R, class C, class... P>
+struct deduced<R (C::*)(P...) const noexcept> : deduced_member<C const&, R, P...> {};
+template <class R, class C, class... P>
+struct deduced<R (C::*)(P...) const&> : deduced_member<C const&, R, P...> {};
+template <class R, class C, class... P>
+struct deduced<R (C::*)(P...) const& noexcept> : deduced_member<C const&, R, P...> {};
 
 template <class F>
 concept has_one_call_operator = requires {
@@ -62,17 +70,13 @@ template <class R, class... P> struct signature_of<R (*)(P...)> : deduced<R (*)(
 template <class R, class... P> struct signature_of<R (*)(P...) noexcept> : deduced<R (*)(P...)> {};
 template <has_one_call_operator F> struct signature_of<F> : deduced<decltype(&F::operator())> {};
 template <auto F> struct signature_of<fn<F>> : deduced<decltype(F)> {};
-template <class R, class C, class... P, R (C::*F)(P...)> struct signature_of<fn<F>> {
-    using type = signature<R(C&, P...)>;
-};
-template <class R, class C, class... P, R (C::*F)(P...) noexcept> struct signature_of<fn<F>> {
-    using type = signature<R(C&, P...)>;
-};
-template <class R, class C, class... P, R (C::*F)(P...) const> struct signature_of<fn<F>> {
-    using type = signature<R(C const&, P...)>;
-};
-template <class R, class C, class... P, R (C::*F)(P...) const noexcept> struct signature_of<fn<F>> {
-    using type = signature<R(C const&, P...)>;
+// Not by patterns of F: to g++ one that is noexcept matches those that are not, too.
+template <auto F>
+    requires requires {
+        typename deduced<decltype(F)>::with_object;
+    }
+struct signature_of<fn<F>> {
+    using type = typename deduced<decltype(F)>::with_object;
 };
 
 template <class F>
