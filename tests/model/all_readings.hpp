@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <unordered_map>
 #include <vector>
 
@@ -55,6 +56,19 @@ class readings {
     void store(void const* place, std::uint64_t value, bool releases) {
         if (!reading_) {
             places_[place].stores.push_back({value, ++time_, releases});
+        }
+    }
+
+    /// What lies in so many bytes becomes 0, all of it at once: the system has taken the pages.
+    void take_back(void* first, std::size_t bytes) {
+        ++time_;
+        auto* const begin = static_cast<std::byte*>(first);
+        std::memset(begin, 0, bytes);
+        for (auto& [place, here] : places_) {
+            auto const* const at = static_cast<std::byte const*>(place);
+            if (!std::less<>()(at, begin) && std::less<>()(at, begin + bytes)) {
+                here.stores.push_back({0, time_, true});
+            }
         }
     }
 
@@ -187,5 +201,16 @@ template <class T> class recorded_atomic {
 
     T value_;
 };
+
+/// Whether the system takes pages, as on Linux.
+inline bool system_takes_pages = false;
+
+/// What madvise(MADV_DONTNEED) does.
+inline bool give_back(void* first, std::size_t bytes) {
+    if (system_takes_pages) {
+        readings::all().take_back(first, bytes);
+    }
+    return system_takes_pages;
+}
 
 } // namespace memo_test

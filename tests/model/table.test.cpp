@@ -3,6 +3,7 @@
 #include "all_readings.hpp"
 
 #define MEMO_TABLE_ATOMIC ::memo_test::recorded_atomic
+#define MEMO_TABLE_GIVE_BACK ::memo_test::give_back
 #include <memo/backends/memory/table.hpp>
 
 #include <catch2/catch.hpp>
@@ -235,15 +236,32 @@ TEST_CASE("a key that is put by the change that splits its segment is seen whole
 }
 
 TEST_CASE("nothing of what was cleared comes back, and no key gives what another one put there") {
+    bool const gives_back = GENERATE(false, true);
+    CAPTURE(gives_back);
+    memo_test::system_takes_pages = gives_back;
     history made;
     made.put(a, word(1));
     made.put(of_bucket(1, 3), word(3));
     made.begin();
     made.clear();
-    CHECK(made.look({a, a}) > 100);
+    CHECK(made.look({a, a}) > 20);
     made.put(b, word(2));
     CHECK(made.look({a}) > 100);
     CHECK(made.look({b}) > 100);
+}
+
+TEST_CASE("a key that is put and cleared again is found whole or not at all") {
+    bool const gives_back = GENERATE(false, true);
+    CAPTURE(gives_back);
+    memo_test::system_takes_pages = gives_back;
+    history made;
+    for (std::uint64_t number = 1; number < 3; ++number) {
+        made.begin();
+        made.put(a, word(number));
+        CHECK(made.look({a}) > 10);
+        made.clear();
+        CHECK(made.look({a}) > 100);
+    }
 }
 
 TEST_CASE("an entry that is evicted is found with its value or not at all, by either rule") {

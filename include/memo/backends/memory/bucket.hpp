@@ -11,6 +11,9 @@
 // that saw the mark or another count looks again. Every field is atomic, data are read with acquire
 // and written with release, so that no fence is needed (Boehm 2012, MSPC, "Can seqlocks get along
 // with programming language memory models?", section 4).
+//
+// A table that is cleared gives its pages back, and they are zeros again. So a state of 0 is no count
+// that a hit may see before and after: an entry may have come and gone between.
 
 #include <memo/backends/memory/atomic.hpp>
 #include <memo/key/key128.hpp>
@@ -34,7 +37,7 @@ struct slot_key {
 };
 
 /// What the word of a slot is. Numbered so that a hit makes it of the state's bit by a shift.
-enum class content : std::uint8_t { nothing = 0, record = 1, block = 3 };
+enum class content : std::uint8_t { nothing = 0, block = 1, record = 3 };
 
 /// What is kept for a key. Two registers, so that it comes out of a function call in them.
 struct slot_value {
@@ -52,8 +55,9 @@ struct alignas(64) bucket {
 
     std::array<shared<std::uint64_t>, slots> low{};
     std::array<shared<std::uint64_t>, slots> word{};
-    shared<std::uint32_t> state{0}; ///< bit 0: written to; 1, 2, 3: which slots hold the
-                                    ///< addresses of blocks; above: a count of changes
+    shared<std::uint32_t> state{0}; ///< bit 0: no writer is here; 1, 2, 3: which slots hold no
+                                    ///< addresses of blocks; above: a count of changes. 0: no entry
+                                    ///< was ever here
     std::array<shared<std::uint16_t>, slots> high{};
     std::array<shared<std::uint8_t>, slots> cost{};
     shared<std::uint8_t> visited{0}; ///< bit i: slot i was hit since eviction last looked
@@ -81,24 +85,26 @@ struct alignas(64) bucket {
             high[slot].load(std::memory_order_acquire) != key.high) [[unlikely]] {
             return false;
         }
-        value = read(slot, Words ? 0 : before);
-        return state.load(std::memory_order_relaxed) ==
-               (before & ~(Words ? writing | blocks : writing));
+        value = read(slot, Words ? content::record : content_of(slot, before));
+        return state.load(std::memory_order_relaxed) == (before | (Words ? still | words : still));
     }
 
     /// Looks for a key. `further`: not here, but an entry has gone past this line.
     [[nodiscard]] sight look(slot_key key, slot_value& value, std::size_t& slot) const {
         for (unsigned round = 0;; ++round) {
             std::uint32_t const before = state.load(std::memory_order_acquire);
+            if (before == 0) {
+                return sight::absent;
+            }
             slot = find(key);
             sight seen = sight::absent;
             if (slot != nowhere) {
-                value = read(slot, before);
+                value = read(slot, content_of(slot, before));
                 seen = sight::hit;
             } else if (passed.load(std::memory_order_acquire) != 0) {
                 seen = sight::further;
             }
-            if (state.load(std::memory_order_relaxed) == (before & ~writing)) {
+            if (state.load(std::memory_order_relaxed) == (before | still)) {
                 return seen;
             }
             if (round > 64) { // the writer was put to sleep in the middle of its line
@@ -138,33 +144,36 @@ struct alignas(64) bucket {
     [[nodiscard]] std::size_t free_slot() const { return find_low(0); }
 
     [[nodiscard]] slot_value read(std::size_t slot) const {
-        return read(slot, state.load(std::memory_order_relaxed));
+        return read(slot, content_of(slot, state.load(std::memory_order_relaxed)));
     }
 
-    /// first           what the state of a bucket begins with that was never written to
+    /// first           what the count begins with of a bucket that was never written to
     void write(std::size_t slot, std::uint64_t key_low, std::uint16_t key_high, slot_value value,
                std::uint32_t first) {
         auto before = state.load(std::memory_order_relaxed);
-        before = before != 0 ? before : first;
-        state.store(before | writing, std::memory_order_relaxed);
+        before = before != 0 ? before : first | still | words;
+        state.store(before & ~still, std::memory_order_relaxed);
         low[slot].store(key_low, std::memory_order_release);
         high[slot].store(key_high, std::memory_order_release);
         word[slot].store(value.word, std::memory_order_release);
         cost[slot].store(value.cost, std::memory_order_release);
-        auto const others = (before + change) & ~block_in(slot);
-        state.store(value.is_block() ? others | block_in(slot) : others, std::memory_order_release);
+        auto const others = (before + change) & ~word_in(slot);
+        state.store(value.is_block() ? others : others | word_in(slot), std::memory_order_release);
     }
 
     /// Takes all entries out.
     void empty() {
         auto const before = state.load(std::memory_order_relaxed);
-        state.store(before | writing, std::memory_order_relaxed);
+        if (before == 0) {
+            return;
+        }
+        state.store(before & ~still, std::memory_order_relaxed);
         for (auto& each : low) {
             each.store(0, std::memory_order_release);
         }
         passed.store(0, std::memory_order_release);
         visited.store(0, std::memory_order_relaxed);
-        state.store((before + change) & ~blocks, std::memory_order_release);
+        state.store((before + change) | words, std::memory_order_release);
     }
 
     void pass() {
@@ -193,19 +202,22 @@ struct alignas(64) bucket {
         return passed.load(std::memory_order_relaxed);
     }
 
-    static constexpr std::uint32_t writing = 1;
-    static constexpr std::uint32_t blocks = 2 + 4 + 8;
+    static constexpr std::uint32_t still = 1;
+    static constexpr std::uint32_t words = 2 + 4 + 8;
     static constexpr std::uint32_t change = 16;
 
-    [[nodiscard]] static constexpr std::uint32_t block_in(std::size_t slot) noexcept {
+    [[nodiscard]] static constexpr std::uint32_t word_in(std::size_t slot) noexcept {
         return std::uint32_t{2} << slot;
     }
 
     /// What a slot holds by a state that was read before.
-    [[nodiscard, gnu::always_inline]] inline slot_value read(std::size_t slot,
-                                                             std::uint32_t by) const {
-        return {word[slot].load(std::memory_order_acquire),
-                static_cast<content>(((by >> slot) & 2) | 1),
+    [[nodiscard, gnu::always_inline]] static inline content content_of(std::size_t slot,
+                                                                       std::uint32_t by) noexcept {
+        return static_cast<content>(((by >> slot) & 2) | 1);
+    }
+
+    [[nodiscard, gnu::always_inline]] inline slot_value read(std::size_t slot, content is) const {
+        return {word[slot].load(std::memory_order_acquire), is,
                 cost[slot].load(std::memory_order_acquire)};
     }
 };

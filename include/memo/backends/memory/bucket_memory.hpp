@@ -42,7 +42,9 @@ template <std::size_t Count> class bucket_memory {
     /// Lets the system have the pages of a run; they read as zeros from then on. False if it does
     /// not take them.
     [[nodiscard]] static bool give_back(bucket* first) noexcept {
-#if defined(__linux__) && !defined(MEMO_TABLE_ATOMIC)
+#if defined(MEMO_TABLE_GIVE_BACK) // of the check of all interleavings, see atomic.hpp
+        return MEMO_TABLE_GIVE_BACK(first, run);
+#elif defined(__linux__)
         return ::madvise(first, run, MADV_DONTNEED) == 0;
 #else
         return first == nullptr;
