@@ -221,13 +221,12 @@ int prune(settings const& chosen) {
         detail::disk_clock const none;
         std::size_t before = 0;
         std::size_t after = 0;
-        store.write([&](MDB_txn* txn) {
-            before = detail::size_of_database(txn).entries;
-            if (detail::size_of_database(txn).bytes > *chosen.max_bytes) {
-                detail::evict(store.current(), txn, 256, none, {*chosen.max_bytes, 0, time},
-                              [](memo::key128) {});
+        store.write([&](detail::disk_write const& write) {
+            before = detail::size_of_database(write.txn).entries;
+            if (detail::size_of_database(write.txn).bytes > *chosen.max_bytes) {
+                detail::evict(write, 256, none, {*chosen.max_bytes, 0, time}, [](memo::key128) {});
             }
-            after = detail::size_of_database(txn).entries;
+            after = detail::size_of_database(write.txn).entries;
             return true;
         });
         dropped += before - after;

@@ -148,9 +148,9 @@ enum class carried { stored, passed_over, too_large };
     if (store.is_old(header)) {
         return carried::passed_over;
     }
-    return store.write([&](MDB_txn* txn) {
-        store.current().require_sound(place);
-        if (auto const found = detail::find(txn, place)) {
+    return store.write([&](detail::disk_write const& write) {
+        write.environment.require_sound(place);
+        if (auto const found = detail::find(write.txn, place)) {
             auto const here = detail::check_frame(*found);
             if (here && here->scope == header.scope && here->key == header.key &&
                 !store.is_old(*here)) {
@@ -158,10 +158,10 @@ enum class carried { stored, passed_over, too_large };
             }
         }
         if (is_name) {
-            detail::insert(txn, place, entry.bytes);
+            detail::insert(write.txn, place, entry.bytes);
             return carried::stored;
         }
-        return store.insert_frame(txn, store.open(header.scope), header.key, entry.bytes)
+        return store.insert_frame(write, store.open(header.scope), header.key, entry.bytes)
                    ? carried::stored
                    : carried::too_large;
     });

@@ -28,6 +28,7 @@
 #include <string>
 #include <sys/stat.h>
 #include <system_error>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -247,6 +248,39 @@ TEST_CASE("a directory that is removed while it is used is made again") {
     CHECK(in_process([&] {
               return count_values(memo::disk({.directory = path}), 100) == 50 ? 0 : 1;
           }) == 0);
+}
+
+TEST_CASE("threads go on with a directory that is removed again and again while they write") {
+    memo_test::temp_dir const directory;
+    std::string const path = directory / "cache";
+    memo::disk const backend({.directory = path, .max_bytes = 200'000}); // so that some are evicted
+    std::atomic<bool> stop = false;
+    std::atomic<int> wrong = 0;
+    std::vector<std::thread> threads;
+    for (std::uint64_t i = 0; i < 4; ++i) {
+        threads.emplace_back([&, i] {
+            for (std::uint64_t number = i; !stop; number += 4) {
+                try {
+                    store_values(backend, number, number + 1);
+                    auto const kept = backend.partition<std::string>(scope).get(key_of(number));
+                    wrong += kept && kept->record != value_of(number) ? 1 : 0;
+                } catch (memo::error const&) { // it went while it was made again
+                }
+            }
+        });
+    }
+    bool made_again = true;
+    for (int times = 0; times < 3; ++times) {
+        fs::rename(path, path + std::to_string(times)); // all at once
+        made_again =
+            made_again && memo_test::seconds_until([&] { return fs::exists(path + "/v1"); }) < 30;
+    }
+    stop = true;
+    for (std::thread& thread : threads) {
+        thread.join();
+    }
+    CHECK(made_again);
+    CHECK(wrong == 0);
 }
 
 TEST_CASE("a cache that may only be read is served, and stores nothing") {

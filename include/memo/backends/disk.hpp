@@ -84,8 +84,9 @@ class disk {
                         record)) {
                 return false;
             }
-            return store_->write(
-                [&](MDB_txn* txn) { return store_->insert_frame(txn, *shelf_, key, frame); });
+            return store_->write([&](detail::disk_write const& write) {
+                return store_->insert_frame(write, *shelf_, key, frame);
+            });
         }
 
         template <class Merge>
@@ -94,13 +95,13 @@ class disk {
             if (store_->read_only()) {
                 return stored;
             }
-            bool const done = store_->write([&](MDB_txn* txn) {
+            bool const done = store_->write([&](detail::disk_write const& write) {
                 auto const now = store_->now();
                 auto header = detail::new_header(shelf_->scope, key, now, about.cost,
                                                  detail::expiry(now, about.ttl));
                 found before;
                 if (auto const frame =
-                        store_->find_record(txn, detail::place_of(shelf_->scope, key))) {
+                        store_->find_record(write, detail::place_of(shelf_->scope, key))) {
                     before = decode(key, *frame);
                 }
                 if (before.kept) {
@@ -110,7 +111,7 @@ class disk {
                 stored.emplace(merge(before.kept ? &before.kept->record : nullptr));
                 std::vector<std::byte> frame;
                 return encode(frame, header, *stored) &&
-                       store_->insert_frame(txn, *shelf_, key, frame);
+                       store_->insert_frame(write, *shelf_, key, frame);
             });
             if (!done) {
                 stored.reset();
@@ -119,8 +120,8 @@ class disk {
         }
 
         [[nodiscard]] bool erase(key128 key) const {
-            return !store_->read_only() && store_->write([&](MDB_txn* txn) {
-                return store_->remove_record(txn, detail::place_of(shelf_->scope, key));
+            return !store_->read_only() && store_->write([&](detail::disk_write const& write) {
+                return store_->remove_record(write, detail::place_of(shelf_->scope, key));
             });
         }
 
@@ -195,10 +196,10 @@ class disk {
                 return;
             }
             auto const place = detail::place_of(shelf_->scope, key);
-            bool const dropped = store_->write([&](MDB_txn* txn) {
-                auto const frame = store_->find_record(txn, place);
+            bool const dropped = store_->write([&](detail::disk_write const& write) {
+                auto const frame = store_->find_record(write, place);
                 auto const header = frame ? detail::header_of(*frame) : std::nullopt;
-                return header && store_->is_old(*header) && store_->remove_record(txn, place);
+                return header && store_->is_old(*header) && store_->remove_record(write, place);
             });
             if (dropped) {
                 shelf_->expirations.fetch_add(1, std::memory_order_relaxed);

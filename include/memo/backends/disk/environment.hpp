@@ -32,6 +32,14 @@
 
 namespace memo::detail {
 
+class disk_environment;
+
+/// A write under way.
+struct disk_write {
+    disk_environment const& environment; ///< in which it is
+    MDB_txn* txn;
+};
+
 class disk_environment {
   public:
     /// Opens what is there, or begins anew. Under open.lock.
@@ -78,12 +86,12 @@ class disk_environment {
 
     class look; ///< a snapshot: look.hpp
 
-    /// Runs change(txn) and commits what it did; nothing of it stays if anything throws.
+    /// Runs change(disk_write) and commits what it did; nothing of it stays if anything throws.
     template <class Change> auto write(Change change) {
         turn const mine(*this);
         lmdb_transaction txn = begin(files_.environment.get(), 0);
         look_at_pages();
-        auto result = change(txn.get());
+        auto result = change(disk_write{*this, txn.get()});
         commit(std::move(txn));
         if (++writes_ % writes_per_check == 0) {
             int dead = 0;

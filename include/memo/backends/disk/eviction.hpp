@@ -94,18 +94,18 @@ draw(disk_cursor entries, std::size_t count, disk_clock const& clock, disk_limit
 /// dropped         told the scope of each
 /// Throws:         disk_error; says_damaged(its code) if a page on the way is none
 template <class Dropped>
-void evict(disk_environment const& environment, MDB_txn* txn, std::size_t count,
-           disk_clock const& clock, disk_limits const& limits, Dropped const& dropped) {
+void evict(disk_write const& write, std::size_t count, disk_clock const& clock,
+           disk_limits const& limits, Dropped const& dropped) {
     std::size_t const draws = std::max<std::size_t>(16, 2 * count);
-    std::size_t const records_now = size_of_database(txn).entries;
-    auto const candidates = draw(environment.entries(txn), draws, clock, limits);
+    std::size_t const records_now = size_of_database(write.txn).entries;
+    auto const candidates = draw(write.environment.entries(write.txn), draws, clock, limits);
     std::size_t gone = 0;
     for (auto const& each : candidates) {
         if (gone == count) {
             break;
         }
-        environment.require_sound(each.place);
-        if (remove(txn, each.place)) {
+        write.environment.require_sound(each.place);
+        if (remove(write.txn, each.place)) {
             dropped(each.scope);
             ++gone;
         }
@@ -116,9 +116,9 @@ void evict(disk_environment const& environment, MDB_txn* txn, std::size_t count,
 /// Makes room after a put: at most a few records for each one that was stored, and as many bytes more
 /// as it has.
 template <class Dropped>
-void keep_bound(disk_environment const& environment, MDB_txn* txn, std::size_t put_bytes,
-                disk_clock const& clock, disk_limits const& limits, Dropped const& dropped) {
-    database_size size = size_of_database(txn);
+void keep_bound(disk_write const& write, std::size_t put_bytes, disk_clock const& clock,
+                disk_limits const& limits, Dropped const& dropped) {
+    database_size size = size_of_database(write.txn);
     if (size.bytes <= limits.max_bytes) {
         return;
     }
@@ -128,8 +128,8 @@ void keep_bound(disk_environment const& environment, MDB_txn* txn, std::size_t p
     std::size_t const rounds = 1 + put_bytes / (usual * few);
     bool const far_over = size.bytes > limits.max_bytes + limits.max_bytes / 64;
     for (std::size_t round = 0; round < rounds && size.bytes > limits.max_bytes; ++round) {
-        evict(environment, txn, far_over ? most : few, clock, limits, dropped);
-        size = size_of_database(txn);
+        evict(write, far_over ? most : few, clock, limits, dropped);
+        size = size_of_database(write.txn);
     }
 }
 

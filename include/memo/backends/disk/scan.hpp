@@ -63,12 +63,12 @@ std::size_t drop_records(disk_store& store, Chosen const& chosen, std::size_t po
         });
         for (std::size_t begin = 0; begin < places.size(); begin += portion) {
             std::size_t const end = std::min(begin + portion, places.size());
-            dropped += store.write([&](MDB_txn* txn) {
+            dropped += store.write([&](disk_write const& write) {
                 std::size_t count = 0;
                 for (std::size_t i = begin; i < end; ++i) {
-                    auto const value = store.find_record(txn, places[i]);
+                    auto const value = store.find_record(write, places[i]);
                     bool const goes = value && chosen(key_and_value{places[i], *value});
-                    count += goes && store.remove_record(txn, places[i]) ? 1U : 0U;
+                    count += goes && store.remove_record(write, places[i]) ? 1U : 0U;
                 }
                 return count;
             });

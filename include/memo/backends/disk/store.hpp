@@ -128,7 +128,7 @@ class disk_store {
         return body(disk_environment::look(current()));
     }
 
-    /// Runs change(txn) as one step. It may run twice, the first time for nothing.
+    /// Runs change(disk_write) as one step. It may run twice, the first time for nothing.
     template <class Change> auto write(Change const& change) {
         if (disk_environment& environment = current(); !environment.still_there()) {
             renew(&environment);
@@ -168,38 +168,39 @@ class disk_store {
     [[nodiscard]] bool is_old(frame_header const& header) const { return !left(header); }
 
     /// Puts a frame where it belongs, within a write, and keeps the bound. False if it is too large.
-    [[nodiscard]] bool insert_frame(MDB_txn* txn, disk_shelf& shelf, key128 key, bytes_view frame) {
-        disk_limits limits = this->limits();
+    [[nodiscard]] bool insert_frame(disk_write const& write, disk_shelf& shelf, key128 key,
+                                    bytes_view frame) {
+        disk_limits const limits = limits_of(write.environment.map());
         if (frame.size() > limits.max_bytes / 2) {
             shelf.too_large.fetch_add(1, std::memory_order_relaxed);
             return false;
         }
         record_place const place = place_of(shelf.scope, key);
-        current().require_sound(place);
-        insert(txn, place, frame);
+        write.environment.require_sound(place);
+        insert(write.txn, place, frame);
         if (!shelf.named) {
-            insert_name(txn, shelf);
+            insert_name(write, shelf);
         }
         disk_clock const none;
         disk_clock const& clock = clock_ ? *clock_ : none;
         clock.touch(key);
-        keep_bound(current(), txn, frame.size(), clock, limits, [&](key128 scope) {
+        keep_bound(write, frame.size(), clock, limits, [&](key128 scope) {
             open(scope).evictions.fetch_add(1, std::memory_order_relaxed);
         });
         return true;
     }
 
     /// The bytes at a place, within a write.
-    [[nodiscard]] std::optional<bytes_view> find_record(MDB_txn* txn,
+    [[nodiscard]] std::optional<bytes_view> find_record(disk_write const& write,
                                                         record_place const& place) const {
-        current().require_sound(place);
-        return find(txn, place);
+        write.environment.require_sound(place);
+        return find(write.txn, place);
     }
 
     /// Drops the record at a place, within a write. False if there is none.
-    bool remove_record(MDB_txn* txn, record_place const& place) const {
-        current().require_sound(place);
-        return remove(txn, place);
+    bool remove_record(disk_write const& write, record_place const& place) const {
+        write.environment.require_sound(place);
+        return remove(write.txn, place);
     }
 
     [[nodiscard]] static backend_statistics events(disk_shelf const& shelf) {
@@ -232,23 +233,22 @@ class disk_store {
     }
 
     // Without a bound of the user's the map is one: a full map could not even drop a record.
-    [[nodiscard]] disk_limits limits() const {
-        std::uint64_t const room = current().map() / 16 * 15;
+    [[nodiscard]] disk_limits limits_of(std::uint64_t map) const {
+        std::uint64_t const room = map / 16 * 15;
         std::uint64_t const bound =
             settings_.max_bytes == 0 ? room : std::min(settings_.max_bytes, room);
-        unix_time const time = now();
-        return {bound, oldest_created(time), time};
+        return {bound, oldest_created(now()), now()};
     }
 
-    void insert_name(MDB_txn* txn, disk_shelf& shelf) const {
+    void insert_name(disk_write const& write, disk_shelf& shelf) const {
         std::vector<std::byte> frame(frame_header_size);
         encode_record(frame, std::tuple(shelf.name, shelf.version));
         frame_header header = new_header(shelf.scope, {}, now(), std::chrono::nanoseconds(0), 0);
         header.kind = record_kind::name;
         if (seal(frame, header)) {
             name_place const place = name_place_of(shelf.scope);
-            current().require_sound(place);
-            insert(txn, place, frame);
+            write.environment.require_sound(place);
+            insert(write.txn, place, frame);
         }
         shelf.named = true;
     }
