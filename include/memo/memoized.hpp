@@ -58,8 +58,8 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
 
     memoized(Callable callable, options_type const& options, Backend backend,
              detail::function_identity identity)
-        : core_(std::make_shared<core>(std::move(callable), options, std::move(backend),
-                                       std::move(identity))) {}
+        // NOLINTNEXTLINE(modernize-make-shared): that costs a compiler three times as much
+        : core_(new core(std::move(callable), options, std::move(backend), std::move(identity))) {}
 
     /// The function's value for these arguments, remembered or computed. Of an averaged function
     /// the mean; NaN if all of its results were refused.
