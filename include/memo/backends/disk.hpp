@@ -101,7 +101,7 @@ class disk {
                                                  detail::expiry(now, about.ttl));
                 found before;
                 if (auto const frame =
-                        store_->find_record(write, detail::place_of(shelf_->scope, key))) {
+                        detail::find_record(write, detail::place_of(shelf_->scope, key))) {
                     before = decode(key, *frame);
                 }
                 if (before.kept) {
@@ -121,7 +121,7 @@ class disk {
 
         [[nodiscard]] bool erase(key128 key) const {
             return !store_->read_only() && store_->write([&](detail::disk_write const& write) {
-                return store_->remove_record(write, detail::place_of(shelf_->scope, key));
+                return detail::remove_record(write, detail::place_of(shelf_->scope, key));
             });
         }
 
@@ -197,9 +197,9 @@ class disk {
             }
             auto const place = detail::place_of(shelf_->scope, key);
             bool const dropped = store_->write([&](detail::disk_write const& write) {
-                auto const frame = store_->find_record(write, place);
+                auto const frame = detail::find_record(write, place);
                 auto const header = frame ? detail::header_of(*frame) : std::nullopt;
-                return header && store_->is_old(*header) && store_->remove_record(write, place);
+                return header && store_->is_old(*header) && detail::remove_record(write, place);
             });
             if (dropped) {
                 shelf_->expirations.fetch_add(1, std::memory_order_relaxed);

@@ -57,12 +57,14 @@ class basic_word_archive : public cereal::OutputArchive<basic_word_archive<Strea
     /// The number of a pointee, its highest bit set if it has to follow: the first time that it is
     /// seen as a T. Hides cereal's, which asks for the address alone: what a pointer to the base, or
     /// to the first member, has written there is not all of a class.
+    // NOLINTBEGIN(readability-identifier-naming): cereal's name
     template <class T>
     [[nodiscard]] std::uint32_t registerSharedPointer(std::shared_ptr<T> const& pointer) {
         std::uint32_t const number = base::registerSharedPointer(pointer);
         bool const is_seen = number == 0 || seen_as(number & ~new_pointee, typeid(T));
         return is_seen ? number & ~new_pointee : number | new_pointee;
     }
+    // NOLINTEND(readability-identifier-naming)
 
     /// Writes which pointee this is; true if it has to follow.
     template <class T> [[nodiscard]] bool put_shared(std::shared_ptr<T> const& pointer) {

@@ -273,4 +273,17 @@ class disk_environment {
     std::atomic<std::int64_t> last_look_;
 };
 
+/// The bytes at a place, within a write.
+[[nodiscard]] inline std::optional<bytes_view> find_record(disk_write const& write,
+                                                           bytes_view place) {
+    write.environment.require_sound(place);
+    return find(write.txn, place);
+}
+
+/// Drops the record at a place, within a write. False if there is none.
+inline bool remove_record(disk_write const& write, bytes_view place) {
+    write.environment.require_sound(place);
+    return remove(write.txn, place);
+}
+
 } // namespace memo::detail

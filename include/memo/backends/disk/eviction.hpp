@@ -104,8 +104,7 @@ void evict(disk_write const& write, std::size_t count, disk_clock const& clock,
         if (gone == count) {
             break;
         }
-        write.environment.require_sound(each.place);
-        if (remove(write.txn, each.place)) {
+        if (remove_record(write, each.place)) {
             dropped(each.scope);
             ++gone;
         }

@@ -66,9 +66,9 @@ std::size_t drop_records(disk_store& store, Chosen const& chosen, std::size_t po
             dropped += store.write([&](disk_write const& write) {
                 std::size_t count = 0;
                 for (std::size_t i = begin; i < end; ++i) {
-                    auto const value = store.find_record(write, places[i]);
+                    auto const value = find_record(write, places[i]);
                     bool const goes = value && chosen(key_and_value{places[i], *value});
-                    count += goes && store.remove_record(write, places[i]) ? 1U : 0U;
+                    count += goes && remove_record(write, places[i]) ? 1U : 0U;
                 }
                 return count;
             });

@@ -190,19 +190,6 @@ class disk_store {
         return true;
     }
 
-    /// The bytes at a place, within a write.
-    [[nodiscard]] std::optional<bytes_view> find_record(disk_write const& write,
-                                                        record_place const& place) const {
-        write.environment.require_sound(place);
-        return find(write.txn, place);
-    }
-
-    /// Drops the record at a place, within a write. False if there is none.
-    bool remove_record(disk_write const& write, record_place const& place) const {
-        write.environment.require_sound(place);
-        return remove(write.txn, place);
-    }
-
     [[nodiscard]] static backend_statistics events(disk_shelf const& shelf) {
         backend_statistics sum;
         sum.evictions = shelf.evictions;
