@@ -14,7 +14,6 @@
 #include <memo/key/parameters.hpp>
 
 #include <algorithm>
-#include <array>
 #include <concepts>
 #include <cstddef>
 #include <memory>
@@ -22,11 +21,9 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
-#include <variant>
 #include <vector>
 
 namespace memo::detail {
@@ -45,31 +42,6 @@ template <class T> struct view_in<as_set<T>> : view_in<T> {};
 template <class T> inline constexpr bool is_written_through = is_writable_span<T>;
 template <class T> inline constexpr bool is_written_through<T&> = !std::is_const_v<T>;
 template <class T> inline constexpr bool is_written_through<ignored<T>> = is_written_through<T>;
-
-/// Whether a value looks at what it does not own, as far as its type tells: what is in a class of a
-/// user is not seen.
-template <class T> inline constexpr bool looks_elsewhere = is_view<T>;
-template <class T> inline constexpr bool looks_elsewhere<T const> = looks_elsewhere<T>;
-template <class T> inline constexpr bool looks_elsewhere<T&> = true;
-template <class T, class U>
-inline constexpr bool looks_elsewhere<std::pair<T, U>> = looks_elsewhere<T> || looks_elsewhere<U>;
-template <class... Ts>
-inline constexpr bool looks_elsewhere<std::tuple<Ts...>> = (false || ... || looks_elsewhere<Ts>);
-template <class... Ts>
-inline constexpr bool looks_elsewhere<std::variant<Ts...>> = (false || ... || looks_elsewhere<Ts>);
-template <class T, std::size_t Count>
-inline constexpr bool looks_elsewhere<std::array<T, Count>> = looks_elsewhere<T>;
-template <class T> inline constexpr bool looks_elsewhere<std::optional<T>> = looks_elsewhere<T>;
-template <class T, class Deleter>
-inline constexpr bool looks_elsewhere<std::unique_ptr<T, Deleter>> = looks_elsewhere<T>;
-template <class T> inline constexpr bool looks_elsewhere<std::shared_ptr<T>> = looks_elsewhere<T>;
-template <class T> inline constexpr bool looks_elsewhere<ignored<T>> = looks_elsewhere<T>;
-template <class T>
-inline constexpr bool looks_elsewhere<as_set<T>> =
-    std::ranges::enable_view<T> || looks_elsewhere<T>;
-template <class T>
-    requires(!is_view<T> && (is_ordered_range<T> || is_unordered_range<T>))
-inline constexpr bool looks_elsewhere<T> = looks_elsewhere<typename T::value_type>;
 
 /// What a std::vector<bool> is not: bools that a view can look at.
 class bools {

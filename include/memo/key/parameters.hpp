@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Parameter types that change what of an argument is in the key.
+// Parameter types that change what of an argument is in the key, and which types look at what they do
+// not own.
 
 #include <memo/key/encode.hpp>
 #include <memo/key/encode_ranges.hpp>
 
 #include <algorithm>
+#include <array>
 #include <concepts>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <tuple>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace memo {
@@ -98,6 +106,31 @@ struct own_encoder<as_set<Range>> {
         return values;
     }
 };
+
+/// Whether a value looks at what it does not own, as far as its type tells: what is in a class of a
+/// user is not seen.
+template <class T> inline constexpr bool looks_elsewhere = is_view<T>;
+template <class T> inline constexpr bool looks_elsewhere<T const> = looks_elsewhere<T>;
+template <class T> inline constexpr bool looks_elsewhere<T&> = true;
+template <class T, class U>
+inline constexpr bool looks_elsewhere<std::pair<T, U>> = looks_elsewhere<T> || looks_elsewhere<U>;
+template <class... Ts>
+inline constexpr bool looks_elsewhere<std::tuple<Ts...>> = (false || ... || looks_elsewhere<Ts>);
+template <class... Ts>
+inline constexpr bool looks_elsewhere<std::variant<Ts...>> = (false || ... || looks_elsewhere<Ts>);
+template <class T, std::size_t Count>
+inline constexpr bool looks_elsewhere<std::array<T, Count>> = looks_elsewhere<T>;
+template <class T> inline constexpr bool looks_elsewhere<std::optional<T>> = looks_elsewhere<T>;
+template <class T, class Deleter>
+inline constexpr bool looks_elsewhere<std::unique_ptr<T, Deleter>> = looks_elsewhere<T>;
+template <class T> inline constexpr bool looks_elsewhere<std::shared_ptr<T>> = looks_elsewhere<T>;
+template <class T> inline constexpr bool looks_elsewhere<ignored<T>> = looks_elsewhere<T>;
+template <class T>
+inline constexpr bool looks_elsewhere<as_set<T>> =
+    std::ranges::enable_view<T> || looks_elsewhere<T>;
+template <class T>
+    requires(!is_view<T> && (is_ordered_range<T> || is_unordered_range<T>))
+inline constexpr bool looks_elsewhere<T> = looks_elsewhere<typename T::value_type>;
 
 } // namespace detail
 } // namespace memo

@@ -51,6 +51,9 @@ template <class R> consteval bool check_result() {
                   "memo: the result is a pointer or a view to memory that the cache does not own. "
                   "Return the value "
                   "itself, a std::string, a std::vector or a std::shared_ptr");
+    static_assert(is_view<result> || !looks_elsewhere<result>,
+                  "memo: the result holds a view or a reference to memory that the cache does not "
+                  "own. Let it hold values: a std::string, a std::vector");
     static_assert(std::is_void_v<R> || std::is_copy_constructible_v<result>,
                   "memo: the result cannot be copied, and every caller is given a copy. Return a "
                   "std::shared_ptr<T const>, which is handed out without copying");
