@@ -118,7 +118,8 @@ class memcached_scope {
                                             deadline const& by) {
         generation& kept = generations_[server];
         std::uint64_t known = kept.number.load(std::memory_order_relaxed);
-        bool const owes_clear = kept.owes_clear.load(std::memory_order_relaxed);
+        bool const owes_clear = kept.clears_paid.load(std::memory_order_relaxed) !=
+                                kept.clears.load(std::memory_order_relaxed);
         if (known != 0 && !owes_clear &&
             by.begun().time_since_epoch().count() <
                 kept.fresh_until.load(std::memory_order_relaxed)) {
@@ -142,24 +143,32 @@ class memcached_scope {
     [[nodiscard]] wire_code count_up(Connection& connection, std::size_t server,
                                      deadline const& by) {
         generation& kept = generations_[server];
+        std::uint64_t known = kept.number.load(std::memory_order_relaxed);
+        std::uint64_t const clears = kept.clears.load(std::memory_order_relaxed);
         wire_reply const reply = connection.count(generation_name_, first_number(), 1, by);
         if (reply.code == wire_code::done) {
-            kept.number.store(reply.number, std::memory_order_relaxed);
-            kept.owes_clear.store(false, std::memory_order_relaxed);
+            // The last of several that were counted at one time; any if it was the only one, as a counter
+            // that the server has lost may begin with less.
+            while (!kept.number.compare_exchange_strong(known, reply.number,
+                                                        std::memory_order_relaxed) &&
+                   known < reply.number) {
+            }
+            kept.clears_paid.store(clears, std::memory_order_relaxed); // not those asked for since
             is_fresh(kept, by);
         }
         return reply.code;
     }
 
     void owe_clear(std::size_t server) noexcept {
-        generations_[server].owes_clear.store(true, std::memory_order_relaxed);
+        generations_[server].clears.fetch_add(1, std::memory_order_relaxed);
     }
 
   private:
     struct generation {
         std::atomic<std::uint64_t> number{0}; ///< 0: not known
         std::atomic<std::int64_t> fresh_until{0};
-        std::atomic<bool> owes_clear{false};
+        std::atomic<std::uint64_t> clears{0};      ///< that were asked for
+        std::atomic<std::uint64_t> clears_paid{0}; ///< of them: those that the server was told
     };
 
     [[nodiscard]] item_name name_of(key128 key, std::size_t server, std::string_view suffix) const {
