@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A server as a user spells it in, a numeric address out: names are looked up once, before any
+// A server as a user spells it in, numeric addresses out: names are looked up once, before any
 // operation, because a name service keeps no deadline of ours.
 
 #include <memo/error.hpp>
 
+#include <atomic>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -17,18 +18,33 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <system_error>
+#include <vector>
 
 namespace memo::detail {
 
-/// One server's address.
-struct endpoint {
-    std::string spelled;        ///< as the user wrote it: its place among several servers
-    std::string host;           ///< numeric, or the path of a unix socket
-    std::string port;           ///< numeric; empty for a unix socket
-    sockaddr_storage address{}; ///< what connect(2) takes
-    socklen_t size = 0;         ///< bytes of `address`
+/// What connect(2) takes.
+struct socket_address {
+    sockaddr_storage bytes{};
+    socklen_t size = 0;
+};
 
-    [[nodiscard]] bool is_unix() const noexcept { return address.ss_family == AF_UNIX; }
+/// One server. A name may have several addresses, such as ::1 and 127.0.0.1, of which a server may
+/// listen to any.
+struct endpoint {
+    static constexpr std::size_t unknown = static_cast<std::size_t>(-1);
+
+    std::string spelled; ///< as the user wrote it: its place among several servers
+    std::string host;    ///< numeric, of the first address, or the path of a unix socket
+    std::string port;    ///< numeric; empty for a unix socket
+    std::vector<socket_address> addresses;
+    /// Which of them a connection was made to first. It serves from then on: another one may be
+    /// another server, which was not told what this one was. Copies share it.
+    std::shared_ptr<std::atomic<std::size_t>> serving =
+        std::make_shared<std::atomic<std::size_t>>(unknown);
+
+    [[nodiscard]] bool is_unix() const noexcept {
+        return addresses.front().bytes.ss_family == AF_UNIX;
+    }
 };
 
 [[noreturn]] inline void refuse_server(std::string const& spelled, std::string const& why) {
@@ -45,8 +61,9 @@ struct endpoint {
     }
     address.sun_family = AF_UNIX;
     std::memcpy(&address.sun_path, path.data(), path.size());
-    std::memcpy(&made.address, &address, sizeof address);
-    made.size = static_cast<socklen_t>(sizeof address);
+    auto& kept = made.addresses.emplace_back();
+    std::memcpy(&kept.bytes, &address, sizeof address);
+    kept.size = static_cast<socklen_t>(sizeof address);
     made.spelled = spelled;
     made.host = path;
     return made;
@@ -97,8 +114,11 @@ struct endpoint {
     }
     std::unique_ptr<addrinfo, void (*)(addrinfo*)> const held(found, &::freeaddrinfo);
     endpoint made;
-    std::memcpy(&made.address, found->ai_addr, found->ai_addrlen);
-    made.size = found->ai_addrlen;
+    for (auto const* each = found; each != nullptr; each = each->ai_next) {
+        auto& kept = made.addresses.emplace_back();
+        std::memcpy(&kept.bytes, each->ai_addr, each->ai_addrlen);
+        kept.size = each->ai_addrlen;
+    }
     made.spelled = spelled;
     made.host.resize(NI_MAXHOST);
     made.port = port;

@@ -38,26 +38,29 @@ class stream_socket {
         }
     }
 
+    /// Tries all addresses until one serves, and from then on that one.
+    ///
     /// first_wait      how long the first wait for an answer is: an operation's timeout
     [[nodiscard]] wire_code connect(endpoint const& server, std::chrono::nanoseconds timeout,
                                     std::chrono::nanoseconds first_wait) {
-        close();
-        descriptor_ = ::socket(server.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (!is_open()) {
-            return wire_code::unreachable;
-        }
-        set(SOL_SOCKET, SO_RCVTIMEO, time_of(first_wait));
-        if (!server.is_unix()) {
-            set(IPPROTO_TCP, TCP_NODELAY, 1);
-        }
-        int const failure = connect_by(deadline(timeout), server);
-        if (failure != 0) {
-            close();
-            bool const is_refused = failure == ECONNREFUSED || failure == ENOENT; // no such socket
-            return is_refused ? wire_code::unattended : wire_code::unreachable;
-        }
         first_wait_ = first_wait;
-        return wire_code::done;
+        deadline const by(timeout);
+        std::size_t serving = *server.serving;
+        if (serving != endpoint::unknown) {
+            return connect_to(server.addresses[serving], by.left());
+        }
+        auto code = wire_code::unattended;
+        std::size_t const count = server.addresses.size();
+        for (std::size_t i = 0; i < count; ++i) {
+            auto const tried = connect_to(server.addresses[i], by.left() / (count - i));
+            if (tried == wire_code::done) {
+                bool const is_first = server.serving->compare_exchange_strong(serving, i);
+                return is_first || serving == i ? tried
+                                                : connect_to(server.addresses[serving], by.left());
+            }
+            code = tried == wire_code::unattended ? code : tried;
+        }
+        return code;
     }
 
     /// Sends all parts. Changes them.
@@ -116,17 +119,38 @@ class stream_socket {
     }
 
   private:
+    [[nodiscard]] wire_code connect_to(socket_address const& address,
+                                       std::chrono::nanoseconds timeout) {
+        close();
+        auto const family = address.bytes.ss_family;
+        descriptor_ = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (!is_open()) {
+            return wire_code::unreachable;
+        }
+        set(SOL_SOCKET, SO_RCVTIMEO, time_of(first_wait_));
+        if (family != AF_UNIX) {
+            set(IPPROTO_TCP, TCP_NODELAY, 1);
+        }
+        int const failure = connect_by(deadline(timeout), address);
+        if (failure != 0) {
+            close();
+            bool const is_refused = failure == ECONNREFUSED || failure == ENOENT; // no such socket
+            return is_refused ? wire_code::unattended : wire_code::unreachable;
+        }
+        return wire_code::done;
+    }
+
     /// 0, or errno. A signal interrupts connect(2) whatever its handler is, as there is a timeout
     /// (signal(7)); the connection goes on being made, and the next call waits for it.
-    [[nodiscard]] int connect_by(deadline const& by, endpoint const& server) const {
-        auto const* const address = reinterpret_cast<sockaddr const*>(&server.address);
+    [[nodiscard]] int connect_by(deadline const& by, socket_address const& address) const {
+        auto const* const bytes = reinterpret_cast<sockaddr const*>(&address.bytes);
         for (;;) {
             auto const left = by.left();
             if (left.count() == 0) {
                 return ETIMEDOUT;
             }
             set(SOL_SOCKET, SO_SNDTIMEO, time_of(left)); // which connect(2) keeps to, socket(7)
-            if (::connect(descriptor_, address, server.size) == 0 || errno == EISCONN) {
+            if (::connect(descriptor_, bytes, address.size) == 0 || errno == EISCONN) {
                 return 0;
             }
             if (errno != EINTR) {

@@ -180,6 +180,30 @@ TEST_CASE("nobody who listens is told from a server that says nothing") {
     CHECK(stuck.times_opened() == 2);
 }
 
+TEST_CASE("of the addresses of a name the first that answers serves from then on") {
+    memcached_server server;
+    memcached_server other;
+    auto where = resolve(memo_test::on_loopback(memo_test::unused_port()));
+    auto const add = [&](std::string const& address) {
+        auto const more = resolve(address).addresses;
+        where.addresses.insert(where.addresses.end(), more.begin(), more.end());
+    };
+    add(server.address());
+    add(other.address());
+    meta_connection one(where, patient);
+    REQUIRE(one.open() == wire_code::done);
+    server.kill();
+    meta_connection two(where, patient);
+    CHECK(two.open() == wire_code::unattended); // and not at the other server, where no key is
+    server.restart();
+    REQUIRE(two.open() == wire_code::done);
+    CHECK(two.set("key", {bytes_of("value"), 0, 0}, soon()) == wire_code::done);
+    auto const alone = resolve(server.address());
+    meta_connection three(alone, patient);
+    REQUIRE(three.open() == wire_code::done);
+    CHECK(three.get("key", soon()).code == wire_code::done);
+}
+
 TEST_CASE("a connection is made although signals come meanwhile") {
     memo_test::temp_dir const folder;
     sockaddr_un address{};
