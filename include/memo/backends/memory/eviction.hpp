@@ -79,8 +79,9 @@ class eviction_order {
         return by_cost_->least(look);
     }
 
-    /// Drops keys that are gone once they outnumber the others: entries that are forgotten and
-    /// inserted anew must not lengthen the order for ever.
+    /// Drops keys that are gone and keys that are here once more, once these outnumber the others:
+    /// entries that are forgotten and inserted anew must not lengthen the order for ever, nor be why
+    /// it is gone through each time.
     template <class IsThere> void tidy(std::size_t entries, IsThere is_there) noexcept {
         in_use([&](auto& order) { order.tidy(entries, is_there); });
     }

@@ -14,6 +14,7 @@
 
 #include <memo/backends/memory/block.hpp>
 #include <memo/backends/memory/ghosts.hpp>
+#include <memo/backends/memory/seen_keys.hpp>
 #include <memo/cost.hpp>
 
 #include <algorithm>
@@ -96,9 +97,10 @@ class greedy_dual {
 
     template <class IsThere> void tidy(std::size_t entries, IsThere is_there) noexcept {
         if (heap_.size() > 2 * entries + 64) {
+            seen_keys seen; // one that was forgotten and inserted anew is here twice
             std::size_t kept = 0;
             for (ranked const& each : heap_) {
-                if (is_there(each.key)) {
+                if (is_there(each.key) && seen.add(each.key)) {
                     heap_[kept++] = each;
                 }
             }

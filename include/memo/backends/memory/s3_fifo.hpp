@@ -9,6 +9,7 @@
 #include <memo/backends/memory/bucket.hpp>
 #include <memo/backends/memory/ghosts.hpp>
 #include <memo/backends/memory/key_queue.hpp>
+#include <memo/backends/memory/seen_keys.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -56,10 +57,11 @@ class s3_fifo {
 
     template <class IsThere> void tidy(std::size_t entries, IsThere is_there) noexcept {
         if (small_.size() + main_.size() > 2 * entries + 64) {
+            seen_keys seen; // one that was forgotten and inserted anew is here twice
             for (key_queue* const queue : {&small_, &main_}) {
                 for (std::size_t left = queue->size(); left > 0; --left) {
                     std::uint64_t const key = queue->pop();
-                    if (is_there(key)) {
+                    if (is_there(key) && seen.add(key)) {
                         queue->push(key); // where there was one, so it needs no memory
                     }
                 }

@@ -271,6 +271,26 @@ TEST_CASE("by cost, keys that come and go do not lengthen the order") {
     CHECK(looks <= 70);
 }
 
+TEST_CASE("the order is not gone through for each entry that is forgotten and inserted anew") {
+    memo::detail::eviction_rule rule{GENERATE(memo::eviction::by_use, memo::eviction::by_cost),
+                                     memo::detail::common_age(false)};
+    memo::detail::eviction_order order(&rule);
+    constexpr std::uint64_t count = 300;
+    std::uint64_t asked = 0;
+    std::uint64_t gone = 0;
+    for (int round = 0; round < 10; ++round) {
+        for (std::uint64_t number = 0; number < count; ++number) {
+            gone = key_of(number).low | 1;
+            order.tidy(count - 1, [&](std::uint64_t key) {
+                ++asked;
+                return key != gone;
+            });
+            order.inserted(gone, value_that_took(1));
+        }
+    }
+    CHECK(asked < 10 * count * 5);
+}
+
 TEST_CASE("keys that went are remembered once each, until others take their places") {
     std::mt19937_64 random(Catch::rngSeed());
     memo::detail::ghosts gone;
