@@ -330,13 +330,11 @@ int compare_and_report(settings chosen) {
 
 int main(int argc, char** argv) {
     settings chosen;
-    CLI::App app("Six methods of data valuation, one cache", "compare_methods");
-    app.add_option("--permutations", chosen.permutations, "How many permutations each method draws")
-        ->check(CLI::PositiveNumber)
-        ->capture_default_str();
-    app.add_option("--seed", chosen.seed, "Which samples and permutations are drawn")
-        ->capture_default_str();
-    app.add_flag("--quick", chosen.quick, "Only 10 permutations: a second, not ten");
-    add_output_options(app, chosen.files, "the removal curves");
-    return run_program(app, argc, argv, [&] { return compare_and_report(chosen); });
+    command_line line("compare_methods", "Six methods of data valuation, one cache");
+    line.option("--permutations", chosen.permutations, "How many permutations each method draws",
+                positive());
+    line.option("--seed", chosen.seed, "Which samples and permutations are drawn");
+    line.flag("--quick", chosen.quick, "Only 10 permutations: a second, not ten");
+    line.outputs(chosen.files, "the removal curves");
+    return line.run(argc, argv, [&] { return compare_and_report(chosen); });
 }

@@ -214,17 +214,14 @@ int value_and_report(settings const& chosen) {
 
 int main(int argc, char** argv) {
     settings chosen;
-    CLI::App app("Exact Shapley values of groups of samples, with and without a cache",
-                 "exact_shapley_groups");
-    app.add_option("--groups", chosen.groups, "How many groups")
-        ->check(CLI::Range(2, 16))
-        ->capture_default_str();
-    app.add_option("--seed", chosen.seed, "Which samples are drawn")->capture_default_str();
-    app.add_option("--backend", chosen.backend, "Where models' worths are kept: memory, or disk")
-        ->check(CLI::IsMember({"memory", "disk"}))
-        ->capture_default_str();
-    app.add_option("--directory", chosen.directory, "Of the disk cache")->type_name("DIR");
-    app.add_flag("--quick", chosen.quick, "At most 6 groups: a second, not a minute");
-    add_output_options(app, chosen.files, "the values");
-    return run_program(app, argc, argv, [&] { return value_and_report(chosen); });
+    command_line line("exact_shapley_groups",
+                      "Exact Shapley values of groups of samples, with and without a cache");
+    line.option("--groups", chosen.groups, "How many groups", between(2, 16));
+    line.option("--seed", chosen.seed, "Which samples are drawn");
+    line.option("--backend", chosen.backend, "Where models' worths are kept: memory, or disk",
+                one_of({"memory", "disk"}));
+    line.directory("--directory", chosen.directory, "Of the disk cache");
+    line.flag("--quick", chosen.quick, "At most 6 groups: a second, not a minute");
+    line.outputs(chosen.files, "the values");
+    return line.run(argc, argv, [&] { return value_and_report(chosen); });
 }

@@ -278,23 +278,15 @@ int value_and_report(settings chosen) {
 
 int main(int argc, char** argv) {
     settings chosen;
-    CLI::App app("Exact Shapley values by several processes that share a memcached",
-                 "parallel_memcached");
-    app.add_option("--server", chosen.server, "The memcached: host:port, or a unix socket")
-        ->envname("MEMCACHED")
-        ->capture_default_str();
-    app.add_option("--groups", chosen.groups, "How many groups")
-        ->check(CLI::Range(std::size_t{2}, most_groups))
-        ->capture_default_str();
-    app.add_option("--workers", chosen.workers, "How many processes")
-        ->check(CLI::Range(1, 64))
-        ->capture_default_str();
-    app.add_option("--rounds", chosen.rounds, "How often both are timed")
-        ->check(CLI::Range(1, 100))
-        ->capture_default_str();
-    app.add_option("--seed", chosen.seed, "Which samples are drawn")->capture_default_str();
-    app.add_flag("--quick", chosen.quick, "At most 6 groups and one round");
-    app.add_option("--json", chosen.json, "Write all results to this file, as JSON")
-        ->type_name("FILE");
-    return run_program(app, argc, argv, [&] { return value_and_report(chosen); });
+    command_line line("parallel_memcached",
+                      "Exact Shapley values by several processes that share a memcached");
+    line.option("--server", chosen.server, "The memcached: host:port, or a unix socket");
+    line.from_environment("--server", "MEMCACHED");
+    line.option("--groups", chosen.groups, "How many groups", between(std::size_t{2}, most_groups));
+    line.option("--workers", chosen.workers, "How many processes", between(1, 64));
+    line.option("--rounds", chosen.rounds, "How often both are timed", between(1, 100));
+    line.option("--seed", chosen.seed, "Which samples are drawn");
+    line.flag("--quick", chosen.quick, "At most 6 groups and one round");
+    line.file("--json", chosen.json, "Write all results to this file, as JSON");
+    return line.run(argc, argv, [&] { return value_and_report(chosen); });
 }

@@ -119,7 +119,7 @@ int run(std::size_t permutations) {
 
 int main(int argc, char** argv) {
     bool quick = false;
-    CLI::App app("A valuation that is killed and goes on where it was", "resume_run");
-    app.add_flag("--quick", quick, "Fewer permutations");
-    return run_program(app, argc, argv, [&] { return run(quick ? 15 : 100); });
+    command_line line("resume_run", "A valuation that is killed and goes on where it was");
+    line.flag("--quick", quick, "Fewer permutations");
+    return line.run(argc, argv, [&] { return run(quick ? 15 : 100); });
 }

@@ -416,24 +416,17 @@ int value_and_report(settings chosen) {
 
 int main(int argc, char** argv) {
     settings chosen;
-    CLI::App app("Shapley values of a utility that is noisy, under four policies of caching",
-                 "stochastic_utility");
-    app.add_option("--groups", chosen.groups, "How many groups")
-        ->check(CLI::Range(2, 12))
-        ->capture_default_str();
-    app.add_option("--seed", chosen.seed, "Which samples are drawn")->capture_default_str();
-    app.add_option("--runs", chosen.runs, "How often each policy runs, with other random numbers")
-        ->check(CLI::Range(1, 1000))
-        ->capture_default_str();
-    app.add_option("--reference-draws", chosen.reference_draws,
-                   "Trainings of the reference for each coalition")
-        ->check(CLI::Range(2, 100'000))
-        ->capture_default_str();
-    app.add_option("--tolerance", chosen.tolerance,
-                   "How far a coalition's mean may be off, with 95 % confidence")
-        ->check(CLI::Range(0.001, 1.0))
-        ->capture_default_str();
-    app.add_flag("--quick", chosen.quick, "At most 4 groups and 2 runs: a second, not a minute");
-    add_output_options(app, chosen.files, "the values with their error bars");
-    return run_program(app, argc, argv, [&] { return value_and_report(chosen); });
+    command_line line("stochastic_utility",
+                      "Shapley values of a utility that is noisy, under four policies of caching");
+    line.option("--groups", chosen.groups, "How many groups", between(2, 12));
+    line.option("--seed", chosen.seed, "Which samples are drawn");
+    line.option("--runs", chosen.runs, "How often each policy runs, with other random numbers",
+                between(1, 1000));
+    line.option("--reference-draws", chosen.reference_draws,
+                "Trainings of the reference for each coalition", between(2, 100'000));
+    line.option("--tolerance", chosen.tolerance,
+                "How far a coalition's mean may be off, with 95 % confidence", between(0.001, 1.0));
+    line.flag("--quick", chosen.quick, "At most 4 groups and 2 runs: a second, not a minute");
+    line.outputs(chosen.files, "the values with their error bars");
+    return line.run(argc, argv, [&] { return value_and_report(chosen); });
 }
