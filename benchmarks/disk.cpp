@@ -7,16 +7,14 @@
 #include <support/file_store.hpp>
 #include <support/measure.hpp>
 #include <support/memory_limit.hpp>
+#include <support/program.hpp>
 #include <support/report.hpp>
 #include <support/wall.hpp>
-
-#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <exception>
 #include <filesystem>
 #include <functional>
 #include <iostream>
@@ -24,6 +22,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -39,6 +38,16 @@ struct settings {
     std::size_t memory = 1024; ///< MiB, for the 10^6 entries; 0: no limit
     std::string file;
     fs::path directory;
+};
+
+/// However a run ends.
+struct removed_at_the_end {
+    fs::path const& directory;
+
+    ~removed_at_the_end() {
+        std::error_code ignored;
+        fs::remove_all(directory, ignored);
+    }
 };
 
 constexpr memo::key128 scope{0x243f6a8885a308d3, 0x13198a2e03707344};
@@ -384,28 +393,21 @@ void run(settings const& chosen) {
 } // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app("What the disk backend costs");
     settings chosen;
     bool few = false;
     std::string directory =
         fs::temp_directory_path() / ("memo-benchmark-" + std::to_string(::getpid()));
-    app.add_flag("--quick", chosen.quick, "Less of everything; the figures mean nothing");
-    app.add_flag("--few", few, "Without the 10^6 entries");
-    app.add_option("--memory", chosen.memory,
-                   "MiB of memory while there are 10^6 entries, 0: no limit; needs root");
-    app.add_option("--directory", directory, "Where to write; removed at the end");
-    app.add_option("--json", chosen.file, "Write the goals and the machine to this file");
-    CLI11_PARSE(app, argc, argv);
-    chosen.many = !few;
-    chosen.directory = directory;
-    int code = 0;
-    try {
+    examples::command_line line("disk", "What the disk backend costs");
+    line.flag("--few", few, "Without the 10^6 entries");
+    line.option("--memory", chosen.memory,
+                "MiB of memory while there are 10^6 entries, 0: no limit; needs root");
+    line.directory("--directory", directory, "Where to write; removed at the end");
+    return benchmark::program(argc, argv, line, [&](bool quick, std::string const& file) {
+        chosen.quick = quick;
+        chosen.many = !few;
+        chosen.file = file;
+        chosen.directory = directory;
+        removed_at_the_end const removed{chosen.directory};
         run(chosen);
-    } catch (std::exception const& failure) {
-        std::cerr << failure.what() << '\n';
-        code = 1;
-    }
-    std::error_code ignored;
-    fs::remove_all(chosen.directory, ignored);
-    return code;
+    });
 }

@@ -1,144 +1,86 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Measurements in, a table and a JSON file out.
+// Measurements in, a table and a JSON file out. What was printed is kept for the file: a benchmark need not hand its tables
+// around.
 
-#include <support/measure.hpp>
-
-#include <nlohmann/json.hpp>
-
-#include <algorithm>
-#include <fstream>
-#include <iomanip>
-#include <iostream>
-#include <stdexcept>
 #include <string>
-#include <thread>
-#include <utility>
-
-#ifndef MEMO_BENCHMARK_FLAGS
-#define MEMO_BENCHMARK_FLAGS "unknown"
-#endif
+#include <vector>
 
 namespace benchmark {
 
-/// What was printed so far, for the file: a benchmark need not hand its tables around.
-inline nlohmann::json& tables() {
-    static nlohmann::json all = nlohmann::json::array();
-    return all;
-}
+/// What a table says of one variant.
+struct row {
+    std::string name;
+    double ns;     ///< the median
+    double spread; ///< a share of the median
+    double ratio;  ///< to the base
+};
 
 /// Has the file say what `print` prints: per variant ns, spread and ratio as shares, not percent.
-template <class Group>
-void record(std::string const& title, Group const& group, std::string const& base) {
-    auto rows = nlohmann::json::array();
-    for (auto const& name : group.names()) {
-        rows.push_back({{"name", name},
-                        {"ns", group.median(name)},
-                        {"spread", group.spread(name)},
-                        {"ratio", group.ratio(name, base)}});
-    }
-    tables().push_back({{"title", title}, {"base", base}, {"rows", std::move(rows)}});
-}
+void record(std::string const& title, std::vector<row> const& rows, std::string const& base);
 
 /// Prints every variant with its median, its spread and its time relative to `base`.
+void print(std::string const& title, std::vector<row> const& rows, std::string const& base);
+
+/// The rows of variants that were measured, in the order in which the group names them.
+///
+/// Group           `interleaved`, or what has its names, median, spread and ratio
+template <class Group> std::vector<row> rows_of(Group const& group, std::string const& base) {
+    std::vector<row> rows;
+    for (auto const& name : group.names()) {
+        rows.push_back({name, group.median(name), group.spread(name), group.ratio(name, base)});
+    }
+    return rows;
+}
+template <class Group>
+void record(std::string const& title, Group const& group, std::string const& base) {
+    record(title, rows_of(group, base), base);
+}
 template <class Group>
 void print(std::string const& title, Group const& group, std::string const& base) {
-    record(title, group, base);
-    std::cout << '\n' << title << "\n       ns  spread   ratio\n" << std::fixed;
-    for (auto const& name : group.names()) {
-        std::cout << std::setprecision(1) << std::setw(9) << group.median(name) << std::setw(7)
-                  << 100 * group.spread(name) << '%' << std::setprecision(2) << std::setw(8)
-                  << group.ratio(name, base) << "  " << name << '\n';
-    }
-}
-
-inline std::string processor() {
-    std::ifstream information("/proc/cpuinfo");
-    for (std::string line; std::getline(information, line);) {
-        if (line.starts_with("model name")) {
-            return line.substr(line.find(':') + 2);
-        }
-    }
-    return "unknown";
+    print(title, rows_of(group, base), base);
 }
 
 /// The goals of a benchmark and whether they were met. One that is not is void if the machine failed
 /// its control, a goal that was added before.
 class goals {
   public:
-    void at_most(std::string const& id, double value, double goal,
+    void at_most(std::string const& id, double value, double bound,
                  std::string const& control = {}) {
-        add(id, value, "<=", goal, value <= goal, control);
+        add({id, value, "<=", bound, value <= bound}, control);
     }
-    void at_least(std::string const& id, double value, double goal,
+    void at_least(std::string const& id, double value, double bound,
                   std::string const& control = {}) {
-        add(id, value, ">=", goal, value >= goal, control);
+        add({id, value, ">=", bound, value >= bound}, control);
     }
-    void exactly(std::string const& id, double value, double goal) {
-        add(id, value, "=", goal, value == goal);
+    void exactly(std::string const& id, double value, double bound) {
+        add({id, value, "=", bound, value == bound});
     }
-    void below(std::string const& id, double value, double goal) {
-        add(id, value, "<", goal, value < goal);
+    void below(std::string const& id, double value, double bound) {
+        add({id, value, "<", bound, value < bound});
     }
 
     /// Prints them, and writes them with the tables and the machine.
     ///
     /// file            empty: nothing is written
-    void report(std::string const& file) const {
-        print();
-        if (!file.empty()) {
-            write(file);
-        }
-    }
+    void report(std::string const& file) const;
 
   private:
-    void print() const {
-        std::cout << "\n    value     goal\n" << std::fixed << std::setprecision(3);
-        for (auto const& each : goals_) {
-            std::cout << std::setw(9) << each["value"].get<double>() << std::setw(9)
-                      << each["goal"].get<double>()
-                      << (each["ok"].get<bool>()     ? "  ok      "
-                          : each["void"].get<bool>() ? "  void    "
-                                                     : "  MISSED  ")
-                      << each["id"].get<std::string>() << '\n';
-        }
-    }
+    struct goal {
+        std::string id;
+        double value;
+        std::string relation;
+        double bound;
+        bool ok;
+        bool is_void = false;
+    };
 
-    void write(std::string const& file) const {
-#if defined(__clang__)
-        std::string const compiler = __VERSION__;
-#else
-        std::string const compiler = std::string("g++ ") + __VERSION__;
-#endif
-        nlohmann::json const report = {{"goals", goals_},
-                                       {"tables", tables()},
-                                       {"machine",
-                                        {{"cpu", processor()},
-                                         {"cores", std::thread::hardware_concurrency()},
-                                         {"compiler", compiler},
-                                         {"flags", MEMO_BENCHMARK_FLAGS}}}};
-        std::ofstream out(file);
-        out << report.dump(2) << '\n';
-        if (!out.flush()) {
-            throw std::runtime_error("cannot write " + file);
-        }
-    }
+    void add(goal added, std::string const& control = {});
+    void print() const;
+    void write(std::string const& file) const;
 
-    void add(std::string const& id, double value, char const* relation, double goal, bool ok,
-             std::string const& control = {}) {
-        bool const is_void = !ok && std::ranges::any_of(goals_, [&](auto const& each) {
-            return each["id"] == control && !each["ok"].template get<bool>();
-        });
-        goals_.push_back({{"id", id},
-                          {"value", value},
-                          {"relation", relation},
-                          {"goal", goal},
-                          {"ok", ok},
-                          {"void", is_void}});
-    }
-
-    nlohmann::json goals_ = nlohmann::json::array();
+    std::vector<goal> goals_;
 };
 
 } // namespace benchmark
