@@ -3,7 +3,8 @@
 
 // What was dropped lately, in; whether a key was among that since some moment, out. An evaluation that
 // began before its key was dropped gives what was right then: it is not stored, and who calls after
-// the drop is not given it.
+// the drop is not given it. One that was just being stored is taken away again, and can be found until
+// then.
 
 #include <memo/key/key128.hpp>
 
