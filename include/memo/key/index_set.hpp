@@ -61,8 +61,8 @@ class index_set {
     ///
     /// mask            range of bool, such as std::vector<bool>
     template <std::ranges::input_range Range>
-        requires std::same_as < std::ranges::range_value_t<Range>,
-    bool > [[nodiscard]] static index_set of_mask(Range&& mask) {
+        requires(std::same_as<std::ranges::range_value_t<Range>, bool>)
+    [[nodiscard]] static index_set of_mask(Range&& mask) {
         index_set members;
         std::size_t index = 0;
         for (bool const is_member : mask) {
@@ -126,11 +126,6 @@ class index_set {
     [[nodiscard]] std::vector<std::uint64_t> const& words() const noexcept { return words_; }
 
     friend bool operator==(index_set const&, index_set const&) = default;
-
-    /// Bytes that it holds, for bounds in bytes.
-    friend std::size_t memo_footprint(index_set const& set) noexcept {
-        return set.words_.size() * sizeof(std::uint64_t);
-    }
 
   private:
     static constexpr std::size_t bits = 64;
@@ -212,6 +207,11 @@ inline index_set::iterator index_set::begin() const noexcept {
 }
 inline index_set::iterator index_set::end() const noexcept {
     return {words_, words_.size()};
+}
+
+/// Bytes that a set holds, for bounds in bytes.
+[[nodiscard]] inline std::size_t memo_footprint(index_set const& set) noexcept {
+    return set.words().size() * sizeof(std::uint64_t);
 }
 
 template <> struct detail::own_encoder<index_set> {
