@@ -94,7 +94,7 @@ class fault_proxy {
         ::setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         ::setsockopt(server.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         std::array<bool, 2> readable{};
-        std::string buffer(1 << 21, '\0');
+        std::string buffer(1 << 16, '\0');
         while (server && wait(client.get(), server.get(), readable)) {
             int const from = readable[0] ? client.get() : server.get();
             auto const size = ::recv(from, buffer.data(), buffer.size(), 0);
