@@ -71,11 +71,19 @@ memo::memcached_settings settings_for(std::string const& address,
     return chosen;
 }
 
-/// Lets `pass` answers be, then does the fault to one, and so on: so the server is never given up.
+/// Does the fault to every nth answer, so that the server is never given up. An answer that it leaves as it was, as a part of
+/// one may be, is not counted.
 fault_of_answer every(std::uint64_t nth, fault_of_answer const& fault) {
     auto const seen = std::make_shared<std::atomic<std::uint64_t>>(0);
-    return [=](std::string answer) {
-        return ++*seen % nth == 0 ? fault(std::move(answer)) : delivery{std::move(answer)};
+    return [=](std::string const& answer) {
+        if (++*seen % nth != 0) {
+            return delivery{answer};
+        }
+        delivery changed = fault(answer);
+        if (changed.bytes == answer && !changed.then_reset && changed.before == 0ms) {
+            --*seen;
+        }
+        return changed;
     };
 }
 
