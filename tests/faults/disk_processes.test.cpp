@@ -3,7 +3,6 @@
 // What processes do to one another, and to the directory that they share.
 
 #include "support/code_of.hpp"
-#include "support/crew.hpp"
 #include "support/keys.hpp"
 #include "support/permissions.hpp"
 #include "support/process.hpp"
@@ -28,7 +27,6 @@
 #include <string>
 #include <sys/stat.h>
 #include <system_error>
-#include <thread>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -154,30 +152,6 @@ TEST_CASE("parent and children go on with an open cache after fork") {
     CHECK(count_values(backend, 6000) == 1000);
 }
 
-TEST_CASE("fork among threads that use the cache") {
-    memo_test::temp_dir const directory;
-    memo::disk const backend({.directory = directory.path()});
-    store_values(backend, 0, 100);
-    std::atomic<bool> done{false};
-    std::atomic<int> failures{0};
-    memo_test::together(3, [&](std::size_t worker) {
-        if (worker == 0) {
-            for (int i = 0; i < 20; ++i) {
-                failures += in_process([&] {
-                    store_values(backend, 500, 505);
-                    return count_values(backend, 100) == 100 ? 0 : 1;
-                });
-            }
-            done = true;
-        }
-        while (!done) {
-            failures += count_values(backend, 100) == 100 ? 0 : 1;
-            store_values(backend, 100 * worker, 100 * worker + 10);
-        }
-    });
-    CHECK(failures == 0);
-}
-
 TEST_CASE("two paths to one directory are one cache") {
     memo_test::temp_dir const directory;
     memo_test::temp_dir const elsewhere;
@@ -248,39 +222,6 @@ TEST_CASE("a directory that is removed while it is used is made again") {
     CHECK(in_process([&] {
               return count_values(memo::disk({.directory = path}), 100) == 50 ? 0 : 1;
           }) == 0);
-}
-
-TEST_CASE("threads go on with a directory that is removed again and again while they write") {
-    memo_test::temp_dir const directory;
-    std::string const path = directory / "cache";
-    memo::disk const backend({.directory = path, .max_bytes = 200'000}); // so that some are evicted
-    std::atomic<bool> stop = false;
-    std::atomic<int> wrong = 0;
-    std::vector<std::thread> threads;
-    for (std::uint64_t i = 0; i < 4; ++i) {
-        threads.emplace_back([&, i] {
-            for (std::uint64_t number = i; !stop; number += 4) {
-                try {
-                    store_values(backend, number, number + 1);
-                    auto const kept = backend.partition<std::string>(scope).get(key_of(number));
-                    wrong += kept && kept->record != value_of(number) ? 1 : 0;
-                } catch (memo::error const&) { // it went while it was made again
-                }
-            }
-        });
-    }
-    bool made_again = true;
-    for (int times = 0; times < 3; ++times) {
-        fs::rename(path, path + std::to_string(times)); // all at once
-        made_again =
-            made_again && memo_test::seconds_until([&] { return fs::exists(path + "/v1"); }) < 30;
-    }
-    stop = true;
-    for (std::thread& thread : threads) {
-        thread.join();
-    }
-    CHECK(made_again);
-    CHECK(wrong == 0);
 }
 
 TEST_CASE("a cache that may only be read is served, and stores nothing") {

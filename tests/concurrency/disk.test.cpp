@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSL-1.0
+
+#include "support/crew.hpp"
+#include "support/keys.hpp"
+#include "support/process.hpp"
+#include "support/temp_dir.hpp"
+#include <memo/backends/disk.hpp>
+#include <memo/error.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+using memo_test::key_of;
+
+namespace {
+
+std::string value_of(std::uint64_t number) {
+    return std::string(100, static_cast<char>('a' + number % 26)) + std::to_string(number);
+}
+
+void store_values(memo::disk const& backend, std::uint64_t from, std::uint64_t to) {
+    auto const values = backend.partition<std::string>({1, 2});
+    for (std::uint64_t number = from; number < to; ++number) {
+        values.put(key_of(number), value_of(number), {});
+    }
+}
+
+/// Whether the first values are there, and right.
+bool has_values(memo::disk const& backend, std::uint64_t count) {
+    auto const values = backend.partition<std::string>({1, 2});
+    for (std::uint64_t number = 0; number < count; ++number) {
+        auto const kept = values.get(key_of(number));
+        if (!kept || kept->record != value_of(number)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+} // namespace
+
+TEST_CASE("fork among threads that use the cache") {
+    memo_test::temp_dir const directory;
+    memo::disk const backend({.directory = directory.path()});
+    store_values(backend, 0, 100);
+    std::atomic<bool> done{false};
+    std::atomic<int> failures{0};
+    memo_test::together(3, [&](std::size_t worker) {
+        if (worker == 0) {
+            for (int i = 0; i < 20; ++i) {
+                failures += memo_test::in_process([&] {
+                    store_values(backend, 500, 505);
+                    return has_values(backend, 100) ? 0 : 1;
+                });
+            }
+            done = true;
+        }
+        while (!done) {
+            failures += has_values(backend, 100) ? 0 : 1;
+            store_values(backend, 100 * worker, 100 * worker + 10);
+        }
+    });
+    CHECK(failures == 0);
+}
+
+TEST_CASE("threads go on with a directory that is removed again and again while they write") {
+    memo_test::temp_dir const directory;
+    std::string const path = directory / "cache";
+    memo::disk const backend({.directory = path, .max_bytes = 200'000}); // so that some are evicted
+    auto const values = backend.partition<std::string>({1, 2});
+    std::atomic<bool> stop = false;
+    std::atomic<int> wrong = 0;
+    bool made_again = true;
+    memo_test::together(5, [&](std::size_t worker) {
+        if (worker == 0) {
+            for (int times = 0; times < 3; ++times) {
+                std::filesystem::rename(path, path + std::to_string(times)); // all at once
+                made_again = made_again && memo_test::seconds_until([&] {
+                                               return std::filesystem::exists(path + "/v1");
+                                           }) < 30;
+            }
+            stop = true;
+        }
+        for (std::uint64_t number = worker; !stop; number += 4) {
+            try {
+                values.put(key_of(number), value_of(number), {});
+                auto const kept = values.get(key_of(number));
+                wrong += kept && kept->record != value_of(number) ? 1 : 0;
+            } catch (memo::error const&) { // it went while it was made again
+            }
+        }
+    });
+    CHECK(made_again);
+    CHECK(wrong == 0);
+}
