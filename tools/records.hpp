@@ -149,8 +149,7 @@ enum class carried { stored, passed_over, too_large };
         return carried::passed_over;
     }
     return store.write([&](detail::disk_write const& write) {
-        write.environment.require_sound(place);
-        if (auto const found = detail::find(write.txn, place)) {
+        if (auto const found = detail::find_record(write, place)) {
             auto const here = detail::check_frame(*found);
             if (here && here->scope == header.scope && here->key == header.key &&
                 !store.is_old(*here)) {
@@ -158,7 +157,7 @@ enum class carried { stored, passed_over, too_large };
             }
         }
         if (is_name) {
-            detail::insert(write.txn, place, entry.bytes);
+            detail::insert_record(write, place, entry.bytes);
             return carried::stored;
         }
         return store.insert_frame(write, store.open(header.scope), header.key, entry.bytes)

@@ -280,6 +280,12 @@ class disk_environment {
     return find(write.txn, place);
 }
 
+/// Puts a record at a place, within a write, and replaces what is there.
+inline void insert_record(disk_write const& write, bytes_view place, bytes_view record) {
+    write.environment.require_sound(place);
+    insert(write.txn, place, record);
+}
+
 /// Drops the record at a place, within a write. False if there is none.
 inline bool remove_record(disk_write const& write, bytes_view place) {
     write.environment.require_sound(place);

@@ -176,8 +176,7 @@ class disk_store {
             return false;
         }
         record_place const place = place_of(shelf.scope, key);
-        write.environment.require_sound(place);
-        insert(write.txn, place, frame);
+        insert_record(write, place, frame);
         if (!shelf.named) {
             insert_name(write, shelf);
         }
@@ -224,7 +223,8 @@ class disk_store {
         std::uint64_t const room = map / 16 * 15;
         std::uint64_t const bound =
             settings_.max_bytes == 0 ? room : std::min(settings_.max_bytes, room);
-        return {bound, oldest_created(now()), now()};
+        unix_time const time = now();
+        return {bound, oldest_created(time), time};
     }
 
     void insert_name(disk_write const& write, disk_shelf& shelf) const {
@@ -234,8 +234,7 @@ class disk_store {
         header.kind = record_kind::name;
         if (seal(frame, header)) {
             name_place const place = name_place_of(shelf.scope);
-            write.environment.require_sound(place);
-            insert(write.txn, place, frame);
+            insert_record(write, place, frame);
         }
         shelf.named = true;
     }
