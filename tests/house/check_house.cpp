@@ -4,7 +4,7 @@
 //   check_house ROOT          exit 0 when nothing is refused; else every refusal on a line of its
 //   own check_house ROOT RULE     exit 0 when something is refused, and by RULE alone
 //
-// Rules: circle, layer, third-party, length, first-lines, detail.
+// Rules: circle, layer, third-party, first-lines, detail.
 
 #include <algorithm>
 #include <filesystem>
@@ -205,13 +205,7 @@ void check_third_parties(house const& house, std::vector<refusal>& refusals) {
 }
 
 void check_shape(house const& house, std::vector<refusal>& refusals) {
-    constexpr std::size_t most_lines = 300;
     for (auto const& [name, header] : house.headers) {
-        if (header.lines.size() > most_lines) {
-            refusals.push_back({"length", header.path + " has " +
-                                              std::to_string(header.lines.size()) +
-                                              " lines; a header has at most 300"});
-        }
         if (header.lines.size() < 2 || header.lines[0] != "// SPDX-License-Identifier: BSL-1.0" ||
             header.lines[1] != "#pragma once") {
             refusals.push_back({"first-lines", header.path +
