@@ -135,7 +135,7 @@ void look_at_each_entry(detail::disk_store& store, Visit const& visit, Between c
                 }
                 seen += copied->entries.size();
                 from = std::move(copied->behind);
-                most = std::min(2 * most, most_at_once);
+                most = (std::min)(2 * most, most_at_once);
                 in_vain = 0;
             } else if (++in_vain == most_in_vain) {
                 throw detail::disk_error("disk scan: the data was written over while it was read; "

@@ -30,7 +30,7 @@ namespace memo_cache {
         }
         std::size_t const size = taken - (in.good() ? 1 : 0); // its end was taken, too
         length += size;
-        line.append(part.data(), std::min(size, most - line.size()));
+        line.append(part.data(), (std::min)(size, most - line.size()));
         if (!goes_on) {
             return length;
         }

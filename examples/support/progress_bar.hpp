@@ -33,7 +33,7 @@ class progress_bar {
 
     /// One step is done.
     void advance() {
-        done_ = std::min(done_ + 1, total_);
+        done_ = (std::min)(done_ + 1, total_);
         draw();
     }
 

@@ -60,7 +60,7 @@ class step_cost {
     }
 
   private:
-    static constexpr std::int64_t none = std::numeric_limits<std::int64_t>::max();
+    static constexpr std::int64_t none = (std::numeric_limits<std::int64_t>::max)();
 
     [[nodiscard]] bool next_is_timed() noexcept {
         std::uint64_t const before = steps_.fetch_add(1, std::memory_order_relaxed);
@@ -186,9 +186,9 @@ class call_counters {
 
         /// The longest time there is, if that was more.
         [[nodiscard]] std::chrono::nanoseconds time_saved() const noexcept {
-            constexpr std::uint64_t longest = std::chrono::nanoseconds::max().count();
+            constexpr std::uint64_t longest = (std::chrono::nanoseconds::max)().count();
             return std::chrono::nanoseconds(
-                std::min(saved.load(std::memory_order_relaxed), longest));
+                (std::min)(saved.load(std::memory_order_relaxed), longest));
         }
     };
 

@@ -56,7 +56,7 @@ namespace detail {
         return "no call came twice";
     }
     double const computing = seconds_of(s.computing);
-    double const runs = std::max(1.0, static_cast<double>(s.evaluations));
+    double const runs = (std::max)(1.0, static_cast<double>(s.evaluations));
     double const spared = seconds_of(s.saved) + computing / runs * static_cast<double>(s.coalesced);
     if (spared <= seconds_of(a.caching)) {
         return "costs more than it saves";

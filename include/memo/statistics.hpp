@@ -17,7 +17,7 @@ namespace detail {
 /// The sum of two times, or the longest time there is if that is less.
 [[nodiscard]] constexpr std::chrono::nanoseconds sum_of(std::chrono::nanoseconds one,
                                                         std::chrono::nanoseconds other) noexcept {
-    constexpr auto longest = std::chrono::nanoseconds::max();
+    constexpr auto longest = (std::chrono::nanoseconds::max)();
     return one.count() > 0 && other > longest - one ? longest : one + other;
 }
 

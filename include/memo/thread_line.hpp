@@ -77,7 +77,7 @@ inline constinit thread_local thread_line* line_of_this_thread = nullptr;
 inline constexpr std::size_t no_place = 128;
 
 [[nodiscard]] inline std::size_t place_of(thread_line const& line) noexcept {
-    return std::min(line.number, no_place);
+    return (std::min)(line.number, no_place);
 }
 
 /// The place of the calling thread; no_place until it has a line.

@@ -146,7 +146,7 @@ constexpr key128 moving(key128 key) {
 /// Puts keys until the table holds so many that the next one splits its only segment; half of them
 /// move. Nobody asks for them.
 void fill(history& made) {
-    for (std::uint64_t number = made.entries(); number < segment::slots / 2; ++number) {
+    for (std::uint64_t number = made.entries(); number < segment::slot_count / 2; ++number) {
         key128 const key{(1000 + number) << 20 | (number % 250 + 3) << 6 | 1, number};
         made.put(number % 2 == 0 ? key : moving(key), word(number));
     }

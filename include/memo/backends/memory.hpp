@@ -80,7 +80,7 @@ class memory {
                       std::span<std::optional<remembered<Record>>> kept) const {
             constexpr std::size_t together = 32; // more than a core fetches at once, few to keep
             for (std::size_t first = 0; first < keys.size(); first += together) {
-                std::size_t const last = std::min(first + together, keys.size());
+                std::size_t const last = (std::min)(first + together, keys.size());
                 detail::read_section const reading;
                 for (std::size_t i = first; i < last; ++i) {
                     shelf_->entries.prefetch(keys[i]);

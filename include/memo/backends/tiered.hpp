@@ -19,6 +19,12 @@
 #include <utility>
 #include <vector>
 
+// <windows.h> defines the names of two members of `tiered` as nothing; who needs the members undefines them.
+#pragma push_macro("near")
+#pragma push_macro("far")
+#undef near
+#undef far
+
 namespace memo {
 
 /// Keeps records in two backends: looks near first, copies near what it finds far, stores in both.
@@ -208,8 +214,8 @@ template <class Near, class Far> class tiered {
   private:
     [[nodiscard]] static backend_statistics sum(backend_statistics one,
                                                 backend_statistics const& other) {
-        auto const entries = std::max(one.entries, other.entries);
-        auto const expirations = std::max(one.expirations, other.expirations);
+        auto const entries = (std::max)(one.entries, other.entries);
+        auto const expirations = (std::max)(one.expirations, other.expirations);
         one += other;
         one.entries = entries;
         one.expirations = expirations;
@@ -222,3 +228,6 @@ template <class Near, class Far> class tiered {
 };
 
 } // namespace memo
+
+#pragma pop_macro("far")
+#pragma pop_macro("near")

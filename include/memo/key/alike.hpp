@@ -30,8 +30,8 @@ template <class T> consteval auto parts_of() {
             return type_list<Ts...>();
         }(static_cast<T const*>(nullptr));
     } else if constexpr (requires { std::tuple_size<T>::value; }) {
-        return []<std::size_t... I>(std::index_sequence<I...>) {
-            return type_list<std::tuple_element_t<I, T>...>();
+        return []<std::size_t... Index>(std::index_sequence<Index...>) {
+            return type_list<std::tuple_element_t<Index, T>...>();
         }
         (std::make_index_sequence<std::tuple_size_v<T>>());
     } else if constexpr (requires { typename T::mapped_type; }) {

@@ -27,7 +27,7 @@
 
 namespace memo::detail {
 
-inline constexpr std::size_t varying = std::numeric_limits<std::size_t>::max();
+inline constexpr std::size_t varying = (std::numeric_limits<std::size_t>::max)();
 
 template <class T> struct own_encoder;
 

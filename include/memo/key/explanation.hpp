@@ -172,8 +172,9 @@ explanation explain_call(function_identity const& identity, std::index_sequence<
                          std::tuple<Args const&...> const& args, Current const&... current) {
     explanation told = explain_function(identity);
     constexpr auto in_key = [](std::size_t place) { return (false || ... || (Kept == place)); };
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-        (told.arguments.push_back(explain_argument<in_key(I)>(I, std::get<I>(args))), ...);
+    [&]<std::size_t... Index>(std::index_sequence<Index...>) {
+        (told.arguments.push_back(explain_argument<in_key(Index)>(Index, std::get<Index>(args))),
+         ...);
     }
     (std::index_sequence_for<Args...>{});
     ((told.current_state = current), ...);

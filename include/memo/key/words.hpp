@@ -59,7 +59,7 @@ inline constexpr auto guard_factors = [] {
 
 constexpr std::uint64_t guard_of(std::uint64_t const* words, std::size_t count) noexcept {
     std::uint64_t sum = 0;
-    for (std::size_t i = 0; i < std::min(count, guarded_words); ++i) {
+    for (std::size_t i = 0; i < (std::min)(count, guarded_words); ++i) {
         sum += words[i] * guard_factors[i];
     }
     return sum;

@@ -150,8 +150,8 @@ struct own_codec<std::array<T, Count>> {
             }
             return value;
         } else {
-            return [&]<std::size_t... I>(std::index_sequence<I...>) {
-                return std::array<T, Count>{(static_cast<void>(I), take_value<T>(source))...};
+            return [&]<std::size_t... Index>(std::index_sequence<Index...>) {
+                return std::array<T, Count>{(static_cast<void>(Index), take_value<T>(source))...};
             }
             (std::make_index_sequence<Count>{});
         }
@@ -193,15 +193,15 @@ template <codable... Alternatives> struct own_codec<std::variant<Alternatives...
     }
 
   private:
-    template <std::size_t I, class Source>
+    template <std::size_t Index, class Source>
     static type load_from(Source& source, std::size_t index) {
-        if constexpr (I == sizeof...(Alternatives)) {
+        if constexpr (Index == sizeof...(Alternatives)) {
             throw malformed();
-        } else if (index == I) {
-            return type(std::in_place_index<I>,
-                        take_value<std::variant_alternative_t<I, type>>(source));
+        } else if (index == Index) {
+            return type(std::in_place_index<Index>,
+                        take_value<std::variant_alternative_t<Index, type>>(source));
         } else {
-            return load_from<I + 1>(source, index);
+            return load_from<Index + 1>(source, index);
         }
     }
 };

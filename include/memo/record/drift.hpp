@@ -74,12 +74,12 @@ template <class Sample> class drift {
             one.excess[i] = real::is_finite(off) ? off : 0; // all equal, or no numbers
         }
         // No value is further from the mean of N than this (Samuelson 1968, JASA 63(324)).
-        largest_ = std::max(largest_, (m + n - 1) / real::sqrt(m + n));
+        largest_ = (std::max)(largest_, (m + n - 1) / real::sqrt(m + n));
     }
 
     void change_by(call const& one, double sign) {
         variance_ += sign * one.variance;
-        total_.resize(std::max(total_.size(), one.excess.size()));
+        total_.resize((std::max)(total_.size(), one.excess.size()));
         for (std::size_t i = 0; i < one.excess.size(); ++i) {
             total_[i] += sign * one.excess[i];
         }

@@ -69,7 +69,7 @@ static_assert(sizeof(frame_header) == frame_header_size);
 static_assert(std::is_trivially_copyable_v<frame_header>);
 
 /// The most bytes that a payload has.
-inline constexpr std::size_t largest_payload = std::numeric_limits<std::uint32_t>::max();
+inline constexpr std::size_t largest_payload = (std::numeric_limits<std::uint32_t>::max)();
 
 /// When something that is made now stops being served. ttl 0: never, which is 0
 [[nodiscard]] inline std::int64_t expiry(unix_time now, std::chrono::nanoseconds ttl) noexcept {
@@ -77,7 +77,7 @@ inline constexpr std::size_t largest_payload = std::numeric_limits<std::uint32_t
     if (ttl.count() == 0) {
         return 0;
     }
-    std::int64_t const room = std::numeric_limits<std::int64_t>::max() - start;
+    std::int64_t const room = (std::numeric_limits<std::int64_t>::max)() - start;
     return start + std::min<std::int64_t>(ttl.count(), room);
 }
 

@@ -70,7 +70,7 @@ template <class Number>
 struct shape<std::vector<Number>> {
     using value = std::vector<double>;
     using spreads = std::vector<spread>;
-    static constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+    static constexpr std::size_t most = (std::numeric_limits<std::size_t>::max)();
     static std::size_t size(std::vector<Number> const& sample) noexcept { return sample.size(); }
     static double at(std::vector<Number> const& sample, std::size_t i) {
         return static_cast<double>(sample[i]);

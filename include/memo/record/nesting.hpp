@@ -42,7 +42,7 @@ class nesting {
             std::size_t const outer = std::exchange(in.reached_, in.depth_);
             ~measure() {
                 in.heights_[number] = in.reached_ - in.depth_;
-                in.reached_ = std::max(outer, in.reached_);
+                in.reached_ = (std::max)(outer, in.reached_);
             }
         } const here{*this, number};
         return body();
@@ -55,7 +55,7 @@ class nesting {
     }
 
   private:
-    void reach(std::size_t depth) noexcept { reached_ = std::max(reached_, depth); }
+    void reach(std::size_t depth) noexcept { reached_ = (std::max)(reached_, depth); }
 
     std::size_t depth_ = 0;
     std::size_t reached_ = 0; ///< the most of the pointee under way, or of the record

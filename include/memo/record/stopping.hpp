@@ -139,7 +139,7 @@ class stopping {
         auto const n = static_cast<double>(m.count());
         double const width = rule_.range->high - rule_.range->low;
         double const largest = n * (rule_.range->high - m.mean(i)) * (m.mean(i) - rule_.range->low);
-        double const coarseness = m.m2(i) == 0 ? 1 : std::min(1., m.m2(i) / largest);
+        double const coarseness = m.m2(i) == 0 ? 1 : (std::min)(1., m.m2(i) / largest);
         return -real::log1p(-at) / n * width * coarseness;
     }
 

@@ -25,7 +25,7 @@ namespace detail {
 template <class T> inline constexpr bool is_signature = false;
 template <class R, class... P> inline constexpr bool is_signature<signature<R(P...)>> = true;
 template <class T> inline constexpr bool is_ignore = false;
-template <std::size_t... I> inline constexpr bool is_ignore<ignore<I...>> = true;
+template <std::size_t... Index> inline constexpr bool is_ignore<ignore<Index...>> = true;
 
 template <class T>
 concept policy = is_signature<T> || is_ignore<T> || std::is_same_v<T, verify_full> ||
@@ -51,16 +51,17 @@ template <class F, class First, class... Rest> struct chosen_signature<F, First,
 template <class T> constexpr bool ignores(T, std::size_t) noexcept {
     return false;
 }
-template <std::size_t... I> constexpr bool ignores(ignore<I...>, std::size_t index) noexcept {
-    return (false || ... || (I == index));
+template <std::size_t... Index>
+constexpr bool ignores(ignore<Index...>, std::size_t index) noexcept {
+    return (false || ... || (Index == index));
 }
 
 template <class T> constexpr bool ignores_beyond(T, std::size_t) noexcept {
     return false;
 }
-template <std::size_t... I>
-constexpr bool ignores_beyond(ignore<I...>, std::size_t count) noexcept {
-    return (false || ... || (I >= count));
+template <std::size_t... Index>
+constexpr bool ignores_beyond(ignore<Index...>, std::size_t count) noexcept {
+    return (false || ... || (Index >= count));
 }
 
 /// Whether a parameter is in the key.
@@ -90,8 +91,8 @@ struct kept_parameters<signature<R(P...)>, Policies...> {
         (consider(keeps<P, Policies...>(place)), ...);
         return found;
     }();
-    using places = decltype([]<std::size_t... I>(std::index_sequence<I...>) {
-        return std::index_sequence<kept.places[I]...>{};
+    using places = decltype([]<std::size_t... Index>(std::index_sequence<Index...>) {
+        return std::index_sequence<kept.places[Index]...>{};
     }(std::make_index_sequence<kept.count>{}));
 };
 

@@ -151,10 +151,10 @@ struct requirements<F, signature<R(P...)>, Full, Policies...> {
                           "memo: memo::ignore<I...> names a parameter that the function does not "
                           "have; they are "
                           "counted from 0");
-            return []<std::size_t... I>(std::index_sequence<I...>) {
+            return []<std::size_t... Index>(std::index_sequence<Index...>) {
                 constexpr bool numbered = !std::is_same_v<signature<R(P...)>, Full>;
                 return check_result<R>() && check_averaged<R, numbered, Policies...>() &&
-                       (true && ... && check_parameter<P, keeps<P, Policies...>(I)>()) &&
+                       (true && ... && check_parameter<P, keeps<P, Policies...>(Index)>()) &&
                        (true && ... && check_drawn_again<P, Policies...>()) &&
                        check_call<F>(typename Full::function{});
             }

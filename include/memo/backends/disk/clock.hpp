@@ -75,11 +75,11 @@ class disk_clock {
     }
 
   private:
-    static constexpr std::size_t slots = std::size_t{1} << 22U;
-    static constexpr std::size_t size = slots + 4096;
+    static constexpr std::size_t slot_count = std::size_t{1} << 22U;
+    static constexpr std::size_t size = slot_count + 4096;
 
     static std::uint64_t* counter_of(std::uint8_t* bytes) noexcept {
-        return std::launder(reinterpret_cast<std::uint64_t*>(bytes + slots));
+        return std::launder(reinterpret_cast<std::uint64_t*>(bytes + slot_count));
     }
 
     [[nodiscard]] std::uint8_t tick() const noexcept {
@@ -88,7 +88,7 @@ class disk_clock {
     }
 
     static std::size_t place_of(key128 key) noexcept {
-        return static_cast<std::size_t>(key.high % slots);
+        return static_cast<std::size_t>(key.high % slot_count);
     }
 
     std::uint8_t* bytes_ = nullptr;

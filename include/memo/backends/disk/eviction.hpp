@@ -61,7 +61,7 @@ struct disk_limits {
     }
     constexpr double of_the_put = 1e-5; // seconds: what storing it costs at least
     candidate.worth_dropping = clock.age(header->key) * static_cast<double>(found.value.size()) /
-                               (std::max(0.0, static_cast<double>(header->cost)) + of_the_put);
+                               ((std::max)(0.0, static_cast<double>(header->cost)) + of_the_put);
     return candidate;
 }
 

@@ -87,7 +87,8 @@ class disk_flight {
             }
             std::this_thread::sleep_for(std::clamp(
                 std::chrono::nanoseconds(waited) / 16, shortest,
-                std::min(longest, std::max(shortest, std::chrono::nanoseconds(most - waited)))));
+                (std::min)(longest,
+                           (std::max)(shortest, std::chrono::nanoseconds(most - waited)))));
         }
         return true;
     }

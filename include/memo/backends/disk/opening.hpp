@@ -207,7 +207,7 @@ inline void mark_dirty(disk_opening const& how) {
     disk_state const state = directory.state();
     std::string const boot = this_boot();
     if (!state.dirty || state.boot != boot) {
-        directory.set_state({boot, true, std::max(state.map, how.map)}, true);
+        directory.set_state({boot, true, (std::max)(state.map, how.map)}, true);
     }
 }
 

@@ -81,8 +81,8 @@ class page_view {
         }
         std::uint64_t const even = transaction_of(0);
         std::uint64_t const odd = transaction_of(1);
-        auto const found = roots_of(std::max(even, odd));
-        auto const before = roots_of(std::min(even, odd));
+        auto const found = roots_of((std::max)(even, odd));
+        auto const before = roots_of((std::min)(even, odd));
         // The file never has fewer pages than before: new ones would be written over old ones.
         bool const grew = found && before && found->pages >= before->pages;
         return grew ? found : std::nullopt;
@@ -242,7 +242,7 @@ class page_view {
 
     [[nodiscard]] static int compare(std::byte const* node, bytes_view key) noexcept {
         std::size_t const size = number<std::uint16_t>(node + 6);
-        int const order = std::memcmp(node + node_header, key.data(), std::min(size, key.size()));
+        int const order = std::memcmp(node + node_header, key.data(), (std::min)(size, key.size()));
         return order != 0 ? order : static_cast<int>(size) - static_cast<int>(key.size());
     }
 

@@ -32,8 +32,8 @@ namespace memo::detail {
     constexpr std::uint64_t gib = std::uint64_t{1} << 30U;
     constexpr std::uint64_t page = 4096;
     std::uint64_t const bound =
-        std::min(max_bytes, std::uint64_t{1} << 60U); // 4 of them are a number
-    return max_bytes == 0 ? 64 * gib : std::max(gib, (4 * bound + page - 1) / page * page);
+        (std::min)(max_bytes, std::uint64_t{1} << 60U); // 4 of them are a number
+    return max_bytes == 0 ? 64 * gib : (std::max)(gib, (4 * bound + page - 1) / page * page);
 }
 
 class disk_registry {
@@ -174,7 +174,7 @@ class disk_registry {
         }
         std::uint64_t const wanted = map_for(settings.max_bytes);
         if (settings.read_only) {
-            std::uint64_t const map = std::max(state.map, wanted);
+            std::uint64_t const map = (std::max)(state.map, wanted);
             require_addresses(map);
             return map;
         }

@@ -62,7 +62,7 @@ std::size_t drop_records(disk_store& store, Chosen const& chosen, std::size_t po
             });
         });
         for (std::size_t begin = 0; begin < places.size(); begin += portion) {
-            std::size_t const end = std::min(begin + portion, places.size());
+            std::size_t const end = (std::min)(begin + portion, places.size());
             dropped += store.write([&](disk_write const& write) {
                 std::size_t count = 0;
                 for (std::size_t i = begin; i < end; ++i) {
@@ -99,7 +99,7 @@ inline std::size_t drop_function(disk_store& store, key128 scope) {
     return store.inspect([](disk_environment::look const& look) {
         auto const size = size_of_database(look.txn());
         backend_statistics all;
-        all.entries = size.entries - std::min(size.entries, count_names(look));
+        all.entries = size.entries - (std::min)(size.entries, count_names(look));
         all.bytes = size.bytes;
         return all;
     });

@@ -36,7 +36,7 @@ class sound_pages : public page_view {
             std::size_t const child = child_for(page, key);
             std::size_t const last = count_of(page) - 1;
             std::size_t const from = child == 0 ? 0 : child - 1;
-            for (std::size_t i = from; i <= std::min(child + 1, last); ++i) {
+            for (std::size_t i = from; i <= (std::min)(child + 1, last); ++i) {
                 if (i != child && !is_sound(child_of(page, i), pages)) {
                     return false;
                 }
@@ -90,7 +90,7 @@ class sound_pages : public page_view {
                                        std::uint64_t pages) noexcept {
         auto const count = number<std::uint64_t>(list);
         std::uint64_t above = pages;
-        for (std::uint64_t i = count - std::min(count, most) + 1; i <= count; ++i) {
+        for (std::uint64_t i = count - (std::min)(count, most) + 1; i <= count; ++i) {
             auto const page = number<std::uint64_t>(list + 8 * i);
             if (page >= above || page < 2) {
                 return false;

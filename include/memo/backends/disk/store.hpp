@@ -158,11 +158,11 @@ class disk_store {
         }
         constexpr seconds most = std::chrono::hours(24 * 36525); // the sums below fit into ns
         nanoseconds const age_left =
-            seconds(header.created) + std::min(settings_.max_age, most) - time.time_since_epoch();
+            seconds(header.created) + (std::min)(settings_.max_age, most) - time.time_since_epoch();
         nanoseconds const time_left = nanoseconds(header.expires) - time.time_since_epoch();
         nanoseconds const left = settings_.max_age.count() == 0 ? time_left
                                  : header.expires == 0          ? age_left
-                                                                : std::min(time_left, age_left);
+                                                                : (std::min)(time_left, age_left);
         return left.count() > 0 ? std::optional(left) : std::nullopt;
     }
     [[nodiscard]] bool is_old(frame_header const& header) const { return !left(header); }
@@ -222,7 +222,7 @@ class disk_store {
     [[nodiscard]] disk_limits limits_of(std::uint64_t map) const {
         std::uint64_t const room = map / 16 * 15;
         std::uint64_t const bound =
-            settings_.max_bytes == 0 ? room : std::min(settings_.max_bytes, room);
+            settings_.max_bytes == 0 ? room : (std::min)(settings_.max_bytes, room);
         unix_time const time = now();
         return {bound, oldest_created(time), time};
     }

@@ -42,7 +42,7 @@ class page_uses {
     // Counts what a tree says that it has. Each number may be anything.
     [[nodiscard]] bool adds_up(page_view::tree_size const& size) {
         counted_ += size.branches + size.leaves + size.in_own_pages;
-        return std::max({size.branches, size.leaves, size.in_own_pages}) <= trees_.pages;
+        return (std::max)({size.branches, size.leaves, size.in_own_pages}) <= trees_.pages;
     }
 
     // False if they are not the file's, or have another use already.

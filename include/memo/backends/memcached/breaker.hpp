@@ -72,7 +72,7 @@ template <class Clock> class breaker_by {
             return false;
         }
         std::uint32_t const windows = windows_.fetch_add(1, std::memory_order_relaxed);
-        auto const window = std::min(first_window * (1 << std::min(windows, 5U)), last_window);
+        auto const window = (std::min)(first_window * (1 << (std::min)(windows, 5U)), last_window);
         open_until_.store(since_epoch(now + jittered(window, now)), std::memory_order_relaxed);
         return windows == 0;
     }

@@ -38,7 +38,7 @@ namespace memo::detail {
     }
     auto const now = std::chrono::duration_cast<std::chrono::seconds>(
         std::chrono::system_clock::now().time_since_epoch());
-    return std::min(now.count() + seconds, longest_absolute);
+    return (std::min)(now.count() + seconds, longest_absolute);
 }
 
 /// Makes and reads the items of one function.
@@ -86,14 +86,15 @@ class item_codec {
     [[nodiscard]] std::int64_t expiry(storing about) const {
         std::chrono::nanoseconds const most = settings_->ttl;
         bool const both = about.ttl.count() != 0 && most.count() != 0;
-        return detail::expiry(now(), both ? std::min(about.ttl, most) : std::max(about.ttl, most));
+        return detail::expiry(now(),
+                              both ? (std::min)(about.ttl, most) : (std::max)(about.ttl, most));
     }
 
     /// From an expiry to what is left of it; 0: for ever.
     [[nodiscard]] std::chrono::nanoseconds left(std::int64_t expires) const {
         auto const left = std::chrono::nanoseconds(expires) - now().time_since_epoch();
         return expires == 0 ? std::chrono::nanoseconds(0)
-                            : std::max(left, std::chrono::nanoseconds(1));
+                            : (std::max)(left, std::chrono::nanoseconds(1));
     }
 
   private:

@@ -121,7 +121,7 @@ template <wire_connection Connection, class Record> class memcached_lookups {
         constexpr std::size_t most = 64;
         auto visit = store_->visit(server, scope_->counters);
         while (!some.empty()) {
-            auto const now = some.first(std::min(some.size(), most));
+            auto const now = some.first((std::min)(some.size(), most));
             some = some.subspan(now.size());
             auto const name_of = [&](std::size_t i) {
                 return scope_->name_of(keys[now[i]], server);

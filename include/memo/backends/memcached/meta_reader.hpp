@@ -36,7 +36,7 @@ class meta_reader {
     [[nodiscard]] read_line line(stream_socket& from, deadline const& by) {
         for (;;) {
             std::string_view const text(buffer_.data() + read_,
-                                        std::min(filled_ - read_, meta_line_bytes));
+                                        (std::min)(filled_ - read_, meta_line_bytes));
             if (auto const end = text.find(meta_line_end); end != std::string_view::npos) {
                 read_ += end + meta_line_end.size();
                 return {wire_code::done, text.substr(0, end)};

@@ -28,7 +28,7 @@ class patience {
             return false;
         }
         if (conflicts_ > 0) {
-            std::uint32_t const most = first_wait << std::min(conflicts_ - 1, doublings);
+            std::uint32_t const most = first_wait << (std::min)(conflicts_ - 1, doublings);
             static thread_local std::minstd_rand random(std::random_device{}());
             std::uniform_int_distribution<std::uint32_t> wait(0, most);
             std::this_thread::sleep_for(std::chrono::microseconds(wait(random)));
@@ -58,7 +58,7 @@ class backoff {
         static thread_local std::minstd_rand random(std::random_device{}());
         std::uniform_int_distribution<std::uint32_t> wait(most_ / 2, most_);
         std::this_thread::sleep_for(std::chrono::microseconds(wait(random)));
-        most_ = std::min(2 * most_, last_wait);
+        most_ = (std::min)(2 * most_, last_wait);
         return true;
     }
 

@@ -50,16 +50,16 @@ struct slot_value {
 };
 
 struct alignas(64) bucket {
-    static constexpr std::size_t slots = 3;
-    static constexpr std::size_t nowhere = slots;
+    static constexpr std::size_t slot_count = 3;
+    static constexpr std::size_t nowhere = slot_count;
 
-    std::array<shared<std::uint64_t>, slots> low{};
-    std::array<shared<std::uint64_t>, slots> word{};
+    std::array<shared<std::uint64_t>, slot_count> low{};
+    std::array<shared<std::uint64_t>, slot_count> word{};
     shared<std::uint32_t> state{0}; ///< bit 0: no writer is here; 1, 2, 3: which slots hold no
                                     ///< addresses of blocks; above: a count of changes. 0: no entry
                                     ///< was ever here
-    std::array<shared<std::uint16_t>, slots> high{};
-    std::array<shared<std::uint8_t>, slots> cost{};
+    std::array<shared<std::uint16_t>, slot_count> high{};
+    std::array<shared<std::uint8_t>, slot_count> cost{};
     shared<std::uint8_t> visited{0}; ///< bit i: slot i was hit since eviction last looked
     shared<std::uint16_t> passed{0}; ///< entries that went past this full line
 
@@ -77,7 +77,7 @@ struct alignas(64) bucket {
                                                          std::size_t& slot) const {
         std::uint32_t const before = state.load(std::memory_order_acquire);
         // No branch and no loop: that a key is here can be predicted, in which slot it is cannot.
-        static_assert(slots == 3);
+        static_assert(slot_count == 3);
         bool const not_first = low[0].load(std::memory_order_acquire) != key.low;
         bool const third = low[2].load(std::memory_order_acquire) == key.low;
         slot = static_cast<std::size_t>(not_first) + static_cast<std::size_t>(third);
@@ -124,7 +124,7 @@ struct alignas(64) bucket {
     // For whoever holds the segment's lock.
 
     [[nodiscard]] std::size_t find(slot_key key) const {
-        for (std::size_t slot = 0; slot < slots; ++slot) {
+        for (std::size_t slot = 0; slot < slot_count; ++slot) {
             if (low[slot].load(std::memory_order_acquire) == key.low &&
                 high[slot].load(std::memory_order_acquire) == key.high) {
                 return slot;
@@ -135,7 +135,7 @@ struct alignas(64) bucket {
 
     [[nodiscard]] std::size_t find_low(std::uint64_t wanted) const {
         std::size_t slot = 0;
-        while (slot < slots && low[slot].load(std::memory_order_acquire) != wanted) {
+        while (slot < slot_count && low[slot].load(std::memory_order_acquire) != wanted) {
             ++slot;
         }
         return slot;

@@ -73,7 +73,7 @@ class growing_directory {
 
     void touch_next() noexcept {
         constexpr std::size_t page = 4096 / sizeof(directory::line);
-        untouched_ -= std::min(untouched_, page);
+        untouched_ -= (std::min)(untouched_, page);
         directories_.newest().first[untouched_].bytes.front() = std::byte{0};
     }
 

@@ -167,7 +167,7 @@ class reclaimer {
 #endif
 
     [[nodiscard]] static std::uint64_t oldest_reader() {
-        std::uint64_t oldest = std::numeric_limits<std::uint64_t>::max();
+        std::uint64_t oldest = (std::numeric_limits<std::uint64_t>::max)();
         thread_lines::instance().for_each([&](thread_line const& line) {
             if (auto const epoch = line.epoch.load(std::memory_order_seq_cst); epoch != 0) {
                 oldest = epoch < oldest ? epoch : oldest;

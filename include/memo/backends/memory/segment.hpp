@@ -24,7 +24,7 @@ class alignas(64) segment {
     /// So few that a split takes some microseconds, so many that the directory of 10^7 entries stays
     /// in the second-level cache.
     static constexpr std::size_t count = 256;
-    static constexpr std::size_t slots = count * bucket::slots;
+    static constexpr std::size_t slot_count = count * bucket::slot_count;
     using memory = bucket_memory<count>;
 
     /// Where a key is.
@@ -174,7 +174,7 @@ class alignas(64) segment {
     /// Visits every entry.
     template <class Visit> void for_each(Visit visit) const {
         for (std::size_t i = 0; i < count; ++i) {
-            for (std::size_t slot = 0; slot < bucket::slots; ++slot) {
+            for (std::size_t slot = 0; slot < bucket::slot_count; ++slot) {
                 if (place const each{buckets_ + i, slot}; each.low() != 0) {
                     visit(each);
                 }
@@ -213,7 +213,7 @@ class alignas(64) segment {
     /// A slot whose key is in this bucket because its own was full.
     [[nodiscard]] std::size_t guest_of(bucket& host) const {
         std::size_t slot = 0;
-        while (slot < bucket::slots && &home_of(place{&host, slot}.low()) == &host) {
+        while (slot < bucket::slot_count && &home_of(place{&host, slot}.low()) == &host) {
             ++slot;
         }
         return slot;

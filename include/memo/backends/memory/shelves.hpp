@@ -71,7 +71,7 @@ class shelves {
         if (entries == 0) {
             drop(closed);
         } else if (most_bytes_ != 0) {
-            count_table(closed, std::max(least_table_bytes, entries * slot_bytes));
+            count_table(closed, (std::max)(least_table_bytes, entries * slot_bytes));
         }
     }
 
@@ -224,7 +224,7 @@ class shelves {
             if (drawn == nullptr && rest < share) {
                 drawn = &each;
             }
-            rest -= std::min(rest, share);
+            rest -= (std::min)(rest, share);
         });
         evicted went;
         if (drawn != nullptr) {

@@ -46,7 +46,7 @@ class memory_store {
     [[nodiscard]] std::int64_t after(std::chrono::nanoseconds span) const {
         std::int64_t const start = now();
         std::int64_t const room =
-            std::numeric_limits<std::int64_t>::max() - std::max<std::int64_t>(start, 0);
+            (std::numeric_limits<std::int64_t>::max)() - std::max<std::int64_t>(start, 0);
         return start + std::min<std::int64_t>(span.count(), room);
     }
 

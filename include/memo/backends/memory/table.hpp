@@ -155,7 +155,7 @@ class table {
 
     /// Removes everything; `dispose` is given each value once no lookup can find it.
     template <class Dispose> void clear(Dispose dispose) {
-        std::array<slot_value, segment::slots> removed; // of one segment: it needs no memory
+        std::array<slot_value, segment::slot_count> removed; // of one segment: it needs no memory
         from_each_segment(0, [&](segment& each) {
             std::size_t count = 0;
             each.for_each([&](segment::place there) { removed[count++] = there.value(); });
@@ -264,7 +264,7 @@ class table {
     /// A hit that is not in its own bucket costs as much as three that are. While the table is small
     /// it is kept half empty.
     [[nodiscard]] static std::size_t most_entries(unsigned depth) noexcept {
-        return depth < 6 ? segment::slots / 2 : segment::slots * 7 / 10;
+        return depth < 6 ? segment::slot_count / 2 : segment::slot_count * 7 / 10;
     }
 
     /// Splits a segment, and goes on to hold the half that `low` belongs to. False if a bit more does
@@ -274,7 +274,7 @@ class table {
     bool split(held& here, std::uint64_t low) {
         segment& old = *here.home;
         if (!old.can_split()) {
-            if (old.entries() == segment::slots) {
+            if (old.entries() == segment::slot_count) {
                 throw error(errc::backend, "the keys are no hashes: too many begin alike");
             }
             return false;
