@@ -5,6 +5,7 @@
 
 #include <memo/counters.hpp>
 #include <memo/hash_map.hpp>
+#include <memo/process.hpp>
 #include <memo/statistics.hpp>
 
 #include <chrono>
@@ -26,18 +27,12 @@ struct account {
     }
 };
 
-/// All accounts of the process.
+/// All accounts of the process: one per process, see process_wide. Functions that live in static storage
+/// end after main() has returned.
 ///
 /// Thread safety:  safe; no call of a function comes here, only its making and its end
 class ledger {
   public:
-    // Visible, so that plugins built with hidden visibility write into their host's. Never destroyed:
-    // functions that live in static storage end after main() has returned.
-    [[gnu::visibility("default")]] static ledger& instance() {
-        static auto* const all = new ledger;
-        return *all;
-    }
-
     class entry;
 
     /// The functions of one title: the name and version, or the type of a callable without a name.
@@ -50,14 +45,14 @@ class ledger {
     class entry {
       public:
         entry(std::string const& title, call_counters const& counters) : counters_(counters) {
-            ledger& all = instance();
+            auto& all = process_wide<ledger>();
             std::scoped_lock const lock(all.mutex_);
             link(all.rows_[title]);
         }
         entry(entry const&) = delete;
         entry& operator=(entry const&) = delete;
         ~entry() {
-            std::scoped_lock const lock(instance().mutex_);
+            std::scoped_lock const lock(process_wide<ledger>().mutex_);
             row_->ended += now();
             (previous_ != nullptr ? previous_->next_ : row_->live) = next_;
             if (next_ != nullptr) {

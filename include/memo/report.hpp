@@ -4,6 +4,7 @@
 // What all memoized functions of the process have done, as a table for people: does it pay?
 
 #include <memo/ledger.hpp>
+#include <memo/process.hpp>
 #include <memo/real.hpp>
 #include <memo/statistics.hpp>
 
@@ -119,9 +120,10 @@ struct titled_account {
 ///                 in part
 inline void stats_report(std::ostream& out) {
     std::forward_list<detail::titled_account> rows;
-    detail::ledger::instance().for_each([&](std::string const& title, detail::account const& a) {
-        rows.push_front({title, a});
-    });
+    detail::process_wide<detail::ledger>().for_each(
+        [&](std::string const& title, detail::account const& a) {
+            rows.push_front({title, a});
+        });
     rows.sort(detail::goes_before);
     std::ostringstream table; // whole, whoever else writes there, and whatever flags are set
     table
@@ -145,7 +147,7 @@ inline void stats_report(std::ostream& out) {
 ///
 /// Thread safety:  safe
 inline void stats_report_at_exit() {
-    if (!detail::ledger::instance().is_first_to_report()) {
+    if (!detail::process_wide<detail::ledger>().is_first_to_report()) {
         return;
     }
     static auto const asked_by = ::getpid();

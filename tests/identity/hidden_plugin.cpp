@@ -25,7 +25,7 @@ extern "C" [[gnu::visibility("default")]] unsigned plugin_fork_generation() {
 }
 
 extern "C" [[gnu::visibility("default")]] void const* plugin_names() {
-    return &memo::detail::name_registry::instance();
+    return &memo::detail::process_wide<memo::detail::name_registry>();
 }
 
 extern "C" [[gnu::visibility("default")]] bool plugin_is_auditing() {

@@ -62,7 +62,7 @@ TEST_CASE("a circle of evaluations through two plugins is an error, not a hang")
 }
 
 TEST_CASE("plugins know of each other which names are taken") {
-    CHECK(a().names() == &memo::detail::name_registry::instance());
+    CHECK(a().names() == &memo::detail::process_wide<memo::detail::name_registry>());
     CHECK(b().names() == a().names());
 }
 

@@ -50,14 +50,9 @@ struct claimant {
     }
 };
 
-/// One for the process, also where libraries are built with hidden visibility.
+/// One per process, see process_wide: functions may be wrapped in any module, and at exit, too.
 class name_registry {
   public:
-    [[gnu::visibility("default")]] static name_registry& instance() {
-        static auto* const registry = new name_registry; // functions may be wrapped at exit, too
-        return *registry;
-    }
-
     /// Throws: memo::error (name_conflict) if a different callable has claimed this name
     void claim(key128 claim, std::string const& name, claimant const& who) {
         std::scoped_lock const lock(mutex_);

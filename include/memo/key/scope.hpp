@@ -10,6 +10,7 @@
 #include <memo/key/identity.hpp>
 #include <memo/key/key128.hpp>
 #include <memo/key/registry.hpp>
+#include <memo/process.hpp>
 
 #include <string>
 #include <string_view>
@@ -145,7 +146,8 @@ identify(F const& callable, function_name const& function, bool persistent, sign
     }
     scope_digest const digest = digest_scope(function, code, types, state);
     if (named) {
-        name_registry::instance().claim(digest.claim, function.name, claimant_of(callable, code));
+        process_wide<name_registry>().claim(digest.claim, function.name,
+                                            claimant_of(callable, code));
     }
     return {function.name,   function.version, function.hash_prefix,
             std::move(code), std::move(types), state,

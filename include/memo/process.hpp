@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// A type in, the one object of it that the process has out: whichever modules ask, a program that was
+// linked without -rdynamic and plugins with hidden visibility that were opened by RTLD_LOCAL among
+// them. The loader makes one of the static variables of two modules only where each sees the
+// other's symbols, and some are then two without a word.
+//
+// So each module has a root of its own and says where it is by an ELF note, which a walk through the
+// loaded modules finds (dl_iterate_phdr). The first module that asks publishes the state of the
+// process in its root, the others adopt it; both happen under the lock that the loader holds
+// during the walk. A module of another version of memo, or of another library ABI, has a state of
+// its own. A module that has used the state is not unloaded any more: other modules may hold the
+// addresses of its functions (docs/decisions/0050-process-state.md).
+
+#include <memo/version.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+#include <typeinfo>
+
+#if defined(__ELF__)
+#include <elf.h>
+#include <link.h>
+// Only code for shared libraries is to be kept from being unloaded, and needs dlopen for it, which
+// warns where a program is linked with -static.
+#if defined(__PIC__) && !defined(__PIE__)
+#include <dlfcn.h>
+#define MEMO_IN_SHARED_LIBRARY 1
+#endif
+#endif
+
+namespace memo::detail {
+
+/// What must be equal in two modules for them to share objects: the version of memo and what changes
+/// the layout of the standard library's types.
+[[nodiscard]] consteval std::uint64_t process_abi() {
+    std::uint64_t hash = 0xcbf29ce484222325;
+    auto const add = [&](std::uint64_t number) { hash = (hash ^ number) * 0x100000001b3; };
+    add(MEMO_VERSION_MAJOR);
+    add(MEMO_VERSION_MINOR);
+    add(MEMO_VERSION_PATCH);
+    add(sizeof(void*));
+#if defined(_LIBCPP_ABI_VERSION)
+    add(1);
+    add(_LIBCPP_ABI_VERSION);
+#elif defined(__GLIBCXX__)
+    add(2);
+    add(_GLIBCXX_USE_CXX11_ABI);
+#if defined(_GLIBCXX_DEBUG)
+    add(3);
+#endif
+#endif
+    return hash;
+}
+
+/// The objects that are one per process, by the names and sizes of their types. None is destroyed:
+/// threads and static objects use them until the very end.
+class process_state {
+  public:
+    process_state() = default;
+    process_state(process_state const&) = delete;
+    process_state& operator=(process_state const&) = delete;
+
+    /// The object of a type, made if there is none. No lock is held, so a fork at any moment leaves
+    /// nothing locked; of two that are made at once, one is destroyed again.
+    ///
+    /// Throws:         std::bad_alloc
+    template <class T> [[nodiscard]] T& object() {
+        slot* first = slots_.load(std::memory_order_acquire);
+        slot* found = find(first, typeid(T).name(), sizeof(T));
+        if (found == nullptr) {
+            auto* const made = new slot_of<T>;
+            made->next = first;
+            while (!slots_.compare_exchange_weak(made->next, made, std::memory_order_acq_rel)) {
+                if (found = find(made->next, made->name, made->size); found != nullptr) {
+                    delete made;
+                    return static_cast<slot_of<T>*>(found)->object;
+                }
+            }
+            found = made;
+        }
+        return static_cast<slot_of<T>*>(found)->object;
+    }
+
+  private:
+    struct slot {
+        char const* name; ///< of the type, mangled
+        std::size_t size;
+        slot* next;
+    };
+    template <class T> struct slot_of : slot {
+        slot_of() : slot{typeid(T).name(), sizeof(T), nullptr} {}
+        T object;
+    };
+
+    [[nodiscard]] static slot* find(slot* first, std::string_view name, std::size_t size) noexcept {
+        while (first != nullptr && (first->name != name || first->size != size)) {
+            first = first->next;
+        }
+        return first;
+    }
+
+    std::atomic<slot*> slots_{nullptr};
+};
+
+/// Where a module says which state it uses. Its layout is fixed by the type of the note.
+struct process_root {
+    std::atomic<process_state*> state;
+    std::uint64_t abi;
+};
+
+#if defined(__ELF__)
+
+// One for each module: hidden, and named so that the assembler can tell where it is.
+[[gnu::visibility("hidden"), gnu::used]] inline constinit process_root
+    root_of_this_module asm("memo_process_root_1"){{nullptr}, process_abi()};
+
+// In each translation unit, as a note in a section group would be dropped by --gc-sections. The
+// descriptor is the root's address relative to the descriptor's own.
+asm(".pushsection .note.memo,\"a\",%note\n"
+    ".balign 4\n"
+    ".long 5, 4, 1\n" // bytes of the name, bytes of the descriptor, type
+    ".asciz \"memo\"\n"
+    ".balign 4\n"
+    ".long memo_process_root_1 - .\n"
+    ".popsection\n");
+
+/// Calls visit(root, module) for the root of each loaded module.
+///
+/// module          its path; empty for the main program
+template <class Visit> void for_each_root(Visit visit) {
+    constexpr auto in_module = [](dl_phdr_info* module, std::size_t, void* data) {
+        constexpr std::string_view owner{"memo", sizeof "memo"};
+        constexpr auto aligned = [](std::size_t bytes) { return (bytes + 3) & ~std::size_t{3}; };
+        for (std::size_t i = 0; i < module->dlpi_phnum; ++i) {
+            auto const& segment = module->dlpi_phdr[i];
+            if (segment.p_type != PT_NOTE) {
+                continue;
+            }
+            auto const* note = reinterpret_cast<char*>(module->dlpi_addr + segment.p_vaddr);
+            std::size_t left = segment.p_memsz;
+            ElfW(Nhdr) header{};
+            while (left >= sizeof header) {
+                std::memcpy(&header, note, sizeof header);
+                auto const* const name = note + sizeof header;
+                auto const* const descriptor = name + aligned(header.n_namesz);
+                std::size_t const total =
+                    sizeof header + aligned(header.n_namesz) + aligned(header.n_descsz);
+                if (total > left) {
+                    break;
+                }
+                if (header.n_type == 1 && std::string_view(name, header.n_namesz) == owner) {
+                    std::int32_t distance = 0;
+                    std::memcpy(&distance, descriptor, sizeof distance);
+                    auto const root = reinterpret_cast<std::uintptr_t>(descriptor) +
+                                      static_cast<std::uintptr_t>(std::intptr_t{distance});
+                    (*static_cast<Visit*>(data))(*reinterpret_cast<process_root*>(root),
+                                                 module->dlpi_name);
+                    break;
+                }
+                note += total;
+                left -= total;
+            }
+        }
+        return 0;
+    };
+    ::dl_iterate_phdr(in_module, &visit);
+}
+
+/// Has this module adopt the state of the process, or else publish one.
+///
+/// Returns:        the state, and whether it is the fresh one
+[[gnu::visibility("hidden")]] inline process_state& adopt_state(process_state& fresh) {
+    // All of it within one call of an outer walk, whose lock is held meanwhile: two modules that
+    // begin at once get one state.
+    constexpr auto under_lock = [](dl_phdr_info*, std::size_t, void* state) {
+        process_state* found = nullptr;
+        auto const look = [&](process_root& root, char const*) {
+            if (found == nullptr && root.abi == process_abi()) {
+                found = root.state.load(std::memory_order_acquire);
+            }
+        };
+        for_each_root(look);
+        auto& chosen = *static_cast<process_state**>(state);
+        chosen = found != nullptr ? found : chosen;
+        root_of_this_module.state.store(chosen, std::memory_order_release);
+        return 1; // once
+    };
+    process_state* state = &fresh;
+    ::dl_iterate_phdr(under_lock, &state);
+    return *state;
+}
+
+/// Keeps this module from being unloaded: its code may be called through what other modules hold.
+[[gnu::visibility("hidden")]] inline void pin_this_module() noexcept {
+#if defined(MEMO_IN_SHARED_LIBRARY)
+    char const* path = "";
+    auto const look = [&](process_root const& root, char const* module) {
+        path = &root == &root_of_this_module ? module : path;
+    };
+    for_each_root(look); // what is the main program has no path, and is not unloaded
+    if (*path != '\0') {
+        static_cast<void>(::dlopen(path, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE));
+    }
+#endif
+}
+
+#else
+
+// Where the format of programs is not ELF, each module is a process of its own.
+inline process_root root_of_this_module{{nullptr}, process_abi()};
+
+inline process_state& adopt_state(process_state& fresh) {
+    process_state* none = nullptr;
+    return root_of_this_module.state.compare_exchange_strong(none, &fresh) ? fresh : *none;
+}
+
+inline void pin_this_module() noexcept {}
+
+#endif
+
+/// The state of the process, which pins the module that asks.
+[[gnu::visibility("hidden")]] inline process_state& state_of_process() {
+    process_state* state = root_of_this_module.state.load(std::memory_order_acquire);
+    if (state == nullptr) [[unlikely]] {
+        auto* const fresh = new process_state;
+        state = &adopt_state(*fresh);
+        if (state != fresh) {
+            delete fresh;
+        }
+        pin_this_module();
+    }
+    return *state;
+}
+
+/// Where a module remembers an object of the process.
+template <class T> struct [[gnu::visibility("hidden")]] process_slot {
+    [[gnu::visibility("hidden")]] static inline constinit std::atomic<T*> object{nullptr};
+};
+
+/// The one object of a type in the process: the same in all modules of one ABI. It is made by the first
+/// who asks and never destroyed. Its constructor changes nothing but the object.
+///
+/// Complexity:     one load, but for the first time in a module
+/// Thread safety:  safe; the object has to be, too
+/// Throws:         std::bad_alloc, at the first call in a module only
+template <class T> [[nodiscard, gnu::visibility("hidden")]] inline T& process_wide() {
+    T* found = process_slot<T>::object.load(std::memory_order_acquire);
+    if (found == nullptr) [[unlikely]] {
+        found = &state_of_process().object<T>();
+        process_slot<T>::object.store(found, std::memory_order_release);
+    }
+    return *found;
+}
+
+} // namespace memo::detail
