@@ -1,31 +1,33 @@
-# Installs the headers, the package that find_package(memo 0.1) reads, the files that pkg-config reads, and the documents.
+# The package that find_package(memo 0.1) reads, in the build tree, always; a project that embeds memo can export targets that use it.
+# With MEMO_INSTALL also what is installed: the headers, that package, the files that pkg-config reads, and the documents.
 # The component memo_dev is all of these; the program memo-cache is the component memo_cache, see tools/.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-set(package_dir "${CMAKE_INSTALL_DATADIR}/cmake/memo")
+set(targets memo memo_eigen memo_disk memo_memcached memo_libmemcached)
+set(package_files memoConfig.cmake Findlmdb.cmake Findlibmemcached.cmake Findxxhash.cmake)
 
-install(
-    TARGETS memo memo_eigen memo_disk memo_memcached memo_libmemcached
-    EXPORT memo
-    FILE_SET HEADERS
-    COMPONENT memo_dev
-)
-install(EXPORT memo NAMESPACE memo:: FILE memoTargets.cmake DESTINATION "${package_dir}" COMPONENT memo_dev)
-
+foreach(file IN LISTS package_files)
+    configure_file("${PROJECT_SOURCE_DIR}/cmake/${file}" "${PROJECT_BINARY_DIR}/${file}" COPYONLY)
+endforeach()
 # 0.x: a new minor version may change names, keys and records.
 write_basic_package_version_file(
     "${PROJECT_BINARY_DIR}/memoConfigVersion.cmake"
     COMPATIBILITY SameMinorVersion
     ARCH_INDEPENDENT
 )
+export(TARGETS ${targets} NAMESPACE memo:: FILE "${PROJECT_BINARY_DIR}/memoTargets.cmake")
+
+if(NOT MEMO_INSTALL)
+    return()
+endif()
+
+set(package_dir "${CMAKE_INSTALL_DATADIR}/cmake/memo")
+install(TARGETS ${targets} EXPORT memo FILE_SET HEADERS COMPONENT memo_dev)
+install(EXPORT memo NAMESPACE memo:: FILE memoTargets.cmake DESTINATION "${package_dir}" COMPONENT memo_dev)
+list(TRANSFORM package_files PREPEND "${PROJECT_SOURCE_DIR}/cmake/")
 install(
-    FILES
-        "${PROJECT_SOURCE_DIR}/cmake/memoConfig.cmake"
-        "${PROJECT_SOURCE_DIR}/cmake/Findlmdb.cmake"
-        "${PROJECT_SOURCE_DIR}/cmake/Findlibmemcached.cmake"
-        "${PROJECT_SOURCE_DIR}/cmake/Findxxhash.cmake"
-        "${PROJECT_BINARY_DIR}/memoConfigVersion.cmake"
+    FILES ${package_files} "${PROJECT_BINARY_DIR}/memoConfigVersion.cmake"
     DESTINATION "${package_dir}"
     COMPONENT memo_dev
 )
