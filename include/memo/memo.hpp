@@ -3,9 +3,7 @@
 
 // The door: `memo::memoize<memo::memory>(f)`.
 
-#if __cplusplus < 202002L
-#error "memo needs C++20: compile with -std=c++20 or newer"
-#endif
+#include <memo/compiler.hpp>
 
 #include <memo/backends/backend.hpp>
 #include <memo/backends/memory.hpp>

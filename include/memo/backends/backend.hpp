@@ -4,6 +4,8 @@
 // What the walk asks of a backend. A backend is a cheap handle on a store; the store gives each
 // function a partition of its own, and a partition moves records: key in, record out.
 
+#include <memo/compiler.hpp>
+
 #include <memo/cost.hpp>
 #include <memo/key/key128.hpp>
 #include <memo/key/unfinished_key.hpp>

@@ -4,6 +4,8 @@
 // Records kept on disk, shared by the processes of one machine. Needs LMDB: the CMake target is
 // memo::disk.
 
+#include <memo/compiler.hpp>
+
 #include <memo/backends/backend.hpp>
 #include <memo/backends/disk/entry.hpp>
 #include <memo/backends/disk/flight.hpp>

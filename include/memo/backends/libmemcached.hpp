@@ -7,6 +7,8 @@
 //
 // Source: libmemcached 1.1.4, docs.libmemcached.awesome; its findings: docs/decisions/0030-wire.md.
 
+#include <memo/compiler.hpp>
+
 #include <memo/backends/memcached/basic.hpp>
 #include <memo/backends/memcached/meta_line.hpp>
 #include <memo/backends/memcached/transport.hpp>

@@ -3,6 +3,8 @@
 
 // Records shared by processes and machines, kept by memcached's servers.
 
+#include <memo/compiler.hpp>
+
 #include <memo/backends/memcached/basic.hpp>
 #include <memo/backends/memcached/meta.hpp>
 

@@ -3,6 +3,8 @@
 
 // Records kept in the process: typed, without serialization.
 
+#include <memo/compiler.hpp>
+
 #include <memo/backends/backend.hpp>
 #include <memo/backends/memory/block.hpp>
 #include <memo/backends/memory/reclaim.hpp>

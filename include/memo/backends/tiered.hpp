@@ -3,6 +3,8 @@
 
 // Two backends as one: a quick one near, a shared or lasting one far.
 
+#include <memo/compiler.hpp>
+
 #include <memo/backends/backend.hpp>
 #include <memo/backends/opening.hpp>
 #include <memo/key/key128.hpp>

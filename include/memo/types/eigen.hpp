@@ -5,6 +5,8 @@
 // column order, whatever the storage order. Include it beside <memo/memo.hpp>; the CMake target is
 // memo::eigen.
 
+#include <memo/compiler.hpp>
+
 #include <memo/key/encode.hpp>
 #include <memo/record/bytes.hpp>
 #include <memo/record/codec_values.hpp>
