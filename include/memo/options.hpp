@@ -4,6 +4,7 @@
 // What a user may say about one memoized function, beside the function itself.
 
 #include <memo/error.hpp>
+#include <memo/saturated.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -41,18 +42,19 @@ class storing_threshold {
     constexpr storing_threshold() = default; ///< everything is stored
     template <class Count, class Period>
     // NOLINTNEXTLINE(google-explicit-constructor): `.time_threshold = 1ms`
-    constexpr storing_threshold(std::chrono::duration<Count, Period> least) : least_(least) {}
+    constexpr storing_threshold(std::chrono::duration<Count, Period> least) noexcept
+        : least_(least) {}
     // NOLINTNEXTLINE(google-explicit-constructor)
-    constexpr storing_threshold(worthwhile_t) : is_worthwhile_(true) {}
+    constexpr storing_threshold(worthwhile_t) noexcept : is_worthwhile_(true) {}
 
     [[nodiscard]] constexpr std::chrono::nanoseconds least() const noexcept { return least_; }
     [[nodiscard]] constexpr bool is_worthwhile() const noexcept { return is_worthwhile_; }
     [[nodiscard]] constexpr bool is_none() const noexcept {
-        return least_.count() == 0 && !is_worthwhile_;
+        return least_.is_zero() && !is_worthwhile_;
     }
 
   private:
-    std::chrono::nanoseconds least_{0};
+    time_span least_;
     bool is_worthwhile_ = false;
 };
 
@@ -77,7 +79,7 @@ template <class R> struct options {
     /// that computing again takes less time than storing and fetching, see storing_threshold.
     storing_threshold time_threshold{};
     /// How long a stored result is served. 0: for ever.
-    std::chrono::nanoseconds ttl{0};
+    time_span ttl{};
     /// One evaluation for all callers that ask for one key at the same time.
     bool single_flight = true;
     on_error_policy on_error = on_error_policy::degrade;
@@ -143,7 +145,7 @@ template <class R> struct averaged_options {
     std::string version{};
     std::string hash_prefix{};
     storing_threshold time_threshold{}; ///< must stay 0: the mean needs quick samples, too
-    std::chrono::nanoseconds ttl{0};    ///< of a record, from its first sample on
+    time_span ttl{};                    ///< of a record, from its first sample on
     bool single_flight = true; ///< if false, all who ask for an unsettled key draw at the same time
     on_error_policy on_error = on_error_policy::degrade;
     on_miss_policy on_miss = on_miss_policy::compute; ///< an unsettled mean is a miss, too
@@ -177,8 +179,8 @@ struct refinement {
 namespace detail {
 
 /// Throws:         memo::error (configuration) for spans that cannot be meant
-inline void check_spans(std::chrono::nanoseconds ttl, storing_threshold const& threshold) {
-    if (ttl.count() < 0) {
+inline void check_spans(time_span ttl, storing_threshold const& threshold) {
+    if (ttl.is_negative()) {
         throw error(errc::configuration, "memoize: .ttl is negative; give how long a result is "
                                          "served, or 0 for ever");
     }

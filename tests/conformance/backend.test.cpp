@@ -237,6 +237,32 @@ TEMPLATE_LIST_TEST_CASE("a backend tells how long it serves a record yet", "", b
     CHECK(left(1) == 1ns);
 }
 
+TEMPLATE_LIST_TEST_CASE("a backend serves a record with the longest ttl", "", backends) {
+    fresh<TestType> const made;
+    auto const partition = made.backend.template partition<int>(scope);
+    partition.put(key_of(1), 1, {.cost = 0ns, .ttl = std::chrono::nanoseconds::max()});
+    made.clock.advance(24h * 365 * 100);
+    REQUIRE(partition.get(key_of(1)).has_value());
+    CHECK(partition.get(key_of(1))->left > 24h * 365 * 100);
+}
+
+TEST_CASE("a disk takes the longest durations") {
+    memo_test::temp_dir const directory;
+    memo_test::fake_clock const clock;
+    memo::disk const backend({.directory = directory.path(),
+                              .max_age = std::chrono::seconds::max(),
+                              .max_wait = std::chrono::milliseconds::max(),
+                              .clock = clock.on_the_wall()});
+    auto const partition = backend.partition<int>(scope);
+    partition.put(key_of(1), 1, {});
+    static_cast<void>(partition.lead(key_of(1)));
+    clock.advance(24h * 365 * 50);
+    REQUIRE(partition.get(key_of(1)).has_value());
+    CHECK(partition.get(key_of(1))->left > 24h * 365 * 100);
+    partition.put(key_of(2), 2, {});
+    CHECK(partition.get(key_of(1)).has_value());
+}
+
 TEST_CASE("a disk tells how long it serves a record of a certain age yet") {
     memo_test::temp_dir const directory;
     memo_test::fake_clock const clock;

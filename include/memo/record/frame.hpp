@@ -10,6 +10,7 @@
 #include <memo/record/bytes.hpp>
 #include <memo/record/codec.hpp>
 #include <memo/record/kind.hpp>
+#include <memo/saturated.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -71,14 +72,16 @@ static_assert(std::is_trivially_copyable_v<frame_header>);
 /// The most bytes that a payload has.
 inline constexpr std::size_t largest_payload = (std::numeric_limits<std::uint32_t>::max)();
 
+/// The time in the 4 bytes that a frame has for it: of the years 1970 to 2106 the nearest.
+[[nodiscard]] inline std::uint32_t seconds_since_1970(std::chrono::sys_seconds time) noexcept {
+    constexpr std::int64_t last = (std::numeric_limits<std::uint32_t>::max)();
+    return static_cast<std::uint32_t>(
+        std::clamp<std::int64_t>(time.time_since_epoch().count(), 0, last));
+}
+
 /// When something that is made now stops being served. ttl 0: never, which is 0
 [[nodiscard]] inline std::int64_t expiry(unix_time now, std::chrono::nanoseconds ttl) noexcept {
-    std::int64_t const start = now.time_since_epoch().count();
-    if (ttl.count() == 0) {
-        return 0;
-    }
-    std::int64_t const room = (std::numeric_limits<std::int64_t>::max)() - start;
-    return start + std::min<std::int64_t>(ttl.count(), room);
+    return ttl.count() == 0 ? 0 : saturated_sum(now, ttl).time_since_epoch().count();
 }
 
 /// A header for a record that is made now.
@@ -88,8 +91,7 @@ inline constexpr std::size_t largest_payload = (std::numeric_limits<std::uint32_
     frame_header header;
     header.scope = scope;
     header.key = key;
-    header.created = static_cast<std::uint32_t>(
-        std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count());
+    header.created = seconds_since_1970(std::chrono::floor<std::chrono::seconds>(now));
     header.cost = std::chrono::duration<float>(cost).count();
     header.expires = expires;
     return header;

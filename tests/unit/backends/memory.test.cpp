@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <random>
@@ -30,6 +31,13 @@ struct image {
 };
 std::size_t memo_footprint(image const& of) {
     return static_cast<std::size_t>(of.width) * 100;
+}
+
+struct endless {
+    std::size_t bytes = 0;
+};
+std::size_t memo_footprint(endless const& of) {
+    return of.bytes;
 }
 
 /// As the types of JSON: an array is a range of its elements, a number one of itself.
@@ -323,6 +331,47 @@ TEST_CASE("a type may tell its own bytes") {
 
 TEST_CASE("a type whose footprint is told by a function has that many bytes in the store") {
     CHECK(bytes_of_one(ours::image{7}) == bytes_of_one(ours::image{}) + 700);
+}
+
+TEST_CASE("a footprint near the largest number of bytes is that much, and nothing less") {
+    using ours::endless;
+    static constexpr auto most = std::numeric_limits<std::size_t>::max();
+    auto const of = GENERATE(as<std::size_t>(), most, most - 1, most - 40, most / 2 + 1, most / 4);
+    CHECK(memo::detail::footprint(endless{of}) == of);
+    if (of > most / 2) {
+        std::pair const one(endless{of}, std::string());
+        CHECK(memo::detail::footprint(std::vector{one, one}) == most);
+        CHECK(memo::detail::footprint(std::pair(endless{of}, endless{of})) == most);
+        CHECK(memo::detail::footprint(std::tuple(endless{of}, endless{of})) == most);
+        CHECK(memo::detail::footprint(std::make_shared<endless>(endless{most})) == most);
+    }
+    auto const rule = GENERATE(memo::eviction::by_use, memo::eviction::by_cost);
+    memo::memory const backend({.max_bytes = 100'000, .eviction = rule});
+    auto const partition = backend.partition<endless>(scope);
+    CHECK(partition.put(key_of(1), endless{8}, {}));
+    CHECK_FALSE(partition.put(key_of(2), endless{of}, {}));
+    CHECK_FALSE(partition.put(key_of(1), endless{of}, {}));
+    CHECK(partition.stats().too_large == 2);
+    CHECK(partition.stats().bytes < 100'000);
+
+    memo::memory const unbounded;
+    auto const all = unbounded.partition<endless>(scope);
+    for (std::uint64_t i = 1; i <= 3; ++i) {
+        CHECK(all.put(key_of(i), endless{of}, {}));
+    }
+    CHECK(all.stats().bytes > std::size_t{3} << 55U);
+    all.clear();
+    CHECK(all.stats().bytes == 0);
+}
+
+TEST_CASE("the largest bound is one that is never reached") {
+    memo::memory const backend({.max_bytes = std::numeric_limits<std::size_t>::max()});
+    auto const partition = backend.partition<ours::endless>(scope);
+    for (std::uint64_t i = 0; i < 40; ++i) {
+        CHECK(partition.put(key_of(i), ours::endless{std::numeric_limits<std::size_t>::max()}, {}));
+    }
+    CHECK(partition.stats().entries == 40);
+    CHECK(partition.stats().evictions == 0);
 }
 
 TEST_CASE("keys of one bucket are told apart, and 0 is a key") {

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -73,6 +74,17 @@ TEST_CASE("a frame is served until its time is over") {
     CHECK(decoded<int>(framed(1), now + 1'000'000h).record == 1);
     CHECK(memo::detail::expiry(now, std::chrono::nanoseconds::max()) ==
           std::numeric_limits<std::int64_t>::max());
+}
+
+TEST_CASE("a frame that is made when its seconds cannot tell has the nearest that they can") {
+    auto const created = [](auto since_1970) {
+        return memo::detail::new_header({}, {}, memo::detail::unix_time(since_1970), 0ns, 0)
+            .created;
+    };
+    CHECK(created(-1h) == 0);
+    CHECK(created(1500ms) == 1);
+    CHECK(created(24h * 365 * 200) == std::numeric_limits<std::uint32_t>::max());
+    CHECK(memo::detail::expiry(memo::detail::unix_time(-1h), std::chrono::nanoseconds::max()) > 0);
 }
 
 TEST_CASE("a frame of another call, function or type is corrupt") {

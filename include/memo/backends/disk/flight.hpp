@@ -29,7 +29,7 @@ class disk_flight {
     ///
     /// most            how long; who has waited that long computes without it. 0: for ever
     disk_flight(disk_environment& environment, key128 scope, key128 key,
-                std::chrono::milliseconds most) noexcept
+                std::chrono::nanoseconds most) noexcept
         : disk_flight(environment, scope, key) {
         static_cast<void>(most.count() == 0 ? lock(F_OFD_SETLKW) : wait(most));
     }
@@ -75,7 +75,7 @@ class disk_flight {
     // There is no lock of an open file with a time limit, so it is asked for again and again: at first
     // at once, then at a sixteenth of the time that has passed, so that no wait is much longer than
     // the evaluation that it waits for.
-    bool wait(std::chrono::milliseconds most) noexcept {
+    bool wait(std::chrono::nanoseconds most) noexcept {
         using clock = std::chrono::steady_clock;
         constexpr std::chrono::nanoseconds shortest = std::chrono::microseconds(50);
         constexpr std::chrono::nanoseconds longest = std::chrono::milliseconds(20);
@@ -85,10 +85,9 @@ class disk_flight {
             if (waited >= most) {
                 return false;
             }
-            std::this_thread::sleep_for(std::clamp(
-                std::chrono::nanoseconds(waited) / 16, shortest,
-                (std::min)(longest,
-                           (std::max)(shortest, std::chrono::nanoseconds(most - waited)))));
+            std::this_thread::sleep_for(
+                std::clamp(std::chrono::nanoseconds(waited) / 16, shortest,
+                           (std::min)(longest, (std::max)(shortest, most - waited))));
         }
         return true;
     }

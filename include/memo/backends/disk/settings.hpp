@@ -4,6 +4,7 @@
 // What a user may say about a disk backend.
 
 #include <memo/error.hpp>
+#include <memo/saturated.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -30,10 +31,10 @@ struct disk_settings {
     /// bound, or 1 GiB.
     std::uint64_t max_bytes = 0;
     /// Records older than this are not served. 0: all are.
-    std::chrono::seconds max_age{0};
+    time_span max_age{};
     /// How long a call waits for another process that computes the same; then it computes it, too.
     /// For a process that was stopped and holds what others wait for. 0: for as long as it takes.
-    std::chrono::milliseconds max_wait = std::chrono::minutes(10);
+    time_span max_wait = std::chrono::minutes(10);
     /// Who may read and write the files; the directory can be entered by who can read.
     unsigned mode = 0600;
     memo::durability durability = memo::durability::process;
@@ -54,11 +55,11 @@ namespace detail {
 
 /// Throws:         memo::error (configuration) for settings that cannot be meant
 inline disk_settings checked(disk_settings chosen) {
-    if (chosen.max_wait.count() < 0) {
+    if (chosen.max_wait.is_negative()) {
         throw error(errc::configuration, "disk: .max_wait is negative; give how long a call waits "
                                          "for another process, or 0 for as long as it takes");
     }
-    if (chosen.max_age.count() < 0) {
+    if (chosen.max_age.is_negative()) {
         throw error(errc::configuration, "disk: .max_age is negative; give how old a record may "
                                          "be, or 0 for any age");
     }

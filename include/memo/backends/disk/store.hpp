@@ -64,7 +64,7 @@ class disk_store {
         return *current_.load(std::memory_order_acquire);
     }
     [[nodiscard]] bool read_only() const noexcept { return settings_.read_only; }
-    [[nodiscard]] std::chrono::milliseconds max_wait() const { return settings_.max_wait; }
+    [[nodiscard]] std::chrono::nanoseconds max_wait() const { return settings_.max_wait; }
     [[nodiscard]] unix_time now() const { return settings_.clock(); }
 
     /// The counters of one function, the same for every wrapper of it.
@@ -149,20 +149,19 @@ class disk_store {
     [[nodiscard]] std::optional<std::chrono::nanoseconds> left(frame_header const& header) const {
         using std::chrono::nanoseconds;
         using std::chrono::seconds;
-        if (header.expires == 0 && settings_.max_age.count() == 0) [[likely]] {
+        if (header.expires == 0 && settings_.max_age.is_zero()) [[likely]] {
             return nanoseconds(0); // asks no clock
         }
         unix_time const time = now();
         if (header.expired(time)) {
             return std::nullopt;
         }
-        constexpr seconds most = std::chrono::hours(24 * 36525); // the sums below fit into ns
         nanoseconds const age_left =
-            seconds(header.created) + (std::min)(settings_.max_age, most) - time.time_since_epoch();
+            saturated_sum(seconds(header.created) - time.time_since_epoch(), settings_.max_age);
         nanoseconds const time_left = nanoseconds(header.expires) - time.time_since_epoch();
-        nanoseconds const left = settings_.max_age.count() == 0 ? time_left
-                                 : header.expires == 0          ? age_left
-                                                                : (std::min)(time_left, age_left);
+        nanoseconds const left = settings_.max_age.is_zero() ? time_left
+                                 : header.expires == 0       ? age_left
+                                                             : (std::min)(time_left, age_left);
         return left.count() > 0 ? std::optional(left) : std::nullopt;
     }
     [[nodiscard]] bool is_old(frame_header const& header) const { return !left(header); }
@@ -209,13 +208,13 @@ class disk_store {
 
   private:
     [[nodiscard]] std::uint32_t oldest_created(unix_time time) const {
-        if (settings_.max_age.count() == 0) {
+        if (settings_.max_age.is_zero()) {
             return 0;
         }
-        auto const oldest =
-            std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()) -
-            settings_.max_age;
-        return static_cast<std::uint32_t>(std::max<std::int64_t>(0, oldest.count() + 1));
+        std::chrono::nanoseconds const age = settings_.max_age;
+        return seconds_since_1970(
+            std::chrono::floor<std::chrono::seconds>(saturated_sum(time, -age)) +
+            std::chrono::seconds(1));
     }
 
     // Without a bound of the user's the map is one: a full map could not even drop a record.

@@ -8,7 +8,9 @@
 #include <memo/backends/memory/bucket.hpp>
 #include <memo/backends/memory/footprint.hpp>
 #include <memo/backends/memory/reclaim.hpp>
+#include <memo/saturated.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -22,11 +24,16 @@ struct block_header : retirable {
     std::int64_t expires = 0; ///< ns of the store's clock; 0: never
 };
 
+/// The most that an entry counts for: more than any memory has, and so little that sums and
+/// differences of entries do not wrap.
+inline constexpr std::size_t largest_entry = std::size_t{1} << 56;
+
 template <class Record> struct block : block_header {
     Record record;
 
     static block* make(Record const& record, std::int64_t expires) {
-        return new block{{{destroy_block}, sizeof(block) + footprint(record), expires}, record};
+        std::size_t const bytes = saturated_sum(sizeof(block), footprint(record));
+        return new block{{{destroy_block}, (std::min)(bytes, largest_entry), expires}, record};
     }
 
   private:

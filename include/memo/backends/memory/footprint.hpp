@@ -2,7 +2,9 @@
 #pragma once
 
 // A value in; the bytes that it holds outside of itself out. For bounds in bytes: an estimate,
-// without the allocator's overhead.
+// without the allocator's overhead. What is more than a std::size_t can hold is its largest.
+
+#include <memo/saturated.hpp>
 
 #include <algorithm>
 #include <concepts>
@@ -28,8 +30,10 @@ template <class T> [[nodiscard]] std::size_t footprint(std::optional<T> const& v
     return value ? footprint(*value) : 0;
 }
 template <class... Parts> [[nodiscard]] std::size_t footprint(std::tuple<Parts...> const& value) {
-    return std::apply([](auto const&... part) { return (std::size_t{0} + ... + footprint(part)); },
-                      value);
+    std::size_t bytes = 0;
+    std::apply([&](auto const&... part) { ((bytes = saturated_sum(bytes, footprint(part))), ...); },
+               value);
+    return bytes;
 }
 template <class... Alternatives>
 [[nodiscard]] std::size_t footprint(std::variant<Alternatives...> const& value) {
@@ -42,7 +46,8 @@ template <class T> std::size_t footprint(T const& value) {
         return memo_footprint(value);
     } else if constexpr (std::ranges::sized_range<T const> && !std::ranges::view<T>) {
         using element = std::ranges::range_value_t<T const>;
-        std::size_t bytes = std::ranges::size(value) * sizeof(element);
+        auto bytes =
+            saturated_product(static_cast<std::size_t>(std::ranges::size(value)), sizeof(element));
         if constexpr (std::is_same_v<std::ranges::range_reference_t<T const>, T const&>) {
             // A JSON type is a range of itself: a scalar has one element, which is the scalar.
             if (bytes != 0 && std::addressof(*std::ranges::begin(value)) == std::addressof(value)) {
@@ -51,7 +56,7 @@ template <class T> std::size_t footprint(T const& value) {
         }
         if constexpr (!std::is_trivially_copyable_v<element>) {
             for (auto const& part : value) {
-                bytes += footprint(part);
+                bytes = saturated_sum(bytes, footprint(part));
             }
         }
         return bytes;
@@ -61,7 +66,7 @@ template <class T> std::size_t footprint(T const& value) {
                              *value;
                          }) {
         if constexpr (requires { footprint(*value); }) {
-            return value ? sizeof(*value) + footprint(*value) : 0;
+            return value ? saturated_sum(sizeof(*value), footprint(*value)) : 0;
         } else {
             return 0;
         }
@@ -69,7 +74,7 @@ template <class T> std::size_t footprint(T const& value) {
                              value.first;
                              value.second;
                          }) {
-        return footprint(value.first) + footprint(value.second);
+        return saturated_sum(footprint(value.first), footprint(value.second));
     } else {
         return 0;
     }

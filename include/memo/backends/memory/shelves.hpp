@@ -36,7 +36,7 @@ class shelves {
   public:
     explicit shelves(memory_settings const& settings)
         : most_entries_(settings.max_entries),
-          most_bytes_(settings.max_bytes),
+          most_bytes_((std::min)(settings.max_bytes, std::size_t{1} << 62)), // no sum wraps
           rule_{settings.eviction, common_age(settings.max_bytes != 0)} {}
     shelves(shelves const&) = delete;
     shelves& operator=(shelves const&) = delete;

@@ -13,12 +13,11 @@
 #include <memo/backends/memory/shelves.hpp>
 #include <memo/error.hpp>
 #include <memo/key/key128.hpp>
+#include <memo/saturated.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <utility>
 
@@ -44,10 +43,7 @@ class memory_store {
 
     /// The time that is so much later than now, or as late as can be told.
     [[nodiscard]] std::int64_t after(std::chrono::nanoseconds span) const {
-        std::int64_t const start = now();
-        std::int64_t const room =
-            (std::numeric_limits<std::int64_t>::max)() - std::max<std::int64_t>(start, 0);
-        return start + std::min<std::int64_t>(span.count(), room);
+        return saturated_sum<std::int64_t>(now(), span.count());
     }
 
     /// Stores a value, or disposes of it and gives false.
