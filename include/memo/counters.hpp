@@ -119,7 +119,7 @@ class call_counters {
         if (mine == nullptr) [[unlikely]] {
             return false;
         }
-        mine->hit(saved);
+        mine->hit(cost_of(saved));
         return true;
     }
 
@@ -127,12 +127,11 @@ class call_counters {
     ///
     /// saved           ns
     void hit(std::uint64_t saved) {
-        std::uint8_t const cost = cost_byte(saved);
         if (tally& mine = of_this_thread(); &mine != &of_others_) {
-            mine.hit(cost);
+            mine.hit(saved);
         } else {
             mine.hits.fetch_add(1, std::memory_order_relaxed);
-            mine.saved.fetch_add(cost_of(cost), std::memory_order_relaxed);
+            mine.saved.fetch_add(saved, std::memory_order_relaxed);
         }
     }
 
@@ -178,10 +177,9 @@ class call_counters {
         slow others;
 
         /// Only in the thread whose own it is.
-        void hit(std::uint8_t cost) noexcept {
+        void hit(std::uint64_t ns) noexcept {
             hits.store(hits.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-            saved.store(saved.load(std::memory_order_relaxed) + cost_of(cost),
-                        std::memory_order_relaxed);
+            saved.store(saved.load(std::memory_order_relaxed) + ns, std::memory_order_relaxed);
         }
 
         /// The longest time there is, if that was more.

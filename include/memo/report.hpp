@@ -7,17 +7,17 @@
 #include <memo/process.hpp>
 #include <memo/real.hpp>
 #include <memo/statistics.hpp>
+#include <memo/text.hpp>
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <forward_list>
 #include <iostream>
 #include <ostream>
-#include <sstream>
 #include <string>
-#include <string_view>
 #include <unistd.h>
 #include <utility>
 
@@ -32,10 +32,7 @@ namespace detail {
 /// Three digits at least, as far as microseconds have them.
 [[nodiscard]] inline std::string three_digits(double number) {
     int const before = number > 0 ? static_cast<int>(real::floor(real::log10(number))) : 0;
-    std::ostringstream out;
-    out.precision(std::clamp(2 - before, 0, 6));
-    out << std::fixed << number;
-    return out.str();
+    return fixed_text(number, std::clamp(2 - before, 0, 6));
 }
 
 /// How much longer all of it would have taken without hits; empty where nothing was computed.
@@ -45,7 +42,7 @@ namespace detail {
 }
 
 /// Whether remembering pays: callers that waited for another one's evaluation were spared one, too.
-[[nodiscard]] inline std::string_view verdict(account const& a) {
+[[nodiscard]] inline std::string verdict(account const& a) {
     statistics const& s = a.counted;
     if (s.disagreements != 0) {
         return "audits disagree";
@@ -65,26 +62,21 @@ namespace detail {
     return spared < 0.05 * computing ? "pays little" : "pays";
 }
 
-/// Fills a column. <iomanip> has manipulators for it, and brings <locale>.
-template <class T> void print_cell(std::ostream& out, int width, T const& value) {
-    out.width(width);
-    out << value;
+/// A text at the right of a column.
+[[nodiscard]] inline std::string cell(std::string const& text, std::size_t width) {
+    return std::string(width - (std::min)(width, text.size()), ' ') + text;
 }
 
-inline void print_account(std::ostream& out, std::string const& title, account const& a,
-                          std::string_view judged) {
+[[nodiscard]] inline std::string account_line(std::string const& title, account const& a,
+                                              std::string judged) {
     statistics const& s = a.counted;
-    out << std::right;
-    print_cell(out, 11, s.calls);
-    print_cell(out, 11, s.hits);
-    print_cell(out, 12, s.evaluations);
-    print_cell(out, 13, three_digits(seconds_of(s.computing)));
-    print_cell(out, 11, three_digits(seconds_of(a.caching)));
-    print_cell(out, 11, three_digits(seconds_of(s.saved)));
-    print_cell(out, 9, speed_up(s));
-    out << "  " << std::left;
-    print_cell(out, 24, judged);
-    out << "  " << title << '\n';
+    judged.resize((std::max)(judged.size(), std::size_t{24}), ' ');
+    return cell(std::to_string(s.calls), 11) + cell(std::to_string(s.hits), 11) +
+           cell(std::to_string(s.evaluations), 12) +
+           cell(three_digits(seconds_of(s.computing)), 13) +
+           cell(three_digits(seconds_of(a.caching)), 11) +
+           cell(three_digits(seconds_of(s.saved)), 11) + cell(speed_up(s), 9) + "  " + judged +
+           "  " + printable(title) + '\n';
 }
 
 struct titled_account {
@@ -125,21 +117,20 @@ inline void stats_report(std::ostream& out) {
             rows.push_front({title, a});
         });
     rows.sort(detail::goes_before);
-    std::ostringstream table; // whole, whoever else writes there, and whatever flags are set
-    table
-        << "      calls       hits evaluations  computing s  caching s    saved s speed-up  verdict"
-           "                   function\n";
+    std::string table = // whole, whoever else writes there, and whatever flags are set
+        "      calls       hits evaluations  computing s  caching s    saved s speed-up  verdict"
+        "                   function\n";
     detail::account all;
     std::size_t count = 0;
     for (auto const& [title, account] : rows) {
-        detail::print_account(table, title, account, detail::verdict(account));
+        table += detail::account_line(title, account, detail::verdict(account));
         all += account;
         ++count;
     }
     if (count > 1) {
-        detail::print_account(table, "all", all, "");
+        table += detail::account_line("all", all, "");
     }
-    out << table.str();
+    out << table;
 }
 
 /// Prints stats_report on stderr when the process ends by exit() or by returning from main(); once,

@@ -4,12 +4,15 @@
 // What happened, counted. When a counter moves is a contract: at rest, with no call under way,
 // `calls == hits + misses + refinements + coalesced`.
 
+#include <memo/text.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <ostream>
-#include <sstream>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace memo {
 namespace detail {
@@ -49,126 +52,145 @@ struct statistics {
     std::uint64_t audits = 0;        ///< hits for which the function was run again
     std::uint64_t disagreements = 0; ///< audits that contradicted what is stored
     std::chrono::nanoseconds computing{0}; ///< time spent in the function
-    std::chrono::nanoseconds saved{0}; ///< time that hits would have spent in it, to 12 % per call;
-                                       ///< of more than 292 years, those
+    std::chrono::nanoseconds saved{0}; ///< time that hits would have spent in it; in memory to 12 %
+                                       ///< a call; of more than 292 years, those
 
-    statistics& operator+=(statistics const& other) noexcept {
-        return change(other,
-                      [](auto& mine, auto const& others) { mine = detail::sum_of(mine, others); });
-    }
-    statistics& operator-=(statistics const& other) noexcept {
-        return change(other, [](auto& mine, auto const& others) { mine -= others; });
-    }
+    statistics& operator+=(statistics const& other) noexcept;
+    statistics& operator-=(statistics const& other) noexcept;
+};
 
-  private:
-    template <class Change> statistics& change(statistics const& other, Change by) noexcept {
-        by(calls, other.calls);
-        by(hits, other.hits);
-        by(misses, other.misses);
-        by(refinements, other.refinements);
-        by(coalesced, other.coalesced);
-        by(evaluations, other.evaluations);
-        by(failures, other.failures);
-        by(rejected, other.rejected);
-        by(sets, other.sets);
-        by(evictions, other.evictions);
-        by(expirations, other.expirations);
-        by(errors, other.errors);
-        by(timeouts, other.timeouts);
-        by(reconnects, other.reconnects);
-        by(corrupt, other.corrupt);
-        by(too_large, other.too_large);
-        by(audits, other.audits);
-        by(disagreements, other.disagreements);
-        by(computing, other.computing);
-        by(saved, other.saved);
-        return *this;
-    }
+/// The counters of one of several functions.
+struct named_statistics {
+    std::string function;
+    statistics counters;
 };
 
 namespace detail {
 
-/// Visits name and value of every counter, in the order of declaration; times in seconds.
-template <class Visitor> void for_each_counter(statistics const& s, Visitor&& visit) {
-    using seconds = std::chrono::duration<double>;
-    visit("calls", s.calls);
-    visit("hits", s.hits);
-    visit("misses", s.misses);
-    visit("refinements", s.refinements);
-    visit("coalesced", s.coalesced);
-    visit("evaluations", s.evaluations);
-    visit("failures", s.failures);
-    visit("rejected", s.rejected);
-    visit("sets", s.sets);
-    visit("evictions", s.evictions);
-    visit("expirations", s.expirations);
-    visit("errors", s.errors);
-    visit("timeouts", s.timeouts);
-    visit("reconnects", s.reconnects);
-    visit("corrupt", s.corrupt);
-    visit("too_large", s.too_large);
-    visit("audits", s.audits);
-    visit("disagreements", s.disagreements);
-    visit("computing_seconds", seconds(s.computing).count());
-    visit("saved_seconds", seconds(s.saved).count());
+/// Visits every counter in the order of declaration: visit(name, member, what it counts).
+template <class Visit> void for_each_counter(Visit&& visit) {
+    using s = statistics;
+    visit("calls", &s::calls, "Calls, elements of many, and claims that hit or ran.");
+    visit("hits", &s::hits, "Calls served from the cache.");
+    visit("misses", &s::misses, "Calls that ran the function, or tried to.");
+    visit("refinements", &s::refinements, "Calls that added samples to a record that they found.");
+    visit("coalesced", &s::coalesced, "Calls that were given another caller's evaluation.");
+    visit("evaluations", &s::evaluations, "Runs of the function that returned.");
+    visit("failures", &s::failures, "Runs of the function that threw.");
+    visit("rejected", &s::rejected, "Results that store_if or on_nan kept out of the record.");
+    visit("sets", &s::sets, "Records that the backend stored.");
+    visit("evictions", &s::evictions, "Records dropped to keep a bound.");
+    visit("expirations", &s::expirations, "Records dropped because their time was over.");
+    visit("errors", &s::errors, "Operations of the backend that failed.");
+    visit("timeouts", &s::timeouts, "Operations of the backend that failed for lack of time.");
+    visit("reconnects", &s::reconnects, "Connections made again.");
+    visit("corrupt", &s::corrupt, "Records that failed a check and were not served.");
+    visit("too_large", &s::too_large, "Records that the backend does not take for their size.");
+    visit("audits", &s::audits, "Hits for which the function was run again.");
+    visit("disagreements", &s::disagreements, "Audits that contradicted what is stored.");
+    visit("computing_seconds", &s::computing, "Time spent in the function.");
+    visit(
+        "saved_seconds", &s::saved,
+        "Time that hits would have spent in the function; in memory an estimate, to 12 % a call.");
 }
 
-/// Text between quotes, for JSON and for Prometheus labels.
-inline std::string escaped(std::string_view text) {
+/// A counter in digits; a time in seconds.
+[[nodiscard]] inline std::string counter_text(std::uint64_t count) {
+    return std::to_string(count);
+}
+[[nodiscard]] inline std::string counter_text(std::chrono::nanoseconds time) {
+    return number_text(std::chrono::duration<double>(time).count());
+}
+
+/// A label's value in Prometheus' text format, which is UTF-8.
+[[nodiscard]] inline std::string prometheus_label(std::string_view text) {
     std::string out;
-    for (char const c : text) {
+    for (char const c : utf8_text(text)) {
+        if (c == '\n') {
+            out += "\\n";
+            continue;
+        }
         if (c == '"' || c == '\\') {
             out += '\\';
-            out += c;
-        } else if (c == '\n') {
-            out += "\\n";
-        } else if (static_cast<unsigned char>(c) < 0x20) {
-            out += ' ';
-        } else {
-            out += c;
         }
+        out += c;
     }
     return out;
 }
 
 } // namespace detail
 
+inline statistics& statistics::operator+=(statistics const& other) noexcept {
+    detail::for_each_counter([&](auto, auto member, auto) {
+        this->*member = detail::sum_of(this->*member, other.*member);
+    });
+    return *this;
+}
+inline statistics& statistics::operator-=(statistics const& other) noexcept {
+    detail::for_each_counter([&](auto, auto member, auto) { this->*member -= other.*member; });
+    return *this;
+}
+
 /// One line for people: the counters that are not zero.
 inline std::ostream& operator<<(std::ostream& out, statistics const& s) {
-    char const* separator = "";
-    detail::for_each_counter(s, [&](std::string_view name, auto value) {
-        if (value != 0 || name == "calls") {
-            out << separator << name << ' ' << value;
-            separator = ", ";
+    std::string line;
+    detail::for_each_counter([&](std::string_view name, auto member, auto) {
+        if (s.*member != decltype(s.*member){} || name == "calls") {
+            line += line.empty() ? "" : ", ";
+            line += name;
+            line += ' ' + detail::counter_text(s.*member);
         }
     });
-    return out;
+    return out << line;
 }
 
-/// A JSON object of all counters; times in seconds.
+/// A JSON object of all counters; times in seconds. No locale changes it.
 [[nodiscard]] inline std::string to_json(statistics const& s) {
-    std::ostringstream out;
-    out.precision(17);
-    char separator = '{';
-    detail::for_each_counter(s, [&](std::string_view name, auto value) {
-        out << separator << '"' << name << "\":" << value;
-        separator = ',';
+    std::string object;
+    detail::for_each_counter([&](std::string_view name, auto member, auto) {
+        object += object.empty() ? "{\"" : ",\"";
+        object += name;
+        object += "\":" + detail::counter_text(s.*member);
     });
-    out << '}';
-    return out.str();
+    return object + '}';
 }
 
-/// The counters in Prometheus' text format, one `memo_<counter>_total{function="…"}` each.
-/// Source: prometheus.io, "Exposition formats", text-based format 0.0.4.
-[[nodiscard]] inline std::string to_prometheus(statistics const& s, std::string_view function) {
-    std::ostringstream out;
-    out.precision(17);
-    detail::for_each_counter(s, [&](std::string_view name, auto value) {
-        out << "# TYPE memo_" << name << "_total counter\n"
-            << "memo_" << name << "_total{function=\"" << detail::escaped(function) << "\"} "
-            << value << '\n';
+/// The counters of several functions in Prometheus' text format, as one text for a scrape: each counter
+/// is a metric `memo_<counter>_total{function="…"}` with one line of help and one of its type. Functions
+/// of one name are one sample, their sum. No locale changes it.
+///
+/// Source:         prometheus.io, "Exposition formats", text-based format 0.0.4
+[[nodiscard]] inline std::string to_prometheus(std::vector<named_statistics> const& functions) {
+    std::vector<named_statistics> samples; // by their labels: an invalid byte has become U+FFFD
+    for (auto const& [function, counters] : functions) {
+        std::string label = detail::prometheus_label(function);
+        auto same = samples.begin();
+        while (same != samples.end() && same->function != label) {
+            ++same;
+        }
+        if (same != samples.end()) {
+            same->counters += counters;
+        } else {
+            samples.push_back({std::move(label), counters});
+        }
+    }
+    std::string text;
+    detail::for_each_counter([&](std::string_view name, auto member, std::string_view help) {
+        std::string const metric = "memo_" + std::string(name) + "_total";
+        text += "# HELP " + metric + ' ' + std::string(help) + '\n';
+        text += "# TYPE " + metric + " counter\n";
+        for (auto const& [label, counters] : samples) {
+            text += metric + "{function=\"" + label + "\"} " +
+                    detail::counter_text(counters.*member) + '\n';
+        }
     });
-    return out.str();
+    return text;
+}
+
+/// The same of one function. A scrape may have each counter's lines of help and type but once: who has
+/// several functions gives them all to the one above.
+[[nodiscard]] inline std::string to_prometheus(statistics const& s, std::string_view function) {
+    return to_prometheus({{std::string(function), s}});
 }
 
 } // namespace memo

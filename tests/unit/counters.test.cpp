@@ -33,6 +33,14 @@ TEST_CASE("more time saved than a counter holds is the longest that it holds") {
     }
 }
 
+TEST_CASE("the time that a hit saved is added as it is known") {
+    bool const quick = GENERATE(true, false);
+    memo::detail::call_counters counters(quick);
+    counters.hit(1'000'001);
+    counters.hit(1'000'001);
+    CHECK(counters.since_reset().saved == std::chrono::nanoseconds(2'000'002));
+}
+
 TEST_CASE("the sum of two times that were saved is the longest there is at most") {
     memo::statistics one;
     one.saved = longest - std::chrono::nanoseconds(2);

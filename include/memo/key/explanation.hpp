@@ -9,12 +9,12 @@
 #include <memo/key/registry.hpp>
 #include <memo/key/scope.hpp>
 #include <memo/key/words.hpp>
+#include <memo/text.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <ostream>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -59,58 +59,49 @@ struct explanation {
     std::optional<key128> current_state; ///< digest of what memo::keyed_by asked for at this call
 };
 
-/// Several lines for people: what is part of what is indented below it.
-inline std::ostream& operator<<(std::ostream& out, explanation const& e) {
+/// Several lines for people: what is part of what is indented below it. No locale changes them.
+[[nodiscard]] inline std::string to_string(explanation const& e) {
     auto const words = [](std::uint64_t count) {
         return std::to_string(count) + (count == 1 ? " word" : " words");
     };
-    out << "key         " << e.key << "  " << words(e.words) << "\nscope       " << e.scope << '\n';
+    std::string out = "key         " + to_string(e.key) + "  " + words(e.words) + "\nscope       " +
+                      to_string(e.scope) + '\n';
     if (!e.name.empty()) {
-        out << "  name      " << e.name;
+        out += "  name      " + detail::printable(e.name);
         if (!e.version.empty()) {
-            out << ", version " << e.version;
+            out += ", version " + detail::printable(e.version);
         }
-        out << '\n';
+        out += '\n';
     }
     if (e.version.empty()) {
-        out << "  code      "
-            << (e.build_id.empty() ? "no build-id, address "
-                                   : "build-id " + e.build_id + ", offset ")
-            << e.offset << "\n  modules   " << e.all_modules << "  " << e.modules << " loaded\n";
+        out += "  code      " + (e.build_id.empty() ? "no build-id, address "
+                                                    : "build-id " + e.build_id + ", offset ");
+        out += std::to_string(e.offset) + "\n  modules   " + to_string(e.all_modules) + "  " +
+               std::to_string(e.modules) + " loaded\n";
     }
     if (!e.hash_prefix.empty()) {
-        out << "  prefix    " << e.hash_prefix << '\n';
+        out += "  prefix    " + detail::printable(e.hash_prefix) + '\n';
     }
-    out << "  takes     ";
+    out += "  takes     ";
     for (std::size_t i = 0; i < e.parameters.size(); ++i) {
-        out << (i == 0 ? "" : ", ") << (e.parameters[i].empty() ? "ignored" : e.parameters[i]);
+        out += (i == 0 ? "" : ", ") + (e.parameters[i].empty() ? "ignored" : e.parameters[i]);
     }
-    out << (e.parameters.empty() ? "nothing" : "") << "\n  gives     " << e.result << ", "
-        << e.record << "\n  state     ";
-    if (e.state == key128{}) {
-        out << "none\n";
-    } else {
-        out << e.state << '\n';
-    }
+    out += (e.parameters.empty() ? "nothing" : "");
+    out += "\n  gives     " + e.result + ", " + e.record + "\n  state     " +
+           (e.state == key128{} ? "none" : to_string(e.state)) + '\n';
     for (auto const& each : e.arguments) {
-        out << "argument " << each.place << "  ";
-        if (each.words) {
-            out << *each.words << "  " << words(each.count) << ", " << each.type << '\n';
-        } else {
-            out << "ignored, " << each.type << '\n';
-        }
+        out += "argument " + std::to_string(each.place) + "  " +
+               (each.words ? to_string(*each.words) + "  " + words(each.count) : "ignored") + ", " +
+               each.type + '\n';
     }
     if (e.current_state) {
-        out << "state now   " << *e.current_state << "  2 words\n";
+        out += "state now   " + to_string(*e.current_state) + "  2 words\n";
     }
     return out;
 }
 
-/// The same lines as one text.
-[[nodiscard]] inline std::string to_string(explanation const& e) {
-    std::ostringstream out;
-    out << e;
-    return out.str();
+inline std::ostream& operator<<(std::ostream& out, explanation const& e) {
+    return out << to_string(e);
 }
 
 namespace detail {

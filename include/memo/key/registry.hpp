@@ -8,6 +8,7 @@
 #include <memo/hash_map.hpp>
 #include <memo/key/identity.hpp>
 #include <memo/key/key128.hpp>
+#include <memo/text.hpp>
 
 #include <cstdlib>
 #include <cxxabi.h>
@@ -62,8 +63,9 @@ class name_registry {
         } else if (!first->same_function(who)) {
             throw error(
                 errc::name_conflict,
-                "memoize \"" + name + "\": two different callables claim this name and version: " +
-                    first->readable + " and " +
+                "memoize \"" + printable(name) +
+                    "\": two different callables claim this name and version: " + first->readable +
+                    " and " +
                     (first->readable == who.readable ? "another one of this type" : who.readable) +
                     "; they would serve each other's values. Give one of them another name "
                     "or version");

@@ -11,6 +11,7 @@
 #include <memo/key/key128.hpp>
 #include <memo/key/registry.hpp>
 #include <memo/process.hpp>
+#include <memo/text.hpp>
 
 #include <string>
 #include <string_view>
@@ -132,7 +133,7 @@ template <class F, class Signature>
 identify(F const& callable, function_name const& function, bool persistent, signature_names types,
          key128 state) {
     if (function.name.empty() && !function.version.empty()) {
-        throw error(errc::configuration, "memoize: .version = \"" + function.version +
+        throw error(errc::configuration, "memoize: .version = \"" + printable(function.version) +
                                              "\" without .name; a version says which edition of a "
                                              "named function this is. Give .name too");
     }

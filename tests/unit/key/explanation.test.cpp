@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -125,4 +126,18 @@ TEST_CASE("arguments that cannot be copied, and those that cereal writes, are ex
     std::vector<double> const many(10'000, 0.5);
     CHECK(long_one.explain(many).key == long_one.key(many));
     CHECK(long_one.explain(many).words == 2 + 1 + 10'000);
+}
+
+TEST_CASE("names are printed without what a terminal acts on") {
+    auto const f = memo::memoize([](int x) { return x; },
+                                 {.name = "a\x1b[2J", .version = "1\n", .hash_prefix = "\xff"});
+    std::string const text = to_string(f.explain(1));
+    CHECK(text.find("  name      a\\x1b[2J, version 1\\n\n") != std::string::npos);
+    CHECK(text.find("  prefix    \\xff\n") != std::string::npos);
+    std::ostringstream report;
+    memo::stats_report(report);
+    CHECK(report.str().find("  a\\x1b[2J (1\\n)\n") != std::string::npos);
+    CHECK_THROWS_WITH(memo::memoize([](int x) { return x + 1; },
+                                    {.name = "a\x1b[2J", .version = "1\n", .hash_prefix = "\xff"}),
+                      Catch::Matchers::Contains("\"a\\x1b[2J\""));
 }
