@@ -5,6 +5,7 @@
 // costs 8 times the whole hit as soon as two threads meet on it.
 
 #include <memo/cost.hpp>
+#include <memo/fork.hpp>
 #include <memo/statistics.hpp>
 #include <memo/thread_line.hpp>
 
@@ -241,7 +242,7 @@ class call_counters {
     std::array<std::atomic<tally*>, no_place + 1> own_{}; ///< by place; none for no_place
     bool const quick_;
     tally of_others_;
-    mutable std::mutex mutex_;
+    mutable mutex mutex_;
     statistics at_reset_;
 };
 

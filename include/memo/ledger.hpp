@@ -4,6 +4,7 @@
 // What each memoized function of the process has done so far, those among them that have ended.
 
 #include <memo/counters.hpp>
+#include <memo/fork.hpp>
 #include <memo/hash_map.hpp>
 #include <memo/process.hpp>
 #include <memo/statistics.hpp>
@@ -102,7 +103,7 @@ class ledger {
     }
 
   private:
-    mutable std::mutex mutex_;
+    mutable mutex mutex_;
     hash_map<std::string, row> rows_;
     bool reports_ = false; ///< at exit
 };

@@ -8,6 +8,7 @@
 #include <memo/backends/opening.hpp>
 #include <memo/counters.hpp>
 #include <memo/flow/drops.hpp>
+#include <memo/fork.hpp>
 #include <memo/guarded.hpp>
 #include <memo/key/explanation.hpp>
 #include <memo/key/key128.hpp>
@@ -192,8 +193,8 @@ template <class Backend, class Evaluation> class recorder {
 
     [[nodiscard]] statistics stats() {
         statistics sum = counters_.since_reset();
+        backend_statistics const now = partition_.stats(); // which may take long
         std::scoped_lock const lock(mutex_);
-        backend_statistics const now = partition_.stats();
         sum.evictions = now.evictions - at_reset_.evictions;
         sum.expirations = now.expirations - at_reset_.expirations;
         sum.errors += now.errors - at_reset_.errors;
@@ -206,8 +207,9 @@ template <class Backend, class Evaluation> class recorder {
 
     void reset_stats() {
         counters_.reset();
+        backend_statistics const now = partition_.stats();
         std::scoped_lock const lock(mutex_);
-        at_reset_ = partition_.stats();
+        at_reset_ = now;
     }
 
   private:
@@ -290,7 +292,7 @@ template <class Backend, class Evaluation> class recorder {
     std::atomic<std::uint64_t> next_number_{0}; ///< of a sample, where no record numbers them
     drops dropped_;
     auditor<Evaluation> audits_;
-    std::mutex mutex_;
+    mutex mutex_;
     backend_statistics at_reset_;
 };
 

@@ -1,105 +1,342 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A cache line for each thread that no other thread writes: where a read section says that it reads,
-// and the small number by which counters find the thread's own. So a hit costs no atomic
-// read-modify-write.
+// A cache line for each thread that no other thread writes: where it says that it reads what may be
+// freed (backends/memory/reclaim.hpp), and that it is where no fork may happen (fork.hpp). So neither
+// costs an atomic read-modify-write. By its number counters find the thread's own.
+//
+// Who writes into its line and looks on must be seen by those who look at the lines before they act: a
+// store and the next load need a full barrier between them. sys_membarrier(2) lets the rare ones who
+// look issue it for all threads, so that a thread pays for a plain store (the scheme of liburcu's
+// membarrier flavour: Desnoyers et al. 2012, IEEE TPDS 23(2), section 4.3). A thread reads after
+// its store whether it has to issue the barrier itself: where there is no such call, and from the
+// moment on when a sandbox refuses it.
 
+#include <memo/futex.hpp>
 #include <memo/list.hpp>
+#include <memo/process.hpp>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <mutex>
+#include <new>
 #include <pthread.h>
+#include <sched.h>
+
+#if defined(__linux__)
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 namespace memo::detail {
 
-struct alignas(128) thread_line {
-    explicit thread_line(std::size_t chosen) : number(chosen) {}
+/// What threads read after they have written into their lines. Written seldom.
+struct alignas(128) thread_orders {
+    /// Who issues the barrier between a thread's write into its line and what it reads next.
+    enum class barriers : std::uint8_t {
+        by_those_who_look, ///< for all threads
+        unsettled,         ///< by each thread; some may not have been told in time
+        by_each_thread,
+    };
 
-    std::atomic<std::uint64_t> epoch{0}; ///< of the thread's outermost read section; 0: not reading
-    std::size_t const number;            ///< 0, 1, 2, …: no two live threads have the same one
-    bool taken = true;                   ///< under the pool's lock
+    std::atomic<std::uint64_t> epoch{1}; ///< see backends/memory/reclaim.hpp
+    std::atomic<barriers> barrier{barriers::by_each_thread};
+    std::atomic<std::uint32_t> forks{0}; ///< under way
 };
 
-/// All lines. A thread that ends gives its line back for the next one.
+struct alignas(128) thread_line {
+    std::atomic<std::uint64_t> epoch{0}; ///< of the thread's outermost read section; 0: not reading
+    std::atomic<std::uint32_t> depth{0}; ///< of the thread's fork sections
+    bool is_auditing = false;            ///< read and written by the thread alone
+    thread_orders const* orders = nullptr;
+    std::size_t number = 0; ///< 0, 1, 2, …: no two live threads have the same one
+
+    // Under the lock of all lines.
+    std::size_t users = 0; ///< the modules in which the thread uses it; 0: it is free
+    pthread_t owner{};
+    bool forks = false; ///< the thread is within fork()
+
+    /// Has what the thread wrote into its line seen before it reads on, if others do not see to it.
+    ///
+    /// word            of this line, which was written last
+    template <class Word> void publish(std::atomic<Word>& word) const noexcept {
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        if (orders->barrier.load(std::memory_order_relaxed) !=
+            thread_orders::barriers::by_those_who_look) [[unlikely]] {
+            word.exchange(word.load(std::memory_order_relaxed), std::memory_order_seq_cst);
+        }
+    }
+};
+
+/// All lines: one per process, see process_wide. A thread has one in all modules, and gives it back for
+/// the next thread when it ends.
 class thread_lines {
   public:
-    // Visible, so that plugins built with hidden visibility agree with their host about who reads.
-    // Never destroyed: threads give their line back after main() has returned. A thread that was
-    // taking its line while another one called fork() does not hold the lock in the child.
-    [[gnu::visibility("default")]] static thread_lines& instance() {
-        static auto* const lines = [] {
-            ::pthread_atfork([] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); },
-                             [] { instance().mutex_.unlock(); });
-            return new thread_lines;
-        }();
-        return *lines;
+    /// How long threads wait for each other at a fork. None does without a handler of the user's
+    /// that waits for a lock, of which the owner calls a memoized function.
+    static constexpr std::chrono::seconds most_wait{10};
+
+    thread_lines() {
+        if (enlist()) {
+            orders_.barrier = thread_orders::barriers::by_those_who_look;
+        }
+        add_lines();
+    }
+    thread_lines(thread_lines const&) = delete;
+    thread_lines& operator=(thread_lines const&) = delete;
+
+    [[nodiscard]] thread_orders& orders() noexcept { return orders_; }
+
+    /// How many forks lie between the first process and this one.
+    [[nodiscard]] std::uint32_t generation() const noexcept {
+        return generation_.load(std::memory_order_relaxed);
     }
 
+    /// The line of the calling thread, for one module more.
+    ///
+    /// Throws:         std::bad_alloc; not for the first threads
     thread_line& take() {
         std::scoped_lock const lock(mutex_);
-        thread_line* found = nullptr;
-        lines_.for_each([&](thread_line& line) {
-            found = line.taken ? found : &line; // at last the one of the least number
-        });
+        watch_forks();
+        thread_line* found = line_of(::pthread_self());
         if (found == nullptr) {
-            found = &lines_.add(count_);
-            ++count_;
+            found = least_free();
         }
-        found->taken = true;
+        if (found == nullptr) {
+            add_lines();
+            found = least_free();
+        }
+        found->owner = ::pthread_self();
+        found->users += 1;
         return *found;
     }
 
     // The lock also orders the last writes of a thread before the first ones of the next owner of
     // its line.
-    void give_back(thread_line& line) {
+    void give_back(thread_line& line) noexcept {
         std::scoped_lock const lock(mutex_);
-        line.taken = false;
+        line.users -= 1;
     }
 
-    template <class Visit> void for_each(Visit visit) const {
+    /// Calls visit(line) for the line of each thread.
+    template <class Visit> void for_each(Visit visit) const noexcept {
         std::scoped_lock const lock(mutex_);
-        lines_.for_each(visit);
+        for_each_line([&](thread_line& line) {
+            if (line.users != 0) {
+                visit(line);
+            }
+        });
+    }
+
+    /// Returns when whatever a thread wrote into its line before it was told of something by a load
+    /// that did not see what the caller has stored is seen by the caller.
+    // If the call is refused, which worked before, threads are told to issue their barriers. Those who
+    // were told so have issued one; those who looked before that have executed their store before. A
+    // store that was executed waits in its processor's buffer, which no interrupt and no switch of
+    // threads drops, until the processor has the line: for less than a microsecond. It is given 20
+    // milliseconds, once (docs/decisions/0051-fork.md).
+    void barrier_for_all() noexcept {
+        using barriers = thread_orders::barriers;
+        barriers const now = orders_.barrier.load(std::memory_order_seq_cst);
+        if (now == barriers::by_each_thread ||
+            (now == barriers::by_those_who_look && issue_barrier())) {
+            return;
+        }
+        orders_.barrier.store(barriers::unsettled, std::memory_order_seq_cst);
+        timespec left{0, 20'000'000};
+        while (::nanosleep(&left, &left) != 0) {
+        }
+        orders_.barrier.store(barriers::by_each_thread, std::memory_order_seq_cst);
     }
 
   private:
-    mutable std::mutex mutex_;
-    list<thread_line> lines_;
+    template <class Visit> void for_each_line(Visit visit) const noexcept {
+        lines_.for_each([&](auto& some) {
+            for (thread_line& line : some) {
+                visit(line);
+            }
+        });
+    }
+
+    [[nodiscard]] thread_line* line_of(pthread_t thread) const noexcept {
+        thread_line* found = nullptr;
+        for_each_line([&](thread_line& line) {
+            if (line.users != 0 && ::pthread_equal(line.owner, thread) != 0) {
+                found = &line;
+            }
+        });
+        return found;
+    }
+
+    [[nodiscard]] thread_line* least_free() const noexcept {
+        thread_line* found = nullptr;
+        for_each_line([&](thread_line& line) {
+            if (line.users == 0 && (found == nullptr || line.number < found->number)) {
+                found = &line;
+            }
+        });
+        return found;
+    }
+
+    /// So many at once that most processes never need more, and so no memory later on.
+    void add_lines() {
+        for (thread_line& line : lines_.add()) {
+            line.orders = &orders_;
+            line.number = count_++;
+        }
+    }
+
+    // Forks.
+
+    /// Registered by the first thread that takes a line, and once: under the lock.
+    void watch_forks() {
+        if (!watches_) {
+            if (::pthread_atfork([] { process_wide<thread_lines>().before_fork(); },
+                                 [] { process_wide<thread_lines>().after_fork_in_parent(); },
+                                 [] { process_wide<thread_lines>().after_fork_in_child(); }) != 0) {
+                throw std::bad_alloc();
+            }
+            watches_ = true;
+        }
+    }
+
+    /// Returns, with the lock held, when no other thread is within a fork section. Those that are
+    /// about to enter one wait.
+    void before_fork() noexcept {
+        orders_.forks.fetch_add(1, std::memory_order_seq_cst);
+        try {
+            std::scoped_lock const lock(mutex_);
+            take().forks = true;
+        } catch (std::bad_alloc const&) { // it has no line, and so is in no section
+        }
+        barrier_for_all();
+        auto const end = std::chrono::steady_clock::now() + most_wait;
+        while (!lock_if_none_is_within() && std::chrono::steady_clock::now() < end) {
+            ::sched_yield(); // a section is some memory accesses long
+        }
+    }
+
+    [[nodiscard]] bool lock_if_none_is_within() noexcept {
+        mutex_.lock();
+        bool within = false;
+        for_each_line([&](thread_line const& line) {
+            // Not those who fork, too: they would wait for each other.
+            within = within || (line.users != 0 && !line.forks &&
+                                line.depth.load(std::memory_order_seq_cst) != 0);
+        });
+        if (within) {
+            mutex_.unlock();
+        }
+        return !within;
+    }
+
+    void after_fork_in_parent() noexcept {
+        no_longer_forks();
+        mutex_.unlock();
+        orders_.forks.fetch_sub(1, std::memory_order_seq_cst);
+        wake_all(orders_.forks);
+    }
+
+    void no_longer_forks() noexcept {
+        if (thread_line* const mine = line_of(::pthread_self()); mine != nullptr && mine->forks) {
+            mine->forks = false;
+            mine->users -= 1;
+        }
+    }
+
+    /// The calling thread is the only one here. The lines of the others are free.
+    void after_fork_in_child() noexcept {
+        no_longer_forks();
+        for_each_line([&](thread_line& line) {
+            if (::pthread_equal(line.owner, ::pthread_self()) == 0) {
+                line.forks = false;
+                line.epoch.store(0, std::memory_order_relaxed);
+                line.depth.store(0, std::memory_order_relaxed);
+                line.is_auditing = false;
+                line.users = 0;
+            }
+        });
+        if (orders_.barrier.load(std::memory_order_relaxed) !=
+            thread_orders::barriers::by_each_thread) {
+            orders_.barrier = enlist() ? thread_orders::barriers::by_those_who_look
+                                       : thread_orders::barriers::by_each_thread;
+        }
+        generation_.fetch_add(1, std::memory_order_relaxed);
+        orders_.forks.store(0, std::memory_order_relaxed);
+        mutex_.unlock(); // is refused by glibc, where the owner has another number by now
+        new (&mutex_) std::recursive_mutex;
+    }
+
+#if defined(__linux__)
+    static bool enlist() noexcept {
+        return membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
+    }
+    static bool issue_barrier() noexcept {
+        return membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+    }
+    static bool membarrier(int command) noexcept {
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): there is no other way to call it
+        return ::syscall(SYS_membarrier, command, 0, 0) == 0;
+    }
+#else
+    static bool enlist() noexcept {
+        return false;
+    }
+    static bool issue_barrier() noexcept {
+        return false;
+    }
+#endif
+
+    thread_orders orders_;
+    std::atomic<std::uint32_t> generation_{0};
+    // Not fork.hpp's, which needs the lines. Who forks holds it meanwhile, and may come here in
+    // handlers of the user's.
+    mutable std::recursive_mutex mutex_;
+    list<std::array<thread_line, 32>> lines_;
     std::size_t count_ = 0; ///< of them
+    bool watches_ = false;  ///< forks
 };
 
-inline constinit thread_local thread_line* line_of_this_thread = nullptr;
+// Of each module: the line that it points to is one for the thread.
+[[gnu::visibility("hidden")]] inline constinit thread_local thread_line* line_of_this_thread =
+    nullptr;
 
 /// What is each thread's own lies in arrays of so many places. Threads beyond have none.
 inline constexpr std::size_t no_place = 128;
 
 [[nodiscard]] inline std::size_t place_of(thread_line const& line) noexcept {
-    return (std::min)(line.number, no_place);
+    return std::min(line.number, no_place);
 }
 
-/// The place of the calling thread; no_place until it has a line.
-inline constinit thread_local std::size_t place_of_this_thread = no_place;
+/// The place of the calling thread; no_place until it has a line in this module.
+[[gnu::visibility("hidden")]] inline constinit thread_local std::size_t place_of_this_thread =
+    no_place;
 
-inline void take_line() {
-    line_of_this_thread = &thread_lines::instance().take();
+[[gnu::visibility("hidden")]] inline void take_line() {
+    line_of_this_thread = &process_wide<thread_lines>().take();
     place_of_this_thread = place_of(*line_of_this_thread);
 }
 
-struct line_lease {
-    line_lease() { take_line(); }
+struct [[gnu::visibility("hidden")]] line_lease {
+    line_lease() {
+        take_line();
+    }
     line_lease(line_lease const&) = delete;
     line_lease& operator=(line_lease const&) = delete;
     ~line_lease() {
-        thread_lines::instance().give_back(*line_of_this_thread);
+        process_wide<thread_lines>().give_back(*line_of_this_thread);
         line_of_this_thread = nullptr;
         place_of_this_thread = no_place;
     }
 };
 
-[[gnu::noinline]] inline thread_line& lease_line() {
+[[gnu::noinline, gnu::visibility("hidden")]] inline thread_line& lease_line() {
     static thread_local line_lease const lease;
     if (line_of_this_thread ==
         nullptr) { // the lease has ended, and the thread still runs destructors
@@ -112,7 +349,8 @@ struct line_lease {
 ///
 /// Complexity:     O(1); the first call in a thread takes a lock
 /// Thread safety:  safe
-[[nodiscard]] inline thread_line& this_thread_line() {
+/// Throws:         std::bad_alloc, at the first call in a thread only
+[[nodiscard, gnu::visibility("hidden")]] inline thread_line& this_thread_line() {
     thread_line* const line = line_of_this_thread;
     return line != nullptr ? *line : lease_line();
 }

@@ -207,7 +207,7 @@ TEST_CASE("every record is freed by the time its backend is gone and nobody read
         });
         CHECK(token.use_count() > 1);
     }
-    memo::detail::reclaimer::instance().reclaim();
+    memo::detail::process_wide<memo::detail::reclaimer>().reclaim();
     CHECK(token.use_count() == 1);
 }
 

@@ -67,9 +67,11 @@ TEST_CASE("plugins know of each other which names are taken") {
 }
 
 TEST_CASE("plugins agree about forks, also one that asks only afterwards") {
-    unsigned const before = memo::detail::fork_generation::current();
+    unsigned const before = memo::detail::process_wide<memo::detail::thread_lines>().generation();
     CHECK(memo_test::in_process([&] {
-              bool const forked = memo::detail::fork_generation::current() == before + 1;
+              bool const forked =
+                  memo::detail::process_wide<memo::detail::thread_lines>().generation() ==
+                  before + 1;
               return forked && a().fork_generation() == before + 1 ? 0 : 1;
           }) == 0);
 }

@@ -168,9 +168,12 @@ class memory {
         }
 
         [[gnu::noinline]] void drop_expired(key128 key) const {
+            std::int64_t const now = shelf_.store().now(); // the user's clock: not under a lock
             bool const dropped =
                 shelf_.store().erase_if(*shelf_, key, [&](detail::slot_value value) {
-                    return value.is_block() && expired(detail::header_of(value).expires);
+                    std::int64_t const expires =
+                        value.is_block() ? detail::header_of(value).expires : 0;
+                    return expires != 0 && now >= expires;
                 });
             if (dropped) {
                 shelf_->expirations.fetch_add(1, std::memory_order_relaxed);

@@ -5,31 +5,26 @@
 // once or later, in any thread, keep copies of it, throw, or drop it: whichever it does, the wait
 // ends.
 
-#include <memo/flow/condition.hpp>
+#include <memo/futex.hpp>
 
-#include <cstddef>
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <utility>
 
 namespace memo::detail {
 
 /// Tasks under way.
 class tasks {
-    struct count {
-        std::mutex mutex;
-        condition none;
-        std::size_t open = 0;
-    };
+    using count = std::atomic<std::uint32_t>;
 
     /// One task's right to run once.
     class ticket {
       public:
         ticket(std::shared_ptr<count> of, std::function<void()> body)
-            : count_(std::move(of)), body_(std::move(body)) {
-            std::scoped_lock const lock(count_->mutex);
-            ++count_->open;
+            : open_(std::move(of)), body_(std::move(body)) {
+            open_->fetch_add(1, std::memory_order_relaxed);
         }
         ticket(ticket const&) = delete;
         ticket& operator=(ticket const&) = delete;
@@ -37,31 +32,24 @@ class tasks {
 
         /// Nothing at a second time.
         void run() {
-            std::function<void()> body;
-            {
-                std::scoped_lock const lock(count_->mutex);
-                body.swap(body_);
-            }
-            if (body) {
+            if (!begun_.exchange(true)) {
+                std::function<void()> const body = std::exchange(body_, nullptr);
                 body();
                 close();
             }
         }
 
       private:
-        void close() {
-            std::scoped_lock const lock(count_->mutex);
-            if (!closed_) {
-                closed_ = true;
-                if (--count_->open == 0) {
-                    count_->none.notify_all();
-                }
+        void close() noexcept {
+            if (!closed_.exchange(true) && open_->fetch_sub(1, std::memory_order_acq_rel) == 1) {
+                wake_all(*open_);
             }
         }
 
-        std::shared_ptr<count> count_;
+        std::shared_ptr<count> open_;
         std::function<void()> body_;
-        bool closed_ = false;
+        std::atomic<bool> begun_{false};
+        std::atomic<bool> closed_{false};
     };
 
   public:
@@ -73,17 +61,18 @@ class tasks {
     /// body            does not throw
     /// Throws:         what the executor throws; the body may have run all the same
     template <class Executor> void start(Executor& execute, std::function<void()> body) {
-        execute([given = std::make_shared<ticket>(count_, std::move(body))] { given->run(); });
+        execute([given = std::make_shared<ticket>(open_, std::move(body))] { given->run(); });
     }
 
     /// Returns when each task has run or cannot run any more.
-    void wait() const {
-        std::unique_lock lock(count_->mutex);
-        count_->none.wait(lock, [&] { return count_->open == 0; });
+    void wait() const noexcept {
+        for (std::uint32_t open = 0; (open = open_->load(std::memory_order_acquire)) != 0;) {
+            wait_while(*open_, open);
+        }
     }
 
   private:
-    std::shared_ptr<count> count_ = std::make_shared<count>();
+    std::shared_ptr<count> open_ = std::make_shared<count>(0);
 };
 
 } // namespace memo::detail

@@ -5,6 +5,7 @@
 // is refused before it can serve the first one's values.
 
 #include <memo/error.hpp>
+#include <memo/fork.hpp>
 #include <memo/hash_map.hpp>
 #include <memo/key/identity.hpp>
 #include <memo/key/key128.hpp>
@@ -73,7 +74,7 @@ class name_registry {
     }
 
   private:
-    std::mutex mutex_;
+    mutex mutex_;
     hash_map<key128, claimant> claimants_;
 };
 

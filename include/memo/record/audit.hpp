@@ -11,6 +11,7 @@
 #include <memo/real.hpp>
 #include <memo/record/drift.hpp>
 #include <memo/record/numbering.hpp>
+#include <memo/thread_line.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -63,14 +64,12 @@ class audit_turns {
 };
 
 /// Within an audit nothing is audited: a function that calls itself would be run again and again.
-// Visible, as it may call itself through a plugin built with hidden visibility.
-[[gnu::visibility("default")]] inline constinit thread_local bool is_auditing = false;
-
+/// It may call itself through another module.
 struct audit_under_way {
-    audit_under_way() noexcept { is_auditing = true; }
+    audit_under_way() { this_thread_line().is_auditing = true; }
     audit_under_way(audit_under_way const&) = delete;
     audit_under_way& operator=(audit_under_way const&) = delete;
-    ~audit_under_way() { is_auditing = false; }
+    ~audit_under_way() { this_thread_line().is_auditing = false; }
 };
 
 /// The audits of one function.
@@ -100,7 +99,7 @@ template <class Evaluation> class auditor {
     [[nodiscard]] bool is_chosen() const noexcept { return turns_.is_any(); }
 
     /// Whether this hit is audited.
-    [[nodiscard]] bool is_due() noexcept { return !is_auditing && turns_.next(); }
+    [[nodiscard]] bool is_due() { return !this_thread_line().is_auditing && turns_.next(); }
 
     /// Throws:         what comparing them throws
     [[nodiscard]] bool disagree(Evaluation const& evaluation, key128 key, record const& kept,

@@ -114,7 +114,7 @@ class disk_registry {
 
     // Before this one's, as its lock is taken under locks of ours.
     disk_registry() {
-        static_cast<void>(thread_lines::instance());
+        static_cast<void>(this_thread_line());
         ::pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
     }
 

@@ -59,7 +59,7 @@ inline std::size_t bytes_of(slot_value value) noexcept {
 inline void retire(slot_value value) noexcept {
     if (value.is_block()) {
         auto& header = *reinterpret_cast<block_header*>(value.word);
-        reclaimer::instance().retire(header, header.bytes);
+        process_wide<reclaimer>().retire(header, header.bytes);
     }
 }
 

@@ -11,6 +11,7 @@
 #include <memo/backends/memory/directory.hpp>
 #include <memo/backends/memory/eviction.hpp>
 #include <memo/backends/memory/segment.hpp>
+#include <memo/fork.hpp>
 #include <memo/list.hpp>
 
 #include <algorithm>
@@ -85,8 +86,8 @@ class growing_directory {
     shared<directory> root_;
     eviction_rule* const rule_;
 
-    alignas(128) std::mutex growth_; ///< guards what follows, and all writing to directories; taken
-                                     ///< after a segment's
+    alignas(128) mutex growth_; ///< guards what follows, and all writing to directories; taken
+                                ///< after a segment's
     segment::memory buckets_;
     list<segment> segments_;
     list<directory::memory> directories_; ///< the first one is not in use yet

@@ -7,6 +7,7 @@
 #include <memo/backends/memory/bucket.hpp>
 #include <memo/backends/memory/bucket_memory.hpp>
 #include <memo/backends/memory/eviction.hpp>
+#include <memo/fork.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -41,7 +42,7 @@ class alignas(64) segment {
         }
     };
 
-    std::mutex mutex;
+    fork_safe<std::mutex> mutex;
 
     /// runs            of buckets, of which it takes one
     /// prefix          the first `depth` bits of all its keys, and zeros

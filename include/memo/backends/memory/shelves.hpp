@@ -15,6 +15,7 @@
 #include <memo/backends/memory/reclaim.hpp>
 #include <memo/backends/memory/settings.hpp>
 #include <memo/backends/memory/shelf.hpp>
+#include <memo/fork.hpp>
 #include <memo/hash_map.hpp>
 #include <memo/key/key128.hpp>
 
@@ -78,7 +79,7 @@ class shelves {
     /// Takes all entries out.
     void clear(shelf& cleared) noexcept {
         cleared.entries.clear([&](slot_value value) { forget(cleared, value); });
-        reclaimer::instance().reclaim();
+        process_wide<reclaimer>().reclaim();
     }
 
     // What is kept.
@@ -285,7 +286,7 @@ class shelves {
     kept_sum kept_;                     ///< known only if there is a bound
     std::atomic<std::size_t> waste_{0}; ///< that idle shelves count as beyond their entries
     std::atomic<shelf*> only_{nullptr}; ///< the one there is; null if there are more
-    mutable std::shared_mutex mutex_;
+    mutable shared_mutex mutex_;
     hash_map<key128, shelf> by_scope_;
     backend_statistics dropped_; ///< what was counted on shelves that are gone
 };

@@ -32,7 +32,7 @@ class memory_store {
                         "memo::memory: eviction by_cost where nothing is evicted; "
                         "set max_bytes or max_entries");
         }
-        static_cast<void>(reclaimer::instance()); // the memory that it needs, it needs here
+        static_cast<void>(process_wide<reclaimer>()); // the memory that it needs, it needs here
     }
 
     /// The entries of one function, for one user more.
@@ -60,7 +60,7 @@ class memory_store {
             shelves_.forget(shelf, value);
             throw;
         }
-        reclaimer::instance().tend();
+        process_wide<reclaimer>().tend();
         return true;
     }
 
@@ -90,7 +90,7 @@ class memory_store {
                 retire(value);
             }
         }
-        reclaimer::instance().tend();
+        process_wide<reclaimer>().tend();
         return done;
     }
 
@@ -98,7 +98,7 @@ class memory_store {
         auto const old = shelf.entries.erase_if(key, agrees);
         if (old) {
             shelves_.forget(shelf, *old);
-            reclaimer::instance().tend();
+            process_wide<reclaimer>().tend();
         }
         return old.has_value();
     }

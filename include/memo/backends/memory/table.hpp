@@ -171,7 +171,7 @@ class table {
     /// A segment and its lock.
     struct held {
         segment* home;
-        std::unique_lock<std::mutex> lock;
+        std::unique_lock<mutex> lock;
     };
 
     [[nodiscard, gnu::always_inline]] inline bucket* buckets_of(std::uint64_t low) const {

@@ -40,7 +40,7 @@ class leak_check {
   private:
     static std::size_t allocations() {
         static_cast<void>(memo::detail::this_thread_line()); // which stays
-        memo::detail::reclaimer::instance().reclaim();
+        memo::detail::process_wide<memo::detail::reclaimer>().reclaim();
         return memo_test::heap.live;
     }
     std::size_t const before_;

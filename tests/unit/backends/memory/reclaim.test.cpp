@@ -13,6 +13,7 @@
 #include <optional>
 #include <thread>
 
+using memo::detail::process_wide;
 using memo::detail::reclaimer;
 using memo::detail::retirable;
 
@@ -22,7 +23,7 @@ namespace {
 struct thing : retirable {
     thing() : retirable{[](retirable* self) { ++static_cast<thing*>(self)->freed; }} {}
     std::atomic<int> freed{0};
-    void retire(std::size_t bytes = 1) { reclaimer::instance().retire(*this, bytes); }
+    void retire(std::size_t bytes = 1) { process_wide<reclaimer>().retire(*this, bytes); }
 };
 
 struct bystander {
@@ -35,9 +36,9 @@ TEST_CASE("what nobody reads is freed at once when that is asked for") {
     thing retired;
     retired.retire();
     CHECK(retired.freed == 0);
-    reclaimer::instance().reclaim();
+    process_wide<reclaimer>().reclaim();
     CHECK(retired.freed == 1);
-    reclaimer::instance().reclaim();
+    process_wide<reclaimer>().reclaim();
     CHECK(retired.freed == 1);
 }
 
@@ -46,11 +47,11 @@ TEST_CASE("what was retired while a section lives is freed after it") {
     {
         bystander const reading;
         retired.retire();
-        reclaimer::instance().reclaim();
-        reclaimer::instance().reclaim();
+        process_wide<reclaimer>().reclaim();
+        process_wide<reclaimer>().reclaim();
         CHECK(retired.freed == 0);
     }
-    reclaimer::instance().reclaim();
+    process_wide<reclaimer>().reclaim();
     CHECK(retired.freed == 1);
 }
 
@@ -60,13 +61,13 @@ TEST_CASE("an inner section that ends does not end the outer one") {
         bystander const outer;
         { bystander const inner; }
         retired.retire();
-        reclaimer::instance().reclaim();
+        process_wide<reclaimer>().reclaim();
         CHECK(retired.freed == 0);
         { bystander const inner; }
-        reclaimer::instance().reclaim();
+        process_wide<reclaimer>().reclaim();
         CHECK(retired.freed == 0);
     }
-    reclaimer::instance().reclaim();
+    process_wide<reclaimer>().reclaim();
     CHECK(retired.freed == 1);
 }
 
@@ -81,12 +82,12 @@ TEST_CASE("a section of another thread is waited for, one that began later is no
     });
     reads.wait();
     retired.retire();
-    reclaimer::instance().reclaim();
+    process_wide<reclaimer>().reclaim();
     CHECK(retired.freed == 0);
     may_end.count_down();
     reader.join();
     bystander const later; // began after the thing was retired and the epoch raised
-    reclaimer::instance().reclaim();
+    process_wide<reclaimer>().reclaim();
     CHECK(retired.freed == 1);
 }
 
@@ -101,7 +102,7 @@ TEST_CASE("what is retired while other things wait is freed though sections live
             if (turn == i) {
                 reading.emplace();
                 retired[i].retire();
-                reclaimer::instance().reclaim();
+                process_wide<reclaimer>().reclaim();
             }
             step.arrive_and_wait();
             if (turn == i + 1) {
@@ -113,18 +114,18 @@ TEST_CASE("what is retired while other things wait is freed though sections live
     for (std::size_t i = 0; i + 5 < threads; ++i) {
         CHECK(retired[i].freed == 1);
     }
-    reclaimer::instance().reclaim();
+    process_wide<reclaimer>().reclaim();
     CHECK(retired[threads - 1].freed == 1);
 }
 
 TEST_CASE("tending frees only once enough waits") {
     thing small;
     small.retire();
-    reclaimer::instance().tend();
+    process_wide<reclaimer>().tend();
     CHECK(small.freed == 0);
     thing large;
     large.retire(std::size_t{1} << 20);
-    reclaimer::instance().tend();
+    process_wide<reclaimer>().tend();
     CHECK(small.freed == 1);
     CHECK(large.freed == 1);
 }
@@ -136,13 +137,13 @@ TEST_CASE("a destructor may retire and reclaim again") {
             auto* const here = static_cast<chain*>(self);
             here->freed = true;
             here->last.retire();
-            reclaimer::instance().reclaim();
+            process_wide<reclaimer>().reclaim();
         }
         thing last;
         bool freed = false;
     } first;
-    reclaimer::instance().retire(first, 1);
-    reclaimer::instance().reclaim();
+    process_wide<reclaimer>().retire(first, 1);
+    process_wide<reclaimer>().reclaim();
     CHECK(first.freed);
     CHECK(first.last.freed == 1);
 }
@@ -160,7 +161,7 @@ TEST_CASE("sections of any number of threads are all waited for") {
         step.arrive_and_wait();
         for (std::size_t turn = 0; turn < threads; ++turn) {
             if (turn == i) {
-                reclaimer::instance().reclaim();
+                process_wide<reclaimer>().reclaim();
                 for (auto const& each : retired) {
                     too_early = too_early || each.freed != 0;
                 }
@@ -170,7 +171,7 @@ TEST_CASE("sections of any number of threads are all waited for") {
         }
     });
     CHECK_FALSE(too_early);
-    reclaimer::instance().reclaim();
+    process_wide<reclaimer>().reclaim();
     for (auto const& each : retired) {
         CHECK(each.freed == 1);
     }
@@ -200,6 +201,6 @@ TEST_CASE("a destructor of a thread that ends may still read") {
         bystander const reading; // made after the reader, and so gone before it
     }).join();
     retired.retire();
-    reclaimer::instance().reclaim();
+    process_wide<reclaimer>().reclaim();
     CHECK(retired.freed == 1);
 }
