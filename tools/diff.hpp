@@ -28,7 +28,7 @@ struct found_record {
     if (!key) {
         return found;
     }
-    look_at_each_entry(store, [&](detail::key_and_value const& entry) {
+    for_each_entry(store, [&](detail::key_and_value const& entry) {
         auto const claimed = detail::header_of(entry.value);
         if (!claimed || claimed->key != *key || !detail::is_record(entry)) {
             return;

@@ -8,7 +8,6 @@
 #include <support/progress_bar.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -45,140 +44,77 @@ class scan_progress {
 /// The key of the entry to go on with; nothing at the end.
 using next_place = std::optional<std::vector<std::byte>>;
 
-/// The most entries that are looked at in one snapshot.
-inline constexpr std::size_t most_at_once = 4096;
-
-/// Visits some entries from a place on, where they lie: visit(entry), for `most` of them or for 4 MiB
-/// and one entry at most.
-///
-/// Throws:         disk_error; says_damaged(its code) if a page on the way is none
-template <class Visit>
-[[nodiscard]] next_place visit_portion(detail::disk_environment::look const& look,
-                                       detail::bytes_view from, std::size_t most,
-                                       Visit const& visit) {
-    constexpr std::size_t most_bytes = std::size_t{1} << 22U;
-    detail::disk_cursor entries = look.entries();
-    std::size_t bytes = 0;
-    auto found = entries.seek(from);
-    for (std::size_t count = 0; found && count < most && bytes < most_bytes; ++count) {
-        visit(*found);
-        bytes += found->value.size();
-        found = entries.next();
-    }
-    return found ? next_place(std::in_place, found->key.begin(), found->key.end()) : std::nullopt;
-}
-
 struct entry_copy {
     std::vector<std::byte> key;
     std::vector<std::byte> value;
 };
 
-/// Copies of some entries.
+/// Copies of some entries, all of one time.
 struct portion {
     std::vector<entry_copy> entries;
     next_place behind;
+    bool damaged = false; ///< behind the last of them lies a page that is none
 };
 
-/// Copies of a portion, all of one time. Nothing if who writes, and does not heed this snapshot, wrote
-/// over it meanwhile.
-///
-/// Throws:         as visit_portion
-[[nodiscard]] inline std::optional<portion> copy_portion(detail::disk_environment::look const& look,
-                                                         detail::bytes_view from,
-                                                         std::size_t most) {
+/// The most entries that are copied of one snapshot.
+inline constexpr std::size_t max_at_once = 4096;
+
+/// Copies entries from a place on, `most` of them or 4 MiB and one entry at most.
+[[nodiscard]] inline portion copy_portion(detail::disk_environment::look const& look,
+                                          detail::bytes_view from, std::size_t most) {
+    constexpr std::size_t max_bytes = std::size_t{1} << 22U;
     portion copied;
     try {
-        if (look.holds()) {
-            copied.behind =
-                visit_portion(look, from, most, [&](detail::key_and_value const& entry) {
-                    copied.entries.push_back({{entry.key.begin(), entry.key.end()},
-                                              {entry.value.begin(), entry.value.end()}});
-                });
+        detail::disk_cursor entries = look.entries();
+        std::size_t bytes = 0;
+        auto found = entries.seek(from);
+        while (found && copied.entries.size() < most && bytes < max_bytes) {
+            copied.entries.push_back({{found->key.begin(), found->key.end()},
+                                      {found->value.begin(), found->value.end()}});
+            bytes += found->value.size();
+            found = entries.next();
         }
-    } catch (detail::disk_error const&) {
-        if (look.holds()) {
+        if (found) {
+            copied.behind.emplace(found->key.begin(), found->key.end());
+        }
+    } catch (detail::disk_error const& failure) {
+        if (!detail::says_damaged(failure.code())) {
             throw;
         }
+        copied.damaged = true;
     }
-    return look.holds() ? std::optional(std::move(copied)) : std::nullopt;
+    return copied;
 }
 
-/// Visits every entry where it lies: visit(entry), and between() after each portion of them. A snapshot
-/// is held around visit, and a file that is written to grows for as long as one is held: visit waits for
-/// nothing, least of all for who reads what is printed. Who may not write the lock file is not heeded by
-/// writers, and is given copies, the fewer at once the more is written.
-///
-/// Throws:         disk_error; says_damaged(its code) if a page on the way is none
-template <class Visit, class Between>
-void look_at_each_entry(detail::disk_store& store, Visit const& visit, Between const& between) {
-    constexpr int most_in_vain = 1000;
-    std::size_t total = 0;
-    {
-        detail::disk_environment::look const look(store.current());
-        total = look.holds() ? detail::size_of_database(look.txn()).entries : 0;
-    }
-    scan_progress progress(total);
-    std::size_t seen = 0;
-    std::size_t most = most_at_once;
-    int in_vain = 0;
-    for (next_place from{std::in_place}; from;) {
-        {
-            detail::disk_environment::look const look(store.current());
-            if (look.is_heeded()) {
-                from = visit_portion(look, *from, most, [&](detail::key_and_value const& entry) {
-                    visit(entry);
-                    ++seen;
-                });
-            } else if (auto copied = copy_portion(look, *from, most)) {
-                for (entry_copy const& copy : copied->entries) {
-                    visit(detail::key_and_value{copy.key, copy.value});
-                }
-                seen += copied->entries.size();
-                from = std::move(copied->behind);
-                most = (std::min)(2 * most, most_at_once);
-                in_vain = 0;
-            } else if (++in_vain == most_in_vain) {
-                throw detail::disk_error("disk scan: the data was written over while it was read; "
-                                         "who may not write v1/lock.mdb can read all of it when "
-                                         "nobody writes",
-                                         EAGAIN);
-            } else {
-                most = std::max<std::size_t>(most / 2, 1);
-                continue;
-            }
-        }
-        between();
-        progress.reached(seen);
-    }
-}
-template <class Visit> void look_at_each_entry(detail::disk_store& store, Visit const& visit) {
-    look_at_each_entry(store, visit, [] {});
-}
-
-/// Visits a copy of every entry: visit(entry), which may take its time. A portion of them is in memory:
-/// 4 MiB and one entry at most.
+/// Visits a copy of every entry: visit(entry), which may take its time. A portion of them is in memory,
+/// and no snapshot is held meanwhile, which would keep a file growing that is written to. Where writers
+/// write over what is read, fewer are copied at once, so that a snapshot holds for as long.
 ///
 /// Throws:         disk_error, after the entries before; says_damaged(its code) if a page on the way is
 ///                 none
 template <class Visit> void for_each_entry(detail::disk_store& store, Visit const& visit) {
-    std::vector<entry_copy> copies;
-    auto const visit_copies = [&] {
-        for (entry_copy const& copy : copies) {
+    scan_progress progress(store.inspect([](detail::disk_environment::look const& look) {
+        return detail::size_of_database(look.txn()).entries;
+    }));
+    std::size_t seen = 0;
+    std::size_t most = max_at_once;
+    for (next_place from{std::in_place}; from;) {
+        std::size_t next = most;
+        portion copied = store.inspect([&](detail::disk_environment::look const& look) {
+            most = next;
+            next = (std::max<std::size_t>)(most / 4, 1); // if it is to be read again
+            return copy_portion(look, *from, most);
+        });
+        for (entry_copy const& copy : copied.entries) {
             visit(detail::key_and_value{copy.key, copy.value});
         }
-        copies.clear();
-    };
-    try {
-        look_at_each_entry(
-            store,
-            [&](detail::key_and_value const& entry) {
-                copies.push_back({{entry.key.begin(), entry.key.end()},
-                                  {entry.value.begin(), entry.value.end()}});
-            },
-            visit_copies);
-    } catch (detail::disk_error const&) {
-        visit_copies();
-        throw;
+        if (copied.damaged) {
+            detail::lmdb_failed("scan", MDB_CORRUPTED);
+        }
+        seen += copied.entries.size();
+        progress.reached(seen);
+        from = std::move(copied.behind);
+        most = (std::min)(2 * most, max_at_once);
     }
 }
 
@@ -203,7 +139,7 @@ names_in(std::span<std::byte const> frame) {
 
 [[nodiscard]] inline functions functions_in(detail::disk_store& store) {
     functions all;
-    look_at_each_entry(store, [&](detail::key_and_value const& entry) {
+    for_each_entry(store, [&](detail::key_and_value const& entry) {
         if (!detail::is_record(entry)) {
             auto const header = detail::check_frame(entry.value);
             if (header && header->kind == detail::record_kind::name) {

@@ -43,7 +43,6 @@ using json = nlohmann::ordered_json;
 using memo_cache::for_each_entry;
 using memo_cache::function;
 using memo_cache::functions_in;
-using memo_cache::look_at_each_entry;
 using memo_cache::scan_progress;
 
 constexpr int ok = 0;
@@ -111,9 +110,9 @@ int stat(settings const& chosen) {
     detail::disk_store store(opening(chosen, false));
     detail::disk_directory const& directory = store.current().directory();
     detail::disk_state const state = directory.state();
-    detail::disk_environment::look const look(store.current());
-    auto const size = detail::size_of_database(look.txn());
-    std::size_t const names = detail::count_names(look);
+    auto const [size, names] = store.inspect([](detail::disk_environment::look const& look) {
+        return std::pair(detail::size_of_database(look.txn()), detail::count_names(look));
+    });
     json const told{{"directory", directory.root()},
                     {"functions", names},
                     {"entries", size.entries - names},
@@ -172,7 +171,7 @@ int verify(settings const& chosen) {
     std::uint64_t corrupt = 0;
     bool cut_short = false; // by a page that is none
     try {
-        look_at_each_entry(store, [&](detail::key_and_value const& entry) {
+        for_each_entry(store, [&](detail::key_and_value const& entry) {
             auto const header = detail::check_frame(entry.value);
             bool const right =
                 header &&
@@ -303,7 +302,7 @@ int compact(settings const& chosen) {
         directory = store.current().directory();
         before = fs::file_size(directory.data_file());
         // LMDB, which copies, believes every page.
-        look_at_each_entry(store, [](detail::key_and_value const&) {});
+        for_each_entry(store, [](detail::key_and_value const&) {});
     }
     detail::file const open_lock =
         detail::open_lock_file(directory.path("open.lock"), directory.mode());

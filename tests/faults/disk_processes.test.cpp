@@ -290,22 +290,16 @@ TEST_CASE("who may not write the lock file is served nothing wrong while others 
         }
         memo::disk_settings const reading{.directory = directory.path(), .read_only = true};
         memo::detail::disk_store store(reading);
-        bool same = true;
-        auto const look_for_long = [&](memo::detail::bytes_view frame) {
-            std::vector<std::byte> const before(frame.begin(), frame.end());
-            write_more(10 * keys);
-            same = same && std::ranges::equal(before, frame);
-        };
-        if (!store.read(store.open(scope), key_of(1), look_for_long) || !same) {
-            return 2;
-        }
+        int runs = 0;
         store.inspect([&](memo::detail::disk_environment::look const& look) {
-            memo::detail::disk_cursor entries = look.entries();
-            look_for_long(entries.seek().value().value);
+            static_cast<void>(look.entries().seek());
+            if (++runs == 1) {
+                write_more(10 * keys);
+            }
             return 0;
         });
-        if (!same) {
-            return 3;
+        if (runs != 2) { // what was read the first time was written over
+            return 2;
         }
         auto const records = memo::disk(reading).partition<values>(scope);
         told->wanted = std::numeric_limits<std::uint64_t>::max();

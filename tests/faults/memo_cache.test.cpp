@@ -627,7 +627,7 @@ TEST_CASE("who may not write the lock file is told every entry while others writ
         for (int times = 0; times < 20; ++times) {
             std::uint64_t whole = 0;
             std::uint64_t seen = 0;
-            memo_cache::look_at_each_entry(store, [&](memo::detail::key_and_value const& entry) {
+            memo_cache::for_each_entry(store, [&](memo::detail::key_and_value const& entry) {
                 ++seen;
                 whole += memo::detail::check_frame(entry.value) ? 1U : 0U;
             });

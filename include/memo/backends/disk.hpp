@@ -10,6 +10,7 @@
 #include <memo/backends/disk/entry.hpp>
 #include <memo/backends/disk/flight.hpp>
 #include <memo/backends/disk/lmdb.hpp>
+#include <memo/backends/disk/look.hpp>
 #include <memo/backends/disk/scan.hpp>
 #include <memo/backends/disk/settings.hpp>
 #include <memo/backends/disk/store.hpp>
@@ -55,23 +56,17 @@ class disk {
 
         /// Complexity:     O(log entries), no lock
         [[nodiscard]] std::optional<remembered<Record>> get(key128 key) const {
-            found here;
-            if constexpr (detail::plain_record<Record>) {
-                store_->read(*shelf_, key,
-                             [&](detail::bytes_view frame) { here = decode(key, frame); });
-            } else {
-                // The code of a user must not meet a snapshot that is still held.
-                std::vector<std::byte> copy;
-                if (store_->read(*shelf_, key, [&](detail::bytes_view frame) {
-                        copy.assign(frame.begin(), frame.end());
-                    })) {
-                    here = decode(key, copy);
-                }
+            detail::bytes_copy frame;
+            auto const header = store_->read(*shelf_, key, type_, frame);
+            if (!header) {
+                return std::nullopt;
             }
-            if (here.old) [[unlikely]] {
+            auto const left = store_->left(*header);
+            if (!left) [[unlikely]] {
                 drop_old(key);
+                return std::nullopt;
             }
-            return std::move(here.kept);
+            return decode(*header, frame.get(), *left);
         }
 
         bool put(key128 key, Record const& record, storing about) const {
@@ -101,16 +96,9 @@ class disk {
                 auto const now = store_->now();
                 auto header = detail::new_header(shelf_->scope, key, now, about.cost,
                                                  detail::expiry(now, about.ttl));
-                found before;
-                if (auto const frame =
-                        detail::find_record(write, detail::place_of(shelf_->scope, key))) {
-                    before = decode(key, *frame);
-                }
-                if (before.kept) {
-                    header.expires = before.header.expires;
-                    header.created = before.header.created;
-                }
-                stored.emplace(merge(before.kept ? &before.kept->record : nullptr));
+                detail::bytes_copy frame_before;
+                auto const before = stored_in(write, key, frame_before, header);
+                stored.emplace(merge(before ? &before->record : nullptr));
                 std::vector<std::byte> frame;
                 return encode(frame, header, *stored) &&
                        store_->insert_frame(write, *shelf_, key, frame);
@@ -155,32 +143,42 @@ class disk {
         }
 
       private:
-        struct found {
-            std::optional<remembered<Record>> kept;
-            detail::frame_header header;
-            bool old = false;
-        };
-
-        [[nodiscard]] found decode(key128 key, detail::bytes_view frame) const {
-            found here;
-            auto const header = detail::check_frame(frame, shelf_->scope, key, type_);
-            if (header) {
-                here.header = *header;
-                auto const left = store_->left(*header);
-                here.old = !left;
-                if (here.old) {
-                    return here;
-                }
-                try {
-                    here.kept.emplace(remembered<Record>{
-                        detail::decode_record<Record>(detail::payload_of(frame)),
-                        static_cast<std::uint64_t>(header->computing().count()), *left});
-                    return here;
-                } catch (detail::malformed const&) { // as corrupt as a wrong checksum
-                }
+        /// The record in a frame that was checked; nothing, and counted, if it is none.
+        [[nodiscard]] std::optional<remembered<Record>>
+        decode(detail::frame_header const& header, detail::bytes_view frame,
+               std::chrono::nanoseconds left) const {
+            try {
+                return remembered<Record>{detail::decode_record<Record>(detail::payload_of(frame)),
+                                          static_cast<std::uint64_t>(header.computing().count()),
+                                          left};
+            } catch (detail::malformed const&) { // as corrupt as a wrong checksum
+                shelf_->corrupt.fetch_add(1, std::memory_order_relaxed);
+                return std::nullopt;
             }
-            shelf_->corrupt.fetch_add(1, std::memory_order_relaxed);
-            return here;
+        }
+
+        /// What is stored for a key within a write, if it is to be served yet. Its header's times are those
+        /// of what takes its place.
+        [[nodiscard]] std::optional<remembered<Record>>
+        stored_in(detail::disk_write const& write, key128 key, detail::bytes_copy& frame,
+                  detail::frame_header& next) const {
+            auto const found = detail::find_record(write, detail::place_of(shelf_->scope, key));
+            if (!found) {
+                return std::nullopt;
+            }
+            frame.assign(*found);
+            auto const header = detail::check_frame(frame.get(), shelf_->scope, key, type_);
+            if (!header) {
+                shelf_->corrupt.fetch_add(1, std::memory_order_relaxed);
+                return std::nullopt;
+            }
+            auto const left = store_->left(*header);
+            auto before = left ? decode(*header, frame.get(), *left) : std::nullopt;
+            if (before) {
+                next.expires = header->expires;
+                next.created = header->created;
+            }
+            return before;
         }
 
         // False, and counted, if it is too large.

@@ -90,6 +90,7 @@ class disk_environment {
     template <class Change> auto write(Change change) {
         turn const mine(*this);
         lmdb_transaction txn = begin(files_.environment.get(), 0);
+        require_own_turn(txn.get());
         look_at_pages();
         auto result = change(disk_write{*this, txn.get()});
         commit(std::move(txn));
@@ -182,6 +183,13 @@ class disk_environment {
         return std::optional<write_right>(std::in_place, files_.writes);
     }
 
+    /// Whether writers know of a reader of this snapshot, and so leave alone what it has. Slow. Who is listed
+    /// now was so all the time: a table that is begun anew does not list it again.
+    [[nodiscard]] bool is_registered(std::size_t transaction) const {
+        return has_reader_of(files_.environment.get(), transaction) &&
+               identity_of_file(directory().path("v1/lock.mdb")) == files_.lock_identity;
+    }
+
     MDB_txn* new_reader() {
         lmdb_transaction txn;
         if (this_thread_writes()) {
@@ -204,6 +212,18 @@ class disk_environment {
         lmdb_check("open", mdb_env_get_fd(files_.environment.get(), &descriptor));
         if (told.ms_psize == page_view::page_size) {
             pages_.show(descriptor, how_.map);
+        }
+    }
+
+    /// LMDB takes the number of a transaction from the lock file, and what it begins with from the data. Who
+    /// has a lock file that was removed meanwhile would write over what others committed since.
+    void require_own_turn(MDB_txn* txn) const {
+        MDB_envinfo last{};
+        lmdb_check("put", mdb_env_info(files_.environment.get(), &last));
+        if (mdb_txn_id(txn) != last.me_last_txnid + 1) {
+            bool const is_own =
+                identity_of_file(directory().path("v1/lock.mdb")) == files_.lock_identity;
+            lmdb_failed("put", is_own ? MDB_CORRUPTED : MDB_BAD_RSLOT);
         }
     }
 

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <sstream>
 #include <string>
 
 namespace memo::detail {
@@ -66,6 +67,27 @@ using lmdb_cursor = std::unique_ptr<MDB_cursor, cursor_closer>;
 
 inline void commit(lmdb_transaction txn) {
     lmdb_check("commit", mdb_txn_commit(txn.release()));
+}
+
+/// Whether a registered reader, of any process, has the snapshot of this transaction.
+/// Source: LMDB 0.9, mdb.c: mdb_reader_list(), a line each: process, thread, transaction.
+[[nodiscard]] inline bool has_reader_of(MDB_env* env, std::size_t transaction) {
+    struct search {
+        std::size_t wanted;
+        bool found;
+    };
+    search of_it{transaction, false};
+    auto const look_at_line = [](char const* line, void* context) {
+        auto& of = *static_cast<search*>(context);
+        std::istringstream words(line);
+        std::string process;
+        std::string thread;
+        std::size_t of_line = 0;
+        of.found = of.found || (words >> process >> thread >> of_line && of_line == of.wanted);
+        return 0;
+    };
+    static_cast<void>(mdb_reader_list(env, look_at_line, &of_it));
+    return of_it.found;
 }
 
 /// All records lie in the unnamed database, which every environment has.

@@ -2,21 +2,44 @@
 #pragma once
 
 // A snapshot of an environment: what lies at a place in it, and all that lies in it.
+//
+// LMDB's writers leave alone what a registered reader sees. That a reader is registered cannot be known:
+// its process may have lost the lock that says so (POSIX drops it when the process closes any
+// descriptor of lock.mdb), lock.mdb may have been removed, or may not be written by this user. So what
+// is used is a copy that was checked, or was read from a snapshot that is known to hold after it was
+// read (docs/decisions/0054-reads-from-the-map.md).
 
 #include <memo/backends/disk/cursor.hpp>
 #include <memo/backends/disk/environment.hpp>
 #include <memo/backends/disk/lmdb.hpp>
 #include <memo/backends/disk/pages.hpp>
 
+#include <array>
+#include <cerrno>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
 #include <optional>
-#include <vector>
 
 namespace memo::detail {
+
+/// How often something is read anew that writers wrote over while it was read.
+inline constexpr int max_attempts = 16;
+
+[[noreturn]] inline void written_over(char const* verb) {
+    throw disk_error(std::string("disk ") + verb +
+                         ": the data was written over each time that it was read; this reader is "
+                         "not registered in v1/lock.mdb, which others removed or locked anew, or "
+                         "which this user may not write",
+                     EAGAIN);
+}
 
 /// A snapshot, for as long as this lives. No code of a user may run meanwhile.
 class disk_environment::look {
   public:
+    using search = page_view::search;
+
     explicit look(disk_environment& environment)
         : environment_(environment), txn_(environment.readers_.take()) {
         if (txn_ == nullptr) [[unlikely]] {
@@ -26,13 +49,19 @@ class disk_environment::look {
         }
         // Two commits between the snapshot and a look at its roots, and they are written over.
         page_view const& pages = environment.pages_;
-        for (int attempt = 0; pages.shows() && attempt < 16; ++attempt) {
+        for (int attempt = 0; pages.shows() && attempt < max_attempts; ++attempt) {
             trees_ = pages.roots_of(mdb_txn_id(txn_));
             if (trees_) [[likely]] {
                 return;
             }
             mdb_txn_reset(txn_);
             renew();
+        }
+        if (pages.shows()) [[unlikely]] {
+            // The lock file says that the last commit is one that the data does not have: others have
+            // another lock file by now.
+            environment.readers_.drop(txn_);
+            lmdb_failed("get", MDB_BAD_RSLOT);
         }
     }
     look(look const&) = delete;
@@ -43,38 +72,27 @@ class disk_environment::look {
     }
     [[nodiscard]] MDB_txn* txn() const noexcept { return txn_; }
 
-    /// Whether what was found stays as it was, for as long as this lives.
-    [[nodiscard]] bool is_heeded() const noexcept { return environment_.files_.heeded; }
-    /// Whether what was found so far is of this snapshot although writers do not heed it. True for
-    /// pages that are left to LMDB, where nobody can tell.
-    [[nodiscard]] bool holds() const noexcept {
-        page_view const& pages = environment_.pages_;
-        return !pages.shows() || (trees_ && still_hold(pages, *trees_));
+    /// Whether all that was read so far is of this snapshot. True for pages that are left to LMDB, where
+    /// nobody can tell.
+    [[nodiscard]] bool holds() const {
+        return !trees_ || environment_.pages_.are_intact(*trees_) ||
+               environment_.is_registered(trees_->transaction);
     }
 
-    /// Where the bytes of a place lie, for as long as this lives.
+    /// Where the bytes of a place lie.
     ///
-    /// Throws:         disk_error; says_damaged(its code) if a page on the way is none
-    [[nodiscard]] std::optional<bytes_view> find(bytes_view place) const {
-        if (!trees_) [[unlikely]] {
-            return detail::find(txn_, place);
+    /// Throws:         disk_error
+    [[nodiscard]] search find(bytes_view place, bytes_view& value) const {
+        if (trees_) [[likely]] {
+            return environment_.pages_.find(*trees_, place, value);
         }
-        bytes_view value;
-        switch (environment_.pages_.find(*trees_, place, value)) {
-        case page_view::search::found:
-            return value;
-        case page_view::search::missing:
-            return std::nullopt;
-        case page_view::search::unsound:
-            break;
-        }
-        lmdb_failed("get", MDB_CORRUPTED);
+        auto const found = detail::find(txn_, place);
+        value = found.value_or(bytes_view());
+        return found ? search::found : search::missing;
     }
 
     /// All entries, for as long as this lives.
-    [[nodiscard]] disk_cursor entries() const {
-        return {txn_, environment_.pages_, trees_, is_heeded()};
-    }
+    [[nodiscard]] disk_cursor entries() const { return {txn_, environment_.pages_, trees_}; }
 
   private:
     void renew() {
@@ -86,51 +104,88 @@ class disk_environment::look {
 
     disk_environment& environment_;
     MDB_txn* txn_;
-    std::optional<page_view::roots> trees_;
+    std::optional<page_view::roots> trees_; ///< nothing: pages that are left to LMDB
 };
 
-/// Visits the bytes of a place. False if there are none. Writers that do not heed the snapshot may write
-/// over what it has: then the bytes are a copy, which is of one time, or its checksum says that it is
-/// not.
+/// A copy of some bytes. Few of them take no allocation.
+class bytes_copy {
+  public:
+    bytes_copy() noexcept {} // NOLINT(*-member-init,*-use-equals-default): its room is not zeroed
+    bytes_copy(bytes_copy const&) = delete;
+    bytes_copy& operator=(bytes_copy const&) = delete;
+    ~bytes_copy() = default;
+
+    void assign(bytes_view bytes) {
+        if (bytes.size() > few_.size() && bytes.size() > room_) {
+            many_ = std::make_unique_for_overwrite<std::byte[]>(bytes.size());
+            room_ = bytes.size();
+        }
+        std::byte* const to = bytes.size() > few_.size() ? many_.get() : few_.data();
+        std::memcpy(to, bytes.data(), bytes.size());
+        copy_ = {to, bytes.size()};
+    }
+    [[nodiscard]] bytes_view get() const noexcept { return copy_; }
+
+  private:
+    std::array<std::byte, 1024> few_;
+    std::unique_ptr<std::byte[]> many_;
+    std::size_t room_ = 0;
+    bytes_view copy_;
+};
+
+/// What is stored at a place.
+enum class stored_bytes : std::uint8_t {
+    none,
+    whole,
+    refused, ///< by the check, and nobody wrote over them meanwhile
+};
+
+/// Copies the bytes of a place, and checks the copy: check(bytes).
 ///
-/// visit           given a bytes_view; must not run code of a user
 /// Throws:         disk_error; says_damaged(its code) if a page on the way is none
-template <class Visit>
-bool visit_place(disk_environment& environment, bytes_view place, Visit const& visit) {
-    constexpr int attempts = 16;
-    std::vector<std::byte> copy;
-    for (int attempt = 1; attempt <= attempts; ++attempt) {
+template <class Check>
+stored_bytes copy_place(disk_environment& environment, bytes_view place, bytes_copy& copy,
+                        Check const& check) {
+    using search = page_view::search;
+    for (int attempt = 0; attempt < max_attempts; ++attempt) {
         disk_environment::look const look(environment);
-        if (look.is_heeded()) [[likely]] {
-            auto const found = look.find(place);
-            if (found) {
-                visit(*found);
+        bytes_view value;
+        search const outcome = look.find(place, value);
+        if (outcome == search::found) [[likely]] {
+            copy.assign(value);
+            if (check(copy.get())) [[likely]] {
+                return stored_bytes::whole;
             }
-            return found.has_value();
         }
-        if (!look.holds()) {
-            continue; // LMDB would search without trees of ours, and believe every page
+        if (look.holds()) {
+            if (outcome == search::unsound) {
+                lmdb_failed("get", MDB_CORRUPTED);
+            }
+            return outcome == search::found ? stored_bytes::refused : stored_bytes::none;
         }
-        std::optional<bytes_view> found;
+    }
+    written_over("get");
+}
+
+/// What body(look) gives, of a snapshot that held until it was done.
+///
+/// body            may run more than once, and what it gave before counts for nothing
+/// Throws:         disk_error, and what body throws
+template <class Body> auto read_snapshot(disk_environment& environment, Body const& body) {
+    for (int attempt = 0; attempt < max_attempts; ++attempt) {
+        disk_environment::look const look(environment);
         try {
-            found = look.find(place);
+            auto result = body(look);
+            if (look.holds()) {
+                return result;
+            }
         } catch (disk_error const&) {
             if (look.holds()) {
                 throw;
             }
-            continue;
-        }
-        if (found) {
-            copy.assign(found->begin(), found->end());
-        }
-        if (look.holds() || attempt == attempts) {
-            if (found) {
-                visit(copy);
-            }
-            return found.has_value();
         }
     }
-    return false;
+    written_over("scan");
 }
 
 } // namespace memo::detail

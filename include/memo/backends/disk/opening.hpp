@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <unistd.h>
 
@@ -35,7 +36,7 @@ struct disk_files {
     file writes;            ///< byte 0 is the right to write
     file flights;           ///< byte n is the right to compute what has such a key
     file_identity identity; ///< of data.mdb
-    bool heeded = true;     ///< whether writers leave alone what is being read
+    std::optional<file_identity> lock_identity; ///< of lock.mdb; nothing: there was none
 };
 
 inline void unlock_byte(file& locked, std::int64_t offset) noexcept {
@@ -148,8 +149,7 @@ inline void check_sizes(disk_opening const& how) {
     if (how.read_only) {
         flags |= MDB_RDONLY;
         if (::access(how.directory.path("v1/lock.mdb").c_str(), R_OK | W_OK) != 0) {
-            flags |= MDB_NOLOCK; // who may not write cannot take a place among the readers,
-                                 // and is not heeded by writers
+            flags |= MDB_NOLOCK; // who may not write cannot take a place among the readers
         }
     }
     bool const there = identity_of_file(how.directory.data_file()).has_value();
@@ -192,10 +192,8 @@ inline void check_sizes(disk_opening const& how) {
     }
     write_right const mine(files.writes);
     files.environment = open_environment(how);
-    unsigned flags = 0;
-    lmdb_check("open", mdb_env_get_flags(files.environment.get(), &flags));
-    files.heeded = (flags & MDB_NOLOCK) == 0;
     files.identity = identity_of_file(directory.data_file()).value_or(file_identity{});
+    files.lock_identity = identity_of_file(directory.path("v1/lock.mdb"));
     return files;
 }
 

@@ -108,6 +108,16 @@ class page_view {
         return transaction_of(transaction % 2) == transaction ? std::optional(found) : std::nullopt;
     }
 
+    /// Whether no page of a snapshot was written over since roots_of() gave its trees: what its transaction
+    /// T has in use is freed by T + 1 at the earliest and written over by T + 3, and before that T + 2
+    /// takes the place of what says where T's trees are.
+    ///
+    /// Source: LMDB 0.9, mdb.c: mdb_page_alloc(), mdb_find_oldest().
+    [[nodiscard]] bool are_intact(roots const& trees) const noexcept {
+        std::atomic_thread_fence(std::memory_order_acquire); // what was copied was read before this
+        return roots_of(trees.transaction).has_value();
+    }
+
     /// Nobody may be writing.
     [[nodiscard]] sizes sizes_of(roots const& trees) const noexcept {
         std::byte const* const meta = at(trees.transaction % 2) + page_header;
@@ -119,35 +129,38 @@ class page_view {
     /// Looks for a key, and believes no page. Takes less time than LMDB, which believes all.
     [[nodiscard]] search find(roots const& trees, bytes_view key,
                               bytes_view& value) const noexcept {
-        std::uint64_t page = trees.records.root;
-        if (page == none) {
+        std::uint64_t next = trees.records.root;
+        if (next == none) {
             return search::missing;
         }
         for (int depth = 0; depth < deepest; ++depth) {
-            if (!looks_like_page(page, trees.pages)) {
+            auto const page = page_of(next, trees.pages);
+            if (!page) {
                 return search::unsound;
             }
-            bool const is_branch = flags_of(page) == branch;
-            std::size_t low = is_branch ? 1 : 0; // the key of a branch's first node is not used
-            std::size_t high = count_of(page);
+            std::size_t low =
+                page->is_branch ? 1 : 0; // the key of a branch's first node is not used
+            std::size_t high = page->count;
             while (low < high) {
                 std::size_t const middle = (low + high) / 2;
-                if (!has_key_within(page, middle)) {
+                auto const entry = node_of(*page, middle);
+                if (!entry) {
                     return search::unsound;
                 }
-                int const order = compare(node_of(page, middle), key);
-                if (order == 0 && !is_branch) {
-                    return value_of(page, middle, trees.pages, value);
+                int const order = compare(entry->key, key);
+                if (order == 0 && !page->is_branch) {
+                    return value_of(*page, *entry, trees.pages, value);
                 }
                 (order > 0 ? high : low) = order > 0 ? middle : middle + 1;
             }
-            if (!is_branch) {
+            if (!page->is_branch) {
                 return search::missing;
             }
-            if (!has_key_within(page, low - 1)) {
+            auto const child = node_of(*page, low - 1);
+            if (!child) {
                 return search::unsound;
             }
-            page = child_of(page, low - 1);
+            next = child_of(*child);
         }
         return search::unsound;
     }
@@ -167,30 +180,69 @@ class page_view {
 
     static constexpr int deepest = 32; // LMDB's own bound
 
+    /// Reads a number once. Who writes to the file may change it at any time, so what was checked must
+    /// not be read from there again when it is used, as a compiler otherwise might.
     template <class T> [[nodiscard]] static T number(std::byte const* at) noexcept {
         T value;
         std::memcpy(&value, at, sizeof value);
+        asm("" : "+r"(value)); // NOLINT(hicpp-no-assembler): a value of unknown origin from here on
         return value;
     }
 
     [[nodiscard]] std::byte const* at(std::uint64_t page) const noexcept {
         return base_ + page * page_size;
     }
-    [[nodiscard]] unsigned flags_of(std::uint64_t page) const noexcept {
-        return number<std::uint16_t>(at(page) + 10);
+
+    /// A page of a tree, as its head was when it was checked. Whatever is written to the file since,
+    /// no node of it is looked for behind the page.
+    struct tree_page {
+        std::byte const* bytes = nullptr;
+        bool is_branch = false;
+        std::size_t count = 0; ///< of its nodes
+        std::size_t upper = 0; ///< where they begin
+    };
+    /// A node of a page: its head, and its key, which ends within the page.
+    struct tree_node {
+        std::byte const* head;
+        bytes_view key;
+    };
+
+    /// Nothing if it does not look like a page of a tree.
+    [[nodiscard]] std::optional<tree_page> page_of(std::uint64_t page,
+                                                   std::uint64_t pages) const noexcept {
+        if (page < 2 || page >= pages || !has(page)) {
+            return std::nullopt;
+        }
+        std::byte const* const bytes = at(page);
+        unsigned const flags = number<std::uint16_t>(bytes + 10);
+        std::size_t const lower = number<std::uint16_t>(bytes + 12);
+        std::size_t const upper = number<std::uint16_t>(bytes + 14);
+        if (number<std::uint64_t>(bytes) != page || (flags != branch && flags != leaf) ||
+            lower % 2 != 0 || lower > upper || upper > page_size ||
+            lower < page_header + (flags == branch ? 2 : 0)) {
+            return std::nullopt;
+        }
+        return tree_page{bytes, flags == branch, (lower - page_header) / 2, upper};
     }
-    [[nodiscard]] std::size_t count_of(std::uint64_t page) const noexcept {
-        return (number<std::uint16_t>(at(page) + 12) - page_header) / 2;
+
+    /// Nothing if it does not lie within its page.
+    [[nodiscard]] static std::optional<tree_node> node_of(tree_page const& in,
+                                                          std::size_t index) noexcept {
+        std::size_t const offset = number<std::uint16_t>(in.bytes + page_header + 2 * index);
+        if (offset + node_header > page_size) {
+            return std::nullopt;
+        }
+        std::byte const* const head = in.bytes + offset;
+        std::size_t const size = number<std::uint16_t>(head + 6);
+        if (offset + node_header + size > page_size) {
+            return std::nullopt;
+        }
+        return tree_node{head, {head + node_header, size}};
     }
-    [[nodiscard]] std::size_t offset_of(std::uint64_t page, std::size_t node) const noexcept {
-        return number<std::uint16_t>(at(page) + page_header + 2 * node);
-    }
-    [[nodiscard]] std::byte const* node_of(std::uint64_t page, std::size_t node) const noexcept {
-        return at(page) + offset_of(page, node);
-    }
-    [[nodiscard]] std::uint64_t child_of(std::uint64_t page, std::size_t node) const noexcept {
-        std::byte const* const it = node_of(page, node);
-        return number<std::uint32_t>(it) | (std::uint64_t{number<std::uint16_t>(it + 4)} << 32U);
+
+    [[nodiscard]] static std::uint64_t child_of(tree_node const& of) noexcept {
+        return number<std::uint32_t>(of.head) |
+               (std::uint64_t{number<std::uint16_t>(of.head + 4)} << 32U);
     }
 
     [[nodiscard]] static tree tree_at(std::byte const* database) noexcept {
@@ -223,40 +275,22 @@ class page_view {
         return end <= static_cast<std::size_t>(now.st_size);
     }
 
-    [[nodiscard]] bool looks_like_page(std::uint64_t page, std::uint64_t pages) const noexcept {
-        if (page < 2 || page >= pages || !has(page) || number<std::uint64_t>(at(page)) != page) {
-            return false;
-        }
-        unsigned const flags = flags_of(page);
-        std::size_t const lower = number<std::uint16_t>(at(page) + 12);
-        std::size_t const upper = number<std::uint16_t>(at(page) + 14);
-        return (flags == branch || flags == leaf) && lower % 2 == 0 && lower <= upper &&
-               upper <= page_size && lower >= page_header + (flags == branch ? 2 : 0);
+    [[nodiscard]] static int compare(bytes_view one, bytes_view other) noexcept {
+        int const order =
+            std::memcmp(one.data(), other.data(), (std::min)(one.size(), other.size()));
+        return order != 0 ? order : static_cast<int>(one.size()) - static_cast<int>(other.size());
     }
 
-    [[nodiscard]] bool has_key_within(std::uint64_t page, std::size_t node) const noexcept {
-        std::size_t const offset = offset_of(page, node);
-        return offset + node_header <= page_size &&
-               offset + node_header + number<std::uint16_t>(at(page) + offset + 6) <= page_size;
-    }
-
-    [[nodiscard]] static int compare(std::byte const* node, bytes_view key) noexcept {
-        std::size_t const size = number<std::uint16_t>(node + 6);
-        int const order = std::memcmp(node + node_header, key.data(), (std::min)(size, key.size()));
-        return order != 0 ? order : static_cast<int>(size) - static_cast<int>(key.size());
-    }
-
-    [[nodiscard]] search value_of(std::uint64_t page, std::size_t node, std::uint64_t pages,
+    [[nodiscard]] search value_of(tree_page const& in, tree_node const& of, std::uint64_t pages,
                                   bytes_view& value) const noexcept {
-        std::byte const* const it = node_of(page, node);
-        std::size_t const size = number<std::uint32_t>(it);
-        std::byte const* const content = it + node_header + number<std::uint16_t>(it + 6);
-        auto const room = at(page) + page_size - content; // negative if it is being written over
-        if (number<std::uint16_t>(it + 4) == 0) {
+        std::size_t const size = number<std::uint32_t>(of.head);
+        std::byte const* const content = of.key.data() + of.key.size();
+        auto const room = static_cast<std::size_t>(in.bytes + page_size - content);
+        if (number<std::uint16_t>(of.head + 4) == 0) {
             value = {content, size};
-            return std::cmp_less_equal(size, room) ? search::found : search::unsound;
+            return size <= room ? search::found : search::unsound;
         }
-        if (std::cmp_less(room, sizeof(std::uint64_t))) {
+        if (room < sizeof(std::uint64_t)) {
             return search::unsound;
         }
         auto const own = number<std::uint64_t>(content);
@@ -273,12 +307,13 @@ class page_view {
     }
 
     /// A value in pages of its own: they are freed by what the first of them says.
-    [[nodiscard]] bool is_overflow(std::uint64_t page, std::size_t size,
+    [[nodiscard]] bool is_overflow(std::uint64_t first, std::size_t size,
                                    std::uint64_t pages) const noexcept {
         std::uint64_t const count = pages_for(size);
-        return page >= 2 && page < pages && count <= pages - page && has(page + count - 1) &&
-               number<std::uint64_t>(at(page)) == page && flags_of(page) == overflow &&
-               number<std::uint32_t>(at(page) + 12) == count;
+        return first >= 2 && first < pages && count <= pages - first && has(first + count - 1) &&
+               number<std::uint64_t>(at(first)) == first &&
+               number<std::uint16_t>(at(first) + 10) == overflow &&
+               number<std::uint32_t>(at(first) + 12) == count;
     }
 
   private:

@@ -12,7 +12,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
+#include <optional>
 
 namespace memo::detail {
 
@@ -25,23 +25,27 @@ class sound_pages : public page_view {
         if (of.root == none) {
             return of.depth == 0;
         }
-        std::uint64_t page = of.root;
+        std::uint64_t next = of.root;
         for (int depth = 1; depth <= deepest; ++depth) {
-            if (!is_sound(page, pages)) {
+            auto const page = sound_page(next, pages);
+            if (!page) {
                 return false;
             }
-            if (flags_of(page) == leaf) {
-                return depth == static_cast<int>(of.depth) && value_is_sound(page, key, pages);
+            if (!page->is_branch) {
+                return depth == static_cast<int>(of.depth) && value_is_sound(*page, key, pages);
             }
-            std::size_t const child = child_for(page, key);
-            std::size_t const last = count_of(page) - 1;
+            std::size_t const child = child_for(*page, key);
+            std::size_t const last = page->count - 1;
             std::size_t const from = child == 0 ? 0 : child - 1;
             for (std::size_t i = from; i <= (std::min)(child + 1, last); ++i) {
-                if (i != child && !is_sound(child_of(page, i), pages)) {
+                auto const node = node_of(*page, i);
+                if (!node || (i != child && !sound_page(child_of(*node), pages))) {
                     return false;
                 }
+                if (i == child) {
+                    next = child_of(*node);
+                }
             }
-            page = child_of(page, child);
         }
         return false;
     }
@@ -57,27 +61,21 @@ class sound_pages : public page_view {
         if (of.root == none) {
             return true;
         }
-        std::uint64_t page = of.root;
-        while (flags_of(page) == branch) {
-            page = child_of(page, 0);
+        auto page = page_of(of.root, pages);
+        while (page && page->is_branch) {
+            auto const first_child = node_of(*page, 0);
+            page = first_child ? page_of(child_of(*first_child), pages) : std::nullopt;
         }
-        for (std::size_t node = 0; node < count_of(page); ++node) {
-            std::byte const* const it = node_of(page, node);
-            std::size_t const size = number<std::uint32_t>(it);
-            std::byte const* list = it + node_header + number<std::uint16_t>(it + 6);
-            if (number<std::uint16_t>(it + 4) == in_own_pages) {
-                auto const own = number<std::uint64_t>(list);
-                if (!is_overflow(own, size, pages)) {
-                    return false;
-                }
-                list = at(own) + page_header;
-            }
-            if (size < 8 || number<std::uint64_t>(list) > size / 8 - 1 ||
-                !descends(list, most_looked_at, pages)) {
+        for (std::size_t index = 0; page && index < page->count; ++index) {
+            auto const node = node_of(*page, index);
+            bytes_view list;
+            if (!node || value_of(*page, *node, pages, list) != search::found || list.size() < 8 ||
+                number<std::uint64_t>(list.data()) > list.size() / 8 - 1 ||
+                !descends(list.data(), most_looked_at, pages)) {
                 return false;
             }
         }
-        return true;
+        return page.has_value();
     }
 
   private:
@@ -100,61 +98,66 @@ class sound_pages : public page_view {
         return true;
     }
 
-    [[nodiscard]] bool is_sound(std::uint64_t page, std::uint64_t pages) const noexcept {
-        if (!looks_like_page(page, pages)) {
-            return false;
+    /// Nothing if what it says of its nodes does not add up.
+    [[nodiscard]] std::optional<tree_page> sound_page(std::uint64_t number_of,
+                                                      std::uint64_t pages) const noexcept {
+        auto const page = page_of(number_of, pages);
+        if (!page) {
+            return std::nullopt;
         }
-        bool const is_branch = flags_of(page) == branch;
-        std::size_t const upper = number<std::uint16_t>(at(page) + 14);
         // Nodes fill the page from `upper` on without a gap, so their sizes must add up: what LMDB
         // moves within the page then stays within it.
         std::size_t sum = 0;
-        for (std::size_t node = 0; node < count_of(page); ++node) {
-            std::size_t const offset = offset_of(page, node);
-            if (offset < upper || offset + node_header > page_size || offset % 2 != 0) {
-                return false;
+        for (std::size_t index = 0; index < page->count; ++index) {
+            auto const node = node_of(*page, index);
+            if (!node) {
+                return std::nullopt;
             }
-            std::byte const* const it = at(page) + offset;
-            std::size_t size = node_header + number<std::uint16_t>(it + 6);
-            if (!is_branch) {
-                unsigned const kind = number<std::uint16_t>(it + 4);
+            auto const offset = static_cast<std::size_t>(node->head - page->bytes);
+            if (offset < page->upper || offset % 2 != 0) {
+                return std::nullopt;
+            }
+            std::size_t size = node_header + node->key.size();
+            if (!page->is_branch) {
+                unsigned const kind = number<std::uint16_t>(node->head + 4);
                 if (kind > in_own_pages) {
-                    return false; // flags that this database has no use for
+                    return std::nullopt; // flags that this database has no use for
                 }
-                size += kind == in_own_pages ? sizeof(std::uint64_t) : number<std::uint32_t>(it);
+                size += kind == in_own_pages ? sizeof(std::uint64_t)
+                                             : number<std::uint32_t>(node->head);
             }
             size += size % 2;
             if (offset + size > page_size) {
-                return false;
+                return std::nullopt;
             }
             sum += size;
         }
-        return sum == page_size - upper;
+        return sum == page_size - page->upper ? page : std::nullopt;
     }
 
-    [[nodiscard]] bool value_is_sound(std::uint64_t page, bytes_view key,
+    [[nodiscard]] bool value_is_sound(tree_page const& leaf_page, bytes_view key,
                                       std::uint64_t pages) const noexcept {
-        for (std::size_t node = 0; node < count_of(page); ++node) {
-            std::byte const* const it = node_of(page, node);
-            std::size_t const size = number<std::uint16_t>(it + 6);
-            if (number<std::uint16_t>(it + 4) == in_own_pages && size == key.size() &&
-                std::memcmp(it + node_header, key.data(), size) == 0) {
-                return is_overflow(number<std::uint64_t>(it + node_header + size),
-                                   number<std::uint32_t>(it), pages);
+        for (std::size_t index = 0; index < leaf_page.count; ++index) {
+            auto const node = node_of(leaf_page, index);
+            bytes_view ignored;
+            if (!node || (node->key.size() == key.size() && compare(node->key, key) == 0 &&
+                          value_of(leaf_page, *node, pages, ignored) != search::found)) {
+                return false;
             }
         }
         return true;
     }
 
     /// Where a search for the key goes on: the last child whose first key is not greater.
-    [[nodiscard]] std::size_t child_for(std::uint64_t page, bytes_view key) const noexcept {
+    [[nodiscard]] static std::size_t child_for(tree_page const& branch_page,
+                                               bytes_view key) noexcept {
         std::size_t chosen = 0;
-        for (std::size_t node = 1; node < count_of(page);
-             ++node) { // the first one's key is not used
-            if (compare(node_of(page, node), key) > 0) {
+        for (std::size_t index = 1; index < branch_page.count; ++index) { // the first has no key
+            auto const node = node_of(branch_page, index);
+            if (!node || compare(node->key, key) > 0) {
                 break;
             }
-            chosen = node;
+            chosen = index;
         }
         return chosen;
     }

@@ -88,44 +88,59 @@ class disk_store {
         }
     }
 
-    /// Visits the bytes that are stored for a key: see visit_place(). False if there are none.
-    template <class Visit> bool read(disk_shelf& shelf, key128 key, Visit const& visit) {
+    /// Copies the frame that is stored for a key, whole and of this type: its header, or nothing. What
+    /// is there and is no such frame counts as corrupt.
+    [[nodiscard]] std::optional<frame_header> read(disk_shelf& shelf, key128 key,
+                                                   std::uint32_t type, bytes_copy& frame) {
         record_place const place = place_of(shelf.scope, key);
         for (int attempt = 0; attempt < 2; ++attempt) {
             disk_environment& environment = current();
             try {
-                if (visit_place(environment, place, visit)) {
+                std::optional<frame_header> header;
+                switch (copy_place(environment, place, frame, [&](bytes_view bytes) {
+                    header = check_frame(bytes, shelf.scope, key, type);
+                    return header.has_value();
+                })) {
+                case stored_bytes::whole:
                     if (clock_) {
                         clock_->touch(key);
                     }
-                    return true;
+                    return header;
+                case stored_bytes::refused:
+                    shelf.corrupt.fetch_add(1, std::memory_order_relaxed);
+                    return std::nullopt;
+                case stored_bytes::none:
+                    break;
                 }
             } catch (disk_error const& failure) {
                 if (!recover(environment, failure)) {
                     throw;
                 }
-                shelf.corrupt.fetch_add(1, std::memory_order_relaxed);
+                if (says_damaged(failure.code())) {
+                    shelf.corrupt.fetch_add(1, std::memory_order_relaxed);
+                }
                 continue;
             }
             if (environment.still_there()) {
-                return false;
+                return std::nullopt;
             }
             renew(&environment);
         }
-        return false;
+        return std::nullopt;
     }
 
-    /// Runs body(look), and again if the data turned out to be damaged: on what begins anew.
+    /// What body(look) gives: see read_snapshot(). Again if the data turned out to be damaged: of what
+    /// begins anew.
     template <class Body> auto inspect(Body const& body) {
         disk_environment& environment = current();
         try {
-            return body(disk_environment::look(environment));
+            return read_snapshot(environment, body);
         } catch (disk_error const& failure) {
             if (!recover(environment, failure)) {
                 throw;
             }
         }
-        return body(disk_environment::look(current()));
+        return read_snapshot(current(), body);
     }
 
     /// Runs change(disk_write) as one step. It may run twice, the first time for nothing.

@@ -80,38 +80,47 @@ class page_uses {
     }
 
     [[nodiscard]] bool add_children(std::uint64_t branch, std::vector<std::uint64_t>& to) const {
-        if (!is(branch, page_view::branch)) {
+        auto const page = pages_.page_of(branch, trees_.pages);
+        if (!page || !page->is_branch) {
             return false;
         }
-        for (std::size_t node = 0; node < pages_.count_of(branch); ++node) {
-            if (!pages_.has_key_within(branch, node)) {
+        for (std::size_t index = 0; index < page->count; ++index) {
+            auto const node = page_view::node_of(*page, index);
+            if (!node) {
                 return false;
             }
-            to.push_back(pages_.child_of(branch, node));
+            to.push_back(page_view::child_of(*node));
         }
         return true;
     }
 
-    [[nodiscard]] std::uint64_t page_of(std::byte const* byte) const noexcept {
+    [[nodiscard]] std::uint64_t page_with(std::byte const* byte) const noexcept {
         return static_cast<std::uint64_t>(byte - pages_.at(0)) / page_view::page_size;
     }
 
-    [[nodiscard]] bool is(std::uint64_t page, unsigned flags) const noexcept {
-        return pages_.looks_like_page(page, trees_.pages) && pages_.flags_of(page) == flags;
-    }
-
-    // The value of an entry, and its pages taken if it has pages of its own.
-    [[nodiscard]] std::optional<bytes_view> take_value(std::uint64_t leaf, std::size_t node) {
-        bytes_view value;
-        if (!pages_.has_key_within(leaf, node) ||
-            pages_.value_of(leaf, node, trees_.pages, value) != page_view::search::found) {
-            return std::nullopt;
+    // Visits the entries of a leaf: visit(key, value). Takes the pages of values that have pages of
+    // their own.
+    template <class Visit> [[nodiscard]] bool take_values(std::uint64_t leaf, Visit const& visit) {
+        auto const page = pages_.page_of(leaf, trees_.pages);
+        if (!page || page->is_branch) {
+            return false;
         }
-        std::uint64_t const first = page_of(value.data());
-        if (first != leaf && !take(first, page_view::pages_for(value.size()))) {
-            return std::nullopt;
+        for (std::size_t index = 0; index < page->count; ++index) {
+            auto const node = page_view::node_of(*page, index);
+            bytes_view value;
+            if (!node ||
+                pages_.value_of(*page, *node, trees_.pages, value) != page_view::search::found) {
+                return false;
+            }
+            std::uint64_t const first = page_with(value.data());
+            if (first != leaf && !take(first, page_view::pages_for(value.size()))) {
+                return false;
+            }
+            if (!visit(node->key, value)) {
+                return false;
+            }
         }
-        return value;
+        return true;
     }
 
     [[nodiscard]] bool take_records() {
@@ -125,17 +134,9 @@ class page_uses {
         if (sizes_.records.in_own_pages == 0 || leaves->size() > most_looked_at) {
             return true;
         }
-        for (std::uint64_t const leaf : *leaves) {
-            if (!is(leaf, page_view::leaf)) {
-                return false;
-            }
-            for (std::size_t node = 0; node < pages_.count_of(leaf); ++node) {
-                if (!take_value(leaf, node)) {
-                    return false;
-                }
-            }
-        }
-        return true;
+        return std::ranges::all_of(*leaves, [&](std::uint64_t leaf) {
+            return take_values(leaf, [](bytes_view, bytes_view) { return true; });
+        });
     }
 
     [[nodiscard]] bool take_free_pages() {
@@ -145,14 +146,10 @@ class page_uses {
         }
         std::uint64_t newest = 0;
         for (std::uint64_t const leaf : *leaves) {
-            if (!is(leaf, page_view::leaf)) {
+            if (!take_values(leaf, [&](bytes_view freed_by, bytes_view list) {
+                    return take_list(list) && is_later(freed_by, newest);
+                })) {
                 return false;
-            }
-            for (std::size_t node = 0; node < pages_.count_of(leaf); ++node) {
-                auto const list = take_value(leaf, node);
-                if (!list || !take_list(*list) || !is_later(leaf, node, newest)) {
-                    return false;
-                }
             }
         }
         return leaves->empty() || newest == trees_.transaction || may_have_freed_nothing();
@@ -177,13 +174,11 @@ class page_uses {
     }
 
     // Which transaction freed a list of pages: later ones come later.
-    [[nodiscard]] bool is_later(std::uint64_t leaf, std::size_t node,
-                                std::uint64_t& newest) const noexcept {
-        std::byte const* const it = pages_.node_of(leaf, node);
-        if (page_view::number<std::uint16_t>(it + 6) != sizeof(std::uint64_t)) {
+    [[nodiscard]] static bool is_later(bytes_view key, std::uint64_t& newest) noexcept {
+        if (key.size() != sizeof(std::uint64_t)) {
             return false;
         }
-        auto const freed_by = page_view::number<std::uint64_t>(it + page_view::node_header);
+        auto const freed_by = page_view::number<std::uint64_t>(key.data());
         return freed_by > std::exchange(newest, freed_by);
     }
 
