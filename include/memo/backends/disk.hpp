@@ -57,7 +57,14 @@ class disk {
         /// Complexity:     O(log entries), no lock
         [[nodiscard]] std::optional<remembered<Record>> get(key128 key) const {
             detail::bytes_copy frame;
-            auto const header = store_->read(*shelf_, key, type_, frame);
+            std::optional<Record> large;
+            auto const header =
+                store_->read(*shelf_, key, type_, frame, [&](detail::bytes_view lying) {
+                    if constexpr (detail::plain_record<Record>) {
+                        large = try_decode(lying);
+                    }
+                    return large.has_value();
+                });
             if (!header) {
                 return std::nullopt;
             }
@@ -66,7 +73,10 @@ class disk {
                 drop_old(key);
                 return std::nullopt;
             }
-            return decode(*header, frame.get(), *left);
+            if (!frame.get().empty()) [[likely]] {
+                large = decode(frame.get());
+            }
+            return with_times(std::move(large), *header, *left);
         }
 
         bool put(key128 key, Record const& record, storing about) const {
@@ -98,7 +108,7 @@ class disk {
                                                  detail::expiry(now, about.ttl));
                 detail::bytes_copy frame_before;
                 auto const before = stored_in(write, key, frame_before, header);
-                stored.emplace(merge(before ? &before->record : nullptr));
+                stored.emplace(merge(before ? &*before : nullptr));
                 std::vector<std::byte> frame;
                 return encode(frame, header, *stored) &&
                        store_->insert_frame(write, *shelf_, key, frame);
@@ -143,25 +153,39 @@ class disk {
         }
 
       private:
-        /// The record in a frame that was checked; nothing, and counted, if it is none.
-        [[nodiscard]] std::optional<remembered<Record>>
-        decode(detail::frame_header const& header, detail::bytes_view frame,
-               std::chrono::nanoseconds left) const {
+        /// The record in a frame that was checked; nothing if it is none.
+        [[nodiscard]] static std::optional<Record> try_decode(detail::bytes_view frame) {
             try {
-                return remembered<Record>{detail::decode_record<Record>(detail::payload_of(frame)),
-                                          static_cast<std::uint64_t>(header.computing().count()),
-                                          left};
-            } catch (detail::malformed const&) { // as corrupt as a wrong checksum
-                shelf_->corrupt.fetch_add(1, std::memory_order_relaxed);
+                return detail::decode_record<Record>(detail::payload_of(frame));
+            } catch (detail::malformed const&) {
                 return std::nullopt;
             }
         }
 
+        /// The same, and counted if it is none: as corrupt as a wrong checksum.
+        [[nodiscard]] std::optional<Record> decode(detail::bytes_view frame) const {
+            auto record = try_decode(frame);
+            if (!record) {
+                shelf_->corrupt.fetch_add(1, std::memory_order_relaxed);
+            }
+            return record;
+        }
+
+        [[nodiscard]] static std::optional<remembered<Record>>
+        with_times(std::optional<Record> record, detail::frame_header const& header,
+                   std::chrono::nanoseconds left) {
+            if (!record) {
+                return std::nullopt;
+            }
+            return remembered<Record>{std::move(*record),
+                                      static_cast<std::uint64_t>(header.computing().count()), left};
+        }
+
         /// What is stored for a key within a write, if it is to be served yet. Its header's times are those
         /// of what takes its place.
-        [[nodiscard]] std::optional<remembered<Record>>
-        stored_in(detail::disk_write const& write, key128 key, detail::bytes_copy& frame,
-                  detail::frame_header& next) const {
+        [[nodiscard]] std::optional<Record> stored_in(detail::disk_write const& write, key128 key,
+                                                      detail::bytes_copy& frame,
+                                                      detail::frame_header& next) const {
             auto const found = detail::find_record(write, detail::place_of(shelf_->scope, key));
             if (!found) {
                 return std::nullopt;
@@ -173,7 +197,7 @@ class disk {
                 return std::nullopt;
             }
             auto const left = store_->left(*header);
-            auto before = left ? decode(*header, frame.get(), *left) : std::nullopt;
+            auto before = left ? decode(frame.get()) : std::nullopt;
             if (before) {
                 next.expires = header->expires;
                 next.created = header->created;

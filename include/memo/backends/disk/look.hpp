@@ -124,6 +124,7 @@ class bytes_copy {
         std::memcpy(to, bytes.data(), bytes.size());
         copy_ = {to, bytes.size()};
     }
+    void clear() noexcept { copy_ = {}; }
     [[nodiscard]] bytes_view get() const noexcept { return copy_; }
 
   private:
@@ -140,18 +141,28 @@ enum class stored_bytes : std::uint8_t {
     refused, ///< by the check, and nobody wrote over them meanwhile
 };
 
+/// From here on a second pass over the bytes costs more than the proof that none was needed.
+inline constexpr std::size_t many_bytes = std::size_t{256} << 10U;
+
 /// Copies the bytes of a place, and checks the copy: check(bytes).
 ///
+/// use_in_place    given many bytes where they lie, says whether they passed the same check and what it
+///                 was to make of them is made. Where the snapshot held until then, that counts and `copy`
+///                 is empty; else it is void
 /// Throws:         disk_error; says_damaged(its code) if a page on the way is none
-template <class Check>
+template <class Check, class UseInPlace>
 stored_bytes copy_place(disk_environment& environment, bytes_view place, bytes_copy& copy,
-                        Check const& check) {
+                        Check const& check, UseInPlace const& use_in_place) {
     using search = page_view::search;
     for (int attempt = 0; attempt < max_attempts; ++attempt) {
         disk_environment::look const look(environment);
         bytes_view value;
         search const outcome = look.find(place, value);
         if (outcome == search::found) [[likely]] {
+            if (value.size() >= many_bytes && use_in_place(value) && look.holds()) {
+                copy.clear();
+                return stored_bytes::whole;
+            }
             copy.assign(value);
             if (check(copy.get())) [[likely]] {
                 return stored_bytes::whole;

@@ -90,16 +90,25 @@ class disk_store {
 
     /// Copies the frame that is stored for a key, whole and of this type: its header, or nothing. What
     /// is there and is no such frame counts as corrupt.
+    ///
+    /// decode          given a large frame that was checked where it lies, for what need not be copied
+    ///                 first; false if it makes nothing of it. Runs no code of a user. What it made counts
+    ///                 where `frame` is empty
+    template <class Decode>
     [[nodiscard]] std::optional<frame_header> read(disk_shelf& shelf, key128 key,
-                                                   std::uint32_t type, bytes_copy& frame) {
+                                                   std::uint32_t type, bytes_copy& frame,
+                                                   Decode const& decode) {
         record_place const place = place_of(shelf.scope, key);
         for (int attempt = 0; attempt < 2; ++attempt) {
             disk_environment& environment = current();
             try {
                 std::optional<frame_header> header;
-                switch (copy_place(environment, place, frame, [&](bytes_view bytes) {
+                auto const check = [&](bytes_view bytes) {
                     header = check_frame(bytes, shelf.scope, key, type);
                     return header.has_value();
+                };
+                switch (copy_place(environment, place, frame, check, [&](bytes_view bytes) {
+                    return check(bytes) && decode(bytes);
                 })) {
                 case stored_bytes::whole:
                     if (clock_) {
