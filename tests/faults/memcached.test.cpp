@@ -615,3 +615,30 @@ TEMPLATE_LIST_TEST_CASE("of three servers one can die without the others", "", b
     }
     CHECK(served() == left); // its share is not given to the others, from where it would be stale
 }
+
+TEMPLATE_LIST_TEST_CASE("the longest times that there are are times", "", backends) {
+    memcached_server const server;
+    auto chosen = settings_for(server.address());
+    chosen.connect_timeout = std::chrono::milliseconds::max();
+    chosen.operation_timeout = std::chrono::milliseconds::max();
+    chosen.ttl = std::chrono::seconds::max();
+    TestType const backend(chosen);
+    auto const partition = backend.template partition<int>(scope);
+    CHECK(partition.put(key_of(1), 1, {.cost = 0ns, .ttl = std::chrono::nanoseconds::max()}));
+    CHECK(partition.put(key_of(2), 2, {}));
+    CHECK(partition.get(key_of(1))->record == 1);
+    CHECK(partition.get(key_of(2))->left > 24h * 365 * 200);
+    CHECK(partition.update(key_of(2), [](int const* old) { return *old + 1; }, {}) == 3);
+    std::vector<memo::key128> const keys{key_of(1), key_of(2)};
+    std::vector<std::optional<memo::remembered<int>>> kept(keys.size());
+    partition.get_many(keys, kept);
+    CHECK((kept[0].has_value() && kept[1].has_value()));
+    CHECK(backend.stats().errors == 0);
+
+    chosen.servers = {memo_test::on_loopback(memo_test::unused_port())};
+    chosen.ttl = 0s;
+    auto const nowhere = TestType(chosen).template partition<int>(scope);
+    CHECK_FALSE(nowhere.get(key_of(1)).has_value());
+    CHECK_FALSE(nowhere.get(key_of(2)).has_value());
+    CHECK(nowhere.stats().errors == 2); // one of them as the breaker was open
+}

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <ctime>
 #include <poll.h>
+#include <sys/time.h>
 
 namespace memo::detail {
 
@@ -29,6 +30,14 @@ class deadline {
     clock::time_point begun_;
     clock::time_point at_;
 };
+
+/// A time for SO_RCVTIMEO and SO_SNDTIMEO, rounded up: 0 would be for ever, and a million us be refused.
+[[nodiscard]] inline timeval time_of(std::chrono::nanoseconds time) {
+    auto const whole = std::chrono::ceil<std::chrono::microseconds>(time);
+    auto const seconds = std::chrono::duration_cast<std::chrono::seconds>(whole);
+    return {static_cast<time_t>(seconds.count()),
+            static_cast<suseconds_t>((whole - seconds).count())};
+}
 
 /// Waits until a descriptor is ready, or has failed, which the next operation on it will tell.
 ///

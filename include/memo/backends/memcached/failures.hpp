@@ -75,12 +75,13 @@ inline void count_failure(memcached_counters& counters, wire_code code) {
 
 [[nodiscard]] inline std::string describe(wire_code code, memcached_settings const& settings,
                                           std::string const& server) {
-    auto const milliseconds = [](std::chrono::milliseconds time) {
-        return std::to_string(time.count()) + " ms";
+    auto const milliseconds = [](std::chrono::nanoseconds time) {
+        return std::to_string(std::chrono::ceil<std::chrono::milliseconds>(time).count()) + " ms";
     };
     switch (code) {
     case wire_code::conflict:
-        return "others were quicker for " + milliseconds(20 * settings.operation_timeout);
+        return "others were quicker for " +
+               milliseconds(20 * std::chrono::nanoseconds(settings.operation_timeout));
     case wire_code::too_large:
         return "the server does not take a record of this size; lower max_value_bytes or raise "
                "the server's option -I";

@@ -10,6 +10,7 @@
 #include <memo/backends/memcached/transport.hpp>
 #include <memo/key/key128.hpp>
 #include <memo/record/frame.hpp>
+#include <memo/saturated.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -78,8 +79,7 @@ class item_codec {
     }
 
     [[nodiscard]] wire_item item(std::span<std::byte const> frame, std::int64_t expires) const {
-        std::int64_t const left = expires - now().time_since_epoch().count();
-        return {frame, flags, expires == 0 ? 0 : item_expiry(left)};
+        return {frame, flags, expires == 0 ? 0 : item_expiry(until(expires))};
     }
 
     /// ns since 1970; 0: never. The shorter of what the function and the settings say.
@@ -92,13 +92,17 @@ class item_codec {
 
     /// From an expiry to what is left of it; 0: for ever.
     [[nodiscard]] std::chrono::nanoseconds left(std::int64_t expires) const {
-        auto const left = std::chrono::nanoseconds(expires) - now().time_since_epoch();
-        return expires == 0 ? std::chrono::nanoseconds(0)
-                            : (std::max)(left, std::chrono::nanoseconds(1));
+        return std::chrono::nanoseconds(expires == 0 ? 0
+                                                     : std::max<std::int64_t>(until(expires), 1));
     }
 
   private:
     static constexpr std::uint32_t flags = frame_magic;
+
+    /// ns from now: a number whatever a frame says.
+    [[nodiscard]] std::int64_t until(std::int64_t expires) const {
+        return saturated_sum(expires, -now().time_since_epoch().count());
+    }
 
     [[nodiscard]] unix_time now() const {
         return settings_->clock ? settings_->clock() : std::chrono::system_clock::now();

@@ -80,7 +80,7 @@ template <wire_connection Connection> class memcached_lease {
     ///                 or what went wrong
     template <class Look> [[nodiscard]] wire_code wait_for(Look const& look) {
         // A lease ends by itself, and memcached counts in seconds.
-        backoff waiting(store_->settings.lease + std::chrono::seconds(2));
+        backoff waiting(std::chrono::nanoseconds(store_->settings.lease) + std::chrono::seconds(2));
         wire_code code = take();
         if (code == wire_code::conflict) {
             count_one(scope_->counters.lease_waits);

@@ -189,7 +189,7 @@ class memcached_partition : public memcached_lookups<Connection, Record> {
 
   private:
     [[nodiscard]] bool may_lease(key128 key) const {
-        return store_->settings.lease.count() != 0 &&
+        return !store_->settings.lease.is_zero() &&
                !lookup_failed(scope_->number, key, store_->settings.operation_timeout);
     }
 

@@ -107,7 +107,7 @@ template <wire_connection Connection> class server_visit {
 template <wire_connection Connection> class memcached_store {
   public:
     explicit memcached_store(memcached_settings chosen)
-        : settings((check(chosen), std::move(chosen))),
+        : settings(checked(std::move(chosen))),
           connections_{settings.connect_timeout, settings.operation_timeout,
                        settings.max_value_bytes, settings.username, settings.password},
           ring_(settings.servers) {

@@ -6,7 +6,9 @@
 
 #include <memo/error.hpp>
 #include <memo/options.hpp>
+#include <memo/saturated.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -33,15 +35,15 @@ struct memcached_settings {
     std::vector<std::string> servers = detail::local_server();
     /// Keeps users of one server apart: 1 to 64 letters, digits, dots, hyphens, underscores.
     std::string name_space = "memo";
-    std::chrono::milliseconds connect_timeout{200};
-    /// How long one operation may take when it has a connection.
-    std::chrono::milliseconds operation_timeout{100};
+    time_span connect_timeout = std::chrono::milliseconds(200);
+    /// How long one operation may take when it has a connection. As connect_timeout: 24 days at most.
+    time_span operation_timeout = std::chrono::milliseconds(100);
     /// The longest that anything is kept. 0: as long as the function's own ttl says.
-    std::chrono::seconds ttl{0};
+    time_span ttl{};
     /// For how long the one who computes a record keeps all other processes and machines that share
     /// the servers from computing it; they wait for it. Longer than computing takes: when it is over
     /// another one computes the same. The record's own time does not depend on it. 0: no one waits.
-    std::chrono::seconds lease{0};
+    time_span lease{};
     /// Records of more bytes are not sent. The server's own limit (its option -I) must not be lower,
     /// as it drops the old value when it refuses a new one. Default: 1 MiB without the item's header.
     std::size_t max_value_bytes = 1024 * 1024 - 512;
@@ -67,8 +69,14 @@ struct memcached_statistics {
 
 namespace detail {
 
+/// The longest timeout: what poll(2) takes, 24 days. Longer ones are this one, so that sums of times stay
+/// far from the last that there is.
+inline constexpr std::chrono::milliseconds longest_timeout{INT32_MAX};
+
+/// The settings, with timeouts that can be waited for.
+///
 /// Throws:         configuration, for settings that cannot be meant
-inline void check(memcached_settings const& chosen) {
+[[nodiscard]] inline memcached_settings checked(memcached_settings chosen) {
     constexpr std::string_view allowed =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     auto const refuse_if = [](bool wrong, char const* what) {
@@ -80,16 +88,20 @@ inline void check(memcached_settings const& chosen) {
     refuse_if(chosen.name_space.empty() || chosen.name_space.size() > 64 ||
                   chosen.name_space.find_first_not_of(allowed) != std::string::npos,
               "name_space must be 1 to 64 letters, digits, dots, hyphens and underscores");
-    refuse_if(chosen.connect_timeout.count() <= 0 || chosen.operation_timeout.count() <= 0,
+    refuse_if(chosen.connect_timeout <= time_span() || chosen.operation_timeout <= time_span(),
               "timeouts must be more than 0 ms");
-    refuse_if(chosen.ttl.count() < 0, "ttl must not be negative");
-    refuse_if(chosen.lease.count() < 0 || chosen.lease > std::chrono::hours(24 * 29),
+    refuse_if(chosen.ttl.is_negative(), "ttl must not be negative");
+    refuse_if(chosen.lease.is_negative() || chosen.lease > time_span(std::chrono::hours(24 * 29)),
               "lease must be 0 s to 29 days");
     refuse_if(chosen.max_value_bytes == 0, "max_value_bytes must not be 0");
     refuse_if(chosen.username.empty() && !chosen.password.empty(), "a password needs a username");
     refuse_if(chosen.username.find_first_of(" \r\n") != std::string::npos ||
                   chosen.password.find_first_of("\r\n") != std::string::npos,
               "username and password must not hold line ends, nor the username spaces");
+    for (time_span* const timeout : {&chosen.connect_timeout, &chosen.operation_timeout}) {
+        *timeout = (std::min)(*timeout, time_span(longest_timeout));
+    }
+    return chosen;
 }
 
 } // namespace detail

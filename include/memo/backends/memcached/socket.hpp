@@ -15,7 +15,6 @@
 #include <netinet/tcp.h>
 #include <span>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include <utility>
@@ -157,12 +156,6 @@ class stream_socket {
                 return errno;
             }
         }
-    }
-
-    [[nodiscard]] static timeval time_of(std::chrono::nanoseconds time) {
-        auto const seconds = std::chrono::duration_cast<std::chrono::seconds>(time);
-        auto const rest = std::chrono::ceil<std::chrono::microseconds>(time - seconds);
-        return {static_cast<time_t>(seconds.count()), static_cast<suseconds_t>(rest.count())};
     }
 
     template <class Value> void set(int level, int option, Value const& value) const {

@@ -258,3 +258,12 @@ TEST_CASE("a server with users is given name and password") {
     CHECK(nameless.open() == wire_code::done);
     CHECK(nameless.get("key", soon()).code == wire_code::refused);
 }
+
+TEST_CASE("a time to wait is rounded up to microseconds, which are less than a million") {
+    using memo::detail::time_of;
+    CHECK(time_of(1ns).tv_usec == 1);
+    CHECK(time_of(999'999'001ns).tv_sec == 1);
+    CHECK(time_of(999'999'001ns).tv_usec == 0);
+    CHECK(time_of(2500ms).tv_sec == 2);
+    CHECK(time_of(2500ms).tv_usec == 500'000);
+}
