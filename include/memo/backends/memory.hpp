@@ -183,7 +183,10 @@ class memory {
         detail::open_shelf shelf_;
     };
 
+    /// Throws:         memo::error (configuration) in a module that was built in another way than the
+    ///                 one that made the store; std::bad_alloc
     template <class Record> [[nodiscard]] partition_type<Record> partition(key128 scope) const {
+        store_->require_same(detail::process_wide<detail::reclaimer>());
         return {store_, scope};
     }
 

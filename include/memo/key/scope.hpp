@@ -132,6 +132,7 @@ template <class F, class Signature>
 [[nodiscard, gnu::visibility("hidden")]] function_identity
 identify(F const& callable, function_name const& function, bool persistent, signature_names types,
          key128 state) {
+    static_cast<void>(state_of_process()); // pins the module that has the callable's code
     if (function.name.empty() && !function.version.empty()) {
         throw error(errc::configuration, "memoize: .version = \"" + printable(function.version) +
                                              "\" without .name; a version says which edition of a "

@@ -32,7 +32,20 @@ class memory_store {
                         "memo::memory: eviction by_cost where nothing is evicted; "
                         "set max_bytes or max_entries");
         }
-        static_cast<void>(process_wide<reclaimer>()); // the memory that it needs, it needs here
+    }
+
+    /// Has a module use the store, by which its threads and those of all others have to agree about
+    /// who reads.
+    ///
+    /// uses            the module's
+    /// Throws:         memo::error (configuration) if the store was made with another one
+    void require_same(reclaimer const& uses) const {
+        if (&uses != &frees_) {
+            throw error(errc::configuration,
+                        "memo::memory: this store was made by a module of the process that was "
+                        "built with another version of memo or of the standard library's ABI. "
+                        "Build all modules alike, or give each a store of its own");
+        }
     }
 
     /// The entries of one function, for one user more.
@@ -112,6 +125,9 @@ class memory_store {
     [[nodiscard]] backend_statistics stats() const { return shelves_.stats(); }
 
   private:
+    // First, so that modules which agree about nothing else find it.
+    reclaimer& frees_ = process_wide<reclaimer>();
+
     /// Accounts for a value that is about to be stored, maybe in the place of an old one, and evicts
     /// until it fits. False if it cannot be made to fit.
     [[nodiscard]] bool admit(shelf& shelf, key128 key, slot_value value, slot_value old) noexcept {
