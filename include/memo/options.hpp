@@ -80,7 +80,8 @@ template <class R> struct options {
     storing_threshold time_threshold{};
     /// How long a stored result is served. 0: for ever.
     time_span ttl{};
-    /// One evaluation for all callers that ask for one key at the same time.
+    /// One evaluation for all callers that ask for one key at the same time, by whichever wrapper of the
+    /// function on this store.
     bool single_flight = true;
     on_error_policy on_error = on_error_policy::degrade;
     /// `fail`: the function never runs, and a call that would have run it throws.

@@ -7,7 +7,7 @@
 #include <memo/backends/backend.hpp>
 #include <memo/backends/opening.hpp>
 #include <memo/counters.hpp>
-#include <memo/flow/drops.hpp>
+#include <memo/flow/invalidations.hpp>
 #include <memo/fork.hpp>
 #include <memo/guarded.hpp>
 #include <memo/key/explanation.hpp>
@@ -47,7 +47,9 @@ template <class Backend, class Evaluation> class recorder {
     using record = typename Evaluation::record;
     using name = call_name<typename Evaluation::witness>;
 
-    recorder(Backend const& backend, key128 scope, typename Evaluation::options const& chosen)
+    /// invalidated     of this function on this store, by whichever wrapper; outlives this
+    recorder(Backend const& backend, key128 scope, typename Evaluation::options const& chosen,
+             invalidation_log& invalidated)
         : counters_(chosen.audit == 0),
           partition_(detail::open_partition<record>(
                          backend, scope, {chosen.on_error, chosen.time_threshold.is_worthwhile()}),
@@ -55,6 +57,7 @@ template <class Backend, class Evaluation> class recorder {
           evaluation_(chosen),
           ttl_(chosen.ttl),
           audited_(chosen.audit != 0),
+          invalidated_(invalidated),
           audits_(chosen) {
         check_spans(chosen.ttl, chosen.time_threshold);
     }
@@ -62,7 +65,6 @@ template <class Backend, class Evaluation> class recorder {
     [[nodiscard]] Evaluation const& evaluation() const noexcept { return evaluation_; }
     [[nodiscard]] call_counters& counters() noexcept { return counters_; }
     [[nodiscard]] auto const& partition() const noexcept { return partition_; }
-    [[nodiscard]] drops const& dropped() const noexcept { return dropped_; }
 
     // Key to record.
 
@@ -116,10 +118,10 @@ template <class Backend, class Evaluation> class recorder {
     }
 
     [[nodiscard]] bool erase(key128 key) {
-        return dropped_.drop(key, [&] { return partition_.erase(key); });
+        return invalidated_.invalidate(key, [&] { return partition_.erase(key); });
     }
     void clear() {
-        dropped_.drop_all([&] { partition_.clear(); });
+        invalidated_.invalidate_all([&] { partition_.clear(); });
     }
 
     // Arguments to sample, no lock held; sample to record.
@@ -130,7 +132,7 @@ template <class Backend, class Evaluation> class recorder {
     /// draw            runs the function; given a replicate
     template <class Draw>
     record one_more(name const& called, std::optional<record> now, Draw& draw) {
-        std::uint64_t const since = dropped_.now();
+        std::uint64_t const since = invalidated_.now();
         if constexpr (Evaluation::merges) {
             ticket const by = take_number(called.key);
             timed_run run(counters_.beyond_hits());
@@ -155,9 +157,8 @@ template <class Backend, class Evaluation> class recorder {
             counters_.beyond_hits().rejected += accepted ? 0 : 1;
             record made = Evaluation::remember(std::move(drawn), called.stream);
             if (Backend::remembers && accepted && evaluation_.slow_enough(taken)) {
-                keep(called.key, since, [&] {
-                    return partition_.put(called.key, made, {taken, ttl_});
-                });
+                keep(called.key, since, {taken, ttl_},
+                     [&](storing const& about) { return partition_.put(called.key, made, about); });
             }
             return made;
         }
@@ -238,16 +239,25 @@ template <class Backend, class Evaluation> class recorder {
         return same;
     }
 
-    /// Stores what was evaluated, unless its key was dropped since then.
+    /// Stores what was evaluated, unless its record was invalidated since then.
     ///
-    /// store           gives whether the backend has stored it
-    template <class Store> void keep(key128 key, std::uint64_t since, Store const& store) {
-        auto const timed_store = [&] {
+    /// store           given what to tell the backend; returns whether that has stored it
+    template <class Store>
+    void keep(key128 key, std::uint64_t since, storing about, Store const& store) {
+        auto const valid = [&] { return !invalidated_.includes(key, since); };
+        if (!valid()) {
+            return;
+        }
+        about.valid = validity(valid);
+        {
             step_cost::step const timed(counters_.beyond_hits().storing);
-            counters_.beyond_hits().sets += store() ? 1 : 0;
-        };
-        dropped_.unless_dropped(key, since, timed_store,
-                                [&] { static_cast<void>(partition_.erase(key)); });
+            counters_.beyond_hits().sets += store(about) ? 1 : 0;
+        }
+        // Where the partition did not ask within the step that stored: an invalidation in between has
+        // erased nothing yet, and nobody else will.
+        if (!validating_partition<partition_type> && !valid()) {
+            static_cast<void>(partition_.erase(key));
+        }
     }
 
     /// Changes the record in the backend, and gives it as it is then; or as this call has it, if
@@ -257,11 +267,11 @@ template <class Backend, class Evaluation> class recorder {
                  storing about) {
         if constexpr (Backend::remembers) {
             std::optional<record> stored;
-            keep(key, since, [&] {
-                stored = partition_.update(key, change, about);
+            keep(key, since, about, [&](storing const& while_valid) {
+                stored = partition_.update(key, change, while_valid);
                 return stored.has_value();
             });
-            // Less than expected: what was there was dropped meanwhile.
+            // Less than expected: what was there was invalidated meanwhile.
             if (stored && Evaluation::draws_in(*stored) >= Evaluation::draws_in(expected)) {
                 return *std::move(stored);
             }
@@ -290,7 +300,7 @@ template <class Backend, class Evaluation> class recorder {
     std::chrono::nanoseconds const ttl_;
     bool const audited_;                        ///< then no hit is quick
     std::atomic<std::uint64_t> next_number_{0}; ///< of a sample, where no record numbers them
-    drops dropped_;
+    invalidation_log& invalidated_;
     auditor<Evaluation> audits_;
     mutex mutex_;
     backend_statistics at_reset_;

@@ -48,10 +48,11 @@ template <class Backend, class Evaluation> class walk {
     };
 
     walk(Backend const& backend, key128 scope, options const& chosen)
-        : records_(backend, scope, chosen),
+        : shared_(store_of(backend), scope),
+          records_(backend, scope, chosen, shared_->invalidated),
           single_flight_(chosen.single_flight),
           runs_(chosen.on_miss == on_miss_policy::compute),
-          flights_(records_.dropped()) {}
+          flights_(shared_->under_way) {}
 
     [[nodiscard]] Evaluation const& evaluation() const noexcept { return records_.evaluation(); }
     [[nodiscard]] call_counters const& counted() noexcept { return records_.counters(); }
@@ -102,25 +103,20 @@ template <class Backend, class Evaluation> class walk {
     /// draw            runs the function; given a replicate
     template <class Draw>
     [[nodiscard]] arrival miss(name const& called, Evaluation const& wanted, Draw&& draw) {
+        if (!runs_) { // no leader: it has nothing for those who may run the function
+            return lead(called, wanted, draw, true);
+        }
         if (!single_flight_ || !Backend::remembers) {
             return lead(called, wanted, draw, false);
         }
         for (;;) {
-            auto boarding = flights_.board(flight_of(called), called.key);
-            if (!boarding.leads()) {
-                if (auto reached = follow(boarding, wanted)) {
-                    return {*std::move(reached), source::coalesced};
-                }
-                continue; // who wants more than the leader did, or one that gave up, goes on
+            auto role = flights_.join(flight_of(called), called.key);
+            if (role.leads()) {
+                return complete(role, draw, [&] { return lead_alone(called, wanted, draw); });
             }
-            try {
-                arrival arrived = lead_alone(called, wanted, draw);
-                boarding.land(arrived.reached);
-                return arrived;
-            } catch (...) {
-                boarding.land(std::current_exception());
-                throw;
-            }
+            if (auto reached = follow(role, wanted)) {
+                return {*std::move(reached), source::coalesced};
+            } // who wants more than the leader did, or one that gave up, goes on
         }
     }
 
@@ -133,19 +129,21 @@ template <class Backend, class Evaluation> class walk {
         right(walk& way, name const& called)
             : way_(way),
               called_(called),
-              boarding_(find() ? way.flights_.nowhere()
-                               : way.flights_.try_board(flight_of(called_), called_.key)),
-              alone_(boarding_.leads() ? way.records_.partition().try_lead(called_.key)
-                                       : leading()) {
-            if (!alone_) { // another process is at it, if it is not another caller here
-                boarding_.land();
+              role_(find()      ? way.flights_.stay_out()
+                    : way.runs_ ? way.flights_.try_lead(flight_of(called_), called_.key)
+                                : way.flights_.lead_alone()),
+              alone_(role_.leads() && way.runs_ ? way.records_.partition().try_lead(called_.key)
+                                                : leading()) {
+            if (way.runs_ &&
+                !alone_) { // another process is at it, if it is not another caller here
+                role_.give_up();
             }
         }
         right(right const&) = delete;
         right& operator=(right const&) = delete;
         ~right() = default;
 
-        [[nodiscard]] bool is_held() const noexcept { return boarding_.leads(); }
+        [[nodiscard]] bool is_held() const noexcept { return role_.leads(); }
 
         /// What the call has come to; null if nothing yet.
         [[nodiscard]] record const* reached() const noexcept {
@@ -154,15 +152,11 @@ template <class Backend, class Evaluation> class walk {
 
         /// Serves the call. Only while it is held, and not any more afterwards.
         template <class Draw> void use(Draw& draw) {
-            try {
-                reached_ = way_.lead(called_, way_.evaluation(), draw, true).reached;
-                alone_.reset();
-                boarding_.land(*reached_);
-            } catch (...) {
-                alone_.reset();
-                boarding_.land(std::current_exception());
-                throw;
-            }
+            reached_ =
+                complete(role_, draw, [&] {
+                    leading const alone(std::move(alone_)); // ends before its followers go on
+                    return way_.lead(called_, way_.evaluation(), draw, true);
+                }).reached;
         }
 
       private:
@@ -178,7 +172,7 @@ template <class Backend, class Evaluation> class walk {
         walk& way_;
         name const called_;
         std::optional<record> reached_;
-        typename single_flight<record>::boarding boarding_;
+        typename single_flight<record>::role role_;
         leading alone_;
     };
 
@@ -227,12 +221,29 @@ template <class Backend, class Evaluation> class walk {
         kind += 1;
     }
 
+    /// Leads a flight to its end. What the function throws, its followers are thrown, too. What else
+    /// fails is the leader's own, by its options or its backend's state: one of them goes on.
+    template <class Role, class Draw, class Lead>
+    static arrival complete(Role& role, Draw const& draw, Lead const& lead) {
+        try {
+            arrival arrived = lead();
+            role.complete(arrived.reached);
+            return arrived;
+        } catch (...) {
+            if (draw.threw()) {
+                role.fail(std::current_exception());
+            } else {
+                role.give_up();
+            }
+            throw;
+        }
+    }
+
     /// Waits for the leader; nothing, and nothing counted yet, if its record is not enough.
-    template <class Boarding>
-    std::optional<record> follow(Boarding const& boarding, Evaluation const& wanted) {
+    template <class Role> std::optional<record> follow(Role const& role, Evaluation const& wanted) {
         std::optional<record> reached;
         try {
-            reached = boarding.result();
+            reached = role.result();
         } catch (...) {
             count(counters().coalesced);
             throw;
@@ -251,13 +262,13 @@ template <class Backend, class Evaluation> class walk {
         return lead(called, wanted, draw, true);
     }
 
-    /// alone           whether no one else leads this call
+    /// look_first      whether to look once more
     template <class Draw>
-    arrival lead(name const& called, Evaluation const& wanted, Draw& draw, bool alone) {
+    arrival lead(name const& called, Evaluation const& wanted, Draw& draw, bool look_first) {
         std::optional<record> now;
-        // A leader before this one may have landed since the first look, here or in another
-        // process; and an averaged record goes on from what is there.
-        if (Backend::remembers && (alone || Evaluation::merges)) {
+        // A leader before this one may have completed its flight since the first look, here or in
+        // another process; and an averaged record goes on from what is there.
+        if (Backend::remembers && (look_first || Evaluation::merges)) {
             if (auto kept = look_again(called)) {
                 if (wanted.enough(kept->record)) {
                     count(counters().late_hits);
@@ -291,6 +302,16 @@ template <class Backend, class Evaluation> class walk {
                                 to_string(draw.explain())};
     }
 
+    /// The identity of the backend's store; of a backend that has none, that of this wrapper.
+    [[nodiscard]] key128 store_of(Backend const& backend) const {
+        if constexpr (identified_backend<Backend>) {
+            return backend.identity();
+        } else {
+            return {reinterpret_cast<std::uintptr_t>(this), 0};
+        }
+    }
+
+    flights_of_scope const shared_;
     keeper records_;
     bool const single_flight_;
     bool const runs_; ///< the function, for a miss

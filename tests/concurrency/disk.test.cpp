@@ -6,6 +6,7 @@
 #include "support/temp_dir.hpp"
 #include <memo/backends/disk.hpp>
 #include <memo/error.hpp>
+#include <memo/memo.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -13,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 using memo_test::key_of;
@@ -43,6 +45,52 @@ bool has_values(memo::disk const& backend, std::uint64_t count) {
 }
 
 } // namespace
+
+TEST_CASE("wrappers on disks of their own share one evaluation where the directory is one") {
+    memo_test::temp_dir const directory;
+    std::filesystem::create_directory_symlink(directory.path(), directory / "another way");
+    std::atomic<int> runs{0};
+    std::atomic<int> right{0};
+    std::atomic<std::uint64_t> coalesced{0};
+    memo_test::together(8, [&](std::size_t i) {
+        memo::disk const backend(
+            {.directory = i % 2 == 0 ? directory.path() : directory / "another way"});
+        auto const f =
+            memo::memoize<memo::disk>(memo::ignore_state([&runs](int n) {
+                                          ++runs;
+                                          memo_test::until_waiting(7);
+                                          return 2 * n;
+                                      }),
+                                      {.name = "wrapped 8 times", .version = "1"}, backend);
+        right += f(21) == 42 ? 1 : 0;
+        coalesced += f.stats().coalesced;
+    });
+    CHECK(right == 8);
+    CHECK(runs == 1);
+    CHECK(coalesced == 7);
+}
+
+TEST_CASE("what is forgotten through one disk object is not stored through another") {
+    memo_test::temp_dir const directory;
+    memo::disk const one({.directory = directory.path()});
+    memo::disk const other({.directory = directory.path()});
+    std::function<void()> meanwhile;
+    auto const wrap = [&](memo::disk const& backend) {
+        return memo::memoize<memo::disk>(memo::ignore_state([&meanwhile](int n) {
+                                             meanwhile();
+                                             return n;
+                                         }),
+                                         {.name = "forgotten elsewhere", .version = "1"}, backend);
+    };
+    auto const f = wrap(one);
+    auto const g = wrap(other);
+    meanwhile = [&] { g.forget(7); };
+    CHECK(f(7) == 7);
+    CHECK_FALSE(f.contains(7));
+    meanwhile = [] {};
+    CHECK(f(7) == 7);
+    CHECK(g.contains(7));
+}
 
 TEST_CASE("fork among threads that use the cache") {
     memo_test::temp_dir const directory;

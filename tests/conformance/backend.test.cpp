@@ -26,6 +26,7 @@
 #include <string>
 #include <thread>
 #include <tuple>
+#include <type_traits>
 #include <typeinfo>
 #include <vector>
 
@@ -362,6 +363,55 @@ TEMPLATE_LIST_TEST_CASE("no update is lost among threads", "", backends) {
         REQUIRE(kept.has_value());
         for (std::uint64_t const count : kept->record) {
             CHECK(count == updates / 2);
+        }
+    }
+}
+
+TEMPLATE_LIST_TEST_CASE("a backend that asks whether a record is valid does so as it stores it", "",
+                        backends) {
+    fresh<TestType> const made;
+    auto const partition = made.backend.template partition<std::string>(scope);
+    if constexpr (memo::validating_partition<std::remove_const_t<decltype(partition)>>) {
+        auto const never = [] { return false; };
+        auto const grow = [](std::string const* old) {
+            return old != nullptr ? *old + "+" : "new";
+        };
+        CHECK_FALSE(partition.put(key_of(1), "one", {0ns, 0ns, memo::validity(never)}));
+        CHECK_FALSE(partition.update(key_of(1), grow, {0ns, 0ns, memo::validity(never)}));
+        CHECK_FALSE(partition.get(key_of(1)));
+        partition.put(key_of(2), "two", {});
+        CHECK_FALSE(partition.put(key_of(2), "other", {0ns, 0ns, memo::validity(never)}));
+        CHECK_FALSE(partition.update(key_of(2), grow, {0ns, 0ns, memo::validity(never)}));
+        CHECK(partition.get(key_of(2))->record == "two");
+
+        // Right after it was asked, the record is invalidated. An erase cannot come to its end before
+        // what was valid then is there; and what is asked for once more is told.
+        for (bool const updates : {false, true}) {
+            std::thread invalidates;
+            std::atomic<bool> invalid{false};
+            std::atomic<bool> erased{false};
+            auto const valid = [&] {
+                bool const now = !invalid;
+                if (!invalidates.joinable()) {
+                    invalidates = std::thread([&] {
+                        invalid = true;
+                        static_cast<void>(partition.erase(key_of(3)));
+                        erased = true;
+                    });
+                    for (int i = 0; i < 20'000 && !erased; ++i) {
+                        std::this_thread::yield();
+                    }
+                }
+                return now;
+            };
+            memo::storing const about{0ns, 0ns, memo::validity(valid)};
+            if (updates) {
+                static_cast<void>(partition.update(key_of(3), grow, about));
+            } else {
+                partition.put(key_of(3), "three", about);
+            }
+            invalidates.join();
+            CHECK_FALSE(partition.get(key_of(3)));
         }
     }
 }

@@ -321,9 +321,9 @@ TEST_CASE("a failed sample keeps its number, so that no seed is drawn twice") {
 }
 
 TEST_CASE("what was begun before a record was dropped does not enter the next one") {
-    memo::memory const backend;
+    memo_test::faulty_backend const backend; // has no identity: each wrapper is as another process
     auto const made = [&](std::function<double()> const& draw) {
-        return memo::memoize<memo::memory, memo::averaged>(
+        return memo::memoize<memo_test::faulty_backend, memo::averaged>(
             memo::ignore_state([draw](int, memo::replicate) { return draw(); }),
             {.name = "dropped", .version = "1", .single_flight = false}, backend);
     };
@@ -340,9 +340,9 @@ TEST_CASE("what was begun before a record was dropped does not enter the next on
 }
 
 TEST_CASE("a sample of a record that another one dropped begins the next one if nobody else did") {
-    memo::memory const backend;
+    memo_test::faulty_backend const backend; // has no identity: each wrapper is as another process
     auto const made = [&](std::function<double(std::uint64_t)> const& draw) {
-        return memo::memoize<memo::memory, memo::averaged>(
+        return memo::memoize<memo_test::faulty_backend, memo::averaged>(
             memo::ignore_state([draw](int, memo::replicate which) { return draw(which.index); }),
             {.name = "dropped by another", .version = "1"}, backend);
     };

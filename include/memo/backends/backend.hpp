@@ -33,10 +33,33 @@ template <class Record> struct sighted {
     std::uint8_t cost = 0; ///< see cost_byte
 };
 
+/// Whether a record that is about to be stored is still valid. It is not any more, and never again, once it
+/// was invalidated after its evaluation began.
+///
+/// Thread safety:  as that of what it asks, which outlives it
+class validity {
+  public:
+    validity() = default; ///< always
+
+    /// holds           asked by reference, so no temporary
+    template <std::predicate Predicate>
+    explicit validity(Predicate const& holds)
+        : asked_(&holds), ask_([](void const* asked) {
+              return static_cast<bool>((*static_cast<Predicate const*>(asked))());
+          }) {}
+
+    [[nodiscard]] bool operator()() const { return ask_ == nullptr || ask_(asked_); }
+
+  private:
+    void const* asked_ = nullptr;
+    bool (*ask_)(void const*) = nullptr;
+};
+
 /// What is told of a record when it is stored.
 struct storing {
     std::chrono::nanoseconds cost{0}; ///< what computing it took
     std::chrono::nanoseconds ttl{0};  ///< how long to serve it; 0: for ever
+    validity valid{};                 ///< asked until it is stored, and not afterwards
 };
 
 /// What `update` is given: the record that is there, or null, in; the record to store out. It may be
@@ -86,7 +109,9 @@ struct backend_statistics {
 /// gives an optional of the same, nothing if another process computes it. They do not throw.
 /// `glance(key)` gives the record that `get` gives, or nothing although there is one: of what can be
 /// had in some nanoseconds, with no effect that `get` has not. It is asked before, and does not throw;
-/// `glance_further(key)` is asked between them, and may take a little longer.
+/// `glance_further(key)` is asked between them, and may take a little longer. `validates = true` says that
+/// `put` and `update` ask `about.valid()` within the step by which they store, and store nothing if it
+/// gives false: no erase() comes in between.
 ///
 /// Thread safety:  every operation may be called from any thread at any time
 /// Throws:         anything; the walk counts it and goes on, or reports it, as `on_error` says. A
@@ -113,6 +138,12 @@ concept leading_partition = requires(P const& partition, key128 key) {
     partition.try_lead(key).has_value();
 };
 
+/// A partition that never stores what was erased before, however late it comes.
+template <class P>
+concept validating_partition = requires {
+    requires bool(P::validates);
+};
+
 /// A partition that has most hits at first sight.
 template <class P, class Record>
 concept glancing_partition = requires(P const& partition, detail::unfinished_key key) {
@@ -130,7 +161,9 @@ struct opening {
 ///
 /// A backend may have members more. `describe(scope, name, version)` is told what a function is
 /// called. `partition(scope, on_error)` is told when to throw; one that is made of other backends has
-/// `partition(scope, opening)`, and opens theirs as it is told.
+/// `partition(scope, opening)`, and opens theirs as it is told. `identity()` says which store it is a
+/// handle on: wrappers of one function on stores of equal identity evaluate a call once among them, and
+/// know of each other's invalidations. Without it that holds among the copies of a wrapper.
 ///
 /// persistent      whether entries outlive the process, so that builds must be told apart
 /// remembers       false for the backend that keeps nothing
@@ -140,6 +173,13 @@ concept backend_of = std::copyable<B> && requires(B const& backend, key128 scope
     { B::remembers } -> std::convertible_to<bool>;
     { backend.template partition<Record>(scope) } -> partition_of<Record>;
     { backend.stats() } -> std::same_as<backend_statistics>;
+};
+
+/// A backend that names its store: equal identities, and only they, are handles on the same records. An
+/// identity may come again when its store is gone.
+template <class B>
+concept identified_backend = requires(B const& backend) {
+    { backend.identity() } -> std::same_as<key128>;
 };
 
 namespace detail {

@@ -14,15 +14,19 @@
 #include <memo/backends/disk/scan.hpp>
 #include <memo/backends/disk/settings.hpp>
 #include <memo/backends/disk/store.hpp>
+#include <memo/key/state.hpp>
 #include <memo/record/codec.hpp>
 #include <memo/record/frame.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <typeinfo>
 #include <utility>
 #include <vector>
@@ -51,6 +55,8 @@ class disk {
     /// The entries of one function.
     template <class Record> class partition_type {
       public:
+        static constexpr bool validates = true;
+
         partition_type(std::shared_ptr<detail::disk_store> store, detail::disk_shelf& shelf)
             : store_(std::move(store)), shelf_(&shelf) {}
 
@@ -92,7 +98,7 @@ class disk {
                 return false;
             }
             return store_->write([&](detail::disk_write const& write) {
-                return store_->insert_frame(write, *shelf_, key, frame);
+                return about.valid() && store_->insert_frame(write, *shelf_, key, frame);
             });
         }
 
@@ -110,7 +116,7 @@ class disk {
                 auto const before = stored_in(write, key, frame_before, header);
                 stored.emplace(merge(before ? &*before : nullptr));
                 std::vector<std::byte> frame;
-                return encode(frame, header, *stored) &&
+                return encode(frame, header, *stored) && about.valid() &&
                        store_->insert_frame(write, *shelf_, key, frame);
             });
             if (!done) {
@@ -251,6 +257,13 @@ class disk {
         sum.entries = size.entries;
         sum.bytes = size.bytes;
         return sum;
+    }
+
+    /// That of the directory, by whatever path.
+    [[nodiscard]] key128 identity() const {
+        std::error_code unknown;
+        auto const whole = std::filesystem::canonical(directory(), unknown);
+        return fingerprint(std::string_view("disk"), unknown ? directory() : whole.string());
     }
 
     /// Where the cache lies: an absolute path.

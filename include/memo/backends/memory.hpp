@@ -43,6 +43,8 @@ class memory {
     /// The entries of one function.
     template <class Record> class partition_type {
       public:
+        static constexpr bool validates = true;
+
         partition_type(std::shared_ptr<detail::memory_store> store, key128 scope)
             : shelf_(std::move(store), scope) {}
 
@@ -95,15 +97,15 @@ class memory {
 
         bool put(key128 key, Record const& record, storing about) const {
             auto const cost = cost_byte(static_cast<std::uint64_t>(about.cost.count()));
-            return shelf_.store().put(*shelf_, key,
-                                      detail::slot_value_of(record, cost, expiry(about)));
+            return shelf_.store().put(
+                *shelf_, key, detail::slot_value_of(record, cost, expiry(about)), about.valid);
         }
 
         template <class Merge>
         std::optional<Record> update(key128 key, Merge const& merge, storing about) const {
             auto const cost = cost_byte(static_cast<std::uint64_t>(about.cost.count()));
             std::optional<Record> stored;
-            bool const done = shelf_.store().update(*shelf_, key, [&](detail::slot_value old) {
+            auto const merged = [&](detail::slot_value old) {
                 std::int64_t expires = old.is_block() ? detail::header_of(old).expires : 0;
                 if (!old.exists() || expired(expires)) {
                     stored = merge(nullptr);
@@ -113,8 +115,8 @@ class memory {
                     stored = merge(&before);
                 }
                 return detail::slot_value_of(*stored, cost, expires);
-            });
-            if (!done) {
+            };
+            if (!shelf_.store().update(*shelf_, key, merged, about.valid)) {
                 stored.reset();
             }
             return stored;
@@ -188,6 +190,11 @@ class memory {
     template <class Record> [[nodiscard]] partition_type<Record> partition(key128 scope) const {
         store_->require_same(detail::process_wide<detail::reclaimer>());
         return {store_, scope};
+    }
+
+    /// The store's, while it lives.
+    [[nodiscard]] key128 identity() const noexcept {
+        return {reinterpret_cast<std::uintptr_t>(store_.get()), 0x6d656d6f7279}; // "memory"
     }
 
     /// What all functions that share this store have in it.

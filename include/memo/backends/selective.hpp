@@ -22,6 +22,8 @@ namespace memo::detail {
 /// Thread safety:  as the partition's; copies share what they have measured
 template <class Partition, class Record> class selective {
   public:
+    static constexpr bool validates = validating_partition<Partition>;
+
     selective(Partition inner, bool worthwhile)
         : inner_(std::move(inner)), worth_(worthwhile ? std::make_shared<worth>() : nullptr) {}
 

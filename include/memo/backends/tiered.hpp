@@ -8,6 +8,7 @@
 #include <memo/backends/backend.hpp>
 #include <memo/backends/opening.hpp>
 #include <memo/key/key128.hpp>
+#include <memo/key/state.hpp>
 #include <memo/record/kind.hpp>
 
 #include <algorithm>
@@ -60,6 +61,9 @@ template <class Near, class Far> class tiered {
             detail::kind_of_record<Record> == detail::record_kind::moments;
 
       public:
+        static constexpr bool validates =
+            (is_merged || validating_partition<near_type>)&&validating_partition<far_type>;
+
         partition_type(near_type near, far_type far, std::shared_ptr<drop_count> dropped)
             : near_(std::move(near)), far_(std::move(far)), dropped_(std::move(dropped)) {}
 
@@ -190,8 +194,11 @@ template <class Near, class Far> class tiered {
         /// before          *dropped_ before the record was found
         void copy_near(key128 key, remembered<Record> const& found, std::uint64_t before) const {
             if constexpr (!is_merged) {
-                near_.put(key, found.record, {std::chrono::nanoseconds(found.cost), found.left});
-                if (*dropped_ != before) { // maybe this record, and near before it was copied there
+                auto const unchanged = [&] { return *dropped_ == before; };
+                near_.put(key, found.record,
+                          {std::chrono::nanoseconds(found.cost), found.left, validity(unchanged)});
+                // Maybe this record was dropped, and near before it was copied there.
+                if (!validating_partition<near_type> && !unchanged()) {
                     static_cast<void>(near_.erase(key));
                 }
             }
@@ -206,6 +213,12 @@ template <class Near, class Far> class tiered {
     [[nodiscard]] partition_type<Record> partition(key128 scope, opening how = {}) const {
         return {detail::open_whole<Record>(near_, scope, {how.on_error, false}),
                 detail::open_selective<Record>(far_, scope, how), dropped_};
+    }
+
+    /// That of both stores together.
+    [[nodiscard]] key128 identity() const
+        requires(identified_backend<Near>&& identified_backend<Far>) {
+        return fingerprint(near_.identity(), far_.identity());
     }
 
     [[nodiscard]] backend_statistics stats() const { return sum(near_.stats(), far_.stats()); }

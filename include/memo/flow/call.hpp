@@ -23,8 +23,16 @@ template <class Function, class... Args> class call {
 
     /// Runs the function. It may move from its arguments.
     decltype(auto) operator()(replicate const& which) {
-        return std::apply([&](auto&... each) { return function_.draw(which, each...); }, args_);
+        try {
+            return std::apply([&](auto&... each) { return function_.draw(which, each...); }, args_);
+        } catch (...) {
+            threw_ = true;
+            throw;
+        }
     }
+
+    /// Whether the function threw.
+    [[nodiscard]] bool threw() const noexcept { return threw_; }
 
     [[nodiscard]] auto explain() {
         return std::apply([&](auto&... each) { return function_.explained(each...); }, args_);
@@ -33,6 +41,7 @@ template <class Function, class... Args> class call {
   private:
     Function function_;
     std::tuple<Args...> args_;
+    bool threw_ = false;
 };
 
 } // namespace memo::detail

@@ -2,15 +2,22 @@
 #pragma once
 
 // Callers of one key at the same time, in; one leader that runs the function and followers that are
-// given what it got, out. The function runs with no lock held. Whatever it throws reaches the
-// leader and every follower.
+// given its result, out. The function runs with no lock held.
+//
+// Flights belong to a function's scope and a store, as records do, and not to a wrapper: whichever wrapper
+// a caller has, it meets the callers of all others of this process that have the same records. So do
+// the invalidations (docs/decisions/0053-flights-per-store.md).
 
-#include <memo/flow/drops.hpp>
+#include <memo/flow/invalidations.hpp>
 #include <memo/flow/waiting.hpp>
+#include <memo/fork.hpp>
 #include <memo/hash_map.hpp>
 #include <memo/key/key128.hpp>
+#include <memo/key/words.hpp>
+#include <memo/process.hpp>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -20,16 +27,16 @@
 
 namespace memo::detail {
 
-/// The flights of one function, without the type of its results.
+/// The flights of one function on one store, without the type of their results.
 ///
 /// Thread safety:  safe
 class flights_under_way {
   public:
     using make_flight = std::shared_ptr<flight_base> (*)(flight_leader);
 
-    explicit flights_under_way(drops const& dropped) : dropped_(dropped) {}
+    explicit flights_under_way(invalidation_log const& invalidated) : invalidated_(invalidated) {}
 
-    /// Begins the flight of a key, or gives the one that another caller leads.
+    /// Begins the flight of a key, or returns the one that another caller leads.
     ///
     /// of              the key of the record that it is for
     /// leads           set to whether the caller leads
@@ -44,10 +51,10 @@ class flights_under_way {
         bool const is_old = is_led && is_outdated(*found, of);
         leads = !is_led || is_old;
         if (found == nullptr) {
-            mine.flights.add(key).began = dropped_.now();
+            mine.flights.add(key).began = invalidated_.now();
         } else if (leads) {
             under_way fresh;
-            fresh.began = dropped_.now();
+            fresh.began = invalidated_.now();
             fresh.older = is_old ? new under_way(std::move(*found)) : nullptr;
             *found = std::move(fresh);
         } else if (make != nullptr) {
@@ -59,7 +66,7 @@ class flights_under_way {
         return nullptr;
     }
 
-    /// Ends a leader's flight: no one boards it any more. Gives it if it has followers.
+    /// Ends a leader's flight: nobody joins it any more. Returns it if it has followers.
     [[nodiscard]] std::shared_ptr<flight_base> end(key128 key, flight_leader const& leader) {
         gate& mine = gate_of(key);
         std::scoped_lock const lock(mine.mutex);
@@ -99,27 +106,98 @@ class flights_under_way {
 
         flight_leader leader;
         std::shared_ptr<flight_base> followed; ///< made by the first follower
-        std::uint64_t began = 0;               ///< see drops::now
-        under_way* older = nullptr; ///< owned; nobody boards it any more, but it has not landed
+        std::uint64_t began = 0;               ///< see invalidation_log::now
+        under_way* older = nullptr; ///< owned; nobody joins it any more, but it is not complete
     };
 
     struct alignas(64) gate {
-        std::mutex mutex;
+        detail::mutex mutex;
         hash_map<key128, under_way> flights;
     };
 
     gate& gate_of(key128 key) { return gates_[key.high % gates_.size()]; }
 
-    /// Whether what a flight is for was dropped since it began. Not for its leader, who waits for
-    /// itself: a function that drops its own result and asks for it would never end.
+    /// Whether the record that a flight is for was invalidated since it began. Not for its leader, who
+    /// would wait for itself: a function that forgets its own result and asks for it would never end.
     [[nodiscard]] bool is_outdated(under_way const& flight, key128 of) const {
-        return dropped_.include(of, flight.began) && flight.leader != flight_leader{};
+        return invalidated_.includes(of, flight.began) && flight.leader != flight_leader{};
     }
 
-    drops const& dropped_;
+    invalidation_log const& invalidated_;
     std::array<gate, 16> gates_;
 };
 
+/// What the wrappers of one function on one store share while one of them lives.
+struct scope_flights {
+    invalidation_log invalidated;
+    flights_under_way under_way{invalidated};
+};
+
+/// The flights of all functions and stores: one map per process, see process_wide.
+///
+/// Thread safety:  safe; no call of a function comes here, only its making and its end
+class flight_map {
+  public:
+    /// The flights of a scope on a store, for one wrapper more.
+    ///
+    /// Throws:         std::bad_alloc, and nothing is changed
+    [[nodiscard]] scope_flights& open(key128 place) {
+        std::scoped_lock const lock(mutex_);
+        entry* const found = map_.find(place);
+        entry& opened = found != nullptr ? *found : map_.add(place);
+        ++opened.wrappers;
+        return opened.flights;
+    }
+
+    /// For one wrapper less.
+    void close(key128 place) noexcept {
+        std::scoped_lock const lock(mutex_);
+        entry* const closed = map_.find(place);
+        if (closed != nullptr && --closed->wrappers == 0) {
+            map_.erase(place);
+        }
+    }
+
+  private:
+    struct entry {
+        std::size_t wrappers = 0;
+        scope_flights flights;
+    };
+
+    mutex mutex_;
+    hash_map<key128, entry> map_;
+};
+
+/// One wrapper's hold on the flights of its scope and store.
+class flights_of_scope {
+  public:
+    /// store           its identity
+    flights_of_scope(key128 store, key128 scope)
+        : place_(mix(store, scope)), flights_(process_wide<flight_map>().open(place_)) {}
+    flights_of_scope(flights_of_scope const&) = delete;
+    flights_of_scope& operator=(flights_of_scope const&) = delete;
+    ~flights_of_scope() { process_wide<flight_map>().close(place_); }
+
+    [[nodiscard]] scope_flights& operator*() const noexcept { return flights_; }
+    [[nodiscard]] scope_flights* operator->() const noexcept { return &flights_; }
+
+  private:
+    [[nodiscard]] static key128 mix(key128 store, key128 scope) {
+        fixed_words<4> words;
+        for (std::uint64_t const word : {store.low, store.high, scope.low, scope.high}) {
+            words.put(word);
+        }
+        return words.digest();
+    }
+
+    key128 const place_;
+    scope_flights& flights_;
+};
+
+/// The flights of one function on one store.
+///
+/// Result          the record that a flight comes to. Whoever has these flights has the same type: the
+///                 scope holds the result type and the kind of the record
 template <class Result> class single_flight {
     // Made by the first follower, as most leaders have none.
     struct flight : flight_base {
@@ -128,54 +206,63 @@ template <class Result> class single_flight {
         std::exception_ptr exception;
     };
 
+    enum class part {
+        none,
+        leader,
+        follower,
+        loner, ///< leads nobody: what it does is not for others
+    };
+
   public:
-    /// A caller's part in a flight, or none. The leader lands it once, with a result or with an
-    /// exception; with neither it gives up, and a follower may begin anew.
-    class boarding {
+    /// A caller's part in a flight, or none. The leader completes it once, with a result or with what
+    /// the function threw; with neither it gives up, and a follower may begin anew.
+    class role {
       public:
-        boarding(boarding const&) = delete;
-        boarding& operator=(boarding const&) = delete;
-        ~boarding() { land(); }
+        role(role const&) = delete;
+        role& operator=(role const&) = delete;
+        ~role() { give_up(); }
 
-        [[nodiscard]] bool leads() const noexcept { return leads_; }
+        /// Whether the caller is the one to run the function.
+        [[nodiscard]] bool leads() const noexcept {
+            return part_ == part::leader || part_ == part::loner;
+        }
 
-        /// Ends the flight, if the caller leads one.
-        void land() {
-            land_with([](flight const&) {});
+        void give_up() {
+            complete_by([](flight const&) {});
         }
-        void land(Result const& result) {
-            land_with([&](flight& followed) { followed.result = result; });
+        void complete(Result const& result) {
+            complete_by([&](flight& followed) { followed.result = result; });
         }
-        void land(std::exception_ptr const& exception) {
-            land_with([&](flight& followed) { followed.exception = exception; });
+        void fail(std::exception_ptr const& exception) {
+            complete_by([&](flight& followed) { followed.exception = exception; });
         }
 
         /// Waits for the leader. Only for followers.
         ///
         /// Returns:        nothing if the leader gave up
-        /// Throws:         what the leader's evaluation threw; memo::error (recursion) instead of
+        /// Throws:         what the leader's function threw; memo::error (recursion) instead of
         ///                 waiting for oneself
         [[nodiscard]] std::optional<Result> result() const {
             followed_->wait();
-            auto const& landed = static_cast<flight const&>(*followed_);
-            if (landed.exception) {
-                std::rethrow_exception(landed.exception);
+            auto const& completed =
+                static_cast<flight const&>(*followed_); // of this Result: see above
+            if (completed.exception) {
+                std::rethrow_exception(completed.exception);
             }
-            return landed.result;
+            return completed.result;
         }
 
       private:
         friend single_flight;
-        boarding(single_flight& flights, key128 key, std::shared_ptr<flight_base> followed,
-                 bool leads)
-            : flights_(flights), key_(key), followed_(std::move(followed)), leads_(leads) {}
+        role(single_flight& flights, key128 key, std::shared_ptr<flight_base> followed, part mine)
+            : flights_(flights), key_(key), followed_(std::move(followed)), part_(mine) {}
 
-        template <class Tell> void land_with(Tell const& tell) {
-            if (!std::exchange(leads_, false)) {
+        template <class Tell> void complete_by(Tell const& tell) {
+            if (std::exchange(part_, part::none) != part::leader) {
                 return;
             }
-            if (auto const base = flights_.flights_.end(key_, leader_)) {
-                auto& followed = static_cast<flight&>(*base);
+            if (auto const base = flights_.under_way_.end(key_, leader_)) {
+                auto& followed = static_cast<flight&>(*base); // of this Result: see above
                 try {
                     tell(followed);
                 } catch (...) { // a result that cannot be copied
@@ -188,31 +275,35 @@ template <class Result> class single_flight {
         single_flight& flights_;
         key128 key_;
         flight_leader leader_;                  ///< the caller, if it leads
-        std::shared_ptr<flight_base> followed_; ///< by the caller; null if it leads or has no part
-        bool leads_;
+        std::shared_ptr<flight_base> followed_; ///< null but for a follower
+        part part_;
     };
 
-    /// dropped         outlives the flights
-    explicit single_flight(drops const& dropped) : flights_(dropped) {}
+    /// flights         outlive this
+    explicit single_flight(flights_under_way& flights) : under_way_(flights) {}
 
-    /// Joins the flight of a key, or begins it. One that began before its record was dropped is not
-    /// joined: it goes on for those who are aboard.
+    /// Follows the flight of a key, or begins it. One that began before its record was invalidated is
+    /// not followed: it goes on for those who follow it already.
     ///
     /// of              the key of the record
-    [[nodiscard]] boarding board(key128 key, key128 of) { return begin(key, of, true); }
+    [[nodiscard]] role join(key128 key, key128 of) { return begin(key, of, true); }
 
-    /// Begins the flight of a key, if there is none to join; otherwise the caller has no part in it.
-    [[nodiscard]] boarding try_board(key128 key, key128 of) { return begin(key, of, false); }
+    /// Begins the flight of a key, if there is none to follow; otherwise the caller has no part in it.
+    [[nodiscard]] role try_lead(key128 key, key128 of) { return begin(key, of, false); }
+
+    /// A leader whom nobody follows, and who meets no other.
+    [[nodiscard]] role lead_alone() { return {*this, {}, nullptr, part::loner}; }
 
     /// No part in any flight.
-    [[nodiscard]] boarding nowhere() { return {*this, {}, nullptr, false}; }
+    [[nodiscard]] role stay_out() { return {*this, {}, nullptr, part::none}; }
 
   private:
-    /// follows         whether the caller waits if another one leads
-    [[nodiscard]] boarding begin(key128 key, key128 of, bool follows) {
+    /// waits           whether the caller follows if another one leads
+    [[nodiscard]] role begin(key128 key, key128 of, bool waits) {
         bool leads = true;
-        auto followed = flights_.begin(key, of, leads, follows ? make_flight : nullptr);
-        return {*this, key, std::move(followed), leads};
+        auto followed = under_way_.begin(key, of, leads, waits ? make_flight : nullptr);
+        part const mine = leads ? part::leader : waits ? part::follower : part::none;
+        return {*this, key, std::move(followed), mine};
     }
 
     [[nodiscard]] static std::shared_ptr<flight_base> make_flight(flight_leader leader) {
@@ -220,7 +311,7 @@ template <class Result> class single_flight {
         return std::shared_ptr<flight_base>(new flight(leader));
     }
 
-    flights_under_way flights_;
+    flights_under_way& under_way_;
 };
 
 } // namespace memo::detail

@@ -95,7 +95,6 @@ template <class Sample, bool Numbered> class averaging {
         averaging tighter = *this;
         tighter.stopping_ = stopping(rule, false);
         tighter.repeat_ = until_settled;
-        tighter.insists_ = true;
         return tighter;
     }
 
@@ -109,8 +108,11 @@ template <class Sample, bool Numbered> class averaging {
         return stopping_.enough(kept.samples, kept.rejected);
     }
 
-    /// Whether a caller is served by what another one came by.
-    [[nodiscard]] bool served_by(record const& kept) const { return !insists_ || enough(kept); }
+    /// Whether a caller is served by what another one came by, who may have had other options: a record
+    /// that it might have come to itself.
+    [[nodiscard]] bool served_by(record const& kept) const {
+        return repeat_ == until_settled ? enough(kept) : gives(kept);
+    }
 
     static std::uint64_t draws_in(record const& kept) noexcept {
         return kept.samples.count() + kept.rejected;
@@ -232,7 +234,6 @@ template <class Sample, bool Numbered> class averaging {
     stopping stopping_;
     std::function<bool(Sample const&)> store_if_;
     repeat_policy repeat_;
-    bool insists_ = false; ///< on its own rule, whoever drew before
     on_nan_policy on_nan_;
 };
 

@@ -26,41 +26,40 @@ using flights_of_int = memo::detail::single_flight<int>;
 constexpr memo::key128 one{1, 1};
 constexpr memo::key128 two{2, 1}; // the same gate
 
-/// A leader that lands when it is told to.
-std::unique_ptr<flights_of_int::boarding> board_for_a_while(flights_of_int& flights) {
-    // NOLINTNEXTLINE(modernize-make-unique): a boarding is made in place, it cannot be moved
-    return std::unique_ptr<flights_of_int::boarding>(
-        new flights_of_int::boarding(flights.board(one, one)));
+/// A leader that completes its flight when it is told to.
+std::unique_ptr<flights_of_int::role> lead_for_a_while(flights_of_int& flights) {
+    // NOLINTNEXTLINE(modernize-make-unique): a role is made in place, it cannot be moved
+    return std::unique_ptr<flights_of_int::role>(new flights_of_int::role(flights.join(one, one)));
 }
 
 } // namespace
 
-TEST_CASE("the first to board a key leads, the next one follows") {
-    memo::detail::drops const none;
-    flights_of_int flights(none);
-    auto leader = flights.board(one, one);
+TEST_CASE("the first to join a key leads, the next one follows") {
+    memo::detail::scope_flights shared;
+    flights_of_int flights(shared.under_way);
+    auto leader = flights.join(one, one);
     CHECK(leader.leads());
-    CHECK_FALSE(flights.board(one, one).leads());
-    CHECK(flights.board(two, two).leads());
+    CHECK_FALSE(flights.join(one, one).leads());
+    CHECK(flights.join(two, two).leads());
 }
 
 TEST_CASE("a follower is given the leader's result, even after the leader has gone") {
-    memo::detail::drops const none;
-    flights_of_int flights(none);
-    auto leader = board_for_a_while(flights);
-    auto const follower = flights.board(one, one);
-    leader->land(7);
+    memo::detail::scope_flights shared;
+    flights_of_int flights(shared.under_way);
+    auto leader = lead_for_a_while(flights);
+    auto const follower = flights.join(one, one);
+    leader->complete(7);
     leader.reset();
     CHECK(follower.result() == 7);
     CHECK(follower.result() == 7);
 }
 
 TEST_CASE("a follower is thrown what the leader's evaluation threw") {
-    memo::detail::drops const none;
-    flights_of_int flights(none);
-    auto leader = board_for_a_while(flights);
-    auto const follower = flights.board(one, one);
-    leader->land(std::make_exception_ptr(std::out_of_range("far")));
+    memo::detail::scope_flights shared;
+    flights_of_int flights(shared.under_way);
+    auto leader = lead_for_a_while(flights);
+    auto const follower = flights.join(one, one);
+    leader->fail(std::make_exception_ptr(std::out_of_range("far")));
     leader.reset();
     CHECK_THROWS_AS(static_cast<void>(follower.result()), std::out_of_range);
 }
@@ -71,74 +70,74 @@ TEST_CASE("a result that cannot be copied is its followers' exception, not their
         fragile(fragile const&) { throw std::length_error("copied"); }
         fragile& operator=(fragile const&) = default;
     };
-    memo::detail::drops const none;
-    memo::detail::single_flight<fragile> flights(none);
-    auto leader = flights.board(one, one);
-    auto const follower = flights.board(one, one);
-    leader.land(fragile());
+    memo::detail::scope_flights shared;
+    memo::detail::single_flight<fragile> flights(shared.under_way);
+    auto leader = flights.join(one, one);
+    auto const follower = flights.join(one, one);
+    leader.complete(fragile());
     CHECK_THROWS_AS(static_cast<void>(follower.result()), std::length_error);
 }
 
 TEST_CASE("a flight of the process before a fork is not waited for, nor ended by its leader") {
-    memo::detail::drops const none;
-    flights_of_int flights(none);
-    auto before = board_for_a_while(flights);
+    memo::detail::scope_flights shared;
+    flights_of_int flights(shared.under_way);
+    auto before = lead_for_a_while(flights);
     CHECK(memo_test::in_process([&] {
-              auto const leader = flights.board(one, one);
+              auto const leader = flights.join(one, one);
               bool const leads = leader.leads();
               before.reset(); // its copy in this process
-              return leads && !flights.board(one, one).leads() ? 0 : 1;
+              return leads && !flights.join(one, one).leads() ? 0 : 1;
           }) == 0);
 }
 
-TEST_CASE("a flight that has landed leaves its key to the next leader") {
-    memo::detail::drops const none;
-    flights_of_int flights(none);
-    { auto const leader = flights.board(one, one); }
-    CHECK(flights.board(one, one).leads());
+TEST_CASE("a flight that is complete leaves its key to the next leader") {
+    memo::detail::scope_flights shared;
+    flights_of_int flights(shared.under_way);
+    { auto const leader = flights.join(one, one); }
+    CHECK(flights.join(one, one).leads());
 }
 
-TEST_CASE("a flight that began before its key was dropped is boarded by nobody any more") {
-    memo::detail::drops dropped;
-    flights_of_int flights(dropped);
+TEST_CASE("a flight that began before its record was invalidated is joined by nobody any more") {
+    memo::detail::scope_flights shared;
+    flights_of_int flights(shared.under_way);
     auto const nothing = [] { return false; };
-    auto first = board_for_a_while(flights);
-    auto const follower_of_first = flights.board(one, one);
-    dropped.drop(two, nothing);
-    CHECK_FALSE(flights.board(one, one).leads());
-    dropped.drop(one, nothing);
+    auto first = lead_for_a_while(flights);
+    auto const follower_of_first = flights.join(one, one);
+    shared.invalidated.invalidate(two, nothing);
+    CHECK_FALSE(flights.join(one, one).leads());
+    shared.invalidated.invalidate(one, nothing);
     std::thread([&] {
-        auto second = flights.board(one, one);
+        auto second = flights.join(one, one);
         CHECK(second.leads());
-        CHECK_FALSE(flights.try_board(one, one).leads());
-        auto const follower_of_second = flights.board(one, one);
-        dropped.drop_all([] {});
+        CHECK_FALSE(flights.try_lead(one, one).leads());
+        auto const follower_of_second = flights.join(one, one);
+        shared.invalidated.invalidate_all([] {});
         std::thread([&] {
-            auto third = flights.board(one, one);
+            auto third = flights.join(one, one);
             CHECK(third.leads());
-            second.land(2);
+            second.complete(2);
             CHECK(follower_of_second.result() == 2);
-            first->land(1);
+            first->complete(1);
             CHECK(follower_of_first.result() == 1);
-            CHECK_FALSE(flights.board(one, one).leads());
+            CHECK_FALSE(flights.join(one, one).leads());
         }).join();
-        CHECK(flights.board(one, one).leads());
+        CHECK(flights.join(one, one).leads());
     }).join();
 }
 
-TEST_CASE("who drops its own result does not evaluate it within") {
-    memo::detail::drops dropped;
-    flights_of_int flights(dropped);
-    auto const leader = flights.board(one, one);
-    dropped.drop(one, [] { return false; });
-    CHECK_FALSE(flights.board(one, one).leads());
+TEST_CASE("who forgets its own result does not evaluate it within") {
+    memo::detail::scope_flights shared;
+    flights_of_int flights(shared.under_way);
+    auto const leader = flights.join(one, one);
+    shared.invalidated.invalidate(one, [] { return false; });
+    CHECK_FALSE(flights.join(one, one).leads());
 }
 
 TEST_CASE("waiting for one's own flight is an error, not a hang") {
-    memo::detail::drops const none;
-    flights_of_int flights(none);
-    auto const leader = flights.board(one, one);
-    auto const follower = flights.board(one, one);
+    memo::detail::scope_flights shared;
+    flights_of_int flights(shared.under_way);
+    auto const leader = flights.join(one, one);
+    auto const follower = flights.join(one, one);
     CHECK(code_of([&] { static_cast<void>(follower.result()); }) == memo::errc::recursion);
 }
 

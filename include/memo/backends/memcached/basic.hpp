@@ -9,9 +9,12 @@
 #include <memo/backends/memcached/servers.hpp>
 #include <memo/backends/memcached/settings.hpp>
 #include <memo/key/key128.hpp>
+#include <memo/key/state.hpp>
 #include <memo/options.hpp>
 
+#include <algorithm>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 namespace memo {
@@ -42,6 +45,13 @@ template <class Connection> class basic_memcached {
     [[nodiscard]] partition_type<Record>
     partition(key128 scope, on_error_policy on_error = on_error_policy::degrade) const {
         return {store_, scope, on_error};
+    }
+
+    /// That of the servers and the name space.
+    [[nodiscard]] key128 identity() const {
+        auto servers = store_->settings.servers;
+        std::ranges::sort(servers);
+        return fingerprint(std::string_view("memcached"), servers, store_->settings.name_space);
     }
 
     /// What happened to all functions that share this handle's store.

@@ -60,28 +60,36 @@ class memory_store {
     }
 
     /// Stores a value, or disposes of it and gives false.
-    bool put(shelf& shelf, key128 key, slot_value value) {
+    ///
+    /// valid           asked under the lock under which it is stored
+    bool put(shelf& shelf, key128 key, slot_value value, validity const& valid = {}) {
         if (!admit(shelf, key, value, {})) {
             retire(value);
             return false;
         }
+        bool stored = false;
         try {
-            if (auto const old = shelf.entries.put(key, value)) {
-                shelves_.forget(shelf, *old);
+            std::optional<slot_value> old;
+            stored = shelf.entries.put_if(key, value, valid, old);
+            if (!stored || old) {
+                shelves_.forget(shelf, stored ? *old : value);
             }
         } catch (...) { // no memory to grow
             shelves_.forget(shelf, value);
             throw;
         }
         process_wide<reclaimer>().tend();
-        return true;
+        return stored;
     }
 
     /// Stores what `make` gives for the value that is there; again, if that was changed meanwhile.
-    /// False if it does not fit.
-    template <class Make> bool update(shelf& shelf, key128 key, Make make) {
+    /// False if it does not fit, or is not valid any more.
+    ///
+    /// valid           asked under the lock under which it is stored
+    template <class Make>
+    bool update(shelf& shelf, key128 key, Make make, validity const& valid = {}) {
         bool done = false;
-        while (!done) {
+        while (!done && valid()) {
             read_section const reading; // what was found is not freed, so its address is no other's
             slot_value const old = shelf.entries.find(key);
             slot_value const value = make(old);
@@ -90,7 +98,7 @@ class memory_store {
                 break;
             }
             try {
-                done = shelf.entries.exchange(key, old, value);
+                done = shelf.entries.exchange(key, old, value, valid);
             } catch (...) { // no memory to grow
                 shelves_.account(shelf, shelves_.burden_of(old, value));
                 retire(value);

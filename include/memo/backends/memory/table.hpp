@@ -88,23 +88,42 @@ class table {
     ///
     /// Throws:         std::bad_alloc, and nothing is changed
     std::optional<slot_value> put(key128 key, slot_value value) {
-        slot_key const wanted(key);
-        auto const [home, lock] = hold_with_room(wanted.low);
-        if (auto const found = home->locate(wanted); found.exists()) {
-            slot_value const old = found.value();
-            home->replace(found, value);
-            return old;
-        }
-        home->add(wanted, value);
-        return std::nullopt;
+        std::optional<slot_value> old;
+        put_if(
+            key, value, [] { return true; }, old);
+        return old;
     }
 
-    /// Stores `desired` if what is there is still `expected`; false if it is not.
+    /// Stores a value if `valid()`; false if it is not.
     ///
+    /// old             set to the value that it replaces
     /// Throws:         std::bad_alloc, and nothing is changed
-    bool exchange(key128 key, slot_value expected, slot_value desired) {
+    template <class Valid>
+    bool put_if(key128 key, slot_value value, Valid const& valid, std::optional<slot_value>& old) {
         slot_key const wanted(key);
         auto const [home, lock] = hold_with_room(wanted.low);
+        if (!valid()) {
+            return false;
+        }
+        if (auto const found = home->locate(wanted); found.exists()) {
+            old = found.value();
+            home->replace(found, value);
+        } else {
+            home->add(wanted, value);
+        }
+        return true;
+    }
+
+    /// Stores `desired` if what is there is still `expected` and `valid()`; false if not.
+    ///
+    /// Throws:         std::bad_alloc, and nothing is changed
+    template <class Valid>
+    bool exchange(key128 key, slot_value expected, slot_value desired, Valid const& valid) {
+        slot_key const wanted(key);
+        auto const [home, lock] = hold_with_room(wanted.low);
+        if (!valid()) {
+            return false;
+        }
         auto const found = home->locate(wanted);
         slot_value const now = found.exists() ? found.value() : slot_value{};
         bool const same = now.is == expected.is && now.word == expected.word;
