@@ -36,19 +36,44 @@ inline std::string readable(std::type_info const& type) {
     return readable(type.name());
 }
 
+/// Whether types of this name in two modules are one type, as those of inline functions and of classes in
+/// headers are; not lambdas in functions that are not inline, or what is static or in a namespace
+/// without a name. Where a compiler does not say so, none of whose name it could be.
+[[nodiscard]] inline bool is_one_in_all_modules(std::type_info const& type) {
+    std::string const name = type.name();
+#if defined(__clang__)
+    // Its lambdas without linkage are $_0, $_1; what is static has an L before its length. It does not
+    // say whether the function of a local class is inline.
+    bool is_static = false;
+    for (std::size_t i = 1; i < name.size(); ++i) {
+        is_static = is_static || (name[i - 1] == 'L' && name[i] >= '0' && name[i] <= '9');
+    }
+    bool const is_local_class = name.front() == 'Z' && name.find("Ul") == std::string::npos;
+    return !is_static && !is_local_class && name.find("$_") == std::string::npos &&
+           name.find("_GLOBAL__N_") == std::string::npos;
+#else
+    // g++ has types without linkage compared by address.
+    struct elsewhere : std::type_info {
+        explicit elsewhere(char const* name) : std::type_info(name) {}
+    };
+    return type == elsewhere(name.c_str());
+#endif
+}
+
 /// A callable that claims a name.
 struct claimant {
     std::string type;     ///< mangled, to compare
     std::string readable; ///< for people
-    std::string module;   ///< build-id of the module that holds it
+    std::string module;   ///< build-id of the module that holds it; empty if that has none
     std::uint64_t offset = 0;
-    bool pointer = false; ///< to a function: its type does not say which one it is
+    bool one_in_all_modules = false; ///< whether its type says which function it is
 
     /// Whether both are one function: the same code, or an inline function that two modules have
-    /// compiled.
+    /// compiled. The other one's module may be closed by now.
     [[nodiscard]] bool same_function(claimant const& other) const {
-        bool const same_module = module == other.module;
-        return type == other.type && (same_module ? offset == other.offset : !pointer);
+        bool const same_code = module == other.module && offset == other.offset;
+        bool const same_module = module == other.module && !module.empty();
+        return type == other.type && (same_code || (!same_module && one_in_all_modules));
     }
 };
 

@@ -88,9 +88,11 @@ template <class F, class Signature>
 /// Who claims a name.
 template <class F> claimant claimant_of(F const& callable, code_identity const& code) {
     claimant who{typeid(F).name() + code.target, readable(typeid(F)), code.module, code.offset,
-                 code_address(callable) != nullptr};
-    if (!code.target.empty()) {
-        who.readable += " of " + readable(code.target.c_str());
+                 code_address(callable) == nullptr && is_one_in_all_modules(typeid(F))};
+    if constexpr (is_std_function<F>) {
+        who.readable += " of " + readable(callable.target_type());
+        who.one_in_all_modules =
+            who.one_in_all_modules && is_one_in_all_modules(callable.target_type());
     }
     return who;
 }
