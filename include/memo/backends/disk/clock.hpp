@@ -6,34 +6,26 @@
 // one, and it may be deleted: then all look equally old.
 
 #include <memo/backends/disk/file.hpp>
+#include <memo/fork.hpp>
 #include <memo/key/key128.hpp>
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <fcntl.h>
+#include <mutex>
 #include <new>
+#include <optional>
 #include <string>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <utility>
 
 namespace memo::detail {
 
 class disk_clock {
   public:
     disk_clock() = default;
-    /// Where the file cannot be had whole, for lack of room, there is no clock.
-    disk_clock(std::string const& path, unsigned mode) {
-        file const opened = try_open(path, O_RDWR | O_CREAT, mode);
-        // Room for all of it now: a page that the disk has no room for would be a SIGBUS later.
-        if (!opened.is_open() || ::posix_fallocate(opened.descriptor(), 0, size) != 0) {
-            return;
-        }
-        set_mode(opened, mode);
-        void* const memory =
-            ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, opened.descriptor(), 0);
-        if (memory != MAP_FAILED) { // NOLINT(cppcoreguidelines-pro-type-cstyle-cast): its macro
-            bytes_ = static_cast<std::uint8_t*>(memory);
-        }
-    }
     disk_clock(disk_clock const&) = delete;
     disk_clock& operator=(disk_clock const&) = delete;
     ~disk_clock() {
@@ -42,9 +34,28 @@ class disk_clock {
         }
     }
 
+    /// Before it is used. Where the file cannot be had whole, for lack of room, the clock is this
+    /// process's alone; without memory for that there is none.
+    void open(std::string path, unsigned mode) {
+        path_ = std::move(path);
+        mode_ = mode;
+        void* const memory =
+            ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory != MAP_FAILED) { // NOLINT(cppcoreguidelines-pro-type-cstyle-cast): its macro
+            bytes_ = static_cast<std::uint8_t*>(memory);
+            show_file();
+        }
+    }
+
     /// A record was asked for.
-    void touch(key128 key) const noexcept {
+    ///
+    /// look            when the files of the data were looked at last. Another one than before: this one
+    ///                 is looked at, too, as others may have removed or cut it
+    void touch(key128 key, std::int64_t look) {
         if (bytes_ != nullptr) {
+            if (last_look_.load(std::memory_order_relaxed) != look) [[unlikely]] {
+                look_at_file(look);
+            }
             std::atomic_ref const mine(bytes_[place_of(key)]);
             std::uint8_t const now = tick();
             if (mine.load(std::memory_order_relaxed) != now) { // else the line stays shared
@@ -78,6 +89,40 @@ class disk_clock {
     static constexpr std::size_t slot_count = std::size_t{1} << 22U;
     static constexpr std::size_t size = slot_count + 4096;
 
+    [[gnu::noinline]] void look_at_file(std::int64_t look) {
+        std::scoped_lock const lock(mutex_);
+        file_length const now = length_of_file(path_);
+        if (now.identity != shown_ || now.bytes < size) {
+            show_file();
+        }
+        last_look_.store(look, std::memory_order_relaxed);
+    }
+
+    /// Maps the file over what is there, at once for all threads.
+    void show_file() noexcept {
+        shown_.reset();
+        file const opened = try_open(path_, O_RDWR | O_CREAT, mode_);
+        struct stat now {};
+        // Room for all of it now: a page that the disk has no room for would be a SIGBUS later.
+        bool const has_room = opened.is_open() &&
+                              ::posix_fallocate(opened.descriptor(), 0, size) == 0 &&
+                              ::fstat(opened.descriptor(), &now) == 0;
+        if (has_room) {
+            set_mode(opened, mode_);
+            if (map(MAP_SHARED, opened.descriptor())) {
+                shown_ = file_identity{now.st_dev, now.st_ino};
+                return;
+            }
+        }
+        map(MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    }
+
+    bool map(int flags, int descriptor) noexcept {
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-cstyle-cast): MAP_FAILED is so
+        return ::mmap(bytes_, size, PROT_READ | PROT_WRITE, flags | MAP_FIXED, descriptor, 0) !=
+               MAP_FAILED;
+    }
+
     static std::uint64_t* counter_of(std::uint8_t* bytes) noexcept {
         return std::launder(reinterpret_cast<std::uint64_t*>(bytes + slot_count));
     }
@@ -91,7 +136,12 @@ class disk_clock {
         return static_cast<std::size_t>(key.high % slot_count);
     }
 
+    std::string path_;
+    unsigned mode_ = 0600;
     std::uint8_t* bytes_ = nullptr;
+    mutex mutex_;                        ///< of what is mapped
+    std::optional<file_identity> shown_; ///< nothing: memory of this process
+    std::atomic<std::int64_t> last_look_{0};
 };
 
 } // namespace memo::detail

@@ -20,14 +20,18 @@
 #include <memo/backends/disk/soundness.hpp>
 #include <memo/backends/disk/uses.hpp>
 #include <memo/error.hpp>
+#include <memo/fork.hpp>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 
 namespace memo::detail {
@@ -45,10 +49,9 @@ class disk_environment {
     /// Opens what is there, or begins anew. Under open.lock.
     ///
     /// Throws:         disk_error; says_damaged(its code) where the data cannot be used
-    explicit disk_environment(disk_opening how)
-        : how_(std::move(how)), files_(open_files(how_)), last_look_(coarse_seconds()) {
+    explicit disk_environment(disk_opening how) : how_(std::move(how)), files_(open_files(how_)) {
         settle_first(files_, how_);
-        show_pages();
+        show_files();
     }
     disk_environment(disk_environment const&) = delete;
     disk_environment& operator=(disk_environment const&) = delete;
@@ -72,16 +75,19 @@ class disk_environment {
     [[nodiscard]] bool durable() const noexcept { return how_.durable; }
     /// Bytes of address space, and the most that the file can have.
     [[nodiscard]] std::uint64_t map() const noexcept { return how_.map; }
-    [[nodiscard]] file& flights() noexcept { return files_.flights; }
+    /// Nothing where nobody computes what others wait for.
+    [[nodiscard]] std::shared_ptr<file> flights() const {
+        std::scoped_lock const lock(flights_mutex_);
+        return flights_;
+    }
 
-    /// Whether the file that is open is still the one that the path leads to. Asks the file system
-    /// once a second.
-    [[nodiscard]] bool still_there() noexcept {
-        std::int64_t const now = coarse_seconds();
-        if (last_look_.exchange(now, std::memory_order_relaxed) == now) {
-            return true;
-        }
-        return identity_of_file(directory().data_file()) == files_.identity;
+    /// How often the files were opened anew.
+    [[nodiscard]] std::uint64_t generation() const noexcept {
+        return generation_.load(std::memory_order_acquire);
+    }
+    /// When the files were looked at last. Another tick means that they were since.
+    [[nodiscard]] std::int64_t tick() const noexcept {
+        return last_look_.load(std::memory_order_relaxed);
     }
 
     class look; ///< a snapshot: look.hpp
@@ -113,15 +119,26 @@ class disk_environment {
     /// All entries as the write under way found them, whatever it did since. Within write().
     [[nodiscard]] disk_cursor entries(MDB_txn* txn) const { return {txn, pages_, roots_}; }
 
-    /// Opens again what can do no more.
-    void reopen() {
+    /// Opens what the path leads to now, in the place of what was open in a generation. Waits for the
+    /// snapshots that are held. One thread at a time.
+    ///
+    /// open            given how it was opened, which it may change; gives what is open now
+    /// Throws:         what open throws; then it is opened by who uses it next
+    template <class Open> void reopen(std::uint64_t generation, Open const& open) {
+        if (this_thread_writes()) {
+            throw disk_error("disk put: what was found damaged by a serialize() within a put is "
+                             "opened anew by the next call",
+                             EDEADLK);
+        }
         std::scoped_lock const lock(mutex_);
+        if (generation_.load(std::memory_order_relaxed) != generation) {
+            return; // another thread was here
+        }
         if (!stale_) {
             readers_.drain();
-            files_.environment.reset();
             stale_ = true;
         }
-        refresh();
+        refresh([&] { return open(how_); });
     }
 
     // Around fork(): no thread of this process is inside of a write, so no lock of ours is held by
@@ -131,7 +148,9 @@ class disk_environment {
     void after_fork_in_child() noexcept {
         files_.users.close();
         files_.writes.close();
-        files_.flights.close();
+        if (flights_) {
+            flights_->close();
+        }
         readers_.abandon();
         stale_ = true;
         mutex_.unlock();
@@ -175,6 +194,7 @@ class disk_environment {
         }
         std::unique_lock lock(mutex_);
         refresh();
+        require_current("put");
         say_dirty();
         return lock;
     }
@@ -197,6 +217,7 @@ class disk_environment {
         } else {
             std::scoped_lock const lock(mutex_);
             refresh();
+            require_current("get");
             write_right const mine(files_.writes);
             txn = begin(files_.environment.get(), MDB_RDONLY);
         }
@@ -204,8 +225,52 @@ class disk_environment {
         return txn.release();
     }
 
+    /// Looks at the files each time that the coarse clock went on, before they are used: whether the path
+    /// leads to them, and whether they are as long as they were. A page of a mapping behind the end of
+    /// its file is a SIGBUS. Of who has a reader or the mutex.
+    ///
+    /// Throws:         disk_error; says_stale(its code) for other files, says_damaged for a cut one
+    void require_current(char const* verb) {
+        std::int64_t const now = coarse_ticks();
+        if (last_look_.load(std::memory_order_relaxed) != now) [[unlikely]] {
+            look_at_files(verb);
+            last_look_.store(now, std::memory_order_relaxed);
+        }
+    }
+
+    [[gnu::noinline]] void look_at_files(char const* verb) {
+        std::string const lock_file = directory().path("v1/lock.mdb");
+        auto const lock = length_of_file(lock_file);
+        bool const has_lock = files_.lock_identity.has_value();
+        if (has_lock &&
+            (lock.is_gone || (lock.identity && lock.identity != files_.lock_identity))) {
+            lmdb_failed(verb, ESTALE);
+        }
+        if (has_lock && lock.identity && lock.bytes < files_.lock_bytes) {
+            // LMDB touches it when it is closed, too. What it said is lost, so others get a new one.
+            if (::truncate(lock_file.c_str(), static_cast<off_t>(files_.lock_bytes)) != 0) {
+                file_failed(verb, lock_file, errno);
+            }
+            ::unlink(lock_file.c_str());
+            lmdb_failed(verb, ESTALE);
+        }
+        std::uint64_t const before = data_bytes_.load(std::memory_order_relaxed);
+        auto const data = length_of_file(directory().data_file());
+        if (data.is_gone || (data.identity && data.identity != files_.identity)) {
+            lmdb_failed(verb, ESTALE);
+        }
+        if (data.identity && data.bytes < before) { // it only grows
+            lmdb_failed(verb, MDB_CORRUPTED);
+        }
+        data_bytes_.store(data.bytes, std::memory_order_relaxed);
+    }
+
     // Pages of another size than usual are left to LMDB.
-    void show_pages() {
+    void show_files() {
+        {
+            std::scoped_lock const lock(flights_mutex_);
+            flights_ = std::move(files_.flights);
+        }
         MDB_stat told{};
         mdb_filehandle_t descriptor = -1;
         lmdb_check("open", mdb_env_stat(files_.environment.get(), &told));
@@ -243,17 +308,23 @@ class disk_environment {
         }
     }
 
-    // After a fork, or when LMDB gave up.
+    // After a fork, or where files were to be opened anew and were not.
     void refresh() {
+        refresh([&] { return open_files(how_); });
+    }
+    template <class Open> void refresh(Open const& open) {
         if (stale_) {
             pages_.forget();
             files_ =
                 {}; // before the same file is opened again: closing it later would end its locks
-            files_ = open_files(how_);
-            show_pages();
+            files_ = open();
+            show_files();
+            data_bytes_ = 0;
+            last_look_ = 0;
             pages_counted_ = false;
             dirty_ = false; // nobody was kept from settling meanwhile
             stale_ = false;
+            generation_.fetch_add(1, std::memory_order_release);
         }
     }
 
@@ -278,9 +349,11 @@ class disk_environment {
         }
     }
 
-    disk_opening const how_;
+    disk_opening how_;
     std::mutex mutex_;
     disk_files files_;
+    mutable mutex flights_mutex_;
+    std::shared_ptr<file> flights_;
     disk_readers readers_;
     sound_pages pages_;
     std::optional<page_view::roots> roots_; ///< as the write under way found them
@@ -290,7 +363,9 @@ class disk_environment {
     std::uint64_t writes_ = 0;
     std::int64_t last_sync_ = coarse_seconds();
     std::atomic<std::thread::id> writer_{};
-    std::atomic<std::int64_t> last_look_;
+    std::atomic<std::int64_t> last_look_{0};
+    std::atomic<std::uint64_t> data_bytes_{0}; ///< when its file was looked at last
+    std::atomic<std::uint64_t> generation_{0};
 };
 
 /// The bytes at a place, within a write.

@@ -112,6 +112,21 @@ struct file_identity {
     return file_identity{now.st_dev, now.st_ino};
 }
 
+/// Which file a path leads to, and how long it is.
+struct file_length {
+    std::optional<file_identity> identity; ///< nothing: it is gone, or cannot be seen
+    std::uint64_t bytes = 0;
+    bool is_gone = false;
+};
+
+[[nodiscard]] inline file_length length_of_file(std::string const& path) {
+    struct stat now {};
+    if (::stat(path.c_str(), &now) != 0) {
+        return {std::nullopt, 0, errno == ENOENT || errno == ENOTDIR};
+    }
+    return {file_identity{now.st_dev, now.st_ino}, static_cast<std::uint64_t>(now.st_size), false};
+}
+
 /// Takes or changes the lock on a whole file. False if another holds it and `operation` has
 /// LOCK_NB.
 inline bool lock_file(file const& locked, int operation) {
@@ -154,6 +169,13 @@ inline bool lock_byte(file const& locked, short kind, std::int64_t offset,
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     return now.tv_sec;
+}
+
+/// The same clock in ns: it goes on every few ms.
+[[nodiscard]] inline std::int64_t coarse_ticks() noexcept {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return now.tv_sec * 1'000'000'000 + now.tv_nsec;
 }
 
 /// The text of a small file; nothing, and errno says why, if it cannot be read.

@@ -13,6 +13,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <memory>
+#include <new>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -45,25 +47,35 @@ class disk_flight {
     }
 
     disk_flight(disk_flight&& other) noexcept
-        : lock_(other.lock_), place_(other.place_), held_(std::exchange(other.held_, false)) {}
+        : lock_(std::move(other.lock_)),
+          place_(other.place_),
+          held_(std::exchange(other.held_, false)) {}
     disk_flight& operator=(disk_flight&&) = delete;
     ~disk_flight() {
         if (held_) {
-            unlock_byte(lock_, place_);
+            unlock_byte(*lock_, place_);
         }
     }
 
   private:
     disk_flight(disk_environment& environment, key128 scope, key128 key) noexcept
-        : lock_(environment.flights()),
+        : lock_(lock_of(environment)),
           place_(static_cast<std::int64_t>((scope.low ^ key.low) >> 2U)) {}
+
+    static std::shared_ptr<file> lock_of(disk_environment& environment) noexcept {
+        try {
+            return environment.flights();
+        } catch (std::bad_alloc const&) {
+            return nullptr; // several compute one key
+        }
+    }
 
     /// False if another process has it and `command` does not wait. Where locks cannot be had, several
     /// compute one key, and all get the same.
     bool lock(int command) noexcept {
-        if (lock_.is_open()) {
+        if (lock_ && lock_->is_open()) {
             try {
-                held_ = lock_byte(lock_, F_WRLCK, place_, command);
+                held_ = lock_byte(*lock_, F_WRLCK, place_, command);
                 return held_;
             } catch (error const&) {
                 held_ = false;
@@ -92,7 +104,7 @@ class disk_flight {
         return true;
     }
 
-    file& lock_;
+    std::shared_ptr<file> lock_; ///< that of the files that were open when it began
     std::int64_t place_;
     bool held_ = false;
 };

@@ -41,7 +41,8 @@ inline void lmdb_check(char const* verb, int code) {
 
 /// Whether the environment can do no more until it is opened again.
 [[nodiscard]] constexpr bool says_stuck(int code) noexcept {
-    return code == MDB_PANIC || code == MDB_MAP_RESIZED || code == MDB_BAD_RSLOT;
+    return code == MDB_PANIC || code == MDB_MAP_RESIZED || code == MDB_BAD_RSLOT ||
+           code == ESTALE; // others removed or replaced its files
 }
 
 struct environment_closer {

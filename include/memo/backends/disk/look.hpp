@@ -45,6 +45,7 @@ class disk_environment::look {
         if (txn_ == nullptr) [[unlikely]] {
             txn_ = environment.new_reader();
         } else {
+            require_current();
             renew();
         }
         // Two commits between the snapshot and a look at its roots, and they are written over.
@@ -95,6 +96,16 @@ class disk_environment::look {
     [[nodiscard]] disk_cursor entries() const { return {txn_, environment_.pages_, trees_}; }
 
   private:
+    // Before the lock file is touched.
+    void require_current() {
+        try {
+            environment_.require_current("get");
+        } catch (disk_error const&) {
+            environment_.readers_.give_back(txn_);
+            throw;
+        }
+    }
+
     void renew() {
         if (int const code = mdb_txn_renew(txn_); code != MDB_SUCCESS) [[unlikely]] {
             environment_.readers_.drop(txn_);

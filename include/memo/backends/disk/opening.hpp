@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unistd.h>
@@ -32,11 +33,12 @@ struct disk_opening {
 /// What is open.
 struct disk_files {
     lmdb_environment environment;
-    file users;             ///< locked, shared: somebody has the data open
-    file writes;            ///< byte 0 is the right to write
-    file flights;           ///< byte n is the right to compute what has such a key
-    file_identity identity; ///< of data.mdb
-    std::optional<file_identity> lock_identity; ///< of lock.mdb; nothing: there was none
+    file users;                    ///< locked, shared: somebody has the data open
+    file writes;                   ///< byte 0 is the right to write
+    std::shared_ptr<file> flights; ///< byte n is the right to compute what has such a key
+    file_identity identity;        ///< of data.mdb
+    std::optional<file_identity> lock_identity; ///< of lock.mdb; nothing: it is not used
+    std::uint64_t lock_bytes = 0;               ///< how long that is
 };
 
 inline void unlock_byte(file& locked, std::int64_t offset) noexcept {
@@ -185,7 +187,8 @@ inline void check_sizes(disk_opening const& how) {
         directory.make_data();
         files.users = open_lock_file(directory.path("users.lock"), directory.mode());
         files.writes = open_lock_file(directory.path("v1/write.lock"), directory.mode());
-        files.flights = open_lock_file(directory.path("v1/flight.lock"), directory.mode());
+        files.flights = std::make_shared<file>(
+            open_lock_file(directory.path("v1/flight.lock"), directory.mode()));
     }
     if (files.users.is_open()) {
         lock_file(files.users, LOCK_SH);
@@ -193,7 +196,13 @@ inline void check_sizes(disk_opening const& how) {
     write_right const mine(files.writes);
     files.environment = open_environment(how);
     files.identity = identity_of_file(directory.data_file()).value_or(file_identity{});
-    files.lock_identity = identity_of_file(directory.path("v1/lock.mdb"));
+    unsigned flags = 0;
+    lmdb_check("open", mdb_env_get_flags(files.environment.get(), &flags));
+    if ((flags & MDB_NOLOCK) == 0) {
+        file_length const lock = length_of_file(directory.path("v1/lock.mdb"));
+        files.lock_identity = lock.identity;
+        files.lock_bytes = lock.bytes;
+    }
     return files;
 }
 

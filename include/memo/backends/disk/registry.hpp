@@ -67,33 +67,58 @@ class disk_registry {
         }
     }
 
+  private:
+    static file lock_to_open(disk_directory const& directory, disk_settings const& settings) {
+        file open_lock = settings.read_only ? try_open(directory.path("open.lock"), O_RDONLY)
+                                            : directory.open_lock();
+        if (open_lock.is_open()) {
+            lock_file(open_lock, LOCK_EX);
+        }
+        return open_lock;
+    }
+
+    /// What opened(how) gives, and again if the data is damaged: of what begins anew.
+    template <class Opened>
+    static auto open(disk_opening const& how, reports& told, Opened const& opened) {
+        try {
+            return opened(how);
+        } catch (disk_error const& failure) {
+            if (!says_damaged(failure.code()) || how.read_only) {
+                throw;
+            }
+            set_aside(how.directory, told, "is damaged");
+        }
+        return opened(how);
+    }
+
+  public:
     /// Opens the data of a directory, or shares it. Within alone(); what it gives must not go there.
     ///
     /// Throws:         memo::error
     [[nodiscard]] std::shared_ptr<disk_environment> acquire(disk_settings const& settings,
                                                             reports& told) {
         disk_directory const directory(settings);
-        file open_lock = settings.read_only ? try_open(directory.path("open.lock"), O_RDONLY)
-                                            : directory.open_lock();
-        if (open_lock.is_open()) {
-            lock_file(open_lock, LOCK_EX);
-        }
+        file const open_lock = lock_to_open(directory, settings);
         disk_environment* const opened = find_or_open(directory, settings, told);
         return {opened, [](disk_environment* closed) { instance().release(closed); }};
     }
 
-    /// Moves data that turned out to be damaged out of the way, if nobody else did.
-    static void set_aside(disk_environment& damaged, disk_settings const& settings) {
-        disk_directory const& directory = damaged.directory();
-        reports told;
-        {
-            file const open_lock = open_lock_file(directory.path("open.lock"), directory.mode());
-            lock_file(open_lock, LOCK_EX);
-            if (identity_of_file(directory.data_file()) == damaged.identity()) {
-                set_aside(directory, told, "was found damaged while it was in use");
-            }
-        }
-        tell(settings, told);
+    /// Opens what the path of an environment leads to now, in the place of what was open in a generation,
+    /// which is moved out of the way if it turned out to be damaged and nobody else did that.
+    void reopen(disk_environment& environment, disk_settings const& settings,
+                std::uint64_t generation, bool is_damaged) {
+        alone(settings, [&](reports& told) {
+            file_identity const before = environment.identity();
+            environment.reopen(generation, [&](disk_opening& how) {
+                disk_directory const directory(settings);
+                file const open_lock = lock_to_open(directory, settings);
+                if (is_damaged && identity_of_file(directory.data_file()) == before) {
+                    set_aside(directory, told, "was found damaged while it was in use");
+                }
+                how.map = admit(directory, settings, told);
+                return open(how, told, open_files);
+            });
+        });
     }
 
     /// A mutex that is to be free in a child after fork(). Nothing is waited for under it.
@@ -122,6 +147,7 @@ class disk_registry {
                                    reports& told) {
         if (auto const identity = identity_of_file(directory.data_file())) {
             for (entry& each : entries_) {
+                reopen_if_moved(*each.environment, *identity);
                 if (each.environment->identity() == identity) {
                     require_same(*each.environment, settings);
                     ++each.users;
@@ -131,21 +157,19 @@ class disk_registry {
         }
         disk_opening const how{directory, settings.durability == durability::power_loss,
                                settings.read_only, admit(directory, settings, told)};
-        auto fresh = open(how, told);
+        auto fresh = open(how, told, [](disk_opening const& opening) {
+            return std::make_unique<disk_environment>(opening);
+        });
         entries_.push_back({std::move(fresh), 1});
         return entries_.back().environment.get();
     }
 
-    static std::unique_ptr<disk_environment> open(disk_opening const& how, reports& told) {
-        try {
-            return std::make_unique<disk_environment>(how);
-        } catch (disk_error const& failure) {
-            if (!says_damaged(failure.code()) || how.read_only) {
-                throw;
-            }
-            set_aside(how.directory, told, "is damaged");
+    // The path of an environment led to this file, and does no more: it goes on with what that leads to.
+    static void reopen_if_moved(disk_environment& environment, file_identity file) {
+        if (environment.identity() == file &&
+            identity_of_file(environment.directory().data_file()) != file) {
+            environment.reopen(environment.generation(), open_files);
         }
-        return std::make_unique<disk_environment>(how);
     }
 
     /// Decides whether the data may be used, and gives the size of its map.

@@ -49,9 +49,11 @@ struct disk_shelf {
 class disk_store {
   public:
     explicit disk_store(disk_settings settings) : settings_(checked(std::move(settings))) {
-        renew(nullptr);
+        disk_registry::instance().alone(settings_, [&](disk_registry::reports& told) {
+            environment_ = disk_registry::instance().acquire(settings_, told);
+        });
         if (settings_.max_bytes != 0 && !settings_.read_only) {
-            clock_.emplace(current().directory().path("v1/clock"), settings_.mode);
+            clock_.open(current().directory().path("v1/clock"), settings_.mode);
         }
         disk_registry::instance().guard(mutex_);
     }
@@ -60,9 +62,7 @@ class disk_store {
     disk_store& operator=(disk_store const&) = delete;
     ~disk_store() { disk_registry::instance().unguard(mutex_); }
 
-    [[nodiscard]] disk_environment& current() const noexcept {
-        return *current_.load(std::memory_order_acquire);
-    }
+    [[nodiscard]] disk_environment& current() const noexcept { return *environment_; }
     [[nodiscard]] bool read_only() const noexcept { return settings_.read_only; }
     [[nodiscard]] std::chrono::nanoseconds max_wait() const { return settings_.max_wait; }
     [[nodiscard]] unix_time now() const { return settings_.clock(); }
@@ -99,73 +99,35 @@ class disk_store {
                                                    std::uint32_t type, bytes_copy& frame,
                                                    Decode const& decode) {
         record_place const place = place_of(shelf.scope, key);
-        for (int attempt = 0; attempt < 2; ++attempt) {
-            disk_environment& environment = current();
-            try {
-                std::optional<frame_header> header;
-                auto const check = [&](bytes_view bytes) {
-                    header = check_frame(bytes, shelf.scope, key, type);
-                    return header.has_value();
-                };
-                switch (copy_place(environment, place, frame, check, [&](bytes_view bytes) {
-                    return check(bytes) && decode(bytes);
-                })) {
-                case stored_bytes::whole:
-                    if (clock_) {
-                        clock_->touch(key);
-                    }
-                    return header;
-                case stored_bytes::refused:
-                    shelf.corrupt.fetch_add(1, std::memory_order_relaxed);
-                    return std::nullopt;
-                case stored_bytes::none:
-                    break;
-                }
-            } catch (disk_error const& failure) {
-                if (!recover(environment, failure)) {
-                    throw;
-                }
-                if (says_damaged(failure.code())) {
-                    shelf.corrupt.fetch_add(1, std::memory_order_relaxed);
-                }
-                continue;
-            }
-            if (environment.still_there()) {
-                return std::nullopt;
-            }
-            renew(&environment);
+        std::optional<frame_header> header;
+        auto const check = [&](bytes_view bytes) {
+            header = check_frame(bytes, shelf.scope, key, type);
+            return header.has_value();
+        };
+        auto const check_and_decode = [&](bytes_view bytes) {
+            return check(bytes) && decode(bytes);
+        };
+        auto const outcome = again_if_recovered(
+            [&] { return copy_place(current(), place, frame, check, check_and_decode); });
+        if (outcome == stored_bytes::refused) {
+            shelf.corrupt.fetch_add(1, std::memory_order_relaxed);
         }
-        return std::nullopt;
+        if (outcome != stored_bytes::whole) {
+            return std::nullopt;
+        }
+        clock_.touch(key, current().tick());
+        return header;
     }
 
     /// What body(look) gives: see read_snapshot(). Again if the data turned out to be damaged: of what
     /// begins anew.
     template <class Body> auto inspect(Body const& body) {
-        disk_environment& environment = current();
-        try {
-            return read_snapshot(environment, body);
-        } catch (disk_error const& failure) {
-            if (!recover(environment, failure)) {
-                throw;
-            }
-        }
-        return read_snapshot(current(), body);
+        return again_if_recovered([&] { return read_snapshot(current(), body); });
     }
 
     /// Runs change(disk_write) as one step. It may run twice, the first time for nothing.
     template <class Change> auto write(Change const& change) {
-        if (disk_environment& environment = current(); !environment.still_there()) {
-            renew(&environment);
-        }
-        disk_environment& environment = current();
-        try {
-            return environment.write(change);
-        } catch (disk_error const& failure) {
-            if (!recover(environment, failure)) {
-                throw;
-            }
-        }
-        return current().write(change);
+        return again_if_recovered([&] { return current().write(change); });
     }
 
     /// How long a record is to be served yet, more than 0; 0: for ever; nothing: no more. Its time may
@@ -203,10 +165,8 @@ class disk_store {
         if (!shelf.named) {
             insert_name(write, shelf);
         }
-        disk_clock const none;
-        disk_clock const& clock = clock_ ? *clock_ : none;
-        clock.touch(key);
-        keep_bound(write, frame.size(), clock, limits, [&](key128 scope) {
+        clock_.touch(key, current().tick());
+        keep_bound(write, frame.size(), clock_, limits, [&](key128 scope) {
             open(scope).evictions.fetch_add(1, std::memory_order_relaxed);
         });
         return true;
@@ -270,39 +230,39 @@ class disk_store {
         }
     }
 
-    /// Makes the next attempt worth while; false if that is beyond us.
-    bool recover(disk_environment& environment, disk_error const& failure) {
-        name_all_again();
-        if (says_damaged(failure.code()) && !settings_.read_only) {
-            disk_registry::set_aside(environment, settings_);
-            renew(&environment);
-            return true;
+    /// Runs a step, and once more if it failed for files that could be opened anew.
+    template <class Step> auto again_if_recovered(Step const& step) {
+        std::uint64_t const generation = current().generation();
+        if (generation_.load(std::memory_order_relaxed) != generation) [[unlikely]] {
+            generation_.store(generation, std::memory_order_relaxed);
+            name_all_again();
         }
-        if (says_stuck(failure.code())) {
-            environment.reopen();
-            return true;
+        try {
+            return step();
+        } catch (disk_error const& failure) {
+            if (!recover(generation, failure)) {
+                throw;
+            }
         }
-        return false;
+        return step();
     }
 
-    // The environment before stays open, as somebody may be looking at it, and its file is another.
-    void renew(disk_environment const* before) {
-        disk_registry::instance().alone(settings_, [&](disk_registry::reports& told) {
-            if (current_.load(std::memory_order_relaxed) != before) {
-                return; // another thread was here
-            }
-            kept_.reserve(kept_.size() + 1);
-            kept_.push_back(disk_registry::instance().acquire(settings_, told));
-            current_.store(kept_.back().get(), std::memory_order_release);
-            name_all_again();
-        });
+    /// Makes the next attempt worth while; false if that is beyond us.
+    bool recover(std::uint64_t generation, disk_error const& failure) {
+        name_all_again();
+        bool const is_damaged = says_damaged(failure.code()) && !settings_.read_only;
+        if (!is_damaged && !says_stuck(failure.code())) {
+            return false;
+        }
+        disk_registry::instance().reopen(current(), settings_, generation, is_damaged);
+        return true;
     }
 
     disk_settings const settings_;
-    std::optional<disk_clock> clock_;
-    std::vector<std::shared_ptr<disk_environment>> kept_; ///< changed within the registry's alone()
-    std::atomic<disk_environment*> current_{nullptr};
-    mutable std::mutex mutex_; ///< of the shelves; nothing is waited for under it
+    disk_clock clock_; ///< only a bounded cache has one
+    std::shared_ptr<disk_environment> environment_;
+    std::atomic<std::uint64_t> generation_{0}; ///< of its files, when they were used last
+    mutable std::mutex mutex_;                 ///< of the shelves; nothing is waited for under it
     std::unordered_map<key128, std::unique_ptr<disk_shelf>> by_scope_;
 };
 

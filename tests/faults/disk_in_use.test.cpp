@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: BSL-1.0
+
+// What happens to the files of a cache between two calls of a process that has it open: they are
+// removed, cut or damaged.
+
+#include "support/keys.hpp"
+#include "support/process.hpp"
+#include "support/temp_dir.hpp"
+#include <memo/backends/disk.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <ctime>
+#include <fcntl.h>
+#include <filesystem>
+#include <iostream>
+#include <iterator>
+#include <random>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+namespace fs = std::filesystem;
+using memo_test::in_process;
+using memo_test::key_of;
+
+namespace {
+
+constexpr memo::key128 scope{1, 2};
+constexpr std::uint64_t entries = 1000;
+constexpr std::size_t page = 4096;
+
+std::string value_of(std::uint64_t number) {
+    std::size_t const size = number % 50 == 0 ? 6000 : 100; // some lie in pages of their own
+    std::string value = std::to_string(number) + ':';
+    value.resize(size, static_cast<char>('a' + number % 26));
+    return value;
+}
+
+memo::disk open(std::string const& directory, std::uint64_t max_bytes = 0) {
+    return memo::disk(
+        {.directory = directory, .max_bytes = max_bytes, .report = [](std::string const&) {}});
+}
+
+auto values_of(memo::disk const& backend) {
+    return backend.partition<std::string>(scope);
+}
+
+void store(memo::disk const& backend, std::uint64_t from, std::uint64_t to) {
+    auto const values = values_of(backend);
+    for (std::uint64_t number = from; number < to; ++number) {
+        values.put(key_of(number), value_of(number), {});
+    }
+}
+
+/// How many are found; -1 if one is wrong.
+int found(memo::disk const& backend, std::uint64_t among) {
+    auto const values = values_of(backend);
+    int count = 0;
+    for (std::uint64_t number = 0; number < among; ++number) {
+        if (auto const kept = values.get(key_of(number))) {
+            if (kept->record != value_of(number)) {
+                return -1;
+            }
+            ++count;
+        }
+    }
+    return count;
+}
+
+/// Files are looked at when this clock has gone on, which is every few ms.
+void wait_for_next_tick() {
+    auto const now = [] {
+        timespec time{};
+        ::clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+        return time.tv_nsec;
+    };
+    auto const before = now();
+    memo_test::seconds_until([&] { return now() != before; });
+}
+
+std::size_t count_lines(std::string const& path, std::string const& with) {
+    auto* const file = std::fopen(path.c_str(), "r");
+    std::string text;
+    for (int c = std::fgetc(file); c != EOF; c = std::fgetc(file)) {
+        text.push_back(static_cast<char>(c));
+    }
+    std::fclose(file);
+    std::size_t count = 0;
+    for (auto at = text.find(with); at != std::string::npos; at = text.find(with, at + 1)) {
+        ++count;
+    }
+    return count;
+}
+
+std::ptrdiff_t open_descriptors() {
+    return std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator());
+}
+
+/// Writes into a file without changing its length.
+void write_at(std::string const& path, std::size_t at, std::string const& bytes) {
+    int const file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    REQUIRE(file >= 0);
+    REQUIRE(::pwrite(file, bytes.data(), bytes.size(), static_cast<off_t>(at)) ==
+            static_cast<ssize_t>(bytes.size()));
+    ::close(file);
+}
+
+std::string read_at(std::string const& path, std::size_t at, std::size_t size) {
+    std::string bytes(size, '\0');
+    int const file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    REQUIRE(file >= 0);
+    static_cast<void>(::pread(file, bytes.data(), size, static_cast<off_t>(at)));
+    ::close(file);
+    return bytes;
+}
+
+using damage = void (*)(std::string const& directory, std::mt19937_64& random);
+
+std::size_t random_page(std::string const& file, std::mt19937_64& random) {
+    return random() % (fs::file_size(file) / page) * page;
+}
+
+void flip(std::string const& file, std::size_t at, std::mt19937_64& random) {
+    std::string byte = read_at(file, at, 1);
+    byte[0] = static_cast<char>(byte[0] ^ (1 << (random() % 8)));
+    write_at(file, at, byte);
+}
+
+void flip_a_bit(std::string const& directory, std::mt19937_64& random) {
+    std::string const file = directory + "/v1/data.mdb";
+    flip(file, random() % fs::file_size(file), random);
+}
+void flip_bits_of_a_head(std::string const& directory, std::mt19937_64& random) {
+    std::string const file = directory + "/v1/data.mdb";
+    std::size_t const head = random_page(file, random);
+    for (int flips = 0; flips < 3; ++flips) {
+        flip(file, head + random() % 100, random);
+    }
+}
+void flip_a_bit_of_the_roots(std::string const& directory, std::mt19937_64& random) {
+    flip(directory + "/v1/data.mdb", random() % 2 * page + 16 + random() % 136, random);
+}
+void zero_a_page(std::string const& directory, std::mt19937_64& random) {
+    std::string const file = directory + "/v1/data.mdb";
+    write_at(file, random_page(file, random), std::string(page, '\0'));
+}
+void swap_pages(std::string const& directory, std::mt19937_64& random) {
+    std::string const file = directory + "/v1/data.mdb";
+    for (int swaps = 0; swaps < 10; ++swaps) {
+        std::size_t const one = random_page(file, random);
+        std::size_t const other = random_page(file, random);
+        std::string const bytes = read_at(file, one, page);
+        write_at(file, one, read_at(file, other, page));
+        write_at(file, other, bytes);
+    }
+}
+void cut(std::string const& file, std::mt19937_64& random) {
+    fs::resize_file(file, random() % 3 == 0 ? 0 : random() % fs::file_size(file));
+}
+void cut_the_data(std::string const& directory, std::mt19937_64& random) {
+    cut(directory + "/v1/data.mdb", random);
+}
+void cut_the_lock_file(std::string const& directory, std::mt19937_64& random) {
+    cut(directory + "/v1/lock.mdb", random);
+}
+void cut_the_clock(std::string const& directory, std::mt19937_64& random) {
+    cut(directory + "/v1/clock", random);
+}
+
+/// Looks for all entries, stores some anew, looks at many, and drops them. 0: nothing wrong was served.
+int use(memo::disk const& backend, std::atomic<std::uint64_t>& refused) {
+    auto const values = values_of(backend);
+    auto const counting = [&](auto const& body) {
+        try {
+            body();
+        } catch (memo::error const&) {
+            ++refused; // a call of a memoized function counts it and goes on
+        }
+    };
+    bool wrong = false;
+    auto const look = [&](std::uint64_t number) {
+        counting([&] {
+            auto const kept = values.get(key_of(number));
+            wrong = wrong || (kept && kept->record != value_of(number));
+        });
+    };
+    for (std::uint64_t number = 0; number < entries; ++number) {
+        look(number);
+    }
+    for (std::uint64_t number = 0; number < entries; number += 7) {
+        counting([&] { values.put(key_of(number), value_of(number), {}); });
+        look(number);
+    }
+    counting([&] { static_cast<void>(backend.stats()); });
+    counting([&] { static_cast<void>(values.stats()); });
+    for (std::uint64_t number = 0; number < entries; number += 3) {
+        counting([&] { static_cast<void>(values.erase(key_of(number))); });
+        look(number);
+    }
+    counting([&] { values.clear(); });
+    return wrong ? 1 : 0;
+}
+
+/// Damages the files of a cache between two calls of a process that has it open.
+void damage_and_use(damage damaged, int usual) {
+    auto const seed = Catch::rngSeed();
+    CAPTURE(seed);
+    std::mt19937_64 random(seed);
+    int const count = memo_test::trials(usual);
+    memo_test::temp_dir const whole;
+    REQUIRE(in_process([&] { store(open(whole.path()), 0, entries); }) == 0);
+    memo_test::shared<std::atomic<std::uint64_t>> refused;
+    for (int trial = 0; trial < count; ++trial) {
+        CAPTURE(trial);
+        memo_test::temp_dir const copy;
+        fs::copy(whole.path(), copy.path(), fs::copy_options::recursive);
+        auto const draws = random();
+        REQUIRE(in_process([&] {
+                    std::mt19937_64 drawn(draws);
+                    memo::disk const backend = open(copy.path(), drawn() % 2 == 0 ? 0 : 400'000);
+                    if (drawn() % 4 != 0) { // what it has in memory by then is another thing
+                        store(backend, 0, drawn() % 100);
+                    }
+                    static_cast<void>(found(backend, 10));
+                    damaged(copy.path(), drawn);
+                    wait_for_next_tick();
+                    if (int const failed = use(backend, *refused); failed != 0) {
+                        return failed;
+                    }
+                    // It goes on by itself.
+                    std::atomic<std::uint64_t> ignored{0};
+                    return use(backend, ignored);
+                }) == 0);
+    }
+    std::cout << count << " trials: " << *refused << " operations failed\n";
+}
+
+} // namespace
+
+TEST_CASE("a directory that is removed again and again costs nothing that is kept") {
+    memo_test::temp_dir const directory;
+    std::string const path = directory / "cache";
+    CHECK(in_process([&] {
+              memo::disk const backend = open(path, 1'000'000);
+              auto const again = [&] {
+                  fs::remove_all(path);
+                  wait_for_next_tick();
+                  store(backend, 0, 10);
+                  return found(backend, 10) == 10;
+              };
+              bool whole = again();
+              auto const descriptors = open_descriptors();
+              auto const maps = count_lines("/proc/self/maps", path);
+              for (int times = 0; times < 20; ++times) {
+                  whole = again() && whole;
+              }
+              if (count_lines("/proc/self/maps", "(deleted)") != 0) {
+                  return 2;
+              }
+              return !whole                                         ? 1
+                     : count_lines("/proc/self/maps", path) != maps ? 3
+                     : open_descriptors() != descriptors            ? 4
+                                                                    : 0;
+          }) == 0);
+}
+
+TEST_CASE("who only looks up notices that the directory was removed") {
+    memo_test::temp_dir const directory;
+    std::string const path = directory / "cache";
+    memo::disk const backend = open(path);
+    store(backend, 0, 10);
+    CHECK(found(backend, 10) == 10);
+    fs::remove_all(path);
+    double const seconds = memo_test::seconds_until([&] { return found(backend, 10) == 0; });
+    CHECK(seconds < 5);
+    CHECK(in_process([&] { store(open(path), 0, 5); }) == 0);
+    CHECK(memo_test::seconds_until([&] { return found(backend, 10) == 5; }) < 5);
+}
+
+TEST_CASE("threads look up and store while the directory is removed") {
+    memo_test::temp_dir const directory;
+    std::string const path = directory / "cache";
+    CHECK(in_process([&] {
+              memo::disk const backend = open(path);
+              std::atomic<bool> stop{false};
+              std::atomic<int> wrong{0};
+              std::vector<std::thread> threads;
+              for (int thread = 0; thread < 4; ++thread) {
+                  threads.emplace_back([&, thread] {
+                      while (!stop) {
+                          try {
+                              if (thread % 2 == 0) {
+                                  store(backend, 0, 10);
+                              }
+                              wrong += found(backend, 10) < 0 ? 1 : 0;
+                          } catch (memo::error const&) { // the directory, half removed
+                          }
+                      }
+                  });
+              }
+              for (int times = 0; times < memo_test::trials(30); ++times) {
+                  std::error_code ignored;
+                  fs::remove_all(path, ignored);
+                  wait_for_next_tick();
+              }
+              stop = true;
+              for (std::thread& each : threads) {
+                  each.join();
+              }
+              wait_for_next_tick();
+              store(backend, 0, 10);
+              return wrong != 0 ? 1 : found(backend, 10) == 10 ? 0 : 2;
+          }) == 0);
+}
+
+TEST_CASE("a directory that was moved and is opened in its new place is another cache") {
+    memo_test::temp_dir const directory;
+    memo::disk const one = open(directory / "one");
+    store(one, 0, 10);
+    fs::rename(directory / "one", directory / "two");
+    memo::disk const two = open(directory / "two");
+    CHECK(found(two, 10) == 10);
+    wait_for_next_tick();
+    CHECK(found(one, 10) == 0);
+    store(one, 20, 25);
+    CHECK(found(two, 25) == 10);
+    CHECK(fs::exists(directory / "one/v1/data.mdb"));
+}
+
+TEST_CASE("damage between two calls gives no wrong value and no signal") {
+    damage_and_use(flip_a_bit, 10);
+    damage_and_use(flip_bits_of_a_head, 20);
+    damage_and_use(flip_a_bit_of_the_roots, 20);
+    damage_and_use(zero_a_page, 10);
+    damage_and_use(swap_pages, 10);
+}
+
+TEST_CASE("a file that is cut between two calls gives no wrong value and no signal") {
+    damage_and_use(cut_the_data, 10);
+    damage_and_use(cut_the_lock_file, 10);
+}
+
+TEST_CASE("a clock that is cut between two calls gives no signal") {
+    memo_test::temp_dir const directory;
+    CHECK(in_process([&] {
+              std::mt19937_64 random(1);
+              memo::disk const backend = open(directory.path(), 1'000'000);
+              for (int times = 0; times < 20; ++times) {
+                  store(backend, 0, 200);
+                  if (found(backend, 100) != 100) {
+                      return 1;
+                  }
+                  cut_the_clock(directory.path(), random);
+                  wait_for_next_tick();
+              }
+              return 0;
+          }) == 0);
+}
