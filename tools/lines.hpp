@@ -1,26 +1,24 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A stream in, its lines out, one after the other, whatever it holds: of a line without an end no more is
-// kept than was asked for.
+// A stream in, its lines out, one after the other and each in parts, so that a line may be as long as it
+// likes: none is ever in memory whole.
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <istream>
 #include <optional>
-#include <string>
+#include <string_view>
 
 namespace memo_cache {
 
 /// Reads on to the end of a line.
 ///
-/// line            becomes its first `most` bytes at most, without its end
-/// Returns:        the bytes that it has, however many they are; nothing behind the last one
-[[nodiscard]] inline std::optional<std::size_t> read_line(std::istream& in, std::string& line,
-                                                          std::size_t most) {
+/// take            is given the line's parts, as take(std::string_view), without its end
+/// Returns:        the bytes of the line; nothing behind the last one
+template <class Take>
+[[nodiscard]] std::optional<std::size_t> read_line(std::istream& in, Take const& take) {
     std::array<char, 65'536> part{};
-    line.clear();
     for (std::size_t length = 0;;) {
         in.getline(part.data(), part.size());
         auto const taken = static_cast<std::size_t>(in.gcount());
@@ -30,7 +28,7 @@ namespace memo_cache {
         }
         std::size_t const size = taken - (in.good() ? 1 : 0); // its end was taken, too
         length += size;
-        line.append(part.data(), (std::min)(size, most - line.size()));
+        take(std::string_view(part.data(), size));
         if (!goes_on) {
             return length;
         }

@@ -29,6 +29,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
@@ -50,8 +51,8 @@ constexpr int trouble = 1;
 constexpr int wrong_usage = 2;
 constexpr int damage_found = 3;
 
-/// Bytes of a line to import: a record of half as many. A line is in memory twice.
-constexpr std::size_t longest_line = std::size_t{1} << 30U;
+/// Bytes of a record to import.
+constexpr std::size_t longest_record = std::size_t{1} << 29U;
 
 struct settings {
     std::string directory;
@@ -476,27 +477,26 @@ int import_records(settings const& chosen) {
     std::uint64_t imported = 0;
     std::uint64_t passed_over = 0;
     std::uint64_t refused = 0;
-    std::string line;
-    while (auto const length = memo_cache::read_line(in, line, longest_line)) {
+    for (;;) {
+        memo_cache::line_reader line(longest_record);
+        auto const length =
+            memo_cache::read_line(in, [&](std::string_view part) { line.take(part); });
+        if (!length) {
+            break;
+        }
         ++number;
-        bool const is_whole = *length == line.size();
-        json const fields = is_whole ? memo_cache::fields_of(line) : json();
         try {
-            if (!is_whole) {
-                throw memo_cache::refusal("is longer than a record of half a GiB, the most that "
-                                          "is taken");
-            }
-            auto const became = memo_cache::carry_over(store, memo_cache::frame_in(fields));
+            auto const became = memo_cache::carry_over(store, memo_cache::frame_in(line));
             if (became == memo_cache::carried::too_large) {
                 throw memo_cache::refusal("the record is too large for this cache");
             }
             ++(became == memo_cache::carried::stored ? imported : passed_over);
         } catch (memo_cache::refusal const& why) {
             ++refused;
-            std::string const key = memo_cache::text_in(fields, "key");
             std::cerr << "memo-cache: line " << number
-                      << (memo_cache::key_of(key) ? ", key " + key : "") << ": " << why.what()
-                      << '\n';
+                      << (line.is_object() && memo_cache::key_of(line.key()) ? ", key " + line.key()
+                                                                             : "")
+                      << ": " << why.what() << '\n';
         }
         read += *length + 1;
         if (progress) {

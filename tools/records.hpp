@@ -39,23 +39,6 @@ struct whole_frame {
     return detail::hexadecimal({reinterpret_cast<char const*>(bytes.data()), bytes.size()});
 }
 
-/// Nothing if these are not hexadecimal digits, two for each byte.
-[[nodiscard]] inline std::optional<std::vector<std::byte>> bytes_of(std::string_view digits) {
-    if (digits.size() % 2 != 0) {
-        return std::nullopt;
-    }
-    std::vector<std::byte> bytes(digits.size() / 2);
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        char const* const first = digits.data() + 2 * i;
-        std::uint8_t value = 0;
-        if (std::from_chars(first, first + 2, value, 16).ptr != first + 2) {
-            return std::nullopt;
-        }
-        bytes[i] = std::byte{value};
-    }
-    return bytes;
-}
-
 [[nodiscard]] inline std::string checksum_of(detail::frame_header const& header) {
     return to_string(memo::key128{header.checksum, 0}).substr(16);
 }
@@ -77,53 +60,209 @@ struct whole_frame {
             {"record", digits_of(frame)}};
 }
 
-/// A line's fields, unchecked; null if it is no JSON object. What a line may have beside them, nested
-/// as deep as it likes, is read over and not kept.
-[[nodiscard]] inline json fields_of(std::string const& line) {
-    constexpr std::array<std::string_view, 4> names{"scope", "key", "checksum", "record"};
-    auto const keeps = [&](int depth, json::parse_event_t event, json& read) {
-        switch (event) {
-        case json::parse_event_t::object_start:
-        case json::parse_event_t::array_start:
-            return depth == 0;
-        case json::parse_event_t::key:
-            return std::ranges::find(names, read.get_ref<std::string const&>()) != names.end();
-        default:
-            return true;
+/// Reads the fields of a line that import looks at, while the line comes in parts. Memory is needed for
+/// the record's bytes alone; what else the line has, nested as deep as it likes, is read over.
+class line_reader {
+  public:
+    /// most            bytes of a record
+    explicit line_reader(std::size_t most) : most_(most) {}
+
+    void take(std::string_view part) {
+        for (char const c : part) {
+            if (state_ == state::broken) {
+                return;
+            }
+            state_ = behind(c);
         }
+    }
+
+    /// Whether the line was an object of JSON. Of numbers, and of what is nested, only the ends are
+    /// looked at.
+    [[nodiscard]] bool is_object() const noexcept { return state_ == state::end; }
+    [[nodiscard]] bool is_too_long() const noexcept { return is_too_long_; }
+    /// As they stand in the line, 64 characters at most; empty where it has none.
+    [[nodiscard]] std::string const& scope() const noexcept { return texts_[0]; }
+    [[nodiscard]] std::string const& key() const noexcept { return texts_[1]; }
+    [[nodiscard]] std::string const& checksum() const noexcept { return texts_[2]; }
+    /// Empty where there is none in hexadecimal digits, two for each byte.
+    [[nodiscard]] std::vector<std::byte> take_record() {
+        return is_hexadecimal_ && !has_half_ ? std::exchange(record_, {})
+                                             : std::vector<std::byte>();
+    }
+
+  private:
+    enum class state {
+        begin,
+        first_name,
+        next_name,
+        name,
+        colon,
+        value,
+        text,
+        nested,
+        nested_text,
+        scalar,
+        separator,
+        end,
+        broken
     };
-    json fields = json::parse(line, keeps, false);
-    return fields.is_object() ? std::move(fields) : json();
-}
+    enum class field { none, scope, key, checksum, record };
+    static constexpr std::array<std::string_view, 5> names{"", "scope", "key", "checksum",
+                                                           "record"};
 
-[[nodiscard]] inline std::string text_in(json const& fields, char const* name) {
-    auto const field = fields.find(name);
-    return field != fields.end() && field->is_string() ? field->get<std::string>() : "";
-}
+    [[nodiscard]] state behind(char c) {
+        bool const is_space = c == ' ' || c == '\t' || c == '\r';
+        switch (state_) {
+        case state::begin:
+            return is_space ? state_ : c == '{' ? state::first_name : state::broken;
+        case state::first_name:
+        case state::next_name:
+            name_.clear();
+            return is_space                                  ? state_
+                   : c == '"'                                ? state::name
+                   : c == '}' && state_ == state::first_name ? state::end
+                                                             : state::broken;
+        case state::name:
+            if (ends_text(c)) {
+                return state::colon;
+            }
+            append(name_, c);
+            return state_;
+        case state::colon:
+            return is_space ? state_ : c == ':' ? state::value : state::broken;
+        case state::value:
+            return is_space ? state_ : begin_value(c);
+        case state::text:
+            if (ends_text(c)) {
+                return state::separator;
+            }
+            take_character(c);
+            return state_;
+        case state::nested:
+            depth_ += c == '{' || c == '[' ? 1U : 0U;
+            depth_ -= c == '}' || c == ']' ? 1U : 0U;
+            return depth_ == 0 ? state::separator : c == '"' ? state::nested_text : state_;
+        case state::nested_text:
+            return ends_text(c) ? state::nested : state_;
+        case state::scalar:
+        case state::separator:
+            if (c == ',' || c == '}') {
+                return c == ',' ? state::next_name : state::end;
+            }
+            return is_space || (state_ == state::scalar && c != '"' && c != '{' && c != '[')
+                       ? state_
+                       : state::broken;
+        case state::end:
+            return is_space ? state_ : state::broken;
+        case state::broken:
+            break;
+        }
+        return state::broken;
+    }
 
-/// The entry that a line holds.
+    /// Whether a character is the quote behind a text.
+    [[nodiscard]] bool ends_text(char c) noexcept {
+        bool const was_escaped = std::exchange(is_escaped_, c == '\\' && !is_escaped_);
+        return c == '"' && !was_escaped;
+    }
+
+    [[nodiscard]] state begin_value(char c) {
+        if (c == ',' || c == '}' || c == ']' || c == ':') {
+            return state::broken;
+        }
+        if (c == '{' || c == '[') {
+            depth_ = 1;
+            return state::nested;
+        }
+        if (c != '"') {
+            return state::scalar;
+        }
+        auto const known = std::ranges::find(names, name_);
+        field_ = known == names.end() || name_.empty() ? field::none
+                                                       : static_cast<field>(known - names.begin());
+        if (field_ == field::record) {
+            record_.clear();
+            is_hexadecimal_ = true;
+            has_half_ = false;
+        } else if (field_ != field::none) {
+            text().clear();
+        }
+        return state::text;
+    }
+
+    [[nodiscard]] std::string& text() { return texts_.at(static_cast<std::size_t>(field_) - 1); }
+
+    static void append(std::string& text, char c) {
+        constexpr std::size_t most = 64;
+        if (text.size() < most) {
+            text += c;
+        }
+    }
+
+    void take_character(char c) {
+        if (field_ == field::record) {
+            take_digit(c);
+        } else if (field_ != field::none) {
+            append(text(), c);
+        }
+    }
+
+    void take_digit(char c) {
+        std::uint8_t value = 0;
+        if (std::from_chars(&c, &c + 1, value, 16).ptr != &c + 1) {
+            is_hexadecimal_ = false;
+        }
+        is_too_long_ = is_too_long_ || record_.size() == most_;
+        if (!is_hexadecimal_ || is_too_long_) {
+            record_ = {};
+            return;
+        }
+        if (has_half_) {
+            record_.push_back(std::byte{static_cast<unsigned char>(half_ << 4U | value)});
+        }
+        half_ = value;
+        has_half_ = !has_half_;
+    }
+
+    std::size_t most_;
+    state state_ = state::begin;
+    field field_ = field::none; ///< whose text comes
+    std::string name_;
+    std::array<std::string, 3> texts_;
+    std::vector<std::byte> record_;
+    std::size_t depth_ = 0; ///< of what is nested in the value
+    unsigned half_ = 0;     ///< the first digit of a byte
+    bool has_half_ = false;
+    bool is_escaped_ = false; ///< the next character, by a backslash
+    bool is_hexadecimal_ = false;
+    bool is_too_long_ = false;
+};
+
+/// The entry that a line holds, all of which was taken.
 ///
 /// Throws:         refusal
-[[nodiscard]] inline whole_frame frame_in(json const& fields) {
-    if (fields.is_null()) {
+[[nodiscard]] inline whole_frame frame_in(line_reader& line) {
+    if (line.is_too_long()) {
+        throw refusal("the record is longer than half a GiB, the most that is taken");
+    }
+    if (!line.is_object()) {
         throw refusal("is no JSON object");
     }
-    auto bytes = bytes_of(text_in(fields, "record"));
-    if (!bytes || bytes->empty()) {
+    auto bytes = line.take_record();
+    if (bytes.empty()) {
         throw refusal("has no record in hexadecimal digits; export --records writes one");
     }
-    auto const header = detail::check_frame(*bytes);
+    auto const header = detail::check_frame(bytes);
     if (!header) {
         throw refusal("the record is damaged, or of a format that is not known here");
     }
-    if (text_in(fields, "scope") != to_string(header->scope) ||
-        text_in(fields, "key") != to_string(header->key) ||
-        text_in(fields, "checksum") != checksum_of(*header)) {
+    if (line.scope() != to_string(header->scope) || line.key() != to_string(header->key) ||
+        line.checksum() != checksum_of(*header)) {
         throw refusal("scope, key and checksum are not those of the record");
     }
     if (header->kind == detail::record_kind::name) {
         try {
-            static_cast<void>(names_in(*bytes));
+            static_cast<void>(names_in(bytes));
         } catch (detail::malformed const&) {
             throw refusal("the record is no function's name");
         }
@@ -131,7 +270,7 @@ struct whole_frame {
                header->kind != detail::record_kind::moments) {
         throw refusal("the record is of a kind that is not known here");
     }
-    return {*header, *std::move(bytes)};
+    return {*header, std::move(bytes)};
 }
 
 /// What became of an entry that was to be carried over.

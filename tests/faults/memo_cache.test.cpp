@@ -14,6 +14,7 @@
 
 #include "entries.hpp"
 #include "lines.hpp"
+#include "records.hpp"
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -29,8 +30,11 @@
 #include <random>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
@@ -528,32 +532,98 @@ TEST_CASE("a line to import may nest as deep and have as many fields as it likes
     CHECK(has(told.text, "\n3 imported, "));
 }
 
-TEST_CASE("of a line without an end no more is kept than was asked for") {
-    constexpr std::size_t most = 100'000;
-    auto const long_line = [](std::size_t size) { return std::string(size, 'x'); };
+TEST_CASE("a line is read whole, whatever the parts in which it comes") {
     for (std::size_t const size :
          {std::size_t{0}, std::size_t{1}, std::size_t{65'534}, std::size_t{65'535},
-          std::size_t{65'536}, most, most + 1, std::size_t{1'000'000}}) {
+          std::size_t{65'536}, std::size_t{1'000'000}}) {
         for (std::string const end : {"", "\n"}) {
             CAPTURE(size, end);
-            std::istringstream in("first\n" + long_line(size) + end);
+            std::istringstream in("first\n" + std::string(size, 'x') + end);
             std::string line;
-            REQUIRE(memo_cache::read_line(in, line, most) == 5);
+            auto const take = [&](std::string_view part) { line += part; };
+            REQUIRE(memo_cache::read_line(in, take) == 5);
             CHECK(line == "first");
+            line.clear();
             if (size != 0 || !end.empty()) {
-                REQUIRE(memo_cache::read_line(in, line, most) == size);
-                CHECK(line == long_line(std::min(size, most)));
+                REQUIRE(memo_cache::read_line(in, take) == size);
+                CHECK(line == std::string(size, 'x'));
             }
-            CHECK_FALSE(memo_cache::read_line(in, line, most));
+            CHECK_FALSE(memo_cache::read_line(in, take));
             CHECK(in.eof());
             CHECK_FALSE(in.bad());
         }
     }
-    std::istringstream in(long_line(most + 1) + "\nlast\n");
-    std::string line;
-    CHECK(memo_cache::read_line(in, line, most) == most + 1);
-    CHECK(memo_cache::read_line(in, line, most) == 4);
-    CHECK(line == "last");
+}
+
+TEST_CASE("of a line to import no more is kept than a record of the bytes that are taken") {
+    constexpr std::size_t most = 1000;
+    auto const reads = [&](std::string const& line, std::size_t part = 7) {
+        memo_cache::line_reader reader(most);
+        for (std::size_t at = 0; at < line.size(); at += part) {
+            reader.take(std::string_view(line).substr(at, part));
+        }
+        return reader;
+    };
+    auto const with_record = [](std::size_t bytes) {
+        return R"({"a": [1, "]", {"record":"ff"}], "key":"k\"", "record" : ")" +
+               std::string(2 * bytes, 'a') + R"(" , "scope":"s","checksum":"c","b":-1.5e3 } )";
+    };
+    for (std::size_t const part : {1U, 7U, 100'000U}) {
+        auto whole = reads(with_record(most), part);
+        CHECK(whole.is_object());
+        CHECK_FALSE(whole.is_too_long());
+        CHECK(whole.take_record() == std::vector<std::byte>(most, std::byte{0xaa}));
+        CHECK(whole.scope() == "s");
+        CHECK(whole.checksum() == "c");
+        CHECK(whole.key() == R"(k\")");
+        auto longer = reads(with_record(most + 1), part);
+        CHECK(longer.is_too_long());
+        CHECK(longer.take_record().empty());
+    }
+    CHECK(reads(R"({"key":")" + std::string(1000, 'x') + "\"}").key().size() == 64);
+    for (std::string const bare :
+         {"{}", " { } ", R"({"record":"abc"})", R"({"record":"xx"})", R"({"record":"a\u0061"})",
+          R"({"record":""})", R"({"record":17})", R"({"record":["aa"]})", R"({"Record":"aa"})",
+          R"({"record":"aa","record":"x"})"}) {
+        INFO(bare);
+        CHECK(reads(bare).is_object());
+        CHECK(reads(bare).take_record().empty());
+    }
+    for (std::string const broken :
+         {"", "x", "[]", "{", R"({"a")", R"({"a":)", R"({"a":})", R"({"a":1)", R"({"a":1,})",
+          R"({"a":1 "b":2})", R"({"a":"1)", R"({"a":"1"}x)", R"({a:1})", R"({"a":{"b":1})",
+          R"({"a":,"b":1})", R"({"a"1})"}) {
+        INFO(broken);
+        CHECK_FALSE(reads(broken).is_object());
+    }
+}
+
+namespace {
+
+/// The most memory that the tool has for what it imports from a file.
+long most_memory_kib(std::string const& file, std::string const& directory) {
+    pid_t const tool = ::fork();
+    REQUIRE(tool >= 0);
+    if (tool == 0) {
+        ::execl(MEMO_CACHE_PROGRAM, "memo-cache", "import", file.c_str(), directory.c_str(),
+                static_cast<char*>(nullptr));
+        ::_exit(127);
+    }
+    int status = 0;
+    struct rusage used {};
+    REQUIRE(::wait4(tool, &status, 0, &used) == tool);
+    CHECK(WEXITSTATUS(status) == 3); // the line is refused
+    return used.ru_maxrss;
+}
+
+} // namespace
+
+TEST_CASE("a line to import takes no memory, however long it is") {
+    memo_test::temp_dir const directory;
+    std::string const file = directory / "lines.jsonl";
+    std::ofstream(file) << R"({"a":")";
+    fs::resize_file(file, std::uintmax_t{1} << 28U); // zeros, and nothing on the disk
+    CHECK(most_memory_kib(file, directory / "away") < 150'000);
 }
 
 TEST_CASE("an imported record stays out where a good one is or its time is over") {
