@@ -80,7 +80,8 @@ struct found_record {
 /// A line for each field that either record has, a star where they differ.
 inline void print_difference(std::ostream& out, json const& one, json const& other) {
     auto const text = [](json const& value) {
-        return value.is_string() ? value.get<std::string>() : to_text(value);
+        return value.is_string() ? memo::detail::printable(value.get<std::string>())
+                                 : to_text(value);
     };
     constexpr int label = 18;
     constexpr int column = 34;

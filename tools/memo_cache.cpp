@@ -41,9 +41,11 @@ namespace {
 namespace detail = memo::detail;
 namespace fs = std::filesystem;
 using json = nlohmann::ordered_json;
+using memo::detail::printable;
 using memo_cache::for_each_entry;
 using memo_cache::function;
 using memo_cache::functions_in;
+using memo_cache::print_json;
 using memo_cache::scan_progress;
 
 constexpr int ok = 0;
@@ -123,12 +125,13 @@ int stat(settings const& chosen) {
                     {"all_on_disk", !state.dirty},
                     {"set_aside", fs::exists(directory.path("v1.bad.1"))}};
     if (chosen.as_json) {
-        std::cout << told.dump(2) << '\n';
+        print_json(told);
         return ok;
     }
     for (auto const& [name, value] : told.items()) {
         std::cout << std::left << std::setw(17) << name
-                  << (value.is_string() ? value.get<std::string>() : value.dump()) << '\n';
+                  << (value.is_string() ? printable(value.get<std::string>()) : value.dump())
+                  << '\n';
     }
     return ok;
 }
@@ -148,7 +151,7 @@ int ls(settings const& chosen) {
         }
     }
     if (chosen.as_json) {
-        std::cout << list.dump(2) << '\n';
+        print_json(list);
         return ok;
     }
     std::cout << "   entries         bytes   computing s  scope                             name "
@@ -160,7 +163,8 @@ int ls(settings const& chosen) {
                   << std::setprecision(1) << one["computing_seconds"].get<double>() << "  "
                   << one["scope"].get<std::string>()
                   << (name.empty() ? ""
-                                   : "  " + name + " (" + one["version"].get<std::string>() + ")")
+                                   : "  " + printable(name) + " (" +
+                                         printable(one["version"].get<std::string>()) + ")")
                   << '\n';
     }
     return ok;
@@ -199,7 +203,7 @@ int verify(settings const& chosen) {
 
 void report_dropped(settings const& chosen, std::size_t dropped) {
     if (chosen.as_json) {
-        std::cout << json{{"dropped", dropped}}.dump(2) << '\n';
+        print_json({{"dropped", dropped}});
     } else {
         std::cout << dropped << " dropped\n";
     }
@@ -331,7 +335,7 @@ int compact(settings const& chosen) {
     wait_for_disk(directory.data());
     std::uint64_t const after = fs::file_size(directory.data_file());
     if (chosen.as_json) {
-        std::cout << json{{"bytes_before", before}, {"bytes_after", after}}.dump(2) << '\n';
+        print_json({{"bytes_before", before}, {"bytes_after", after}});
     } else {
         std::cout << before << " bytes before, " << after << " after\n";
     }
@@ -391,7 +395,7 @@ int salvage(settings const& chosen) {
         salvage_from(older->bytes(), *store, carried, passed_over);
     }
     if (chosen.as_json) {
-        std::cout << json{{"carried_over", carried}, {"passed_over", passed_over}}.dump(2) << '\n';
+        print_json({{"carried_over", carried}, {"passed_over", passed_over}});
     } else {
         std::cout << carried << " carried over, " << passed_over
                   << " passed over: older states, there already, or their time is over. Remove "
@@ -426,6 +430,7 @@ int export_records(settings const& chosen) {
         return export_as_they_are(store, functions);
     }
     bool const csv = chosen.format == "csv";
+    bool const to_terminal = ::isatty(STDOUT_FILENO) != 0;
     auto const print = [&](json const& row, auto const& field) {
         char const* between = "";
         for (auto const& [name, value] : row.items()) {
@@ -447,8 +452,10 @@ int export_records(settings const& chosen) {
         json const row =
             memo_cache::row_of(from.name, from.version, *header, detail::payload_of(entry.value));
         if (csv) {
-            print(row,
-                  [](std::string const&, json const& value) { return memo_cache::to_csv(value); });
+            print(row, [&](std::string const&, json const& value) {
+                std::string const cell = memo_cache::to_csv(value);
+                return to_terminal ? printable(cell) : cell;
+            });
         } else {
             std::cout << memo_cache::to_text(row) << '\n';
         }
@@ -509,11 +516,7 @@ int import_records(settings const& chosen) {
         throw std::runtime_error("cannot read on behind line " + std::to_string(number));
     }
     if (chosen.as_json) {
-        std::cout << json{{"imported", imported},
-                          {"passed_over", passed_over},
-                          {"refused", refused}}
-                         .dump(2)
-                  << '\n';
+        print_json({{"imported", imported}, {"passed_over", passed_over}, {"refused", refused}});
     } else {
         std::cout << imported << " imported, " << passed_over
                   << " passed over: there already, or their time is over; " << refused
@@ -532,12 +535,12 @@ int diff(settings const& chosen) {
             std::cerr << "memo-cache: "
                       << (each->is_corrupt ? "corrupt is the record of the key "
                                            : "no record has the key ")
-                      << each->key << '\n';
+                      << printable(each->key) << '\n';
             return each->is_corrupt ? damage_found : trouble;
         }
     }
     if (chosen.as_json) {
-        std::cout << memo_cache::difference_as_json(one.row, other.row).dump(2) << '\n';
+        print_json(memo_cache::difference_as_json(one.row, other.row));
     } else {
         memo_cache::print_difference(std::cout, one.row, other.row);
     }

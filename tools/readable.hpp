@@ -9,6 +9,7 @@
 #include <memo/record/averaged.hpp>
 #include <memo/record/codec.hpp>
 #include <memo/record/frame.hpp>
+#include <memo/text.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -16,9 +17,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <iostream>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
@@ -64,6 +67,11 @@ template <class T> [[nodiscard]] json to_json(std::vector<T> const& numbers) {
 /// One line of text. Bytes that are no UTF-8 are replaced by U+FFFD.
 [[nodiscard]] inline std::string to_text(json const& value) {
     return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+/// The same on several lines, for who asked for JSON.
+inline void print_json(json const& value) {
+    std::cout << value.dump(2, ' ', false, json::error_handler_t::replace) << '\n';
 }
 
 /// The record, if it is of this type, or is one with the arguments beside it (memo::verify_full).
@@ -198,7 +206,9 @@ struct any_averaged {
     return row;
 }
 
-/// A field of a CSV file (RFC 4180). What is no number is quoted; lists are JSON; null is empty.
+/// A field of a CSV file (RFC 4180). What is no number is quoted; lists are JSON; null is empty. A text
+/// that a spreadsheet would run as a formula, and one that begins with an apostrophe, has an apostrophe
+/// before it, which who reads it back takes away; but for "-inf", which is a number.
 [[nodiscard]] inline std::string to_csv(json const& value) {
     if (value.is_null()) {
         return "";
@@ -207,8 +217,12 @@ struct any_averaged {
     if (value.is_number() || value.is_boolean()) {
         return text;
     }
-    std::string out = "\"";
-    for (char const c : value.is_string() ? json::parse(text).get<std::string>() : text) {
+    std::string const cell =
+        value.is_string() ? memo::detail::utf8_text(value.get_ref<std::string const&>()) : text;
+    constexpr std::string_view refused = "=+-@\t\r'";
+    bool const is_formula = refused.find(cell.substr(0, 1)) != refused.npos && !cell.empty();
+    std::string out = is_formula && cell != "-inf" ? "\"'" : "\"";
+    for (char const c : cell) {
         out += c;
         if (c == '"') {
             out += c;

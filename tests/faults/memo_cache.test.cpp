@@ -839,6 +839,61 @@ TEST_CASE("files stay open to all to whom they were, and are their owner's") {
     check("salvage");
 }
 
+TEST_CASE("names reach a terminal, JSON and tables as text that does nothing there") {
+    memo_test::temp_dir const directory;
+    memo::disk const backend({.directory = directory.path()});
+    auto const stored = [&](std::string const& name, std::string const& version,
+                            std::string const& value) {
+        auto const f = memo::memoize<memo::disk>(memo::keyed([value](int) { return value; }, value),
+                                                 {.name = name, .version = version}, backend);
+        CHECK(f(1) == value);
+        return to_string(f.key(1));
+    };
+    std::string const first = stored("a\x1b[2J\nb\xff", "1\r", "=1+1");
+    std::string const second = stored("=cmd()", "-1", "-inf");
+    stored("'quoted", "+1", "\t@");
+    stored("@SUM(A1)", "1", "-1.5");
+
+    result const json = run("ls --json", directory.path());
+    CHECK(json.code == 0);
+    CHECK(has(json.text, R"("name": "a\u001b[2J\nb)"
+                         "\xef\xbf\xbd"
+                         R"(",)"));
+    result const listed = run("ls", directory.path());
+    CHECK(listed.code == 0);
+    CHECK(lines_of(listed.text).size() == 5);
+    CHECK(has(listed.text, R"(  a\x1b[2J\nb\xff (1\x0d))"));
+    result const table = run("diff " + first + ' ' + second, directory.path());
+    CHECK(has(table.text, R"(a\x1b[2J\nb\xff)"));
+    CHECK(has(run("diff " + first + ' ' + second + " --json", directory.path()).text, "a\\u001b"));
+    result const nobody = run("clear --name '\x1b[2J'", directory.path());
+    for (result const& each : {listed, table, nobody}) {
+        CHECK_FALSE(has(each.text, "\x1b"));
+    }
+
+    std::string const csv = run("export", directory.path()).text;
+    CHECK(has(csv, "\"'=cmd()\",\"'-1\","));
+    CHECK(has(csv, "\"''quoted\",\"'+1\","));
+    CHECK(has(csv, "\"'@SUM(A1)\",\"1\","));
+    CHECK(has(csv, ",\"'=1+1\","));
+    CHECK(has(csv, ",\"-inf\","));
+    CHECK(has(csv, ",\"'\t@\","));
+    CHECK(has(csv, ",\"'-1.5\","));                  // a text, not a number
+    CHECK(has(csv, "\"a\x1b[2J\nb\xef\xbf\xbd\",")); // for programs, as it is
+}
+
+TEST_CASE("numbers in tables stay numbers") {
+    memo_test::temp_dir const directory;
+    memo::disk const backend({.directory = directory.path()});
+    auto const f = memo::memoize<memo::disk>([](double x) { return -x; },
+                                             {.name = "minus", .version = "1"}, backend);
+    f(1.5);
+    f(INFINITY);
+    std::string const csv = run("export", directory.path()).text;
+    CHECK(has(csv, ",-1.5,"));
+    CHECK(has(csv, ",\"-inf\","));
+}
+
 TEST_CASE("the tool says what is wrong, and with which exit status") {
     memo_test::temp_dir const directory;
     for (std::string const command :
