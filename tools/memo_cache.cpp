@@ -14,6 +14,7 @@
 #include "salvage.hpp"
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -61,7 +62,7 @@ struct settings {
     std::string name;
     std::string one_key;
     std::string other_key;
-    std::string format = "csv";
+    std::string format = "csv"; ///< or "jsonl"
     std::optional<std::uint64_t> max_bytes;
     std::optional<std::uint64_t> max_age; ///< seconds
     std::string file;
@@ -170,19 +171,28 @@ int ls(settings const& chosen) {
     return ok;
 }
 
-int verify(settings const& chosen) {
-    detail::disk_store store(opening(chosen, false));
+/// How many entries passed their checks, and how many did not.
+struct checked {
     std::uint64_t whole = 0;
     std::uint64_t corrupt = 0;
+};
+
+int verify(settings const& chosen) {
+    detail::disk_store store(opening(chosen, false));
+    checked records; // these and the names as stat counts them
+    checked names;
     bool cut_short = false; // by a page that is none
     try {
         for_each_entry(store, [&](detail::key_and_value const& entry) {
             auto const header = detail::check_frame(entry.value);
+            if (!detail::is_record(entry)) {
+                ++(header ? names.whole : names.corrupt);
+                return;
+            }
             bool const right =
                 header &&
-                (!detail::is_record(entry) ||
-                 std::ranges::equal(detail::place_of(header->scope, header->key), entry.key));
-            ++(right ? whole : corrupt);
+                std::ranges::equal(detail::place_of(header->scope, header->key), entry.key);
+            ++(right ? records.whole : records.corrupt);
         });
     } catch (detail::disk_error const& failure) {
         cut_short = detail::says_damaged(failure.code());
@@ -191,14 +201,19 @@ int verify(settings const& chosen) {
         }
     }
     if (chosen.as_json) {
-        std::cout
-            << json{{"whole", whole}, {"corrupt", corrupt}, {"damaged_pages", cut_short}}.dump(2)
-            << '\n';
+        print_json({{"whole", records.whole},
+                    {"corrupt", records.corrupt},
+                    {"functions", names.whole},
+                    {"corrupt_functions", names.corrupt},
+                    {"damaged_pages", cut_short}});
     } else {
-        std::cout << whole << " whole, " << corrupt << " corrupt"
-                  << (cut_short ? "; the rest lies behind a damaged page" : "") << '\n';
+        std::cout << records.whole << " whole, " << records.corrupt << " corrupt";
+        if (names.corrupt != 0) {
+            std::cout << "; corrupt names of functions: " << names.corrupt;
+        }
+        std::cout << (cut_short ? "; the rest lies behind a damaged page\n" : "\n");
     }
-    return corrupt == 0 && !cut_short ? ok : damage_found;
+    return records.corrupt == 0 && names.corrupt == 0 && !cut_short ? ok : damage_found;
 }
 
 void report_dropped(settings const& chosen, std::size_t dropped) {
@@ -215,11 +230,13 @@ int prune(settings const& chosen) {
     auto const now = std::chrono::duration_cast<std::chrono::seconds>(
         std::chrono::system_clock::now().time_since_epoch());
     detail::unix_time const time{now};
+    std::int64_t const oldest = // all were made since 1970
+        now.count() - static_cast<std::int64_t>((std::min)(
+                          chosen.max_age.value_or(0), static_cast<std::uint64_t>(now.count())));
     dropped += detail::drop_records(store, [&](detail::key_and_value const& entry) {
         auto const header = detail::header_of(entry.value);
         return !header || header->expired(time) ||
-               (chosen.max_age && std::int64_t{header->created} <
-                                      now.count() - static_cast<std::int64_t>(*chosen.max_age));
+               (chosen.max_age && std::int64_t{header->created} < oldest);
     });
     while (chosen.max_bytes) {
         detail::disk_clock const none;
@@ -252,10 +269,9 @@ int clear(settings const& chosen) {
             dropped += detail::drop_function(store, scope);
         }
     }
-    if (!known) {
-        std::cerr << "memo-cache: no function is named " << chosen.name
+    if (!known && !chosen.as_json) {
+        std::cout << "no function is named " << printable(chosen.name)
                   << "; memo-cache ls shows those that are\n";
-        return trouble;
     }
     report_dropped(chosen, dropped);
     return ok;
@@ -429,7 +445,7 @@ int export_records(settings const& chosen) {
     if (chosen.as_records) {
         return export_as_they_are(store, functions);
     }
-    bool const csv = chosen.format == "csv";
+    bool const csv = !chosen.as_json && chosen.format == "csv";
     bool const to_terminal = ::isatty(STDOUT_FILENO) != 0;
     auto const print = [&](json const& row, auto const& field) {
         char const* between = "";
@@ -547,6 +563,57 @@ int diff(settings const& chosen) {
     return ok;
 }
 
+/// What the letters behind a number multiply it by.
+using units = std::vector<std::pair<std::string, std::uint64_t>>;
+
+units const spans{{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86'400}, {"w", 604'800}};
+
+/// Powers of 1024: 5, 5kb, 5KiB, 5k.
+[[nodiscard]] units sizes() {
+    units all{{"", 1}, {"b", 1}};
+    std::uint64_t factor = 1;
+    for (char const letter : {'k', 'm', 'g', 't', 'p'}) {
+        factor *= 1024;
+        for (char const* const rest : {"", "b", "i", "ib"}) {
+            all.emplace_back(letter + std::string(rest), factor);
+        }
+    }
+    return all;
+}
+
+/// A whole number with a unit: "12h".
+///
+/// Throws:         CLI::ValidationError
+[[nodiscard]] std::uint64_t amount_of(char const* option, std::string const& text,
+                                      units const& known) {
+    std::uint64_t number = 0;
+    char const* const end = text.data() + text.size();
+    auto const [behind, failure] = std::from_chars(text.data(), end, number);
+    auto const unit = std::ranges::find(known, std::string(behind, end), &units::value_type::first);
+    std::uint64_t amount = 0;
+    if (failure != std::errc() || unit == known.end() ||
+        __builtin_mul_overflow(number, unit->second, &amount)) {
+        throw CLI::ValidationError(option, printable(text) + " is no whole number from 0 on, with "
+                                                             "or without a unit");
+    }
+    return amount;
+}
+
+[[nodiscard]] std::string version() {
+    return std::to_string(MEMO_VERSION_MAJOR) + '.' + std::to_string(MEMO_VERSION_MINOR) + '.' +
+           std::to_string(MEMO_VERSION_PATCH);
+}
+
+/// What stands where a command should; nothing where a command does. CLI11 would say that there is none.
+[[nodiscard]] std::optional<std::string> unknown_command(CLI::App const& app,
+                                                         std::vector<std::string> const& words) {
+    auto const named =
+        std::ranges::find_if(words, [](auto const& each) { return !each.starts_with('-'); });
+    auto const is_named = [&](CLI::App const* each) { return each->get_name() == *named; };
+    return named != words.end() && app.get_subcommands(is_named).empty() ? std::optional(*named)
+                                                                         : std::nullopt;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -570,14 +637,16 @@ int main(int argc, char** argv) {
     command("ls", "Which functions have records in it, or had some", ls);
     command("verify", "Check every record; exit status 3 if one is corrupt", verify);
     auto* const pruned = command("prune", "Drop records that are too old or too many", prune);
-    pruned->add_option("--max-bytes", chosen.max_bytes, "Live bytes to keep")
-        ->transform(CLI::AsSizeValue(false));
-    pruned
-        ->add_option("--max-age", chosen.max_age, "Seconds since a record was made; 90m, 12h, 30d")
-        ->transform(CLI::AsNumberWithUnit(
-            std::map<std::string, std::uint64_t>{
-                {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {"w", 604800}},
-            CLI::AsNumberWithUnit::CASE_SENSITIVE));
+    pruned->add_option_function<std::string>(
+        "--max-bytes",
+        [&](std::string const& text) {
+            chosen.max_bytes = amount_of("--max-bytes", CLI::detail::to_lower(text), sizes());
+        },
+        "Live bytes to keep; 500kb, 20mb, 4gb");
+    pruned->add_option_function<std::string>(
+        "--max-age",
+        [&](std::string const& text) { chosen.max_age = amount_of("--max-age", text, spans); },
+        "Seconds since a record was made; 90m, 12h, 30d");
     command("diff", "What is known of the records of two keys, and which part differs", diff,
             {{"key", &chosen.one_key}, {"other", &chosen.other_key}});
     command("compact", "Give the room of dropped records back to the disk", compact);
@@ -594,10 +663,12 @@ int main(int argc, char** argv) {
         "export", "Print the records: what is known of each, and plain values", export_records);
     auto* const format = exported->add_option("--format", chosen.format, "csv or jsonl")
                              ->check(CLI::IsMember({"csv", "jsonl"}));
+    format->excludes("--json"); // which is jsonl, and what --records prints
     exported->add_flag("--records", chosen.as_records, "The records as they are, for import")
         ->excludes(format);
     command("import", "Take over what export --records printed; exit status 3 if some is refused",
             import_records, {{"file", &chosen.file}});
+    app.set_version_flag("--version", "memo-cache " + version());
     try {
         app.parse(argc, argv);
         int const status = chosen_command(chosen);
@@ -606,6 +677,12 @@ int main(int argc, char** argv) {
         }
         return status;
     } catch (CLI::ParseError const& error) {
+        auto const unknown = unknown_command(app, {argv + 1, argv + argc});
+        if (error.get_exit_code() != 0 && unknown) {
+            std::cerr << "memo-cache: no command is named " << printable(*unknown)
+                      << "; memo-cache --help shows those that are\n";
+            return wrong_usage;
+        }
         return app.exit(error) == 0 ? ok : wrong_usage;
     } catch (std::exception const& error) {
         std::cerr << "memo-cache: " << error.what() << '\n';
