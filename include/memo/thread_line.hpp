@@ -311,7 +311,7 @@ class thread_lines {
 inline constexpr std::size_t no_place = 128;
 
 [[nodiscard]] inline std::size_t place_of(thread_line const& line) noexcept {
-    return std::min(line.number, no_place);
+    return (std::min)(line.number, no_place);
 }
 
 /// The place of the calling thread; no_place until it has a line in this module.
