@@ -4,6 +4,7 @@
 // A backend's partition in, the same partition out whose failures cost the cache and nothing else.
 
 #include <memo/backends/backend.hpp>
+#include <memo/cancellation.hpp>
 #include <memo/counters.hpp>
 #include <memo/error.hpp>
 #include <memo/key/key128.hpp>
@@ -113,6 +114,8 @@ template <class Partition, class Record> class guarded {
             failed(verb, told_by(failure));
         } catch (std::exception const& failure) {
             failed(verb, failure.what());
+        } catch (thread_cancelled const&) {
+            throw;
         } catch (...) {
             failed(verb, "an exception that is no std::exception");
         }

@@ -6,6 +6,7 @@
 
 #include <memo/backends/backend.hpp>
 #include <memo/backends/opening.hpp>
+#include <memo/cancellation.hpp>
 #include <memo/counters.hpp>
 #include <memo/flow/invalidations.hpp>
 #include <memo/fork.hpp>
@@ -182,6 +183,8 @@ template <class Backend, class Evaluation> class recorder {
             if (!audits_.disagree(evaluation_, key, kept, sample)) {
                 return;
             }
+        } catch (thread_cancelled const&) {
+            throw;
         } catch (...) {
             return;
         }

@@ -4,6 +4,7 @@
 // The calls of one `many` in, their results in the same order out: all are looked up together, what
 // was not there is evaluated, each once.
 
+#include <memo/cancellation.hpp>
 #include <memo/error.hpp>
 #include <memo/flow/tasks.hpp>
 #include <memo/hash_map.hpp>
@@ -90,6 +91,8 @@ template <class Walk, class Result> class batch {
     template <class MakeName> void add(MakeName const& make_name) {
         try {
             names_.push_back(make_name());
+        } catch (thread_cancelled const&) {
+            throw;
         } catch (...) {
             unnamed_.push_back({names_.size(), std::current_exception()});
         }
@@ -198,6 +201,8 @@ template <class Walk, class Result> class batch {
         auto const body = [&into, evaluate] {
             try {
                 into.emplace(evaluate());
+            } catch (thread_cancelled const&) {
+                throw;
             } catch (...) {
                 into.emplace(std::current_exception());
             }
@@ -208,6 +213,9 @@ template <class Walk, class Result> class batch {
             dropped_unless_run(into);
             try {
                 under_way.start(execute, body);
+            } catch (thread_cancelled const&) {
+                under_way.wait();
+                throw;
             } catch (...) {
                 under_way.wait(); // it may have begun all the same
                 if (!into->has_value()) {

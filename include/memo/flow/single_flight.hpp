@@ -8,6 +8,7 @@
 // a caller has, it meets the callers of all others of this process that have the same records. So do
 // the invalidations (docs/decisions/0053-flights-per-store.md).
 
+#include <memo/cancellation.hpp>
 #include <memo/flow/invalidations.hpp>
 #include <memo/flow/waiting.hpp>
 #include <memo/fork.hpp>
@@ -265,6 +266,9 @@ template <class Result> class single_flight {
                 auto& followed = static_cast<flight&>(*base); // of this Result: see above
                 try {
                     tell(followed);
+                } catch (thread_cancelled const&) {
+                    followed.land(); // without a result: one of them goes on
+                    throw;
                 } catch (...) { // a result that cannot be copied
                     followed.exception = std::current_exception();
                 }

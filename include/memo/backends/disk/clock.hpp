@@ -100,6 +100,7 @@ class disk_clock {
 
     /// Maps the file over what is there, at once for all threads.
     void show_file() noexcept {
+        undisturbed const whole;
         shown_.reset();
         file const opened = try_open(path_, O_RDWR | O_CREAT, mode_);
         struct stat now {};

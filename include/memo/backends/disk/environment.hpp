@@ -58,6 +58,7 @@ class disk_environment {
 
     /// Closes, and says that all is on the disk if nobody else has it open. Not under open.lock.
     ~disk_environment() {
+        undisturbed const whole;
         if (!stale_) {
             readers_.drain();
             try {
@@ -178,6 +179,7 @@ class disk_environment {
         }
 
       private:
+        undisturbed const whole_{};
         disk_environment& environment_;
         std::unique_lock<std::mutex> lock_;
         std::optional<write_right> right_;
@@ -215,6 +217,7 @@ class disk_environment {
         if (this_thread_writes()) {
             txn = begin(files_.environment.get(), MDB_RDONLY);
         } else {
+            undisturbed const whole;
             std::scoped_lock const lock(mutex_);
             refresh();
             require_current("get");

@@ -6,17 +6,21 @@
 //
 // Source: fcntl(2), "Open file description locks"; flock(2).
 
+#include <memo/cancellation.hpp>
 #include <memo/error.hpp>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <cstring>
 #include <ctime>
 #include <fcntl.h>
 #include <optional>
+#include <pthread.h>
 #include <string>
 #include <string_view>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
@@ -126,6 +130,49 @@ struct file_length {
     }
     return {file_identity{now.st_dev, now.st_ino}, static_cast<std::uint64_t>(now.st_size), false};
 }
+
+/// While one lives, its thread is neither cancelled nor sent SIGXFSZ, which ends a process: a write
+/// beyond the limit of the process (ulimit -f) is an error like one to a full disk.
+///
+/// Source: setrlimit(2), RLIMIT_FSIZE.
+class undisturbed {
+  public:
+    undisturbed() noexcept {
+        rlimit most{};
+        if (::getrlimit(RLIMIT_FSIZE, &most) == 0 && most.rlim_cur != RLIM_INFINITY) {
+            sigset_t signal = too_large();
+            sigset_t pending{};
+            ::sigpending(&pending);
+            was_pending_ = ::sigismember(&pending, SIGXFSZ) == 1;
+            blocks_ = ::pthread_sigmask(SIG_BLOCK, &signal, &before_) == 0;
+        }
+    }
+    undisturbed(undisturbed const&) = delete;
+    undisturbed& operator=(undisturbed const&) = delete;
+    ~undisturbed() {
+        if (blocks_) {
+            sigset_t const signal = too_large();
+            timespec const at_once{};
+            if (!was_pending_) {
+                ::sigtimedwait(&signal, nullptr, &at_once);
+            }
+            ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+        }
+    }
+
+  private:
+    static sigset_t too_large() noexcept {
+        sigset_t signal{};
+        ::sigemptyset(&signal);
+        ::sigaddset(&signal, SIGXFSZ);
+        return signal;
+    }
+
+    not_cancelled const not_cancelled_{};
+    sigset_t before_{};
+    bool was_pending_ = false;
+    bool blocks_ = false;
+};
 
 /// Takes or changes the lock on a whole file. False if another holds it and `operation` has
 /// LOCK_NB.

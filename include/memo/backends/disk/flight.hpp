@@ -8,6 +8,7 @@
 #include <memo/backends/disk/environment.hpp>
 #include <memo/backends/disk/file.hpp>
 #include <memo/backends/disk/opening.hpp>
+#include <memo/cancellation.hpp>
 #include <memo/key/key128.hpp>
 
 #include <algorithm>
@@ -33,12 +34,14 @@ class disk_flight {
     disk_flight(disk_environment& environment, key128 scope, key128 key,
                 std::chrono::nanoseconds most) noexcept
         : disk_flight(environment, scope, key) {
+        not_cancelled const whole;
         static_cast<void>(most.count() == 0 ? lock(F_OFD_SETLKW) : wait(most));
     }
 
     /// The right, if no other process has it now.
     [[nodiscard]] static std::optional<disk_flight> if_free(disk_environment& environment,
                                                             key128 scope, key128 key) noexcept {
+        not_cancelled const whole;
         std::optional<disk_flight> mine(disk_flight(environment, scope, key));
         if (!mine->lock(F_OFD_SETLK)) {
             mine.reset();
@@ -53,6 +56,7 @@ class disk_flight {
     disk_flight& operator=(disk_flight&&) = delete;
     ~disk_flight() {
         if (held_) {
+            not_cancelled const whole;
             unlock_byte(*lock_, place_);
         }
     }

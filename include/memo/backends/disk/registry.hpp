@@ -54,6 +54,7 @@ class disk_registry {
         reports told;
         std::exception_ptr failure;
         {
+            undisturbed const whole;
             std::scoped_lock const lock(mutex_);
             try {
                 body(told);
