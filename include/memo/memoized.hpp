@@ -33,7 +33,8 @@
 
 namespace memo {
 
-/// A function that remembers what it returned. Made by memo::memoize; copies share everything.
+/// A function that remembers what it returned. Made by memo::memoize; copies share everything, and a move
+/// is a copy: what was moved from is still the function.
 ///
 /// Backend         see backends/backend.hpp
 /// Callable        the function and what is known of its state, see key/state.hpp
@@ -60,6 +61,9 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
              detail::function_identity identity)
         // NOLINTNEXTLINE(modernize-make-shared): that costs a compiler three times as much
         : core_(new core(std::move(callable), options, std::move(backend), std::move(identity))) {}
+    memoized(memoized const&) = default;
+    memoized& operator=(memoized const&) = default;
+    ~memoized() = default;
 
     /// The function's value for these arguments, remembered or computed. Of an averaged function
     /// the mean; NaN if all of its results were refused.

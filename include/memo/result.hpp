@@ -16,7 +16,7 @@ template <class T> class result {
   public:
     explicit result(T value) : kept_(std::in_place_index<0>, std::move(value)) {}
     /// thrown          not null
-    explicit result(std::exception_ptr thrown) : kept_(std::in_place_index<1>, std::move(thrown)) {}
+    explicit result(std::exception_ptr thrown) : kept_(std::in_place_index<1>, thrown) {}
 
     [[nodiscard]] bool has_value() const noexcept { return kept_.index() == 0; }
     explicit operator bool() const noexcept { return has_value(); }
@@ -33,18 +33,28 @@ template <class T> class result {
 
     /// What the call threw; null if it gave a value.
     [[nodiscard]] std::exception_ptr error() const noexcept {
-        auto const* const thrown = std::get_if<1>(&kept_);
-        return thrown != nullptr ? *thrown : nullptr;
+        auto const* const failed = std::get_if<1>(&kept_);
+        return failed != nullptr ? failed->thrown : nullptr;
     }
 
   private:
+    /// Copied when it is moved, so that a result that was moved from has its exception yet.
+    struct failure {
+        explicit failure(std::exception_ptr const& what) noexcept : thrown(what) {}
+        failure(failure const&) = default;
+        failure& operator=(failure const&) = default;
+        ~failure() = default;
+
+        std::exception_ptr thrown;
+    };
+
     void rethrow() const {
-        if (auto const* const thrown = std::get_if<1>(&kept_)) {
-            std::rethrow_exception(*thrown);
+        if (auto const* const failed = std::get_if<1>(&kept_)) {
+            std::rethrow_exception(failed->thrown);
         }
     }
 
-    std::variant<T, std::exception_ptr> kept_;
+    std::variant<T, failure> kept_;
 };
 
 } // namespace memo

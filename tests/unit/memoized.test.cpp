@@ -500,6 +500,49 @@ TEST_CASE("only the results that store_if accepts are stored") {
     CHECK(at_rest(f).sets == 1);
 }
 
+// NOLINTBEGIN(bugprone-use-after-move,hicpp-invalid-access-moved): that is what these are about
+TEST_CASE("a function that was moved from is still the function that it was") {
+    auto f = memo::memoize([](int x) { return 2 * x; });
+    auto g = std::move(f);
+    CHECK(g(1) == 2);
+    CHECK(f(1) == 2);
+    CHECK(f.contains(1));
+    auto other = memo::memoize<memo::memory, memo::averaged>([](int x) { return x + 0.5; });
+    auto first = other.snapshot();
+    CHECK(first(1) == 1.5);
+    auto const second = std::move(first);
+    CHECK(first(1) == 1.5);
+    CHECK(second(1) == 1.5);
+    auto assigned = other;
+    assigned = std::move(other);
+    CHECK(other(1) == assigned(1));
+    STATIC_REQUIRE(std::is_nothrow_move_constructible_v<decltype(f)>);
+}
+
+TEST_CASE("a backend that was moved from is still the backend that it was") {
+    memo::memory store;
+    memo::memory const moved = std::move(store);
+    auto const wrap = [](memo::memory const& backend) {
+        return memo::memoize<memo::memory>([](int x) { return x; }, {}, backend);
+    };
+    wrap(store)(1);
+    CHECK(wrap(moved).contains(1));
+    CHECK(store.stats().entries == 1);
+}
+
+TEST_CASE("a result that was moved from throws what it threw, or has some value") {
+    auto const f = memo::memoize([](int x) { return x == 0 ? throw std::out_of_range("0") : x; });
+    auto results = f.many({0, 1});
+    auto const thrown = std::move(results[0]);
+    auto const value = std::move(results[1]);
+    CHECK_THROWS_AS(thrown.value(), std::out_of_range);
+    CHECK_THROWS_AS(results[0].value(), std::out_of_range);
+    CHECK(results[0].error() == thrown.error());
+    CHECK(value.value() == 1);
+    CHECK(results[1].has_value());
+}
+// NOLINTEND(bugprone-use-after-move,hicpp-invalid-access-moved)
+
 TEST_CASE("without single flight a call may run inside itself") {
     int depth = 0;
     std::optional<int> inner;

@@ -51,6 +51,10 @@ class disk {
     disk() : disk(settings{}) {}
     explicit disk(settings chosen)
         : store_(std::make_shared<detail::disk_store>(std::move(chosen))) {}
+    // A move is a copy, so that what was moved from is still a backend.
+    disk(disk const&) = default;
+    disk& operator=(disk const&) = default;
+    ~disk() = default;
 
     /// The entries of one function.
     template <class Record> class partition_type {

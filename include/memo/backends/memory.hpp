@@ -25,7 +25,7 @@ namespace memo {
 /// Keeps records in memory, for as long as the backend or a function that uses it lives.
 ///
 /// Copies share one store, and so do the functions that were given copies: one budget, but never
-/// each other's entries. Unbounded unless `max_entries` or `max_bytes` is set.
+/// each other's entries. A move is a copy. Unbounded unless `max_entries` or `max_bytes` is set.
 ///
 /// Thread safety:  safe; hits take no lock
 class memory {
@@ -39,6 +39,9 @@ class memory {
     explicit memory(settings chosen)
         // NOLINTNEXTLINE(modernize-make-shared): that costs a compiler three times as much
         : store_(new detail::memory_store(std::move(chosen))) {}
+    memory(memory const&) = default;
+    memory& operator=(memory const&) = default;
+    ~memory() = default;
 
     /// The entries of one function.
     template <class Record> class partition_type {

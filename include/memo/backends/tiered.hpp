@@ -51,6 +51,10 @@ template <class Near, class Far> class tiered {
     tiered() : tiered(Near(), Far()) {}
 
     tiered(Near near, Far far) : near_(std::move(near)), far_(std::move(far)) {}
+    // A move is a copy, so that what was moved from is still a backend.
+    tiered(tiered const&) = default;
+    tiered& operator=(tiered const&) = default;
+    ~tiered() = default;
 
     /// The entries of one function.
     template <class Record> class partition_type {

@@ -12,12 +12,15 @@
 
 namespace memo::detail {
 
-/// The values of one pass. Copies share them.
+/// The values of one pass. Copies share them, and a move is a copy.
 ///
 /// Thread safety:  safe; two callers who ask first get the same value
 template <class Function, class Result, class... P> class snapshot {
   public:
     explicit snapshot(Function function) : function_(std::move(function)) {}
+    snapshot(snapshot const&) = default;
+    snapshot& operator=(snapshot const&) = default;
+    ~snapshot() = default;
 
     /// The function's value as this snapshot has it, or now, if it was not asked before.
     ///

@@ -37,6 +37,10 @@ template <class Connection> class basic_memcached {
     /// Throws:         configuration, for settings that cannot be meant
     explicit basic_memcached(settings chosen)
         : store_(std::make_shared<store_type>(std::move(chosen))) {}
+    // A move is a copy, so that what was moved from is still a backend.
+    basic_memcached(basic_memcached const&) = default;
+    basic_memcached& operator=(basic_memcached const&) = default;
+    ~basic_memcached() = default;
 
     /// The entries of one function.
     template <class Record> using partition_type = detail::memcached_partition<Connection, Record>;
