@@ -7,9 +7,14 @@
 // added by Welford's update (1962, Technometrics 4(3)), and two sets are merged by the pairwise
 // update of Chan, Golub and LeVeque (1979, STAN-CS-79-773, equation 2.1). Neither order nor split
 // matters but for rounding.
+//
+// The mean of finite samples is finite: where a difference overflows, they are taken relative to 0,
+// and their parts are divided before they are added. Their squared deviations may be more than a
+// double can hold; m2, and what is made of it, is infinite then, and never NaN.
 
 #include <memo/error.hpp>
 #include <memo/real.hpp>
+#include <memo/record/bytes.hpp>
 
 #include <array>
 #include <cstddef>
@@ -32,23 +37,60 @@ struct spread {
             *this = {sample, 0, real::is_finite(sample) ? 0 : sample - sample};
             return;
         }
+        auto const n = static_cast<double>(count_with_it);
         double const shifted = sample - origin;
         double const delta = shifted - offset;
-        offset += delta / static_cast<double>(count_with_it);
+        if (!real::is_finite(delta) && real::is_finite(sample) && is_finite()) [[unlikely]] {
+            add_far(sample, n);
+            return;
+        }
+        offset += delta / n;
         m2 += delta * (shifted - offset);
     }
 
     void merge(spread const& other, std::uint64_t count, std::uint64_t others) noexcept {
         auto const n = static_cast<double>(count);
         auto const m = static_cast<double>(others);
-        double const delta = (other.origin - origin) + (other.offset - offset);
-        offset += delta * (m / (n + m));
+        double delta = (other.origin - origin) + (other.offset - offset);
+        double moved = offset + delta * (m / (n + m));
+        if (!real::is_finite(moved) && is_finite() && other.is_finite()) [[unlikely]] {
+            take_zero_as_origin();
+            delta = other.mean() - offset;
+            moved = offset * (n / (n + m)) + other.mean() * (m / (n + m));
+        }
+        offset = moved;
         m2 += other.m2 + delta * delta * (n * m / (n + m));
     }
 
     [[nodiscard]] double mean() const noexcept { return origin + offset; }
 
+    [[nodiscard]] bool is_finite() const noexcept {
+        return real::is_finite(origin) && real::is_finite(offset);
+    }
+
+    /// Whether so many samples can have given these numbers.
+    [[nodiscard]] bool is_possible(std::uint64_t count) const noexcept {
+        if (count < 2) {
+            return offset == 0 && (m2 == 0 || !real::is_finite(origin)) &&
+                   (count == 1 || origin == 0);
+        }
+        return is_finite() ? real::is_finite(mean()) && m2 >= 0 : m2 != m2;
+    }
+
     template <class Archive> void serialize(Archive& archive) { archive(origin, offset, m2); }
+
+  private:
+    void take_zero_as_origin() noexcept {
+        offset = mean();
+        origin = 0;
+    }
+
+    [[gnu::cold]] void add_far(double sample, double n) noexcept {
+        take_zero_as_origin();
+        double const delta = sample - offset;
+        offset = real::is_finite(delta) ? offset + delta / n : offset + (sample / n - offset / n);
+        m2 += delta * (sample - offset);
+    }
 };
 
 /// How values of one shape are averaged: number by number, of which there are `most` at most.
@@ -168,7 +210,18 @@ template <can_be_averaged Sample> class moments {
         return form::make(spreads_.size(), [&](std::size_t i) { return mean(i); });
     }
 
-    template <class Archive> void serialize(Archive& archive) { archive(count_, spreads_); }
+    /// Throws:         malformed where it reads moments that no samples have
+    template <class Archive> void serialize(Archive& archive) {
+        archive(count_, spreads_);
+        if constexpr (Archive::is_loading::value) {
+            if (!is_possible()) {
+                throw malformed();
+            }
+        }
+    }
+
+    /// No function is run so often: sums of two counts do not wrap.
+    static constexpr std::uint64_t most_samples = std::uint64_t{1} << 62;
 
     /// Bytes that lie elsewhere.
     friend std::size_t memo_footprint(moments const& m) noexcept {
@@ -178,6 +231,17 @@ template <can_be_averaged Sample> class moments {
     }
 
   private:
+    [[nodiscard]] bool is_possible() const noexcept {
+        bool possible = count_ <= most_samples && (count_ == 0 || !spreads_.empty());
+        if constexpr (std::is_same_v<typename form::spreads, std::vector<spread>>) {
+            possible = possible && (count_ > 0 || spreads_.empty());
+        }
+        for (auto const& each : spreads_) {
+            possible = possible && each.is_possible(count_);
+        }
+        return possible;
+    }
+
     static constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
 
     void fit(std::size_t size) {

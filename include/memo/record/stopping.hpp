@@ -64,7 +64,9 @@ class stopping {
             return false;
         }
         auto const exact = [&](std::size_t i) {
-            return error_of(m, i) <= rule_.atol_stderr + rule_.rtol_stderr * real::abs(m.mean(i));
+            double const error = error_of(m, i); // infinite for samples too far from one another
+            return real::is_finite(error) &&
+                   error <= rule_.atol_stderr + rule_.rtol_stderr * real::abs(m.mean(i));
         };
         if (rule_.decides) {
             return *rule_.decides < m.size() && exact(*rule_.decides);

@@ -153,6 +153,115 @@ TEST_CASE("a sample that is no number shows in the mean, even as the first one")
     }
 }
 
+namespace {
+
+/// Of finite samples, by numbers of 64 bits and 15 bits of exponent.
+long double exact_mean(std::vector<double> const& samples) {
+    long double sum = 0;
+    for (double const sample : samples) {
+        sum += sample;
+    }
+    return sum / static_cast<long double>(samples.size());
+}
+
+long double exact_m2(std::vector<double> const& samples) {
+    long double const mean = exact_mean(samples);
+    long double sum = 0;
+    for (double const sample : samples) {
+        sum += (sample - mean) * (sample - mean);
+    }
+    return sum;
+}
+
+moments<double> moments_of(std::vector<double> const& samples) {
+    moments<double> m;
+    for (double const sample : samples) {
+        m.add(sample);
+    }
+    return m;
+}
+
+/// No worse than the exact mean by some bits of the largest sample; m2 as it is, or infinite.
+void check_against_exact(moments<double> const& m, std::vector<double> const& samples) {
+    long double largest = 0;
+    for (double const sample : samples) {
+        largest = std::max<long double>(largest, std::abs(sample));
+    }
+    long double const off = std::abs(static_cast<long double>(m.mean()) - exact_mean(samples));
+    constexpr long double least = std::numeric_limits<double>::denorm_min();
+    auto const count = static_cast<long double>(samples.size());
+    CHECK(std::isfinite(m.mean()));
+    CHECK(off <= count * (largest * 4 * std::numeric_limits<double>::epsilon() + least));
+    long double const squares = exact_m2(samples);
+    constexpr long double most = std::numeric_limits<double>::max();
+    CHECK_FALSE(std::isnan(m.m2()));
+    CHECK_FALSE(std::isnan(m.standard_error()));
+    if (squares > most * 2) {
+        CHECK(std::isinf(m.m2()));
+    } else if (squares < most / 4) {
+        CHECK(m.m2() >= 0);
+        CHECK(std::isfinite(m.m2()));
+    }
+}
+
+} // namespace
+
+TEST_CASE("the mean of huge samples is theirs") {
+    constexpr double most = std::numeric_limits<double>::max();
+    using list = std::vector<double>;
+    CHECK(moments_of(list{1e308, -1e308}).mean() == 0);
+    CHECK(moments_of(list{most, -most}).mean() == 0);
+    CHECK(moments_of(list{-most, most, -most, most}).mean() == 0);
+    CHECK(moments_of(list{most, most, most}).mean() == most);
+    CHECK(moments_of(list{most, -most, most}).mean() == Approx(most / 3));
+    CHECK(moments_of(list{1e308, -1e308}).m2() == std::numeric_limits<double>::infinity());
+    list far(100, -most);
+    far.front() = most;
+    CHECK(moments_of(far).mean() == Approx(-most * 0.98));
+
+    // Means that are equal, of samples that are not: the parts of their difference overflow.
+    moments<double> one = moments_of(list{1e308, -1e308});
+    one.merge(moments_of(list{-1e308, 1e308}));
+    CHECK(one.mean() == 0);
+    CHECK(one.count() == 4);
+    moments<double> other = moments_of(list{most});
+    other.merge(moments_of(list{-most}));
+    CHECK(other.mean() == 0);
+    moments<std::vector<double>> vectors;
+    vectors.add({1e308, 1});
+    vectors.add({-1e308, 3});
+    CHECK(vectors.means() == std::vector<double>{0, 2});
+    CHECK(vectors.variance(1) == 2);
+}
+
+TEST_CASE("moments of samples of any size are finite, in any order and split") {
+    auto const seed = Catch::rngSeed();
+    CAPTURE(seed);
+    std::mt19937_64 random(seed);
+    constexpr double most = std::numeric_limits<double>::max();
+    constexpr double least = std::numeric_limits<double>::denorm_min();
+    std::vector<double> const chosen{most,  -most, most / 2, 1e308,  -1e308, 1e160, -1e154,
+                                     1e300, 0,     least,    -least, 1e-310, 1,     -3};
+    auto const draw = [&] {
+        if (random() % 2 == 0) {
+            return chosen[random() % chosen.size()];
+        }
+        double const size = std::ldexp(1 + std::ldexp(static_cast<double>(random() >> 12), -52),
+                                       static_cast<int>(random() % 2097) - 1074);
+        return random() % 2 == 0 ? size : -size;
+    };
+    for (int round = 0; round < 2000; ++round) {
+        std::vector<double> samples(2 + random() % 20);
+        std::generate(samples.begin(), samples.end(), draw);
+        check_against_exact(moments_of(samples), samples);
+        auto const middle =
+            samples.begin() + 1 + static_cast<long>(random() % (samples.size() - 1));
+        moments<double> merged = moments_of({samples.begin(), middle});
+        merged.merge(moments_of({middle, samples.end()}));
+        check_against_exact(merged, samples);
+    }
+}
+
 TEST_CASE("vectors and arrays are averaged number by number") {
     std::mt19937_64 random(5);
     moments<std::vector<float>> of_vectors;
