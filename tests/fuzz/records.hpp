@@ -126,6 +126,9 @@ struct zoo {
     template <class Archive> void serialize(Archive& archive) { archive(all, largest); }
 };
 
+/// 4 KiB an element, which takes one byte where it is empty.
+using sparse = std::vector<std::optional<std::array<double, 512>>>;
+
 /// A record of each type. New ones go to the end: what is kept of earlier runs says them by number.
 inline auto one_of_each() {
     using namespace std::chrono_literals;
@@ -166,7 +169,8 @@ inline auto one_of_each() {
                    std::array<bool, 2>{true, false}),
         std::set<std::u32string>{U"a", U"b"}, std::deque<std::unique_ptr<fitted>>(2),
         std::unordered_set<std::string>{"a", "b"}, std::pair<std::string, std::string>("f", "1"),
-        zoo{{std::make_shared<small>(), one}, one});
+        zoo{{std::make_shared<small>(), one}, one}, sparse(3),
+        std::unordered_multimap<int, std::string>{{1, "a"}, {2, "b"}, {1, "c"}});
 }
 
 using records = decltype(one_of_each());

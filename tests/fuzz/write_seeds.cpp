@@ -13,6 +13,7 @@
 #include <fstream>
 #include <string>
 #include <tuple>
+#include <type_traits>
 #include <vector>
 
 namespace {
@@ -40,9 +41,17 @@ int main(int argc, char** argv) {
     for (std::size_t number = 0; number < std::tuple_size_v<memo_test::records>; ++number) {
         memo_test::with_type(number, [&]<std::size_t I>() {
             bytes payload{static_cast<std::byte>(I)};
-            memo::detail::encode_record(payload, std::get<I>(all));
             std::string const name = "seed-" + std::to_string(I);
-            write(directory / "codec" / name, payload);
+            if (memo::detail::encode_record(payload, std::get<I>(all))) {
+                write(directory / "codec" / name, payload);
+            }
+            if constexpr (std::is_same_v<std::tuple_element_t<I, memo_test::records>,
+                                         memo_test::sparse>) { // what no writer writes
+                payload.resize(1);
+                memo::detail::byte_sink(payload).put_count(10'000);
+                payload.resize(payload.size() + 10'000);
+                write(directory / "codec" / (name + "-empty"), payload);
+            }
             bytes frame;
             memo::detail::frame_header header;
             header.scope = {1, 2};

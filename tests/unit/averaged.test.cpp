@@ -71,6 +71,15 @@ TEST_CASE("one call draws one sample, and each call after it one more until the 
     CHECK(s.sets == 5);
 }
 
+TEST_CASE("a result without numbers is given and does not enter a mean") {
+    auto const f = memo::memoize<memo::memory, memo::averaged>(
+        [](int n) { return std::vector<double>(static_cast<std::size_t>(n), 1.5); });
+    CHECK(f(0).empty());
+    CHECK(f(0).empty());
+    CHECK(f(2) == std::vector<double>{1.5, 1.5});
+    CHECK(f.stats().rejected == 2);
+}
+
 TEST_CASE("until_settled draws within one call, and the value is final") {
     script numbers{{1, 2, 3, 2, 2, 2}};
     auto const f = averaged(numbers, {.rtol_stderr = 0.2, .repeat = memo::until_settled});

@@ -116,19 +116,16 @@ template <class T> std::shared_ptr<T> record_reader::take_shared() {
     if (tag == number) {
         return std::static_pointer_cast<T>(seen_before(number, typeid(T)));
     }
-    if (pointees_.contains(number)) {
-        throw malformed();
-    }
-    return nesting_.pointee(number, [&] {
+    std::size_t const place = place_of_new<T>(number);
+    return nesting_.pointee([&] {
         if constexpr (cereal_record<T> && std::is_default_constructible_v<T>) {
             auto const made = std::make_shared<T>();
-            // Before its members, which may point back to it.
-            pointees_[number] = pointee{made, &typeid(T)};
+            pointees_[place].pointer = made; // before its members, which may point back to it
             take_class(*made);
             return made;
         } else {
             auto const made = std::make_shared<T>(take_value<T>(*this));
-            pointees_[number] = pointee{made, &typeid(T)};
+            pointees_[place].pointer = made;
             return made;
         }
     });
@@ -143,11 +140,16 @@ template <template <class> class Wrapper, class T>
     } else { // only cereal can make one
         auto const tag = byte_source(source_).take<std::uint32_t>();
         std::uint32_t const number = tag & ~cereal::detail::msb_32bit;
-        if (tag == number && tag != 0) {
-            static_cast<void>(seen_before(number, typeid(T)));
+        if (tag == number) {
+            if (tag != 0) {
+                static_cast<void>(seen_before(number, typeid(T)));
+            }
+            base::operator()(wrapper);
+        } else {
+            std::size_t const place = place_of_new<T>(number);
+            nesting_.pointee([&] { base::operator()(wrapper); });
+            pointees_[place].pointer = wrapper.ptr;
         }
-        nesting_.pointee(number, [&] { base::operator()(wrapper); });
-        pointees_[number] = pointee{wrapper.ptr, &typeid(T)};
     }
 }
 

@@ -8,6 +8,7 @@
 #include <memo/key/key128.hpp>
 #include <memo/options.hpp>
 #include <memo/real.hpp>
+#include <memo/record/bytes.hpp>
 #include <memo/record/drift.hpp>
 #include <memo/record/kind.hpp>
 #include <memo/record/moments.hpp>
@@ -35,6 +36,12 @@ template <class Sample> struct averaged_record {
 
     template <class Archive> void serialize(Archive& archive) {
         archive(samples, rejected, begun, birth);
+        if constexpr (Archive::is_loading::value) {
+            constexpr std::uint64_t most = moments<Sample>::most_samples;
+            if (rejected > most || begun > most) {
+                throw malformed();
+            }
+        }
     }
 
     /// Bytes that lie elsewhere.
@@ -137,7 +144,7 @@ template <class Sample, bool Numbered> class averaging {
         return stopping_.estimate_of(kept.samples, kept.rejected);
     }
 
-    /// Whether a sample may enter the mean.
+    /// Whether a sample may enter the mean. One without numbers has none to give.
     ///
     /// Throws:         memo::error (sample) for one that is out of the declared range, or lacks the
     ///                 number that decides
@@ -145,6 +152,9 @@ template <class Sample, bool Numbered> class averaging {
         if (auto const& decides = stopping_.rule().decides;
             decides && *decides >= form::size(drawn)) {
             refuse_decides(errc::sample);
+        }
+        if (form::size(drawn) == 0) {
+            return false;
         }
         bool const numbers = is_number(drawn);
         if ((!numbers && on_nan_ != propagate) || (store_if_ && !store_if_(drawn))) {

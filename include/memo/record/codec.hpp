@@ -37,21 +37,28 @@ inline constexpr bool plain_record = [] {
     }
 }();
 
-/// Appends the bytes of a record.
+/// Appends the bytes of a record. False if decode_record may refuse them, as the record takes far
+/// more memory than its bytes, or its hash tables have keys that collide.
 ///
 /// Throws:         what a serialize() throws; memo::error for classes too deep in one another
-template <class Record> void encode_record(std::vector<std::byte>& out, Record const& record) {
+template <class Record>
+[[nodiscard]] bool encode_record(std::vector<std::byte>& out, Record const& record) {
     if constexpr (plain_record<Record>) {
         byte_sink sink(out);
         put_value(sink, record);
+        return sink.is_readable();
     } else if constexpr (codable<Record>) {
         record_writer archive{byte_sink(out)};
         put_value(archive, record);
+        return archive.is_readable();
+    } else {
+        return false;
     }
 }
 
 /// The record that these bytes are, all of them.
 ///
+/// Complexity:     memory and time linear in the bytes, see reading_allowance
 /// Throws:         malformed; what a serialize() throws
 template <class Record> [[nodiscard]] Record decode_record(std::span<std::byte const> bytes) {
     auto const whole = [](auto& source) {

@@ -68,6 +68,7 @@ struct own_codec<std::unique_ptr<T, Deleter>> {
     template <class Sink> static void save(Sink& sink, std::unique_ptr<T, Deleter> const& value) {
         sink.put(std::uint8_t{value != nullptr});
         if (value) {
+            sink.charge(1, sizeof(T));
             put_value(sink, *value);
         }
     }
@@ -75,6 +76,7 @@ struct own_codec<std::unique_ptr<T, Deleter>> {
         if (!take_flag(source)) {
             return nullptr;
         }
+        source.charge(1, sizeof(T));
         return std::unique_ptr<T, Deleter>(new T(take_value<T>(source)));
     }
 };

@@ -112,15 +112,17 @@ inline constexpr std::size_t largest_payload = (std::numeric_limits<std::uint32_
     return true;
 }
 
-/// Makes the frame of a record, in the place of what `bytes` held. Where the payload is larger than
-/// `largest_payload` it gives false and no frame.
+/// Makes the frame of a record, in the place of what `bytes` held. False, and no frame, if the payload
+/// is larger than `largest_payload` or such that a reader may refuse it.
 ///
 /// Throws:         what a serialize() throws
 template <class Record>
 [[nodiscard]] bool encode_frame(std::vector<std::byte>& bytes, frame_header header,
                                 Record const& record) {
     bytes.assign(frame_header_size, std::byte{0});
-    encode_record(bytes, record);
+    if (!encode_record(bytes, record)) {
+        return false;
+    }
     header.kind = kind_of_record<Record>;
     header.type = type_tag(typeid(Record));
     return seal(bytes, header);

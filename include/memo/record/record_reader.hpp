@@ -12,9 +12,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <type_traits>
 #include <typeinfo>
-#include <unordered_map>
+#include <vector>
 
 namespace memo::detail {
 
@@ -40,9 +41,10 @@ class record_reader : public cereal::InputArchive<record_reader> {
     }
     void take_bytes(void* to, std::size_t size) { source_.take_bytes(to, size); }
     [[nodiscard]] std::size_t left() const noexcept { return source_.left(); }
+    void charge(std::size_t count, std::size_t each) { source_.charge(count, each); }
 
     template <class T> void take_class(T& value) {
-        nesting::step const deeper(nesting_);
+        nesting::step const deeper(nesting_, sizeof(T));
         require_not_deep();
         base::operator()(value);
         if (take<std::uint8_t>() != class_end) {
@@ -54,6 +56,21 @@ class record_reader : public cereal::InputArchive<record_reader> {
     /// refused.
     template <class T> [[nodiscard]] std::shared_ptr<T> take_shared();
 
+    // These hide cereal's, which takes any number for a name and keeps it in a hash table. The writer
+    // numbers names from 1.
+    void registerPolymorphicName(std::uint32_t number, std::string const& name) {
+        if ((number & ~cereal::detail::msb_32bit) != class_names_.size() + 1) {
+            throw malformed();
+        }
+        class_names_.push_back(name);
+    }
+    [[nodiscard]] std::string const& getPolymorphicName(std::uint32_t number) const {
+        if (number == 0 || number > class_names_.size()) {
+            throw malformed();
+        }
+        return class_names_[number - 1];
+    }
+
   private:
     void require_not_deep() const {
         if (nesting_.too_deep()) {
@@ -62,27 +79,45 @@ class record_reader : public cereal::InputArchive<record_reader> {
     }
 
     struct pointee {
-        std::shared_ptr<void> pointer;
+        std::shared_ptr<void> pointer; ///< null while only its bytes are under way
         std::type_info const* type;
     };
 
+    /// Of a pointee that is new, whose number must be the next one.
+    template <class T> [[nodiscard]] std::size_t place_of_new(std::uint32_t number) {
+        if (number != pointees_.size() + 1) {
+            throw malformed();
+        }
+        charge(1, sizeof(T));
+        pointees_.push_back({nullptr, &typeid(T)});
+        return pointees_.size() - 1;
+    }
+
     [[nodiscard]] std::shared_ptr<void> const& seen_before(std::uint32_t number,
                                                            std::type_info const& type) {
-        auto const known = pointees_.find(number);
-        if (known == pointees_.end() || *known->second.type != type) {
+        if (number == 0 || number > pointees_.size() || !pointees_[number - 1].pointer ||
+            *pointees_[number - 1].type != type) {
             throw malformed();
         }
         nesting_.again(number);
         require_not_deep();
-        return known->second.pointer;
+        return pointees_[number - 1].pointer;
     }
 
     template <template <class> class Wrapper, class T>
         requires wraps_pointer < Wrapper < std::shared_ptr<T>
     & >> void read(Wrapper<std::shared_ptr<T>&>& wrapper);
+    template <template <class> class Wrapper, class T, class Deleter>
+        requires wraps_pointer < Wrapper < std::unique_ptr<T, Deleter>
+    & >> void read(Wrapper<std::unique_ptr<T, Deleter>&>& wrapper) {
+        charge(1, sizeof(T));
+        base::operator()(wrapper);
+    }
     template <class T> void read(cereal::NameValuePair<T>& pair) { read(pair.value); }
     template <class T> void read(cereal::SizeTag<T>& tag) {
-        tag.size = static_cast<std::remove_reference_t<decltype(tag.size)>>(take_count());
+        std::size_t const count = take_count();
+        charge(count, tagged_element_charge);
+        tag.size = static_cast<std::remove_reference_t<decltype(tag.size)>>(count);
     }
     template <class T> void read(cereal::BinaryData<T>& data) {
         if (take_count() != data.size) {
@@ -100,7 +135,8 @@ class record_reader : public cereal::InputArchive<record_reader> {
 
     byte_source source_;
     nesting nesting_;
-    std::unordered_map<std::uint32_t, pointee> pointees_;
+    std::vector<pointee> pointees_;        ///< by number, from 1
+    std::vector<std::string> class_names_; ///< by number, from 1
 };
 
 } // namespace memo::detail

@@ -36,6 +36,9 @@ class record_writer : public cereal::OutputArchive<record_writer> {
     template <class T> void put(T value) { sink_.put(value); }
     void put_count(std::size_t count) { sink_.put_count(count); }
     void put_bytes(void const* bytes, std::size_t size) { sink_.put_bytes(bytes, size); }
+    [[nodiscard]] std::size_t size() const noexcept { return sink_.size(); }
+    void charge(std::size_t count, std::size_t each) noexcept { sink_.charge(count, each); }
+    [[nodiscard]] bool is_readable() const noexcept { return sink_.is_readable(); }
 
     /// Writes which pointee this is, and the pointee if it is seen for the first time.
     template <class T> void put_shared(std::shared_ptr<T> const& pointer) {
@@ -43,7 +46,8 @@ class record_writer : public cereal::OutputArchive<record_writer> {
         std::uint32_t const number = tag & ~cereal::detail::msb_32bit;
         put(tag);
         if (tag != number) {
-            nesting_.pointee(number, [&] { put_value(*this, *pointer); });
+            charge(1, sizeof(T));
+            nesting_.pointee([&] { put_value(*this, *pointer); });
         } else if (tag != 0) {
             nesting_.again(number);
             require_not_deep();
@@ -51,7 +55,7 @@ class record_writer : public cereal::OutputArchive<record_writer> {
     }
 
     template <class T> void put_class(T const& value) {
-        nesting::step const deeper(nesting_);
+        nesting::step const deeper(nesting_, sizeof(T));
         require_not_deep();
         base::operator()(value);
         put(class_end);
@@ -71,9 +75,17 @@ class record_writer : public cereal::OutputArchive<record_writer> {
     const& >> void write(Wrapper<std::shared_ptr<T> const&> const& wrapper) {
         put_shared(wrapper.ptr);
     }
+    template <template <class> class Wrapper, class T, class Deleter>
+        requires wraps_pointer < Wrapper < std::unique_ptr<T, Deleter>
+    const& >> void write(Wrapper<std::unique_ptr<T, Deleter> const&> const& wrapper) {
+        charge(1, sizeof(T));
+        base::operator()(wrapper);
+    }
     template <class T> void write(cereal::NameValuePair<T> const& pair) { write(pair.value); }
     template <class T> void write(cereal::SizeTag<T> const& tag) {
-        put_count(static_cast<std::size_t>(tag.size));
+        auto const count = static_cast<std::size_t>(tag.size);
+        put_count(count);
+        charge(count, tagged_element_charge);
     }
     template <class T> void write(cereal::BinaryData<T> const& data) {
         put_count(static_cast<std::size_t>(data.size));

@@ -15,6 +15,7 @@ using order = std::greater<int>;
 
 int main() {
     std::vector<std::byte> bytes;
-    memo::detail::encode_record(bytes, std::set<int, order>(order(std::greater<int>())));
+    static_cast<void>(
+        memo::detail::encode_record(bytes, std::set<int, order>(order(std::greater<int>()))));
     return bytes.empty() ? 1 : 0;
 }

@@ -18,5 +18,5 @@ struct named_score : score {
 };
 
 void keep(std::vector<std::byte>& bytes, named_score const& result) {
-    memo::detail::encode_record(bytes, result);
+    static_cast<void>(memo::detail::encode_record(bytes, result));
 }

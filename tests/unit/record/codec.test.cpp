@@ -15,6 +15,7 @@
 #include <complex>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <filesystem>
 #include <forward_list>
@@ -72,7 +73,8 @@ using memo::detail::malformed;
 
 template <class T> bytes encoded(T const& value) {
     bytes out;
-    memo::detail::encode_record(out, value);
+    bool const is_readable = memo::detail::encode_record(out, value); // it may throw
+    REQUIRE(is_readable);
     return out;
 }
 
@@ -87,6 +89,59 @@ bytes from_hex(std::string const& digits) {
     }
     return out;
 }
+
+/// A count of values of type Record that take the least of bytes each.
+bytes many_empty(std::size_t count, std::size_t bytes_each = 1) {
+    bytes out;
+    memo::detail::byte_sink(out).put_count(count);
+    out.resize(out.size() + count * bytes_each);
+    return out;
+}
+
+template <class Record> bool is_refused(bytes const& payload) {
+    try {
+        static_cast<void>(memo::detail::decode_record<Record>(payload));
+        return false;
+    } catch (malformed const&) {
+        return true;
+    }
+}
+
+template <class Record> bool can_be_read(Record const& record) {
+    bytes out;
+    return memo::detail::encode_record(out, record);
+}
+
+using sparse = std::optional<std::array<double, 512>>; ///< 1 byte, 4 KiB
+
+/// Announces its elements by a size tag of its own, as many times as it likes.
+struct announced {
+    std::vector<announced> elements;
+    template <class Archive> void save(Archive& archive) const {
+        archive(cereal::make_size_tag(static_cast<cereal::size_type>(elements.size())));
+        for (auto const& each : elements) {
+            archive(each);
+        }
+    }
+    template <class Archive> void load(Archive& archive) {
+        cereal::size_type count = 0;
+        archive(cereal::make_size_tag(count));
+        elements.resize(static_cast<std::size_t>(count));
+        for (auto& each : elements) {
+            archive(each);
+        }
+    }
+};
+
+struct wide {
+    std::array<double, 2048> cells{};
+    std::vector<wide> next;
+    template <class Archive> void serialize(Archive& archive) { archive(next); }
+};
+
+struct one_hash {
+    std::size_t operator()(int) const noexcept { return 1; }
+};
 
 struct point {
     double x = 0;
@@ -303,6 +358,154 @@ TEST_CASE("a count larger than the bytes left is refused and allocates nothing")
     CHECK_THROWS_AS((decode_record<std::unordered_map<int, int>>(claim)), malformed);
     CHECK_THROWS_AS(decode_record<memo::index_set>(claim), malformed);
     CHECK(largest_allocation < 4096);
+}
+
+TEST_CASE("elements that take far more memory than their bytes are refused before any is made") {
+    constexpr std::size_t count = std::size_t{1} << 18U;
+    largest_allocation = 0;
+    CHECK(is_refused<std::vector<sparse>>(many_empty(count)));
+    CHECK(is_refused<std::deque<sparse>>(many_empty(count)));
+    CHECK(is_refused<std::list<sparse>>(many_empty(count)));
+    CHECK(is_refused<std::forward_list<sparse>>(many_empty(count)));
+    CHECK(is_refused<std::multiset<std::pair<bool, sparse>>>(many_empty(count, 2)));
+    CHECK(is_refused<std::vector<std::variant<std::monostate, sparse>>>(many_empty(count, 5)));
+    CHECK(is_refused<std::unordered_map<int, sparse>>(many_empty(count, 5)));
+    CHECK(is_refused<std::vector<std::optional<std::array<std::shared_ptr<base>, 512>>>>(
+        many_empty(count)));
+    CHECK(largest_allocation <= 8 + count * 5); // the payloads
+    bytes pointers = many_empty(count, 2);      // each to an empty one
+    for (std::size_t i = 8; i < pointers.size(); i += 2) {
+        pointers[i] = std::byte{1};
+    }
+    CHECK(is_refused<std::vector<std::unique_ptr<sparse>>>(pointers));
+    pointers = many_empty(count, 5);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        std::uint32_t const number = 0x80000001U + i;
+        std::memcpy(pointers.data() + 8 + i * 5, &number, sizeof number);
+    }
+    CHECK(is_refused<std::vector<std::shared_ptr<sparse>>>(pointers));
+    CHECK(largest_allocation <= std::size_t{1} << 25U);
+}
+
+TEST_CASE("what is read at all takes memory that is linear in its bytes") {
+    // Each size tag claims as many elements as there are bytes left, within the one before.
+    bytes nested;
+    constexpr std::uint64_t size = 200'000;
+    for (std::uint64_t depth = 1; depth <= 900; ++depth) {
+        memo::detail::byte_sink(nested).put_count(size - depth * 8);
+    }
+    nested.resize(size);
+    CHECK(is_refused<announced>(nested));
+    announced honest;
+    honest.elements.resize(20'000);
+    CHECK(there_and_back(honest).elements.size() == 20'000);
+}
+
+TEST_CASE("a record that a reader would refuse for its memory is not written") {
+    std::vector<sparse> const few(1000);
+    CHECK(there_and_back(few) == few);
+    CHECK_FALSE(can_be_read(std::vector<sparse>(20'000)));
+    std::vector<sparse> const full(3000, sparse(std::array<double, 512>{1}));
+    CHECK(there_and_back(full) == full);
+    // What takes little beside its bytes is written, however much it is.
+    CHECK(there_and_back(std::list<std::monostate>(600'000)).size() == 600'000);
+    CHECK(there_and_back(std::vector<std::string>(600'000)).size() == 600'000);
+}
+
+TEST_CASE("keys that collide in a hash table are refused, on both sides") {
+    // As many as a table of that many buckets holds before it grows; all in one bucket.
+    constexpr std::uint64_t count = 5000;
+    std::unordered_map<std::uint64_t, char> shape;
+    for (std::uint64_t i = 0; i <= count; ++i) {
+        shape.emplace(i, char{});
+    }
+    std::uint64_t const buckets = shape.bucket_count();
+    auto const colliding = [&](std::size_t value_bytes) {
+        bytes out;
+        memo::detail::byte_sink sink(out);
+        sink.put_count(count);
+        for (std::uint64_t i = 0; i < count; ++i) {
+            sink.put(i * buckets);
+            out.resize(out.size() + value_bytes);
+        }
+        return out;
+    };
+    using large = std::array<double, 20>;
+    CHECK(is_refused<std::unordered_map<std::uint64_t, large>>(colliding(sizeof(large))));
+    CHECK(is_refused<std::unordered_multimap<std::uint64_t, large>>(colliding(sizeof(large))));
+    CHECK(is_refused<std::unordered_set<std::uint64_t>>(colliding(0)));
+
+    std::unordered_set<int, one_hash> set;
+    for (int i = 0; i < 1000; ++i) {
+        set.insert(i);
+    }
+    CHECK(there_and_back(set) == set);
+    for (int i = 0; i < 4000; ++i) {
+        set.insert(i);
+    }
+    CHECK_FALSE(can_be_read(set));
+}
+
+TEST_CASE("two groups of equal keys in one bucket are read in any order, or refused soon") {
+    std::unordered_multimap<int, char, one_hash> two;
+    for (int const key : {1, 2}) {
+        auto last = two.emplace(key, 'a');
+        for (int i = 1; i < 20'000; ++i) {
+            last = two.emplace_hint(last, key, 'a');
+        }
+    }
+    CHECK(there_and_back(two).count(2) == 20'000);
+    bytes mixed;
+    memo::detail::byte_sink sink(mixed);
+    sink.put_count(40'000);
+    for (int i = 0; i < 40'000; ++i) {
+        sink.put(i % 2);
+        sink.put('a');
+    }
+    CHECK(is_refused<std::unordered_multimap<int, char, one_hash>>(mixed));
+}
+
+TEST_CASE("a key twice where a container has it once is refused") {
+    CHECK(is_refused<std::unordered_set<char>>(from_hex("02000000000000000101")));
+    CHECK(is_refused<std::unordered_map<char, char>>(from_hex("020000000000000001020103")));
+    CHECK_FALSE(is_refused<std::unordered_multiset<char>>(from_hex("02000000000000000101")));
+}
+
+TEST_CASE("pointees and names of classes that are not numbered in their order are refused") {
+    using pointers = std::vector<std::shared_ptr<circle_part>>;
+    auto const row = [](std::uint32_t first) {
+        bytes out;
+        memo::detail::byte_sink sink(out);
+        sink.put_count(1);
+        sink.put(0x80000000U + first);
+        sink.put(std::int32_t{5});
+        sink.put(std::uint32_t{0});
+        sink.put(memo::detail::class_end);
+        return out;
+    };
+    CHECK_FALSE(is_refused<pointers>(row(1)));
+    CHECK(is_refused<pointers>(row(2)));
+    CHECK(is_refused<pointers>(row(0)));
+    bytes named = encoded(family{{std::make_shared<derived>(), std::make_shared<derived>()}, {}});
+    REQUIRE_FALSE(is_refused<family>(named));
+    REQUIRE(named[8] == std::byte{1}); // the number of the first one's name
+    named[8] = std::byte{2};
+    CHECK(is_refused<family>(named));
+}
+
+TEST_CASE("classes that are wide may lie less deep, as they are read on the stack") {
+    auto const row = [](std::uint64_t depth) {
+        bytes out;
+        for (std::uint64_t i = 1; i < depth; ++i) {
+            memo::detail::byte_sink(out).put_count(1);
+        }
+        memo::detail::byte_sink(out).put_count(0);
+        out.resize(out.size() + depth, std::byte{memo::detail::class_end});
+        return out;
+    };
+    CHECK_FALSE(is_refused<wide>(row(50)));
+    CHECK(is_refused<wide>(row(70)));
+    CHECK(is_refused<wide>(row(900)));
 }
 
 TEST_CASE("values that the type does not have are refused") {

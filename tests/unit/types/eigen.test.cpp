@@ -60,7 +60,7 @@ TEST_CASE("a matrix comes back from its record, whatever its storage order") {
     Eigen::MatrixXd a(2, 3);
     a << 1, 2, 3, 4, 5, 6;
     std::vector<std::byte> bytes;
-    memo::detail::encode_record(bytes, a);
+    REQUIRE(memo::detail::encode_record(bytes, a));
     CHECK(memo::detail::decode_record<Eigen::MatrixXd>(bytes) == a);
     CHECK(memo::detail::decode_record<row_major>(bytes) == a);
     CHECK(memo::detail::decode_record<Eigen::Matrix<double, 2, 3>>(bytes) == a);
