@@ -5,12 +5,14 @@
 
 #include "support/child_process.hpp"
 #include "support/contract.hpp"
+#include "support/crew.hpp"
 #include "support/fault_proxy.hpp"
 #include "support/fresh_memcached.hpp"
 #include "support/keys.hpp"
 #include "support/memcached_server.hpp"
 #include "support/net.hpp"
 #include "support/process.hpp"
+#include "support/temp_dir.hpp"
 #include <memo/backends/libmemcached.hpp>
 #include <memo/backends/memcached.hpp>
 #include <memo/memo.hpp>
@@ -18,15 +20,23 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <fcntl.h>
+#include <list>
 #include <memory>
 #include <numeric>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <thread>
 #include <tuple>
 #include <type_traits>
@@ -35,6 +45,7 @@
 #include <utility>
 #include <vector>
 
+using memo::detail::wire_code;
 using memo_test::ample;
 using memo_test::child_process;
 using memo_test::delivery;
@@ -49,6 +60,8 @@ using std::chrono::steady_clock;
 namespace {
 
 using backends = std::tuple<memo::memcached, memo::libmemcached>;
+using connections =
+    std::tuple<memo::detail::meta_connection, memo::detail::libmemcached_connection>;
 
 /// The library ends the process where a store is answered as another command would be, so stores
 /// are not tried while answers are falsified.
@@ -616,6 +629,112 @@ TEMPLATE_LIST_TEST_CASE("of three servers one can die without the others", "", b
     CHECK(served() == left); // its share is not given to the others, from where it would be stale
 }
 
+namespace {
+
+/// The servers as one process sees them, without functions: visits can be held at once.
+template <class Connection> struct visitor {
+    explicit visitor(memo::memcached_settings const& chosen) : store(chosen) {}
+
+    memo::detail::memcached_store<Connection> store;
+    memo::detail::memcached_counters counters;
+
+    auto visit() { return store.visit(0, counters); }
+
+    template <class Visit> static wire_code ask(Visit& visit) {
+        return visit.ask([](Connection& connection, memo::detail::deadline const& by) {
+            return connection.get("key", by).code;
+        });
+    }
+    wire_code ask() {
+        auto one = visit();
+        return ask(one);
+    }
+
+    /// Visits at once, as many as the server takes and one more.
+    auto fill() {
+        std::list<decltype(visit())> all;
+        do {
+            all.push_back(visit());
+        } while (ask(all.back()) == wire_code::absent && all.size() < 64);
+        return all;
+    }
+};
+
+/// A server that takes few connections. What is more it answers with an error, or leaves waiting.
+struct small_server {
+    memcached_server::transport by;
+    std::vector<std::string> options;
+};
+
+std::vector<small_server> small_servers() {
+    using transport = memcached_server::transport;
+    return {{transport::tcp, {"-c", "32"}},
+            {transport::unix_socket, {"-c", "32"}},
+            {transport::tcp, {"-c", "32", "-o", "no_maxconns_fast"}}};
+}
+
+} // namespace
+
+TEMPLATE_LIST_TEST_CASE("a server that takes no more connections is used over those that it has",
+                        "", connections) {
+    for (auto const& [by, options] : small_servers()) {
+        INFO(options.size() << (by == memcached_server::transport::tcp ? " tcp" : " unix"));
+        memcached_server const server(by, options);
+        auto const chosen = settings_for(server.address(), 200ms);
+        visitor<TestType> test(chosen);
+        {
+            auto all = test.fill();
+            CHECK(all.size() > 2);
+            CHECK(all.size() < 64);
+            while (!all.empty()) { // the one that was refused is given back last
+                all.pop_front();
+            }
+        }
+        for (int i = 0; i < 20; ++i) {
+            CHECK(test.ask() == wire_code::absent);
+        }
+        CHECK(test.counters.breaker_opens == 0);
+    }
+}
+
+TEMPLATE_LIST_TEST_CASE(
+    "connections that a process does not use any more are another process's soon", "",
+    connections) {
+    memcached_server const server(memcached_server::transport::tcp, {"-c", "32"});
+    auto const chosen = settings_for(server.address());
+    visitor<TestType> one(chosen);
+    visitor<TestType> other(chosen);
+    static_cast<void>(one.fill());
+    CHECK(other.ask() != wire_code::absent);
+    double const taken = memo_test::seconds_until([&] {
+        CHECK(one.ask() == wire_code::absent);
+        std::this_thread::sleep_for(1ms); // as long as the function takes
+        return other.ask() == wire_code::absent;
+    });
+    CHECK(taken < 10);
+}
+
+TEMPLATE_LIST_TEST_CASE(
+    "of more threads than the server takes connections each hits when they are fewer", "",
+    backends) {
+    memcached_server const server(memcached_server::transport::tcp, {"-c", "32"});
+    TestType const backend(settings_for(server.address()));
+    auto const partition = backend.template partition<std::string>(scope);
+    partition.put(key_of(1), value_of(1), {});
+    std::atomic<int> wrong{0};
+    memo_test::together(
+        64, [&](std::size_t thread) { wrong += use(partition, 200, thread).wrong != 0 ? 1 : 0; });
+    CHECK(wrong == 0);
+    partition.put(key_of(1), value_of(1), {});
+    CHECK(memo_test::seconds_until([&] {
+              partition.put(key_of(1), value_of(1), {}); // the breaker may be open for a second
+              return partition.get(key_of(1)).has_value();
+          }) < 5);
+    for (int i = 0; i < 50; ++i) {
+        CHECK(partition.get(key_of(1)).has_value());
+    }
+}
+
 TEMPLATE_LIST_TEST_CASE("the longest times that there are are times", "", backends) {
     memcached_server const server;
     auto chosen = settings_for(server.address());
@@ -641,4 +760,118 @@ TEMPLATE_LIST_TEST_CASE("the longest times that there are are times", "", backen
     CHECK_FALSE(nowhere.get(key_of(1)).has_value());
     CHECK_FALSE(nowhere.get(key_of(2)).has_value());
     CHECK(nowhere.stats().errors == 2); // one of them as the breaker was open
+}
+
+TEMPLATE_LIST_TEST_CASE("of a name's addresses the first that answers serves from then on", "",
+                        connections) {
+    memcached_server server;
+    memcached_server other;
+    auto where = memo::detail::resolve(memo_test::on_loopback(memo_test::unused_port()));
+    for (auto const& address : {server.address(), other.address()}) {
+        where.addresses.push_back(memo::detail::resolve(address).addresses.front());
+    }
+    memo::detail::connection_settings const patient{ample, ample, 1000, {}, {}};
+    auto const soon = [] { return memo::detail::deadline(ample); };
+    std::string const text = "value";
+    auto const value = std::as_bytes(std::span(text));
+    TestType one(where, patient);
+    REQUIRE(one.open() == wire_code::done);
+    CHECK(one.set("key", {value, 0, 0}, soon()) == wire_code::done);
+    auto const alone = memo::detail::resolve(server.address());
+    TestType direct(alone, patient);
+    REQUIRE(direct.open() == wire_code::done);
+    CHECK(direct.get("key", soon()).code == wire_code::done);
+
+    server.kill();
+    TestType two(where, patient); // and not at the other server, where no key is
+    bool const fails = two.open() != wire_code::done || !is_answer(two.get("key", soon()).code);
+    CHECK(fails);
+    server.restart();
+    REQUIRE(two.open() == wire_code::done);
+    CHECK(two.get("key", soon()).code == wire_code::absent);
+}
+
+TEMPLATE_LIST_TEST_CASE("a program that closes all descriptors has no byte written into its files",
+                        "", backends) {
+    for (auto const by :
+         {memcached_server::transport::tcp, memcached_server::transport::unix_socket}) {
+        memcached_server const server(by);
+        memo_test::temp_dir const folder;
+        auto daemon = child_process::running([&] {
+            ::alarm(60);
+            TestType const backend(settings_for(server.address()));
+            auto const partition = backend.template partition<std::string>(scope);
+            bool all_right = partition.put(key_of(1), value_of(1), {});
+            for (int round = 0; round < 3; ++round) {
+                ::close_range(3, ~0U, 0);
+                std::vector<int> files;
+                for (int i = 0; i < 20; ++i) {
+                    auto const path = folder / ("file-" + std::to_string(i));
+                    // NOLINTNEXTLINE(*-vararg): open(2) has no other form
+                    files.push_back(::open(path.c_str(), O_CREAT | O_RDWR | O_TRUNC, 0600));
+                }
+                all_right = all_right && partition.put(key_of(2), value_of(2), {});
+                auto const kept = partition.get(key_of(1));
+                all_right = all_right && kept && kept->record == value_of(1);
+                for (int const file : files) {
+                    struct stat now {};
+                    all_right = all_right && ::fstat(file, &now) == 0 && S_ISREG(now.st_mode) &&
+                                now.st_size == 0;
+                }
+            }
+            return all_right && partition.stats().errors == 0 ? 0 : 1;
+        });
+        CHECK(daemon.wait() == 0);
+    }
+}
+
+TEMPLATE_LIST_TEST_CASE(
+    "a program that closes all descriptors has no byte written into its sockets", "", backends) {
+    memcached_server const server;
+    auto daemon = child_process::running([&] {
+        ::alarm(60);
+        TestType const backend(settings_for(server.address()));
+        auto const partition = backend.template partition<std::string>(scope);
+        bool all_right = partition.put(key_of(1), value_of(1), {});
+        ::close_range(3, ~0U, 0);
+        std::vector<std::array<int, 2>> pairs(10);
+        for (auto& pair : pairs) {
+            all_right = ::socketpair(AF_UNIX, SOCK_STREAM, 0, pair.data()) == 0 && all_right;
+        }
+        auto const kept = partition.get(key_of(1));
+        all_right = all_right && kept && kept->record == value_of(1);
+        for (auto const& pair : pairs) {
+            for (int const end : pair) {
+                char byte = 0;
+                all_right = all_right && ::recv(end, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN;
+            }
+        }
+        return all_right && partition.stats().errors == 0 ? 0 : 1;
+    });
+    CHECK(daemon.wait() == 0);
+}
+
+TEST_CASE("a child keeps none of its parent's connections open") {
+    memcached_server const server;
+    memo::memcached const backend(settings_for(server.address()));
+    auto const partition = backend.partition<std::string>(scope);
+    memo_test::together(8, [&](std::size_t thread) { use(partition, 100, thread); });
+    auto const open_sockets = [] {
+        int count = 0;
+        for (int i = 0; i < 1000; ++i) {
+            struct stat now {};
+            count += ::fstat(i, &now) == 0 && S_ISSOCK(now.st_mode) ? 1 : 0;
+        }
+        return count;
+    };
+    int const before = open_sockets();
+    auto const most = memo_test::in_process([&] {
+        partition.put(key_of(1), value_of(1), {});
+        bool const is_right = partition.get(key_of(1))->record == value_of(1);
+        return is_right ? open_sockets() : 99;
+    });
+    CHECK(most <= before);
+    CHECK(most > 0);
+    CHECK(partition.get(key_of(1))->record == value_of(1));
+    CHECK(partition.stats().reconnects == 0);
 }

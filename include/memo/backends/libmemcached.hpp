@@ -16,14 +16,14 @@
 #include <libmemcached/memcached.h>
 
 #include <array>
-#include <charconv>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 static_assert(LIBMEMCACHED_VERSION_HEX >= 0x01001004,
               "memo: libmemcached before 1.1.4 gives a late answer to the next request");
@@ -52,62 +52,41 @@ class libmemcached_connection {
         if (!settings_->username.empty()) { // needs the binary protocol, which is deprecated
             return wire_code::refused;
         }
-        release();
-        handle_ = memcached_create(nullptr);
-        if (handle_ == nullptr) {
-            return wire_code::unreachable;
+        return try_addresses(*server_, [this](socket_address const& address, std::size_t left) {
+            return open_to(address, settings_->connect_timeout / left);
+        });
+    }
+
+    /// The library shows no descriptor, but asks its socket for some things. Over a unix socket that it
+    /// is one is all that can be known.
+    [[nodiscard]] bool is_intact() const noexcept {
+        if (!is_open_) {
+            return true;
         }
-        memcached_result_create(handle_, &result_);
-        configure();
-        auto const added = server_->is_unix()
-                               ? memcached_server_add_unix_socket(handle_, server_->host.c_str())
-                               : memcached_server_add(handle_, server_->host.c_str(), port());
-        if (memcached_failed(added)) {
-            release();
-            return wire_code::unreachable;
+        return server_->is_unix()
+                   ? memcached_behavior_get(handle_, MEMCACHED_BEHAVIOR_SOCKET_SEND_SIZE) != 0
+                   : local_port() == local_port_;
+    }
+
+    /// The library would send "quit" on it, and closes no descriptor without: handle and descriptor stay
+    /// as long as the process does.
+    void abandon() noexcept {
+        if (handle_ != nullptr) {
+            static std::atomic<memcached_st*> last{nullptr}; // so that they are no leaks
+            free_results();
+            memcached_set_user_data(handle_, last.exchange(handle_));
+            handle_ = nullptr;
         }
-        is_open_ = true; // the library connects when it is first asked
-        has_answered_ = false;
-        ++times_opened_;
-        return wire_code::done;
+        is_open_ = false;
     }
 
     [[nodiscard]] wire_reply get(std::string_view key, deadline const&) {
-        if (!is_open_) {
-            return {wire_code::closed};
-        }
+        wire_reply found;
         char const* const name = key.data();
         std::size_t const size = key.size();
-        auto const asked = memcached_mget(handle_, &name, &size, 1);
-        if (memcached_failed(asked)) {
-            return {checked(asked)};
-        }
-        memcached_return_t status = MEMCACHED_SUCCESS;
-        wire_reply reply{wire_code::absent};
-        if (memcached_fetch_result(handle_, &result_, &status) != nullptr) {
-            std::string_view const echo(memcached_result_key_value(&result_),
-                                        memcached_result_key_length(&result_));
-            if (echo != key || memcached_result_length(&result_) > settings_->max_value_bytes) {
-                return {checked(MEMCACHED_PROTOCOL_ERROR)};
-            }
-            reply = {wire_code::done, memcached_result_flags(&result_),
-                     memcached_result_cas(&result_), 0,
-                     std::as_bytes(std::span(memcached_result_value(&result_),
-                                             memcached_result_length(&result_)))};
-            memcached_result_st more{};
-            memcached_result_create(handle_, &more);
-            bool const is_more = memcached_fetch_result(handle_, &more, &status) != nullptr;
-            memcached_result_free(&more);
-            if (is_more) {
-                return {checked(MEMCACHED_PROTOCOL_ERROR)};
-            }
-        }
-        bool const ended = status == MEMCACHED_END || status == MEMCACHED_NOTFOUND;
-        if (!ended) {
-            return {checked(status == MEMCACHED_SUCCESS ? MEMCACHED_PROTOCOL_ERROR : status)};
-        }
-        has_answered_ = true;
-        return reply;
+        wire_code const code = fetch_all({&name, 1}, {&size, 1},
+                                         [&](std::size_t, auto const& reply) { found = reply; });
+        return code == wire_code::done ? found : wire_reply{code};
     }
 
     [[nodiscard]] wire_code set(std::string_view key, wire_item const& item, deadline const&) {
@@ -165,13 +144,97 @@ class libmemcached_connection {
     }
 
   private:
-    [[nodiscard]] in_port_t port() const {
-        in_port_t number = 0;
-        std::from_chars(server_->port.data(), server_->port.data() + server_->port.size(), number);
-        return number;
+    /// The library connects when it is first asked, and takes the error of a server that takes no more
+    /// connections for a miss; so it is asked for something that tells them apart.
+    [[nodiscard]] wire_code open_to(socket_address const& address,
+                                    std::chrono::nanoseconds timeout) {
+        release();
+        handle_ = memcached_create(nullptr);
+        if (handle_ == nullptr) {
+            return wire_code::unreachable;
+        }
+        for (auto& result : results_) {
+            memcached_result_create(handle_, &result);
+        }
+        configure(timeout);
+        auto const [host, port] = spell(address);
+        auto const added = server_->is_unix()
+                               ? memcached_server_add_unix_socket(handle_, host.c_str())
+                               : memcached_server_add(handle_, host.c_str(), port);
+        constexpr std::string_view no_item = "memo:none";
+        auto const asked = memcached_failed(added)
+                               ? added
+                               : memcached_touch(handle_, no_item.data(), no_item.size(), 0);
+        wire_code const code = code_of(asked);
+        if (!is_answer(code)) {
+            release();
+            return code == wire_code::closed    ? wire_code::unreachable
+                   : code == wire_code::refused ? wire_code::crowded
+                                                : code;
+        }
+        is_open_ = true;
+        local_port_ = local_port();
+        ++times_opened_;
+        return wire_code::done;
     }
 
-    void configure() {
+    [[nodiscard]] in_port_t local_port() const noexcept {
+        return memcached_server_srcport(server());
+    }
+
+    [[nodiscard]] memcached_instance_st const* server() const noexcept {
+        return memcached_server_instance_by_position(handle_, 0);
+    }
+
+    /// One request for all keys. The server gives those that it has, in order.
+    template <class Visit>
+    [[nodiscard]] wire_code fetch_all(std::span<char const* const> keys,
+                                      std::span<std::size_t const> sizes, Visit const& visit) {
+        if (!is_open_) {
+            return wire_code::closed;
+        }
+        auto const asked = memcached_mget(handle_, keys.data(), sizes.data(), keys.size());
+        if (memcached_failed(asked)) {
+            return failed(asked);
+        }
+        memcached_return_t status = MEMCACHED_SUCCESS;
+        std::size_t next = 0;
+        std::size_t received = 0; // the last value stays where it is while the end is read
+        while (auto* const result =
+                   memcached_fetch_result(handle_, &results_[received % 2], &status)) {
+            std::string_view const echo(memcached_result_key_value(result),
+                                        memcached_result_key_length(result));
+            std::size_t at = next;
+            while (at < keys.size() && std::string_view(keys[at], sizes[at]) != echo) {
+                ++at;
+            }
+            if (at == keys.size() || memcached_result_length(result) > settings_->max_value_bytes) {
+                return failed(MEMCACHED_PROTOCOL_ERROR);
+            }
+            for (; next < at; ++next) {
+                visit(next, wire_reply{wire_code::absent});
+            }
+            visit(next++, wire_reply{wire_code::done, memcached_result_flags(result),
+                                     memcached_result_cas(result), 0,
+                                     std::as_bytes(std::span(memcached_result_value(result),
+                                                             memcached_result_length(result)))});
+            ++received;
+        }
+        // It may take an error for a miss, and wait for more with the next request.
+        if (auto const error = memcached_last_error(handle_); memcached_failed(error)) {
+            return failed(error);
+        }
+        bool const ended = status == MEMCACHED_END || status == MEMCACHED_NOTFOUND;
+        if (!ended || memcached_server_response_count(server()) != 0) {
+            return failed(ended || status == MEMCACHED_SUCCESS ? MEMCACHED_PROTOCOL_ERROR : status);
+        }
+        for (; next < keys.size(); ++next) {
+            visit(next, wire_reply{wire_code::absent});
+        }
+        return wire_code::done;
+    }
+
+    void configure(std::chrono::nanoseconds connect_timeout) {
         auto const whole = [](std::chrono::nanoseconds time) {
             auto const ms = std::chrono::ceil<std::chrono::milliseconds>(time).count();
             return static_cast<std::uint64_t>(ms);
@@ -179,8 +242,7 @@ class libmemcached_connection {
         memcached_behavior_set(handle_, MEMCACHED_BEHAVIOR_TCP_NODELAY, 1);
         memcached_behavior_set(handle_, MEMCACHED_BEHAVIOR_SUPPORT_CAS, 1);
         memcached_behavior_set(handle_, MEMCACHED_BEHAVIOR_VERIFY_KEY, 1);
-        memcached_behavior_set(handle_, MEMCACHED_BEHAVIOR_CONNECT_TIMEOUT,
-                               whole(settings_->connect_timeout));
+        memcached_behavior_set(handle_, MEMCACHED_BEHAVIOR_CONNECT_TIMEOUT, whole(connect_timeout));
         memcached_behavior_set(handle_, MEMCACHED_BEHAVIOR_POLL_TIMEOUT,
                                whole(settings_->operation_timeout));
     }
@@ -200,13 +262,13 @@ class libmemcached_connection {
     /// What the library says, in our words; closes the connection for all that is no plain answer.
     [[nodiscard]] wire_code checked(memcached_return_t status) {
         wire_code const code = code_of(status);
-        if (is_answer(code)) {
-            has_answered_ = true;
-            return code;
-        }
+        return is_answer(code) ? code : failed(status);
+    }
+
+    [[nodiscard]] wire_code failed(memcached_return_t status) {
         memcached_quit(handle_);
         is_open_ = false;
-        return code == wire_code::closed && !has_answered_ ? wire_code::unreachable : code;
+        return code_of(status);
     }
 
     [[nodiscard]] static wire_code code_of(memcached_return_t status) {
@@ -224,14 +286,17 @@ class libmemcached_connection {
             return wire_code::too_large;
         case MEMCACHED_SERVER_MEMORY_ALLOCATION_FAILURE:
             return wire_code::server_full;
-        case MEMCACHED_CLIENT_ERROR:
         case MEMCACHED_SERVER_ERROR:
+            return wire_code::unable;
+        case MEMCACHED_ERROR:
+        case MEMCACHED_CLIENT_ERROR:
         case MEMCACHED_INVALID_ARGUMENTS:
         case MEMCACHED_BAD_KEY_PROVIDED:
             return wire_code::refused;
         case MEMCACHED_TIMEOUT:
         case MEMCACHED_IN_PROGRESS:
             return wire_code::timed_out;
+        case MEMCACHED_FAILURE:
         case MEMCACHED_CONNECTION_FAILURE:
         case MEMCACHED_WRITE_FAILURE:
         case MEMCACHED_READ_FAILURE:
@@ -246,20 +311,28 @@ class libmemcached_connection {
     }
 
     void release() noexcept {
-        if (handle_ != nullptr) {
-            memcached_result_free(&result_);
+        if (!is_intact()) {
+            abandon();
+        } else if (handle_ != nullptr) {
+            free_results();
             memcached_free(handle_);
             handle_ = nullptr;
         }
         is_open_ = false;
     }
 
+    void free_results() noexcept {
+        for (auto& result : results_) {
+            memcached_result_free(&result);
+        }
+    }
+
     endpoint const* server_;
     connection_settings const* settings_;
     memcached_st* handle_ = nullptr;
-    memcached_result_st result_{};
+    std::array<memcached_result_st, 2> results_{};
     bool is_open_ = false;
-    bool has_answered_ = false;
+    in_port_t local_port_ = 0; ///< of its socket: which one it is
     std::uint64_t times_opened_ = 0;
 };
 

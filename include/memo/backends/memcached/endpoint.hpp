@@ -6,6 +6,7 @@
 
 #include <memo/error.hpp>
 
+#include <array>
 #include <atomic>
 #include <charconv>
 #include <cstddef>
@@ -34,8 +35,6 @@ struct endpoint {
     static constexpr std::size_t unknown = static_cast<std::size_t>(-1);
 
     std::string spelled; ///< as the user wrote it: its place among several servers
-    std::string host;    ///< numeric, of the first address, or the path of a unix socket
-    std::string port;    ///< numeric; empty for a unix socket
     std::vector<socket_address> addresses;
     /// Which of them a connection was made to first. It serves from then on: another one may be
     /// another server, which was not told what this one was. Copies share it.
@@ -46,6 +45,32 @@ struct endpoint {
         return addresses.front().bytes.ss_family == AF_UNIX;
     }
 };
+
+/// A name, which has no deadline, is never looked up for it: the host is in numbers.
+struct spelled_address {
+    std::string host; ///< or the path of a unix socket
+    std::uint16_t port = 0;
+};
+
+/// An empty host, if there is no memory for it.
+[[nodiscard]] inline spelled_address spell(socket_address const& address) {
+    spelled_address made;
+    if (address.bytes.ss_family == AF_UNIX) {
+        sockaddr_un path{};
+        std::memcpy(&path, &address.bytes, sizeof path);
+        made.host.assign(path.sun_path, ::strnlen(path.sun_path, sizeof path.sun_path));
+        return made;
+    }
+    std::array<char, NI_MAXHOST> host{};
+    std::array<char, NI_MAXSERV> port{};
+    auto const* const bytes = reinterpret_cast<sockaddr const*>(&address.bytes);
+    if (::getnameinfo(bytes, address.size, host.data(), host.size(), port.data(), port.size(),
+                      NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
+        made.host = host.data();
+        std::from_chars(port.data(), port.data() + std::strlen(port.data()), made.port);
+    }
+    return made;
+}
 
 [[noreturn]] inline void refuse_server(std::string const& spelled, std::string const& why) {
     throw error(errc::configuration, "memcached server \"" + spelled + "\": " + why +
@@ -65,7 +90,6 @@ struct endpoint {
     std::memcpy(&kept.bytes, &address, sizeof address);
     kept.size = static_cast<socklen_t>(sizeof address);
     made.spelled = spelled;
-    made.host = path;
     return made;
 }
 
@@ -120,14 +144,6 @@ struct endpoint {
         kept.size = each->ai_addrlen;
     }
     made.spelled = spelled;
-    made.host.resize(NI_MAXHOST);
-    made.port = port;
-    if (int const unknown =
-            ::getnameinfo(found->ai_addr, found->ai_addrlen, made.host.data(),
-                          static_cast<socklen_t>(made.host.size()), nullptr, 0, NI_NUMERICHOST)) {
-        refuse_server(spelled, ::gai_strerror(unknown));
-    }
-    made.host.resize(std::strlen(made.host.c_str()));
     return made;
 }
 

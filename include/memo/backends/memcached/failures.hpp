@@ -87,6 +87,10 @@ inline void count_failure(memcached_counters& counters, wire_code code) {
                "the server's option -I";
     case wire_code::server_full:
         return "the server has no memory for it";
+    case wire_code::unable:
+        return "the server has no memory to answer, or has another error of its own";
+    case wire_code::crowded:
+        return "the server takes no more connections; raise its option -c, or use fewer threads";
     case wire_code::refused:
         return "the server does not understand the meta protocol, or wants a username and password";
     case wire_code::timed_out:

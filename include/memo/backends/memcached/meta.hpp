@@ -34,6 +34,10 @@ class meta_connection {
 
     [[nodiscard]] bool is_open() const noexcept { return socket_.is_open(); }
 
+    [[nodiscard]] bool is_intact() const noexcept { return !is_open() || socket_.is_intact(); }
+
+    void abandon() noexcept { socket_.close(); } // this process's copy of the descriptor
+
     [[nodiscard]] std::uint64_t times_opened() const noexcept { return times_opened_; }
 
     [[nodiscard]] wire_code open() {
@@ -85,7 +89,7 @@ class meta_connection {
             auto const name = name_of(i);
             wire_reply const reply = answer(name.text(), before + 1 + i, by);
             if (!is_answer(reply.code)) {
-                return reply.code;
+                return fail(reply.code).code; // the answers to the others come yet
             }
             visit(i, reply);
         }
@@ -163,7 +167,7 @@ class meta_connection {
             return fail(sent);
         }
         wire_reply const reply = answer(key, opaque_, by);
-        return is_answer(reply.code) ? drained(reply) : reply;
+        return is_open() ? drained(reply) : reply;
     }
 
     /// A reply after which nothing is left: more than was asked for would be the next one's.
@@ -176,14 +180,26 @@ class meta_connection {
         auto* const line = const_cast<char*>(request_.text().data()); // NOLINT(*-const-cast)
         iovec const head{line, request_.text().size()};
         if (!value) {
-            return socket_.send(std::array{head}, by);
+            return sent(std::array{head}, by);
         }
         auto* const bytes =
             const_cast<std::byte*>(value->data()); // NOLINT(*-const-cast): see above
         auto* const end =
             const_cast<char*>(meta_line_end.data()); // NOLINT(*-const-cast): see above
-        return socket_.send(
-            std::array{head, iovec{bytes, value->size()}, iovec{end, meta_line_end.size()}}, by);
+        return sent(std::array{head, iovec{bytes, value->size()}, iovec{end, meta_line_end.size()}},
+                    by);
+    }
+
+    /// If the connection is closed: what the server said before.
+    template <std::size_t N>
+    [[nodiscard]] wire_code sent(std::array<iovec, N> const& parts, deadline const& by) {
+        wire_code const code = socket_.send(parts, by);
+        if (code != wire_code::closed) {
+            return code;
+        }
+        auto const [read, text] = reader_.line(socket_, by);
+        auto const parsed = read == wire_code::done ? parse_meta_line(text) : std::nullopt;
+        return parsed && parsed->kind == meta_kind::error ? error_of(*parsed) : wire_code::closed;
     }
 
     [[nodiscard]] wire_reply answer(std::string_view key, std::uint64_t opaque,
@@ -196,7 +212,10 @@ class meta_connection {
         if (!parsed) {
             return fail(wire_code::out_of_step);
         }
-        if (parsed->kind == meta_kind::error || parsed->kind == meta_kind::server_error) {
+        if (parsed->kind == meta_kind::server_error) {
+            return fail(unable_of(*parsed));
+        }
+        if (parsed->kind == meta_kind::error) {
             return fail(error_of(*parsed));
         }
         if (!is_mine(*parsed, key, opaque)) {
@@ -243,12 +262,18 @@ class meta_connection {
         }
     }
 
-    /// An error names no request, so it ends the connection whatever it says.
-    [[nodiscard]] static wire_code error_of(meta_line const& line) {
+    [[nodiscard]] static wire_code unable_of(meta_line const& line) {
         if (line.rest.starts_with("object too large")) {
             return wire_code::too_large;
         }
-        return line.rest.starts_with("out of memory") ? wire_code::server_full : wire_code::refused;
+        return line.rest.starts_with("out of memory storing") ? wire_code::server_full
+                                                              : wire_code::unable;
+    }
+
+    /// After any other error the server may take a value that was sent for commands.
+    [[nodiscard]] static wire_code error_of(meta_line const& line) {
+        return line.rest.starts_with("Too many open connections") ? wire_code::crowded
+                                                                  : wire_code::refused;
     }
 
     [[nodiscard]] wire_code log_in(deadline const& by) {

@@ -2,41 +2,50 @@
 #pragma once
 
 // Connections to one server that nobody uses right now. There are never more of them than there were
-// callers at one time. A process that was forked gets connections of its own and leaves its parent's
-// alone: two processes on one connection read each other's answers.
+// callers at one time, and those beyond what is used are closed after two seconds, by whoever uses
+// the pool next: a server takes so many connections, of all processes together. A process that was
+// forked makes connections of its own and lets go of its parent's without a word to the server: two
+// processes on one connection read each other's answers.
 
 #include <memo/backends/memcached/transport.hpp>
+#include <memo/fork.hpp>
+#include <memo/process.hpp>
+#include <memo/thread_line.hpp>
 
 #include <atomic>
-#include <memory>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <list>
 #include <mutex>
-#include <sys/types.h>
-#include <unistd.h>
 #include <utility>
-#include <vector>
 
 namespace memo::detail {
 
+/// Clock           steady
 /// Thread safety:  safe
-template <wire_connection Connection> class connection_pool {
-    struct idle_connections {
-        pid_t owner = 0;
-        idle_connections* inherited = nullptr; // never touched, and kept so that it is no leak
-        std::mutex mutex;
-        std::vector<std::unique_ptr<Connection>> connections;
+template <wire_connection Connection, class Clock> class connection_pool_by {
+    struct idle_connection {
+        idle_connection(endpoint const& server, connection_settings const& settings)
+            : connection(server, settings) {}
+
+        Connection connection;
+        typename Clock::time_point since{};
     };
+    using connections = std::list<idle_connection>; // goes in and out without memory that may lack
 
   public:
-    connection_pool(endpoint const& server, connection_settings const& settings)
-        : server_(&server),
-          settings_(&settings),
-          idle_(new idle_connections{::getpid(), nullptr, {}, {}}) {}
-    connection_pool(connection_pool const&) = delete;
-    connection_pool& operator=(connection_pool const&) = delete;
-    ~connection_pool() {
-        idle_connections* const idle = idle_.load(std::memory_order_acquire);
-        if (idle->owner == ::getpid()) {
-            delete idle;
+    /// How long a connection is kept that nobody uses.
+    static constexpr std::chrono::milliseconds longest_idle{2000};
+
+    connection_pool_by(endpoint const& server, connection_settings const& settings)
+        : server_(&server), settings_(&settings) {}
+    connection_pool_by(connection_pool_by const&) = delete;
+    connection_pool_by& operator=(connection_pool_by const&) = delete;
+    ~connection_pool_by() {
+        if (owner_ != this_process()) {
+            abandon(idle_);
         }
     }
 
@@ -46,61 +55,109 @@ template <wire_connection Connection> class connection_pool {
         lease(lease&&) noexcept = default;
         lease& operator=(lease&&) = delete;
         ~lease() {
-            if (!connection_) { // moved on
+            if (connection_.empty()) { // moved on
                 return;
             }
-            if (idle_->owner != ::getpid()) { // forked since: the connection is the parent's
-                static_cast<void>(connection_.release());
-                return;
+            if (owner_ == this_process()) {
+                pool_->give_back(connection_);
+            } else { // forked since: the connection is the parent's
+                abandon(connection_);
             }
-            std::scoped_lock const lock(idle_->mutex);
-            idle_->connections.push_back(std::move(connection_));
         }
 
-        [[nodiscard]] Connection& operator*() const noexcept { return *connection_; }
-        [[nodiscard]] Connection* operator->() const noexcept { return connection_.get(); }
+        [[nodiscard]] Connection& operator*() noexcept { return connection_.front().connection; }
 
       private:
-        friend connection_pool;
-        lease(idle_connections* idle, std::unique_ptr<Connection> connection)
-            : idle_(idle), connection_(std::move(connection)) {}
+        friend connection_pool_by;
+        lease(connection_pool_by& pool, std::uint32_t owner, connections&& one) noexcept
+            : pool_(&pool), owner_(owner), connection_(std::move(one)) {
+            pool.in_use_.fetch_add(1, std::memory_order_relaxed);
+        }
 
-        idle_connections* idle_;
-        std::unique_ptr<Connection> connection_;
+        connection_pool_by* pool_;
+        std::uint32_t owner_;
+        connections connection_; ///< one
     };
+
+    /// How many leases there are.
+    [[nodiscard]] std::size_t in_use() const noexcept {
+        return in_use_.load(std::memory_order_relaxed);
+    }
 
     /// Complexity:     O(1); connects nothing
     [[nodiscard]] lease take() {
-        idle_connections* const idle = of_this_process();
-        {
-            std::scoped_lock const lock(idle->mutex);
-            if (!idle->connections.empty()) {
-                auto connection = std::move(idle->connections.back());
-                idle->connections.pop_back();
-                return {idle, std::move(connection)};
+        std::uint32_t const self = this_process();
+        connections one;
+        while (take_idle(one, self)) {
+            if (one.front().connection.is_intact()) {
+                return {*this, self, std::move(one)};
             }
+            one.clear();
         }
-        return {idle, std::make_unique<Connection>(*server_, *settings_)};
+        one.emplace_back(*server_, *settings_);
+        return {*this, self, std::move(one)};
     }
 
   private:
-    // The parent's list is not even locked: a thread that does not exist here may hold its lock.
-    [[nodiscard]] idle_connections* of_this_process() {
-        pid_t const self = ::getpid();
-        idle_connections* known = idle_.load(std::memory_order_acquire);
-        if (known->owner == self) {
-            return known;
+    /// False if there is none.
+    [[nodiscard]] bool take_idle(connections& into, std::uint32_t self) {
+        connections inherited;
+        {
+            std::scoped_lock const lock(mutex_);
+            if (owner_ != self) {
+                owner_ = self;
+                in_use_.store(0, std::memory_order_relaxed);
+                inherited.swap(idle_);
+            } else if (!idle_.empty()) {
+                into.splice(into.begin(), idle_, idle_.begin());
+            }
         }
-        auto fresh = std::unique_ptr<idle_connections>(new idle_connections{self, known, {}, {}});
-        if (idle_.compare_exchange_strong(known, fresh.get(), std::memory_order_acq_rel)) {
-            return fresh.release();
+        abandon(inherited);
+        return !into.empty();
+    }
+
+    /// What is open goes to the front, and is the next one to be used; what is closed has only its
+    /// memory left, and comes last.
+    void give_back(connections& one) noexcept {
+        in_use_.fetch_sub(1, std::memory_order_relaxed);
+        auto const now = Clock::now();
+        one.front().since = now;
+        connections unused; // closed when the lock is gone
+        std::scoped_lock const lock(mutex_);
+        idle_.splice(one.front().connection.is_open() ? idle_.begin() : idle_.end(), one);
+        if (now >= next_look_) {
+            next_look_ = now + longest_idle / 4;
+            for (auto each = idle_.begin(); each != idle_.end();) {
+                auto const next = std::next(each);
+                if (now - each->since >= longest_idle) {
+                    unused.splice(unused.end(), idle_, each);
+                }
+                each = next;
+            }
         }
-        return known;
+    }
+
+    /// A number that a child of fork() does not share; getpid(2) is a system call.
+    [[nodiscard]] static std::uint32_t this_process() {
+        return process_wide<thread_lines>().generation();
+    }
+
+    static void abandon(connections& of_another_process) noexcept {
+        for (auto& each : of_another_process) {
+            each.connection.abandon();
+        }
     }
 
     endpoint const* server_;
     connection_settings const* settings_;
-    std::atomic<idle_connections*> idle_;
+    mutex mutex_;
+    std::uint32_t owner_ = this_process(); ///< whose connections these are
+    std::atomic<std::size_t> in_use_{0};
+    connections idle_;
+    typename Clock::time_point next_look_{}; ///< for what is unused
 };
+
+template <wire_connection Connection>
+using connection_pool = connection_pool_by<Connection, std::chrono::steady_clock>;
 
 } // namespace memo::detail

@@ -11,6 +11,7 @@
 #include <memo/backends/memcached/scope.hpp>
 #include <memo/backends/memcached/settings.hpp>
 #include <memo/backends/memcached/transport.hpp>
+#include <memo/fork.hpp>
 #include <memo/key/key128.hpp>
 
 #include <algorithm>
@@ -78,10 +79,16 @@ template <wire_connection Connection> class server_visit {
         wire_code const code = attempt();
         if (is_alive(code)) {
             server_->guard.succeeded();
-        } else if (server_->guard.failed(is_away(code))) {
+        } else if (server_->guard.failed(is_away(code) && !has_others(code))) {
             count_one(counters_->breaker_opens);
         }
         return code;
+    }
+
+    /// Whether only this connection could not be made, perhaps: a server that takes no more of them
+    /// serves those that it has.
+    [[nodiscard]] bool has_others(wire_code code) const {
+        return code != wire_code::unattended && server_->pool.in_use() > 1;
     }
 
     [[nodiscard]] wire_code open() {
@@ -151,7 +158,7 @@ template <wire_connection Connection> class memcached_store {
     connection_settings connections_;
     server_ring ring_;
     std::vector<std::unique_ptr<memcached_server<Connection>>> servers_;
-    mutable std::mutex mutex_;
+    mutable mutex mutex_;
     std::map<key128, std::unique_ptr<memcached_scope>> scopes_;
 };
 

@@ -15,6 +15,8 @@
 #include <netinet/tcp.h>
 #include <span>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include <utility>
@@ -31,9 +33,19 @@ class stream_socket {
 
     [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
 
+    /// Whether the descriptor is this socket still. A program may close all descriptors, as a daemon
+    /// does when it begins, and open files of its own under their numbers.
+    [[nodiscard]] bool is_intact() const noexcept {
+        struct stat now {};
+        return ::fstat(descriptor_, &now) == 0 && now.st_dev == device_ && now.st_ino == inode_;
+    }
+
     void close() noexcept {
         if (is_open()) {
-            ::close(std::exchange(descriptor_, -1));
+            if (is_intact()) {
+                ::close(descriptor_);
+            }
+            descriptor_ = -1;
         }
     }
 
@@ -44,22 +56,9 @@ class stream_socket {
                                     std::chrono::nanoseconds first_wait) {
         first_wait_ = first_wait;
         deadline const by(timeout);
-        std::size_t serving = *server.serving;
-        if (serving != endpoint::unknown) {
-            return connect_to(server.addresses[serving], by.left());
-        }
-        auto code = wire_code::unattended;
-        std::size_t const count = server.addresses.size();
-        for (std::size_t i = 0; i < count; ++i) {
-            auto const tried = connect_to(server.addresses[i], by.left() / (count - i));
-            if (tried == wire_code::done) {
-                bool const is_first = server.serving->compare_exchange_strong(serving, i);
-                return is_first || serving == i ? tried
-                                                : connect_to(server.addresses[serving], by.left());
-            }
-            code = tried == wire_code::unattended ? code : tried;
-        }
-        return code;
+        return try_addresses(server, [&](socket_address const& address, std::size_t left) {
+            return connect_to(address, by.left() / left);
+        });
     }
 
     /// Sends all parts. Changes them.
@@ -126,6 +125,10 @@ class stream_socket {
         if (!is_open()) {
             return wire_code::unreachable;
         }
+        struct stat made {};
+        ::fstat(descriptor_, &made);
+        device_ = made.st_dev;
+        inode_ = made.st_ino;
         set(SOL_SOCKET, SO_RCVTIMEO, time_of(first_wait_));
         if (family != AF_UNIX) {
             set(IPPROTO_TCP, TCP_NODELAY, 1);
@@ -175,6 +178,8 @@ class stream_socket {
     }
 
     int descriptor_ = -1;
+    dev_t device_ = 0; ///< with the inode: which socket the descriptor is
+    ino_t inode_ = 0;
     std::chrono::nanoseconds first_wait_{0};
     bool may_block_ = false; ///< the next wait is the first of its operation
 };

@@ -24,6 +24,8 @@ enum class wire_code {
     conflict,    ///< add: the key is there; exchange: its CAS token is another one
     too_large,   ///< the server does not take a value of this size, or has one that we do not
     server_full, ///< the server has no memory for it
+    unable,      ///< the server understands, and cannot do it (SERVER_ERROR)
+    crowded,     ///< the server takes no more connections
     refused,     ///< the server does not understand, or wants a password
     timed_out,   ///< no whole answer by the deadline
     unattended,  ///< nobody listens there
@@ -33,7 +35,7 @@ enum class wire_code {
     skipped,     ///< not asked: the server was away a moment ago
 };
 
-/// Whether the server has answered for this very request, so that the connection can go on.
+/// Whether the server has answered for this very request, and done what it was asked for.
 [[nodiscard]] constexpr bool is_answer(wire_code code) noexcept {
     return code == wire_code::done || code == wire_code::absent || code == wire_code::conflict;
 }
@@ -41,7 +43,7 @@ enum class wire_code {
 /// Whether the server is there, whatever it says.
 [[nodiscard]] constexpr bool is_alive(wire_code code) noexcept {
     return is_answer(code) || code == wire_code::too_large || code == wire_code::server_full ||
-           code == wire_code::refused;
+           code == wire_code::unable || code == wire_code::crowded || code == wire_code::refused;
 }
 
 /// Whether nobody is there to talk to, so that the next one need not try.
@@ -83,7 +85,11 @@ struct connection_settings {
 /// set, add        stores; add only if there is nothing
 /// exchange        stores if the item still has this CAS token, which is not 0
 /// count           adds to a decimal number, and makes it with `initial` where there is none
-/// is_open         false after any failure: what a connection is in doubt of, it closes
+/// is_open         false after any failure but a server's plain no (too_large, server_full, unable):
+///                 what a connection is in doubt of, it closes
+/// is_intact       false if the descriptor is not the connection's any more: a program may close all
+///                 descriptors, and open files of its own under their numbers
+/// abandon         lets go of a connection that another process uses: nothing is sent
 ///
 /// Thread safety:  none; one thread at a time
 template <class C>
@@ -91,6 +97,8 @@ concept wire_connection = requires(C& c, std::string_view key, wire_item const& 
                                    std::uint64_t n, deadline by) {
     { c.open() } -> std::same_as<wire_code>;
     { c.is_open() } -> std::same_as<bool>;
+    { c.is_intact() } -> std::same_as<bool>;
+    { c.abandon() } -> std::same_as<void>;
     { c.times_opened() } -> std::convertible_to<std::uint64_t>;
     { c.get(key, by) } -> std::same_as<wire_reply>;
     { c.set(key, item, by) } -> std::same_as<wire_code>;
@@ -100,6 +108,28 @@ concept wire_connection = requires(C& c, std::string_view key, wire_item const& 
     { c.count(key, n, n, by) } -> std::same_as<wire_reply>;
 }
 &&std::constructible_from<C, endpoint const&, connection_settings const&>;
+
+/// Tries all addresses of a server until one serves, and from then on that one.
+///
+/// attempt         attempt(address, left) connects; how many are left with this one, of the time
+template <class Attempt>
+[[nodiscard]] wire_code try_addresses(endpoint const& server, Attempt const& attempt) {
+    std::size_t serving = *server.serving;
+    if (serving != endpoint::unknown) {
+        return attempt(server.addresses[serving], 1);
+    }
+    auto code = wire_code::unattended;
+    std::size_t const count = server.addresses.size();
+    for (std::size_t i = 0; i < count; ++i) {
+        auto const tried = attempt(server.addresses[i], count - i);
+        if (tried == wire_code::done) {
+            bool const is_first = server.serving->compare_exchange_strong(serving, i);
+            return is_first || serving == i ? tried : attempt(server.addresses[serving], 1);
+        }
+        code = tried == wire_code::unattended ? code : tried;
+    }
+    return code;
+}
 
 /// Looks up several keys by one deadline, together if the connection can.
 ///

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <fstream>
 #include <functional>
+#include <list>
 #include <pthread.h>
 #include <span>
 #include <string>
@@ -257,6 +258,24 @@ TEST_CASE("a server with users is given name and password") {
     meta_connection nameless(where, patient);
     CHECK(nameless.open() == wire_code::done);
     CHECK(nameless.get("key", soon()).code == wire_code::refused);
+}
+
+TEST_CASE("a server that takes no more connections says so, on a port and on a unix socket") {
+    for (auto const by :
+         {memcached_server::transport::tcp, memcached_server::transport::unix_socket}) {
+        memcached_server const server(by, {"-c", "32"});
+        auto const where = resolve(server.address());
+        std::list<meta_connection> taken;
+        auto code = wire_code::absent;
+        while (code == wire_code::absent && taken.size() < 64) {
+            auto& connection = taken.emplace_back(where, patient);
+            REQUIRE(connection.open() == wire_code::done);
+            code = connection.get("key", soon()).code;
+        }
+        CHECK(code == wire_code::crowded);
+        CHECK_FALSE(taken.back().is_open());
+        CHECK(taken.front().get("key", soon()).code == wire_code::absent);
+    }
 }
 
 TEST_CASE("a time to wait is rounded up to microseconds, which are less than a million") {
