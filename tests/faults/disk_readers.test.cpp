@@ -22,8 +22,10 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
+namespace detail = memo::detail;
 namespace fs = std::filesystem;
 
 namespace {
@@ -164,4 +166,116 @@ TEST_CASE("readers that writers do not know of are served nothing wrong") {
                       << " corrupt, " << now->errors << " errors, " << now->puts << " puts\n";
         }
     }
+}
+
+namespace {
+
+/// LMDB's own environment of a cache's data. In a process that opens none of memo's.
+detail::lmdb_environment open_plainly(std::string const& directory, unsigned max_readers) {
+    MDB_env* env = nullptr;
+    detail::lmdb_check("create", mdb_env_create(&env));
+    detail::lmdb_environment opened(env);
+    detail::lmdb_check("readers", mdb_env_set_maxreaders(env, max_readers));
+    detail::lmdb_check(
+        "open", mdb_env_open(env, (directory + "/v1").c_str(), MDB_NOTLS | MDB_NOSYNC, 0600));
+    return opened;
+}
+
+/// How many places of readers are taken.
+int count_readers(std::string const& directory) {
+    memo_test::shared<std::atomic<int>> count;
+    REQUIRE(memo_test::in_process([&] {
+                auto const env = open_plainly(directory, 1);
+                mdb_reader_list(
+                    env.get(),
+                    [](char const* line, void* context) {
+                        *static_cast<std::atomic<int>*>(context) +=
+                            std::string(line).find("no active") == std::string::npos ? 1 : 0;
+                        return 0;
+                    },
+                    &*count);
+            }) == 0);
+    return (std::max)(0, *count - 1); // the first line names the columns
+}
+
+} // namespace
+
+TEST_CASE("a cache without a place for a reader is opened, and its lookups are misses") {
+    memo_test::temp_dir const directory;
+    REQUIRE(memo_test::in_process([&] { function_of(directory.path(), 100)(1); }) == 0);
+    fs::remove(directory / "v1/lock.mdb");
+    constexpr unsigned places = 4;
+    struct turns {
+        std::atomic<bool> taken;
+        std::atomic<bool> give_back;
+        std::atomic<bool> given_back;
+    };
+    memo_test::shared<turns> now;
+    memo_test::process holder([&] {
+        auto const env = open_plainly(directory.path(), places);
+        std::vector<detail::lmdb_transaction> readers;
+        for (unsigned reader = 0; reader < places; ++reader) {
+            readers.push_back(detail::begin(env.get(), MDB_RDONLY));
+        }
+        now->taken = true;
+        memo_test::seconds_until([&] { return now->give_back.load(); }, 60);
+        readers.clear();
+        now->given_back = true;
+        while (true) {
+            ::pause();
+        }
+    });
+    memo_test::seconds_until([&] { return now->taken.load(); });
+    CHECK(memo_test::in_process([&] {
+              auto const f = function_of(directory.path(), 100);
+              if (!is_value_of(1, f(1)) || f.stats().errors == 0 || f.stats().hits != 0) {
+                  return 1;
+              }
+              if (f.backend().stats().errors == 0) {
+                  return 2;
+              }
+              now->give_back = true;
+              memo_test::seconds_until([&] { return now->given_back.load(); });
+              if (!is_value_of(1, f(1)) || f.stats().hits != 1) {
+                  return 3;
+              }
+              return f.backend().stats().entries == 1 ? 0 : 4;
+          }) == 0);
+    holder.kill();
+}
+
+TEST_CASE("threads take as many places of readers as read at one moment, or a few") {
+    memo_test::temp_dir const directory;
+    memo_test::shared<std::atomic<bool>> done;
+    memo_test::process other([&] {
+        auto const f = function_of(directory.path(), 100);
+        f(1);
+        constexpr int count = 64;
+        std::atomic<int> turn{0};
+        std::vector<std::thread> threads;
+        for (int thread = 0; thread < count; ++thread) {
+            threads.emplace_back([&, thread] {
+                for (int at = turn; at != thread; at = turn) {
+                    turn.wait(at);
+                }
+                static_cast<void>(f.lookup(1)); // all are alive, and one reads
+                ++turn;
+                turn.notify_all();
+                while (true) {
+                    ::pause();
+                }
+            });
+        }
+        for (int at = turn; at != count; at = turn) {
+            turn.wait(at);
+        }
+        *done = true;
+        while (true) {
+            ::pause();
+        }
+    });
+    memo_test::seconds_until([&] { return done->load(); }, 60);
+    int const few = (std::max)(16, static_cast<int>(std::thread::hardware_concurrency()));
+    CHECK(count_readers(directory.path()) <= few);
+    other.kill();
 }

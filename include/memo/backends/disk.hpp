@@ -144,11 +144,9 @@ class disk {
         /// Entries and bytes are those of all processes, counted up to 4096 and estimated beyond, to
         /// some 2 percent of all; the rest is what this process saw.
         [[nodiscard]] backend_statistics stats() const {
-            backend_statistics sum = detail::disk_store::events(*shelf_);
-            backend_statistics const size = detail::size_of_function(*store_, shelf_->scope);
-            sum.entries = size.entries;
-            sum.bytes = size.bytes;
-            return sum;
+            return detail::disk_store::with_size(
+                detail::disk_store::events(*shelf_), shelf_->errors,
+                [&] { return detail::size_of_function(*store_, shelf_->scope); });
         }
 
         /// Waits until no other process computes what has this key, or for as long as `max_wait`, and
@@ -256,11 +254,8 @@ class disk {
 
     /// What all functions and processes have in the directory, and what this process saw happen.
     [[nodiscard]] backend_statistics stats() const {
-        backend_statistics sum = store_->all_events();
-        backend_statistics const size = detail::size_of_all(*store_);
-        sum.entries = size.entries;
-        sum.bytes = size.bytes;
-        return sum;
+        return detail::disk_store::with_size(store_->all_events(), store_->errors(),
+                                             [&] { return detail::size_of_all(*store_); });
     }
 
     /// That of the directory, by whatever path.

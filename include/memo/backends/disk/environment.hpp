@@ -97,6 +97,7 @@ class disk_environment {
     template <class Change> auto write(Change change) {
         turn const mine(*this);
         lmdb_transaction txn = begin(files_.environment.get(), 0);
+        open_records(txn.get());
         require_own_turn(txn.get());
         look_at_pages();
         auto result = change(disk_write{*this, txn.get()});
@@ -222,10 +223,27 @@ class disk_environment {
             refresh();
             require_current("get");
             write_right const mine(files_.writes);
-            txn = begin(files_.environment.get(), MDB_RDONLY);
+            txn = begin_reader();
         }
+        open_records(txn.get());
         readers_.add();
         return txn.release();
+    }
+
+    // All processes share the places of readers: before there is none, those that are idle here and those
+    // of dead processes are given back.
+    lmdb_transaction begin_reader() {
+        try {
+            return begin(files_.environment.get(), MDB_RDONLY);
+        } catch (disk_error const& failure) {
+            if (failure.code() != MDB_READERS_FULL) {
+                throw;
+            }
+        }
+        readers_.drop_idle();
+        int dead = 0;
+        mdb_reader_check(files_.environment.get(), &dead);
+        return begin(files_.environment.get(), MDB_RDONLY);
     }
 
     /// Looks at the files each time that the coarse clock went on, before they are used: whether the path

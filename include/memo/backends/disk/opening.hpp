@@ -122,12 +122,15 @@ inline void check_sizes(disk_opening const& how) {
     }
 }
 
-/// The first look takes the place of this process among those that have the data open. LMDB knows them by
-/// their ids.
-[[nodiscard]] inline lmdb_transaction begin_first(MDB_env* env, disk_opening const& how) {
+/// The first reader takes the place of this process among those that have the data open. LMDB knows them by
+/// their ids. Where all places of readers are taken, lookups are misses until one is free.
+inline void register_process(MDB_env* env, disk_opening const& how) {
     try {
-        return begin(env, MDB_RDONLY);
+        static_cast<void>(begin(env, MDB_RDONLY));
     } catch (disk_error const& failure) {
+        if (failure.code() == MDB_READERS_FULL) {
+            return;
+        }
         if (failure.code() != EAGAIN) {
             throw;
         }
@@ -140,13 +143,13 @@ inline void check_sizes(disk_opening const& how) {
 }
 
 [[nodiscard]] inline lmdb_environment open_environment(disk_opening const& how) {
-    constexpr unsigned most_readers = 1024;
+    constexpr unsigned max_readers = 4096; // 64 B each, where there is one; the lock file is sparse
     check_sizes(how);
     MDB_env* env = nullptr;
     lmdb_check("open", mdb_env_create(&env));
     lmdb_environment opened(env);
     lmdb_check("open", mdb_env_set_mapsize(env, how.map));
-    lmdb_check("open", mdb_env_set_maxreaders(env, most_readers));
+    lmdb_check("open", mdb_env_set_maxreaders(env, max_readers));
     unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (how.durable ? MDB_NOMETASYNC : MDB_NOSYNC);
     if (how.read_only) {
         flags |= MDB_RDONLY;
@@ -169,8 +172,7 @@ inline void check_sizes(disk_opening const& how) {
     check_size(env, how);
     int dead = 0;
     mdb_reader_check(env, &dead);
-    lmdb_transaction const txn = begin_first(env, how);
-    open_records(txn.get());
+    register_process(env, how);
     return opened;
 }
 

@@ -7,6 +7,7 @@
 #include <memo/backends/disk/lmdb.hpp>
 #include <memo/thread_line.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -18,9 +19,14 @@ namespace memo::detail {
 class disk_readers {
   public:
     /// The transaction that the calling thread left here, or another did that shares its place; null
-    /// if there is none.
+    /// if there is none. Where there are many, that of any thread which is not reading: as many are
+    /// kept as read at one moment, or a few.
     [[nodiscard]] MDB_txn* take() noexcept {
-        return place().exchange(nullptr, std::memory_order_acquire);
+        MDB_txn* const own = place().exchange(nullptr, std::memory_order_acquire);
+        if (own == nullptr && open_.load(std::memory_order_relaxed) >= few_) [[unlikely]] {
+            return take_any();
+        }
+        return own;
     }
 
     /// Leaves a transaction that was reset.
@@ -40,14 +46,17 @@ class disk_readers {
         open_.fetch_sub(1, std::memory_order_release);
     }
 
+    /// Ends those that are not in use.
+    void drop_idle() noexcept {
+        while (MDB_txn* const idle = take_any()) {
+            drop(idle);
+        }
+    }
+
     /// Ends all, and waits for those that are in use. Nobody may begin one meanwhile.
     void drain() noexcept {
         while (open_.load(std::memory_order_acquire) != 0) {
-            for (auto& each : places_) {
-                if (MDB_txn* const txn = each.txn.exchange(nullptr, std::memory_order_acquire)) {
-                    drop(txn);
-                }
-            }
+            drop_idle();
             std::this_thread::yield();
         }
     }
@@ -72,6 +81,19 @@ class disk_readers {
         return places_[this_thread_line().number % places].txn;
     }
 
+    [[gnu::noinline]] MDB_txn* take_any() noexcept {
+        for (auto& each : places_) {
+            if (each.txn.load(std::memory_order_relaxed) != nullptr) {
+                if (MDB_txn* const txn = each.txn.exchange(nullptr, std::memory_order_acquire)) {
+                    return txn;
+                }
+            }
+        }
+        return nullptr;
+    }
+
+    std::size_t const few_ =
+        (std::max)(std::size_t{16}, std::size_t{std::thread::hardware_concurrency()});
     std::array<slot, places> places_;
     std::atomic<std::size_t> open_{0};
 };

@@ -41,8 +41,9 @@ struct disk_shelf {
     std::atomic<std::uint64_t> expirations{0};
     std::atomic<std::uint64_t> corrupt{0};
     std::atomic<std::uint64_t> too_large{0};
-    std::atomic<bool> named{true}; ///< false: what it is called has to be stored yet
-    std::string name;              ///< these two are set before it is false
+    std::atomic<std::uint64_t> errors{0}; ///< of stats(); what else fails is thrown
+    std::atomic<bool> named{true};        ///< false: what it is called has to be stored yet
+    std::string name;                     ///< these two are set before it is false
     std::string version;
 };
 
@@ -130,6 +131,23 @@ class disk_store {
         return again_if_recovered([&] { return current().write(change); });
     }
 
+    /// What happened, with the entries and bytes of size(); without those if they cannot be had, which is
+    /// counted: by who counts so.
+    template <class Size>
+    [[nodiscard]] static backend_statistics
+    with_size(backend_statistics happened, std::atomic<std::uint64_t>& errors, Size const& size) {
+        try {
+            backend_statistics const now = size();
+            happened.entries = now.entries;
+            happened.bytes = now.bytes;
+        } catch (disk_error const&) {
+            errors.fetch_add(1, std::memory_order_relaxed);
+            happened.errors += 1;
+        }
+        return happened;
+    }
+    [[nodiscard]] std::atomic<std::uint64_t>& errors() noexcept { return errors_; }
+
     /// How long a record is to be served yet, more than 0; 0: for ever; nothing: no more. Its time may
     /// be over, or it is older than all may be.
     [[nodiscard]] std::optional<std::chrono::nanoseconds> left(frame_header const& header) const {
@@ -178,11 +196,13 @@ class disk_store {
         sum.expirations = shelf.expirations;
         sum.corrupt = shelf.corrupt;
         sum.too_large = shelf.too_large;
+        sum.errors = shelf.errors;
         return sum;
     }
 
     [[nodiscard]] backend_statistics all_events() const {
         backend_statistics sum;
+        sum.errors = errors_;
         std::scoped_lock const lock(mutex_);
         for (auto const& [scope, shelf] : by_scope_) {
             sum += events(*shelf);
@@ -259,7 +279,8 @@ class disk_store {
     }
 
     disk_settings const settings_;
-    disk_clock clock_; ///< only a bounded cache has one
+    std::atomic<std::uint64_t> errors_{0}; ///< of stats() over all functions
+    disk_clock clock_;                     ///< only a bounded cache has one
     std::shared_ptr<disk_environment> environment_;
     std::atomic<std::uint64_t> generation_{0}; ///< of its files, when they were used last
     mutable std::mutex mutex_;                 ///< of the shelves; nothing is waited for under it
