@@ -232,7 +232,8 @@ class disk_store {
 
     void insert_name(disk_write const& write, disk_shelf& shelf) const {
         std::vector<std::byte> frame(frame_header_size);
-        encode_record(frame, std::tuple(shelf.name, shelf.version));
+        static_cast<void>(
+            encode_record(frame, std::tuple(shelf.name, shelf.version))); // two strings
         frame_header header = new_header(shelf.scope, {}, now(), std::chrono::nanoseconds(0), 0);
         header.kind = record_kind::name;
         if (seal(frame, header)) {
