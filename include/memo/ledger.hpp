@@ -10,6 +10,7 @@
 #include <memo/statistics.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -45,19 +46,26 @@ class ledger {
     /// The account of one function, from its making to its end.
     class entry {
       public:
-        entry(std::string const& title, call_counters const& counters) : counters_(counters) {
+        entry(std::string title, call_counters const& counters)
+            : title_(std::move(title)), counters_(counters) {
             auto& all = process_wide<ledger>();
             std::scoped_lock const lock(all.mutex_);
-            link(all.rows_[title]);
+            link(all.rows_[title_]);
         }
         entry(entry const&) = delete;
         entry& operator=(entry const&) = delete;
         ~entry() {
-            std::scoped_lock const lock(process_wide<ledger>().mutex_);
+            auto& all = process_wide<ledger>();
+            std::scoped_lock const lock(all.mutex_);
             row_->ended += now();
             (previous_ != nullptr ? previous_->next_ : row_->live) = next_;
             if (next_ != nullptr) {
                 next_->previous_ = previous_;
+            }
+            if (row_->live == nullptr && all.rows_.size() > max_rows) {
+                all.others_ += row_->ended;
+                all.count_of_others_ += 1;
+                all.rows_.erase(title_);
             }
         }
 
@@ -78,13 +86,18 @@ class ledger {
             return {counted, counters_.caching(counted)};
         }
 
+        std::string const title_;
         call_counters const& counters_;
         row* row_ = nullptr;
         entry* next_ = nullptr; ///< of this title
         entry* previous_ = nullptr;
     };
 
-    /// Calls visit(title, account) for each title, in no order.
+    /// Rows of titles beyond so many are merged into one once no function of theirs lives: a process may
+    /// make functions of ever new names.
+    static constexpr std::size_t max_rows = 1024;
+
+    /// Calls visit(title, account) for each title, in no order, and for what was merged.
     template <class Visit> void for_each(Visit visit) const {
         std::scoped_lock const lock(mutex_);
         rows_.for_each([&](std::string const& title, row const& of) {
@@ -94,6 +107,9 @@ class ledger {
             }
             visit(title, sum);
         });
+        if (count_of_others_ != 0) {
+            visit(std::to_string(count_of_others_) + " others that have ended", others_);
+        }
     }
 
     /// True for the first one in this process who asks.
@@ -105,6 +121,8 @@ class ledger {
   private:
     mutable mutex mutex_;
     hash_map<std::string, row> rows_;
+    account others_; ///< of rows that were merged
+    std::size_t count_of_others_ = 0;
     bool reports_ = false; ///< at exit
 };
 

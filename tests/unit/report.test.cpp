@@ -7,7 +7,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -245,4 +247,22 @@ TEST_CASE("a process that asks for it reports at its end, once, and its children
     std::string const text{std::istreambuf_iterator<char>(in), {}};
     CHECK(has(line_of("report/at exit (1)", text), "  pays  "));
     CHECK(text.find("verdict") == text.rfind("verdict"));
+}
+
+TEST_CASE("functions of ever new names are counted in one line, beyond many") {
+    auto const once = [](int i) {
+        auto const f = memo::memoize<memo::memory>(
+            [](int x) { return x; }, {.name = "report/new " + std::to_string(i), .version = "1"});
+        return f(i);
+    };
+    int const names = 2 * static_cast<int>(memo::detail::ledger::max_rows);
+    for (int i = 0; i < names; ++i) {
+        CHECK(once(i) == i);
+    }
+    std::ostringstream out;
+    memo::stats_report(out);
+    std::string const text = out.str();
+    CHECK(has(text, " others that have ended\n"));
+    std::size_t const lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+    CHECK(lines < memo::detail::ledger::max_rows + 100);
 }

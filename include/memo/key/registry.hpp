@@ -83,9 +83,10 @@ class name_registry {
     /// Throws: memo::error (name_conflict) if a different callable has claimed this name
     void claim(key128 claim, std::string const& name, claimant const& who) {
         std::scoped_lock const lock(mutex_);
-        claimant const* const first = claimants_.find(claim);
+        claimant const* const* const found = claims_.find(claim);
+        claimant const* const first = found != nullptr ? *found : nullptr;
         if (first == nullptr) {
-            claimants_.add(claim, who);
+            claims_.add(claim, &known(who));
         } else if (!first->same_function(who)) {
             throw error(
                 errc::name_conflict,
@@ -99,8 +100,17 @@ class name_registry {
     }
 
   private:
+    /// One for all claims of a callable, as many names may be given to one. The lock is held.
+    claimant const& known(claimant const& who) {
+        std::string const key = who.type + '\n' + who.module + '\n' + std::to_string(who.offset);
+        claimant const* const found = claimants_.find(key);
+        return found != nullptr ? *found : claimants_.add(key, who);
+    }
+
     mutex mutex_;
-    hash_map<key128, claimant> claimants_;
+    // A claim is never dropped: what was stored under a name may outlive all who claimed it.
+    hash_map<key128, claimant const*> claims_;
+    hash_map<std::string, claimant> claimants_;
 };
 
 } // namespace memo::detail
