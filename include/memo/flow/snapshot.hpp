@@ -3,6 +3,7 @@
 
 // A memoized function in, the same function with one value per call out.
 
+#include <memo/fork.hpp>
 #include <memo/hash_map.hpp>
 #include <memo/key/key128.hpp>
 
@@ -28,22 +29,34 @@ template <class Function, class Result, class... P> class snapshot {
     /// Throws:         what the function throws
     Result operator()(P... args) const {
         key128 const key = function_.key(args...);
-        {
-            std::scoped_lock const lock(seen_->mutex);
-            if (Result const* const seen = seen_->values.find(key)) {
-                return *seen;
-            }
+        shared_value seen = seen_->find_or_add(key, nullptr);
+        if (seen == nullptr) {
+            seen = seen_->find_or_add(
+                key, std::make_shared<Result const>(function_(static_cast<P&&>(args)...)));
         }
-        Result value = function_(static_cast<P&&>(args)...);
-        std::scoped_lock const lock(seen_->mutex);
-        Result const* const first = seen_->values.find(key);
-        return first != nullptr ? *first : seen_->values.add(key, std::move(value));
+        return *seen; // copied under no lock, as that is the user's code
     }
 
   private:
-    struct values_seen {
-        std::mutex mutex;
-        hash_map<key128, Result> values;
+    using shared_value = std::shared_ptr<Result const>;
+
+    class values_seen {
+      public:
+        /// The first value that was added for a key.
+        ///
+        /// value           is added if there is none; null: none is
+        shared_value find_or_add(key128 key, shared_value value) {
+            std::scoped_lock const lock(mutex_);
+            shared_value const* const first = values_.find(key);
+            if (first != nullptr || value == nullptr) {
+                return first != nullptr ? *first : nullptr;
+            }
+            return values_.add(key, std::move(value));
+        }
+
+      private:
+        mutex mutex_;
+        hash_map<key128, shared_value> values_;
     };
 
     Function function_;

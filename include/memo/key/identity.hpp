@@ -10,6 +10,8 @@
 // and bytes of code each gave two functions one identity in an experiment
 // (docs/decisions/0004-code-identity.md).
 
+#include <memo/fork.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -110,6 +112,7 @@ inline code_identity identity_of(void const* address) {
     code_identity identity;
     identity.offset = reinterpret_cast<std::uintptr_t>(address);
 #if defined(__ELF__)
+    fork_section const section; // the walk has a lock of the loader's
     dl_iterate_phdr(elf::visit, &identity);
 #endif
     return identity;

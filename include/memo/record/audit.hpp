@@ -5,6 +5,7 @@
 // function gives now in, whether they disagree out.
 
 #include <memo/error.hpp>
+#include <memo/fork.hpp>
 #include <memo/key/alike.hpp>
 #include <memo/key/key128.hpp>
 #include <memo/options.hpp>
@@ -18,6 +19,7 @@
 #include <iostream>
 #include <mutex>
 #include <string>
+#include <type_traits>
 
 namespace memo::detail {
 
@@ -104,8 +106,12 @@ template <class Evaluation> class auditor {
     /// Throws:         what comparing them throws
     [[nodiscard]] bool disagree(Evaluation const& evaluation, key128 key, record const& kept,
                                 sample const& now) {
-        std::scoped_lock const lock(mutex_);
-        return evaluation.contradicts(seen_, key, kept, now);
+        if constexpr (std::is_empty_v<typename Evaluation::audited>) {
+            return evaluation.contradicts(seen_, key, kept, now); // compares by code of the user's
+        } else {
+            std::scoped_lock const lock(mutex_);
+            return evaluation.contradicts(seen_, key, kept, now);
+        }
     }
 
     /// Throws:         what the user's on_disagreement throws
@@ -121,7 +127,7 @@ template <class Evaluation> class auditor {
     audit_turns turns_;
     disagreement_report report_;
     std::atomic<bool> reported_{false};
-    std::mutex mutex_;
+    mutex mutex_; ///< guards what earlier audits have seen, if that is anything
     typename Evaluation::audited seen_; ///< by earlier audits
 };
 
