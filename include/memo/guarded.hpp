@@ -81,7 +81,7 @@ template <class Partition, class Record> class guarded {
         });
     }
 
-    [[nodiscard]] backend_statistics stats() const { return partition_.stats(); }
+    [[nodiscard]] backend_statistics events() const { return events_of(partition_); }
 
     /// Keeps other processes from a key until what it gives goes, where the backend is shared with
     /// some.

@@ -47,7 +47,9 @@ class memoized;
 
 template <class Backend, class Callable, class R, class... P, class Evaluation, std::size_t... Kept>
 class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept...>> {
-    using walk = detail::walk<Backend, Evaluation>;
+    static constexpr bool asks_state = Callable::asks_at_each_call;
+    using state_type = std::conditional_t<asks_state, key128, detail::no_state>;
+    using walk = detail::walk<Backend, Evaluation, state_type>;
     using name = typename walk::name;
     using sample = typename Evaluation::sample;
 
@@ -225,17 +227,27 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
 
     name name_of(std::remove_reference_t<P> const&... args) const {
         auto const all = std::tie(args...);
-        if constexpr (Callable::asks_at_each_call) {
+        if constexpr (asks_state) {
             key128 const state = core_->callable.current();
-            return name_from(std::get<Kept>(all)..., state);
+            name named = name_from(std::get<Kept>(all)..., state);
+            named.state = state;
+            return named;
         } else {
             return name_from(std::get<Kept>(all)...);
         }
     }
 
+    [[nodiscard]] bool has_state([[maybe_unused]] state_type const& state) const {
+        if constexpr (asks_state) {
+            return core_->callable.current() == state;
+        } else {
+            return true;
+        }
+    }
+
     template <class... Args> name name_from(Args const&... args) const {
         if constexpr (std::is_empty_v<typename Evaluation::witness>) {
-            return {detail::call_key(core_->head, args...), {}};
+            return {detail::call_key(core_->head, args...), {}, {}};
         } else {
             name named;
             named.key = detail::unfinished_key(
@@ -247,7 +259,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     [[nodiscard]] explanation explained(std::remove_reference_t<P> const&... args) const {
         using places = std::index_sequence<Kept...>;
         auto const all = std::tie(args...);
-        if constexpr (Callable::asks_at_each_call) {
+        if constexpr (asks_state) {
             return detail::explain_call(core_->identity, places{}, all, core_->callable.current());
         } else {
             return detail::explain_call(core_->identity, places{}, all);

@@ -34,19 +34,24 @@
 
 namespace memo::detail {
 
-/// What names a call: its key, and under verify_full the words that were hashed.
-template <class Witness> struct call_name {
+/// The state of a function of which none is asked at each call.
+struct no_state {};
+
+/// What names a call: its key, under verify_full the words that were hashed, and under keyed_by the digest
+/// of the state that is in the key.
+template <class Witness, class State> struct call_name {
     unfinished_key key;
-    [[no_unique_address]] Witness stream;
+    [[no_unique_address]] Witness stream{};
+    [[no_unique_address]] State state{};
 };
 
 /// One function's records in a backend.
 ///
 /// Thread safety:  safe
-template <class Backend, class Evaluation> class recorder {
+template <class Backend, class Evaluation, class State> class recorder {
   public:
     using record = typename Evaluation::record;
-    using name = call_name<typename Evaluation::witness>;
+    using name = call_name<typename Evaluation::witness, State>;
 
     /// invalidated     of this function on this store, by whichever wrapper; outlives this
     recorder(Backend const& backend, key128 scope, typename Evaluation::options const& chosen,
@@ -61,6 +66,7 @@ template <class Backend, class Evaluation> class recorder {
           invalidated_(invalidated),
           audits_(chosen) {
         check_spans(chosen.ttl, chosen.time_threshold);
+        at_reset_ = detail::events_of(partition_); // what earlier wrappers saw is not this one's
     }
 
     [[nodiscard]] Evaluation const& evaluation() const noexcept { return evaluation_; }
@@ -141,12 +147,12 @@ template <class Backend, class Evaluation> class recorder {
             storing const about{run.returned(), ttl_};
             record before = now ? *std::move(now) : record{};
             if (evaluation_.accepts(drawn)) {
-                return merge(called.key, since, Evaluation::add(drawn, by),
+                return merge(called, draw, since, Evaluation::add(drawn, by),
                              Evaluation::add(drawn, {})(&before), about);
             }
             counters_.beyond_hits().rejected += 1;
             if (evaluation_.counts_rejected()) {
-                return merge(called.key, since, Evaluation::add_rejected(by),
+                return merge(called, draw, since, Evaluation::add_rejected(by),
                              Evaluation::add_rejected({})(&before), about);
             }
             return before;
@@ -158,7 +164,7 @@ template <class Backend, class Evaluation> class recorder {
             counters_.beyond_hits().rejected += accepted ? 0 : 1;
             record made = Evaluation::remember(std::move(drawn), called.stream);
             if (Backend::remembers && accepted && evaluation_.slow_enough(taken)) {
-                keep(called.key, since, {taken, ttl_},
+                keep(called, draw, since, {taken, ttl_},
                      [&](storing const& about) { return partition_.put(called.key, made, about); });
             }
             return made;
@@ -170,7 +176,8 @@ template <class Backend, class Evaluation> class recorder {
     ///
     /// run             the call, see flow/call.hpp
     /// Throws:         what the user's on_disagreement throws
-    template <class Run> void audit(key128 key, record const& kept, Run& run) {
+    template <class Run> void audit(name const& called, record const& kept, Run& run) {
+        key128 const key = called.key;
         if (!audits_.is_due()) {
             return;
         }
@@ -180,7 +187,7 @@ template <class Backend, class Evaluation> class recorder {
             text = to_string(run.explain()); // now, as the function may move from its arguments
             auto const sample = sample_again(key, run);
             counters_.beyond_hits().audits += 1;
-            if (!audits_.disagree(evaluation_, key, kept, sample)) {
+            if (!run.has_state(called.state) || !audits_.disagree(evaluation_, key, kept, sample)) {
                 return;
             }
         } catch (thread_cancelled const&) {
@@ -197,7 +204,7 @@ template <class Backend, class Evaluation> class recorder {
 
     [[nodiscard]] statistics stats() {
         statistics sum = counters_.since_reset();
-        backend_statistics const now = partition_.stats(); // which may take long
+        backend_statistics const now = partition_.events();
         std::scoped_lock const lock(mutex_);
         sum.evictions = now.evictions - at_reset_.evictions;
         sum.expirations = now.expirations - at_reset_.expirations;
@@ -211,7 +218,7 @@ template <class Backend, class Evaluation> class recorder {
 
     void reset_stats() {
         counters_.reset();
-        backend_statistics const now = partition_.stats();
+        backend_statistics const now = partition_.events();
         std::scoped_lock const lock(mutex_);
         at_reset_ = now;
     }
@@ -242,11 +249,20 @@ template <class Backend, class Evaluation> class recorder {
         return same;
     }
 
-    /// Stores what was evaluated, unless its record was invalidated since then.
+    /// Stores what was evaluated, unless its record was invalidated since then, or the function has another
+    /// state by now than its key: it may have waited for a leader or a claim, or the state changed while
+    /// it ran.
     ///
+    /// draw            what ran the function
     /// store           given what to tell the backend; returns whether that has stored it
-    template <class Store>
-    void keep(key128 key, std::uint64_t since, storing about, Store const& store) {
+    template <class Draw, class Store>
+    void keep(name const& called, Draw const& draw, std::uint64_t since, storing about,
+              Store const& store) {
+        key128 const key = called.key;
+        if (!draw.has_state(called.state)) {
+            counters_.beyond_hits().rejected += 1;
+            return;
+        }
         auto const valid = [&] { return !invalidated_.includes(key, since); };
         if (!valid()) {
             return;
@@ -265,13 +281,13 @@ template <class Backend, class Evaluation> class recorder {
 
     /// Changes the record in the backend, and gives it as it is then; or as this call has it, if
     /// the backend does not store it.
-    template <class Merge>
-    record merge(key128 key, std::uint64_t since, Merge const& change, record expected,
-                 storing about) {
+    template <class Draw, class Merge>
+    record merge(name const& called, Draw const& draw, std::uint64_t since, Merge const& change,
+                 record expected, storing about) {
         if constexpr (Backend::remembers) {
             std::optional<record> stored;
-            keep(key, since, about, [&](storing const& while_valid) {
-                stored = partition_.update(key, change, while_valid);
+            keep(called, draw, since, about, [&](storing const& while_valid) {
+                stored = partition_.update(called.key, change, while_valid);
                 return stored.has_value();
             });
             // Less than expected: what was there was invalidated meanwhile.

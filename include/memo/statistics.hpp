@@ -40,7 +40,7 @@ struct statistics {
     std::uint64_t coalesced = 0;     ///< calls that were given another caller's evaluation
     std::uint64_t evaluations = 0;   ///< runs of the function that returned
     std::uint64_t failures = 0;      ///< runs of the function that threw
-    std::uint64_t rejected = 0;      ///< results that store_if or on_nan kept out of the record
+    std::uint64_t rejected = 0;      ///< results that store_if, on_nan or a changed state kept out
     std::uint64_t sets = 0;          ///< records that the backend stored
     std::uint64_t evictions = 0;     ///< records dropped to keep a bound
     std::uint64_t expirations = 0;   ///< records dropped because their time was over

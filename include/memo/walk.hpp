@@ -33,13 +33,14 @@ namespace memo::detail {
 ///
 /// Backend         see backends/backend.hpp
 /// Evaluation      see record/evaluation.hpp and record/averaged.hpp
+/// State           key128 for a function whose state is asked at each call; no_state otherwise
 /// Thread safety:  safe
-template <class Backend, class Evaluation> class walk {
+template <class Backend, class Evaluation, class State> class walk {
   public:
     using record = typename Evaluation::record;
-    using name = call_name<typename Evaluation::witness>;
+    using name = call_name<typename Evaluation::witness, State>;
     using options = typename Evaluation::options;
-    using keeper = recorder<Backend, Evaluation>;
+    using keeper = recorder<Backend, Evaluation, State>;
 
     /// A record and how it was come by.
     struct arrival {
@@ -94,7 +95,7 @@ template <class Backend, class Evaluation> class walk {
 
     /// Runs the function again for a hit, if it is its turn, and compares: see recorder::audit.
     template <class Run> void audit(name const& called, record const& kept, Run&& run) {
-        records_.audit(called.key, kept, run);
+        records_.audit(called, kept, run);
     }
 
     /// Serves a call that was no hit at first sight.

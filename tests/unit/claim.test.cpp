@@ -14,6 +14,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <numeric>
 #include <span>
@@ -284,6 +285,55 @@ TEST_CASE("workers that claim evaluate each call once and wait for nobody") {
     });
     CHECK(runs == 300);
     CHECK(at_rest(f).evaluations == 300);
+}
+
+TEST_CASE("what was evaluated in another state than the key's is given and not stored") {
+    int state = 1;
+    int runs = 0;
+    std::function<void()> meanwhile = [] {};
+    auto const f = memo::memoize(memo::keyed_by(
+        [&](int x) {
+            ++runs;
+            int const seen = state;
+            std::exchange(meanwhile, [] {})();
+            return 100 * seen + x;
+        },
+        [&state] { return state; }));
+    {
+        auto claim = f.try_claim(5);
+        state = 2; // of which the claim's key knows nothing
+        CHECK(claim.run() == 205);
+        CHECK(claim.value() == 205);
+    }
+    CHECK_FALSE(f.contains(5));
+    state = 1;
+    CHECK_FALSE(f.contains(5));
+    CHECK(f(5) == 105);
+    CHECK(f.contains(5));
+    meanwhile = [&state] { state = 2; };
+    CHECK(f(6) == 106);
+    CHECK_FALSE(f.contains(6));
+    state = 1;
+    CHECK_FALSE(f.contains(6));
+    auto const later = [&](std::function<void()> const& task) {
+        state = 3;
+        task();
+    };
+    CHECK(f.many({7}, later)[0].value() == 307);
+    state = 1;
+    CHECK_FALSE(f.contains(7));
+    CHECK(runs == 4);
+    CHECK(at_rest(f).rejected == 3);
+
+    auto const mean = memo::memoize<memo::memory, memo::averaged>(
+        memo::keyed_by([&](int x) { return 100.0 * state + x; }, [&state] { return state; }));
+    CHECK(mean(5) == 105);
+    auto claim = mean.try_claim(5);
+    state = 2;
+    CHECK(claim.run() == 155); // of both samples, and the record has one
+    state = 1;
+    CHECK(mean.lookup(5) == 105.0);
+    CHECK(at_rest(mean).sets == 1);
 }
 
 TEST_CASE("a claim of an averaged function draws as a call does") {

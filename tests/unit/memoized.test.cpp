@@ -500,6 +500,23 @@ TEST_CASE("only the results that store_if accepts are stored") {
     CHECK(at_rest(f).sets == 1);
 }
 
+TEST_CASE("a function that is wrapped again on a live store counts from then on") {
+    memo::memory const store({.max_entries = 10});
+    auto const wrap = [&store] {
+        return memo::memoize<memo::memory>([](int x) { return x; }, {}, store);
+    };
+    auto const f = wrap();
+    for (int x = 0; x < 100; ++x) {
+        f(x);
+    }
+    CHECK(f.stats().evictions == 90);
+    auto const again = wrap();
+    CHECK(again.stats().evictions == 0);
+    again(1000);
+    CHECK(again.stats().evictions == 1);
+    CHECK(f.stats().evictions == 91);
+}
+
 // NOLINTBEGIN(bugprone-use-after-move,hicpp-invalid-access-moved): that is what these are about
 TEST_CASE("a function that was moved from is still the function that it was") {
     auto f = memo::memoize([](int x) { return 2 * x; });

@@ -109,7 +109,8 @@ struct backend_statistics {
 /// gives an optional of the same, nothing if another process computes it. They do not throw.
 /// `glance(key)` gives the record that `get` gives, or nothing although there is one: of what can be
 /// had in some nanoseconds, with no effect that `get` has not. It is asked before, and does not throw;
-/// `glance_further(key)` is asked between them, and may take a little longer. `validates = true` says that
+/// `glance_further(key)` is asked between them, and may take a little longer. `events()` gives what `stats()`
+/// counts without `entries` and `bytes`, where these take long to know. `validates = true` says that
 /// `put` and `update` ask `about.valid()` within the step by which they store, and store nothing if it
 /// gives false: no erase() comes in between.
 ///
@@ -191,6 +192,15 @@ template <class Record, glancing_partition<Record> Partition>
         return partition.glance_further(key);
     } else {
         return std::nullopt;
+    }
+}
+
+/// What a partition has counted; `entries` and `bytes` are 0 where to know them takes longer.
+template <class Partition> [[nodiscard]] backend_statistics events_of(Partition const& partition) {
+    if constexpr (requires { partition.events(); }) {
+        return partition.events();
+    } else {
+        return partition.stats();
     }
 }
 

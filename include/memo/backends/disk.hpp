@@ -148,6 +148,9 @@ class disk {
                 detail::disk_store::events(*shelf_), shelf_->errors,
                 [&] { return detail::size_of_function(*store_, shelf_->scope); });
         }
+        [[nodiscard]] backend_statistics events() const {
+            return detail::disk_store::events(*shelf_);
+        }
 
         /// Waits until no other process computes what has this key, or for as long as `max_wait`, and
         /// keeps others from it for as long as what it gives lives.

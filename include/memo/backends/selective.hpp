@@ -60,6 +60,7 @@ template <class Partition, class Record> class selective {
     [[nodiscard]] bool erase(key128 key) const { return inner_.erase(key); }
     void clear() const { inner_.clear(); }
     [[nodiscard]] backend_statistics stats() const { return inner_.stats(); }
+    [[nodiscard]] backend_statistics events() const { return events_of(inner_); }
 
     /// What is not worth to be stored is not waited for either.
     [[nodiscard]] auto lead(key128 key) const requires leading_partition<Partition> {

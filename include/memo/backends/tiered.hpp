@@ -158,6 +158,9 @@ template <class Near, class Far> class tiered {
         /// The sums of both tiers; entries and expirations, of which both have the same, of the one that
         /// has more.
         [[nodiscard]] backend_statistics stats() const { return sum(near_.stats(), far_.stats()); }
+        [[nodiscard]] backend_statistics events() const {
+            return sum(detail::events_of(near_), detail::events_of(far_));
+        }
 
         /// By the far tier, which more have in common.
         [[nodiscard]] auto lead(key128 key) const

@@ -34,6 +34,11 @@ template <class Function, class... Args> class call {
     /// Whether the function threw.
     [[nodiscard]] bool threw() const noexcept { return threw_; }
 
+    /// Whether the function has this state, which is in the call's key.
+    template <class State> [[nodiscard]] bool has_state(State const& state) const {
+        return function_.has_state(state);
+    }
+
     [[nodiscard]] auto explain() {
         return std::apply([&](auto&... each) { return function_.explained(each...); }, args_);
     }

@@ -63,8 +63,8 @@ template <class F, class... Values>
                                                    detail::typed_digest(values...)};
 }
 
-/// Says what a callable's state is: asked anew at every call. The function must be safe to call
-/// from several threads.
+/// Says what a callable's state is: asked anew at every call, and again before a result is stored, which it
+/// is not if the state is another one by then. The function must be safe to call from several threads.
 template <class F, class StateFn> [[nodiscard]] auto keyed_by(F&& callable, StateFn&& state) {
     static_assert(std::invocable<std::decay_t<StateFn> const&>,
                   "memo: the second argument of keyed_by() is asked for the state at every call. "

@@ -160,6 +160,9 @@ class table {
     /// Complexity:     one lock of each segment
     [[nodiscard]] std::uint64_t evictions() const {
         std::uint64_t sum = 0;
+        if (!directory_.evicts()) {
+            return sum;
+        }
         from_each_segment(0, [&](segment& each) {
             sum += each.evictions();
             return true;
