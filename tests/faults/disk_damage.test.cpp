@@ -557,6 +557,55 @@ TEST_CASE("the next damage takes the place of the last") {
     }
 }
 
+TEST_CASE("data of another LMDB is refused and left as it is") {
+    constexpr std::size_t next_header = 24;
+    constexpr std::size_t magic = 0xbeefc0de;
+    for (std::uint32_t const version : {1U, 2U, 999U}) {
+        for (std::size_t const header : {std::size_t{16}, next_header}) {
+            for (bool const both : {true, false}) {
+                if (version == 1 && header != next_header) {
+                    continue; // which is this one
+                }
+                CAPTURE(version, header, both);
+                memo_test::temp_dir const directory;
+                fill(directory.path(), true);
+                if (both) {
+                    pretend_another_boot(directory.path()); // whatever that says
+                }
+                auto bytes = read_file(directory / "v1/data.mdb");
+                for (std::size_t const copy : {std::size_t{0}, page}) {
+                    if (copy != 0 && !both) {
+                        continue;
+                    }
+                    if (header == next_header) {
+                        std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(copy + 16), 144,
+                                    bytes.begin() + static_cast<std::ptrdiff_t>(copy + header));
+                        std::memset(bytes.data() + copy + 16, 0, 8);
+                    }
+                    std::memcpy(bytes.data() + copy + header, &magic, 4);
+                    std::memcpy(bytes.data() + copy + header + 4, &version, 4);
+                }
+                write_file(directory / "v1/data.mdb", bytes);
+                bool const is_other = both && (version != 1 || header == next_header);
+                CHECK(memo_test::in_process([&] {
+                          try {
+                              static_cast<void>(open(directory.path()));
+                          } catch (memo::error const& refused) {
+                              std::string const text = refused.what();
+                              return refused.code() == memo::errc::configuration &&
+                                             text.find("another LMDB") != std::string::npos
+                                         ? 1
+                                         : 2;
+                          }
+                          return 0;
+                      }) == (is_other ? 1 : 0));
+                CHECK(fs::exists(directory / "v1.bad.1") == !is_other);
+                CHECK((read_file(directory / "v1/data.mdb") == bytes) == is_other);
+            }
+        }
+    }
+}
+
 TEST_CASE("files that are no database are set aside") {
     for (std::size_t const size : {0U, 1U, 100U, 4096U, 8192U, 100'000U}) {
         memo_test::temp_dir const directory;

@@ -33,10 +33,18 @@ inline void lmdb_check(char const* verb, int code) {
     }
 }
 
+/// From this version of LMDB on its data has another format.
+inline constexpr int lmdb_of_next_format = MDB_VERINT(0, 9, 70);
+
+static_assert(
+    MDB_VERSION_FULL < lmdb_of_next_format,
+    "memo: memo::disk knows the data of LMDB 0.9, and this is a later LMDB, whose data has "
+    "another format; build against LMDB 0.9 (Debian: liblmdb-dev)");
+
 /// Whether a code says that the file itself is damaged.
 [[nodiscard]] constexpr bool says_damaged(int code) noexcept {
     return code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_INVALID ||
-           code == MDB_VERSION_MISMATCH || code == MDB_CURSOR_FULL || code == MDB_INCOMPATIBLE;
+           code == MDB_CURSOR_FULL || code == MDB_INCOMPATIBLE;
 }
 
 /// Whether the environment can do no more until it is opened again.

@@ -93,6 +93,80 @@ inline void check_size(MDB_env* env, disk_opening const& how) {
     }
 }
 
+/// Which format the head of a data file has, as both of its copies say.
+struct data_format {
+    std::uint32_t version = 0;
+    std::size_t page_header = 0; ///< bytes
+
+    friend bool operator==(data_format const&, data_format const&) = default;
+};
+inline constexpr data_format known_format{1, 16};
+
+/// Nothing where there is no file, or one whose copies do not say the same: it is damaged.
+/// Source: LMDB 0.9 and 1.0 (branch mdb.master3), mdb.c: MDB_meta.
+[[nodiscard]] inline std::optional<data_format> format_of(file const& opened) {
+    struct head {
+        std::uint32_t magic;
+        std::uint32_t version;
+        std::array<std::uint64_t, 2> not_used;
+        std::uint32_t page_size;
+        std::uint32_t of_tree;
+    };
+    auto const read = [&](std::uint64_t at) {
+        head found{};
+        auto const size =
+            ::pread(opened.descriptor(), &found, sizeof found, static_cast<off_t>(at));
+        return size == static_cast<ssize_t>(sizeof found) && found.magic == 0xbeefc0de
+                   ? std::optional(found)
+                   : std::nullopt;
+    };
+    for (std::size_t const page_header : {known_format.page_header, std::size_t{24}}) {
+        auto const first = read(page_header);
+        auto const second = first ? read(first->page_size + page_header) : std::nullopt;
+        if (second && second->version == first->version) {
+            return data_format{first->version, page_header};
+        }
+    }
+    return std::nullopt;
+}
+
+/// Data in which LMDB found another version than its own, although it was looked at before.
+[[noreturn]] inline void refuse_mismatch(disk_directory const& directory) {
+    file const opened = try_open(directory.data_file(), O_RDONLY);
+    if (!opened.is_open() || format_of(opened) != known_format) {
+        lmdb_failed("open", MDB_CORRUPTED); // of its two copies one says so
+    }
+    throw error(errc::configuration,
+                "disk: another program has " + directory.root() +
+                    " open with an LMDB that was built otherwise, so that its v1/lock.mdb is no "
+                    "lock for this one; build all programs that share a directory with one LMDB");
+}
+
+/// Data of another LMDB than this one is no damage, and is not touched.
+///
+/// Throws:         memo::error (configuration)
+inline void require_known_format(disk_directory const& directory) {
+    int major = 0;
+    int minor = 0;
+    int patch = 0;
+    std::string const library = mdb_version(&major, &minor, &patch);
+    if (MDB_VERINT(major, minor, patch) >= lmdb_of_next_format) {
+        throw error(errc::configuration,
+                    "disk: this program was built for LMDB 0.9 and runs with " + library +
+                        ", whose data has another format; run it with a library of LMDB 0.9");
+    }
+    file const opened = try_open(directory.data_file(), O_RDONLY);
+    auto const format = opened.is_open() ? format_of(opened) : std::nullopt;
+    if (format && *format != known_format) {
+        throw error(errc::configuration,
+                    "disk: the data in " + directory.root() +
+                        " was written by another LMDB than this program's (format " +
+                        std::to_string(format->version) + ", " + library +
+                        " has 1), and is left as it is; build all programs that share a directory "
+                        "with one LMDB, or give another .directory");
+    }
+}
+
 // LMDB maps as many bytes as the file says that it has or may have, if they are more than it is told,
 // and takes pages of the size that it says: of a damaged file, anything.
 // Source: LMDB 0.9, mdb.c: MDB_meta.
@@ -158,8 +232,12 @@ inline void register_process(MDB_env* env, disk_opening const& how) {
         }
     }
     bool const there = identity_of_file(how.directory.data_file()).has_value();
-    lmdb_check("open", mdb_env_open(env, how.directory.data().c_str(), flags,
-                                    static_cast<mdb_mode_t>(how.directory.mode())));
+    int const code = mdb_env_open(env, how.directory.data().c_str(), flags,
+                                  static_cast<mdb_mode_t>(how.directory.mode()));
+    if (code == MDB_VERSION_MISMATCH) {
+        refuse_mismatch(how.directory);
+    }
+    lmdb_check("open", code);
     mdb_filehandle_t descriptor = -1;
     lmdb_check("open", mdb_env_get_fd(env, &descriptor));
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): fcntl(2) is so

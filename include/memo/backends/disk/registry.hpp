@@ -176,6 +176,7 @@ class disk_registry {
     /// Decides whether the data may be used, and gives the size of its map.
     static std::uint64_t admit(disk_directory const& directory, disk_settings const& settings,
                                reports& told) {
+        require_known_format(directory);
         bool const there = identity_of_file(directory.data_file()).has_value();
         if (settings.read_only && !there) {
             directory.refuse_empty();
