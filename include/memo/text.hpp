@@ -16,7 +16,7 @@ namespace memo::detail {
 /// A number in decimal digits: as many as it takes to read the same number back.
 [[nodiscard]] inline std::string number_text(double number) {
     std::array<char, 32> digits; // NOLINT(cppcoreguidelines-pro-type-member-init): written next
-    auto const end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    auto* const end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
     return {digits.data(), end};
 }
 
@@ -25,9 +25,9 @@ namespace memo::detail {
 /// digits          behind the point, 17 at most
 [[nodiscard]] inline std::string fixed_text(double number, int digits) {
     std::array<char, 336> text; // NOLINT(cppcoreguidelines-pro-type-member-init): written next
-    auto const end = std::to_chars(text.data(), text.data() + text.size(), number,
-                                   std::chars_format::fixed, digits)
-                         .ptr;
+    auto* const end = std::to_chars(text.data(), text.data() + text.size(), number,
+                                    std::chars_format::fixed, digits)
+                          .ptr;
     return {text.data(), end};
 }
 
@@ -74,11 +74,13 @@ namespace memo::detail {
 ///
 /// character       in UTF-8
 [[nodiscard]] inline bool is_control(std::string_view character) {
+    // NOLINTBEGIN(misc-misleading-bidirectional): the escapes are compared, and shown as such
     return (character.size() == 1 && (character < " " || character == "\x7f")) ||
            (character >= "\xc2\x80" && character <= "\xc2\x9f") ||         // U+0080 to U+009F
            (character >= "\xe2\x80\x8e" && character <= "\xe2\x80\x8f") || // U+200E, U+200F
            (character >= "\xe2\x80\xa8" && character <= "\xe2\x80\xae") || // U+2028 to U+202E
            (character >= "\xe2\x81\xa6" && character <= "\xe2\x81\xa9");   // U+2066 to U+2069
+    // NOLINTEND(misc-misleading-bidirectional)
 }
 
 /// A name for a terminal, on one line: a control character or a byte that is no UTF-8 becomes \n, \t or
