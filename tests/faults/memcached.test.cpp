@@ -735,6 +735,25 @@ TEMPLATE_LIST_TEST_CASE(
     }
 }
 
+TEMPLATE_LIST_TEST_CASE("a server that has no memory loses no connection", "", backends) {
+    memcached_server const server(memcached_server::transport::tcp, {"-M", "-m", "2"});
+    TestType const backend(settings_for(server.address()));
+    auto const partition = backend.template partition<std::string>(scope);
+    std::string const value(1000, 'x');
+    std::uint64_t stored = 0;
+    while (partition.put(key_of(stored), value, {})) {
+        ++stored;
+    }
+    CHECK(stored > 100);
+    for (std::uint64_t i = 0; i < 100; ++i) {
+        CHECK_FALSE(partition.put(key_of(100'000 + i), value, {}));
+        CHECK(partition.get(key_of(i))->record == value);
+    }
+    CHECK(backend.wire().server_full == 101);
+    CHECK(backend.stats().errors == 101);
+    CHECK(backend.stats().reconnects == 0);
+}
+
 TEMPLATE_LIST_TEST_CASE("the longest times that there are are times", "", backends) {
     memcached_server const server;
     auto chosen = settings_for(server.address());

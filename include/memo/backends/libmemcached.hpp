@@ -259,10 +259,12 @@ class libmemcached_connection {
                               static_cast<time_t>(item.expiry), item.flags));
     }
 
-    /// What the library says, in our words; closes the connection for all that is no plain answer.
+    /// What the library says, in our words. A plain no is an answer; all else closes the connection.
     [[nodiscard]] wire_code checked(memcached_return_t status) {
         wire_code const code = code_of(status);
-        return is_answer(code) ? code : failed(status);
+        bool const is_no = code == wire_code::too_large || code == wire_code::server_full ||
+                           code == wire_code::unable;
+        return is_answer(code) || is_no ? code : failed(status);
     }
 
     [[nodiscard]] wire_code failed(memcached_return_t status) {

@@ -213,7 +213,7 @@ class meta_connection {
             return fail(wire_code::out_of_step);
         }
         if (parsed->kind == meta_kind::server_error) {
-            return fail(unable_of(*parsed));
+            return {unable_of(*parsed)};
         }
         if (parsed->kind == meta_kind::error) {
             return fail(error_of(*parsed));
@@ -262,6 +262,11 @@ class meta_connection {
         }
     }
 
+    /// SERVER_ERROR is an answer, and a value that was sent has been read: the connection goes on. It
+    /// names no request; taken for another one's it is a failure, and the next answer's number is wrong.
+    ///
+    /// Source: memcached, doc/protocol.txt, "Error strings": after an error that does not let it go on
+    /// the server closes the connection itself
     [[nodiscard]] static wire_code unable_of(meta_line const& line) {
         if (line.rest.starts_with("object too large")) {
             return wire_code::too_large;

@@ -159,6 +159,7 @@ TEST_CASE("an answer with another number, another key or something more is not b
     CHECK(lied.get_with([](std::string& answer) {
         answer = "SERVER_ERROR out of memory storing object\r\n";
     }) == wire_code::server_full);
+    CHECK(lied.connection.is_open());
     CHECK(lied.get_with([](std::string& answer) { replace(answer, "VA 5", "VA 1001"); }) ==
           wire_code::too_large);
 }
@@ -258,6 +259,45 @@ TEST_CASE("a server with users is given name and password") {
     meta_connection nameless(where, patient);
     CHECK(nameless.open() == wire_code::done);
     CHECK(nameless.get("key", soon()).code == wire_code::refused);
+}
+
+TEST_CASE("a server that says that it cannot is in step, and the connection goes on") {
+    memcached_server const server(memcached_server::transport::tcp, {"-M", "-m", "2"});
+    auto const where = resolve(server.address());
+    connection_settings const large{ample, ample, 2 << 20, {}, {}};
+    meta_connection c(where, large);
+    REQUIRE(c.open() == wire_code::done);
+    std::string const value(1000, 'x');
+    int stored = 0;
+    while (c.set("key-" + std::to_string(stored), {bytes_of(value), 7, 0}, soon()) ==
+           wire_code::done) {
+        ++stored;
+    }
+    CHECK(stored > 100);
+    CHECK(c.set("more", {bytes_of(value), 7, 0}, soon()) == wire_code::server_full);
+    CHECK(c.add("more", {bytes_of(value), 7, 0}, soon()) == wire_code::server_full);
+    CHECK(text_of(c.get("key-0", soon()).value) == value);
+    std::string const largest(1 << 20, 'x');
+    CHECK(c.set("large", {bytes_of(largest), 7, 0}, soon()) == wire_code::too_large);
+    CHECK(text_of(c.get("key-1", soon()).value) == value);
+    CHECK(c.times_opened() == 1);
+}
+
+TEST_CASE(
+    "an error that comes twice is a failure, and no later answer is taken for another one's") {
+    lied_to lied;
+    auto const failing = [](std::string& answer) { answer = "SERVER_ERROR busy\r\n"; };
+    CHECK(lied.get_with(failing) == wire_code::unable);
+    CHECK(lied.connection.is_open());
+    CHECK(lied.get_with([&](std::string& answer) {
+        failing(answer);
+        answer += answer;
+    }) == wire_code::out_of_step);
+    CHECK_FALSE(lied.connection.is_open());
+    CHECK(lied.get_with([&](std::string& answer) {
+        failing(answer);
+        answer += "x";
+    }) == wire_code::out_of_step);
 }
 
 TEST_CASE("a server that takes no more connections says so, on a port and on a unix socket") {
