@@ -24,6 +24,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 static_assert(LIBMEMCACHED_VERSION_HEX >= 0x01001004,
               "memo: libmemcached before 1.1.4 gives a late answer to the next request");
@@ -87,6 +88,26 @@ class libmemcached_connection {
         wire_code const code = fetch_all({&name, 1}, {&size, 1},
                                          [&](std::size_t, auto const& reply) { found = reply; });
         return code == wire_code::done ? found : wire_reply{code};
+    }
+
+    /// Asks for all keys before it reads the first answer.
+    ///
+    /// name_of         name_of(i) gives the key of number i
+    /// visit           visit(i, reply) for each answer, in order, while its value can be read
+    /// Returns:        done when all are answered; otherwise what went wrong
+    template <class NameOf, class Visit>
+    [[nodiscard]] wire_code get_many(std::size_t count, NameOf const& name_of, Visit const& visit,
+                                     deadline const&) {
+        std::vector<decltype(name_of(0))> names;
+        std::vector<char const*> keys;
+        std::vector<std::size_t> sizes;
+        names.reserve(count);
+        for (std::size_t i = 0; i < count; ++i) {
+            names.push_back(name_of(i));
+            keys.push_back(names.back().text().data());
+            sizes.push_back(names.back().text().size());
+        }
+        return fetch_all(keys, sizes, visit);
     }
 
     [[nodiscard]] wire_code set(std::string_view key, wire_item const& item, deadline const&) {

@@ -133,7 +133,7 @@ template <wire_connection Connection, class Record> class memcached_lookups {
             };
             auto const code = visit.ask([&](Connection& connection, deadline const& by) {
                 return scope_->in_generation(connection, server, by, [&] {
-                    return fetch(connection, now.size(), name_of, take, by);
+                    return connection.get_many(now.size(), name_of, take, by);
                 });
             });
             if (code == wire_code::too_large) { // as in get

@@ -84,6 +84,8 @@ struct connection_settings {
 /// get             the value and its CAS token
 /// set, add        stores; add only if there is nothing
 /// exchange        stores if the item still has this CAS token, which is not 0
+/// get_many        get_many(count, name_of, visit, by) asks for all keys before it reads an answer, and
+///                 calls visit(i, reply) for each, in order, while its value can be read
 /// count           adds to a decimal number, and makes it with `initial` where there is none
 /// is_open         false after any failure but a server's plain no (too_large, server_full, unable):
 ///                 what a connection is in doubt of, it closes
@@ -129,28 +131,6 @@ template <class Attempt>
         code = tried == wire_code::unattended ? code : tried;
     }
     return code;
-}
-
-/// Looks up several keys by one deadline, together if the connection can.
-///
-/// name_of         name_of(i) gives the name of item i
-/// visit           visit(i, reply) for each answer, in order, while its value can be read
-/// Returns:        done, or what went wrong with the first that is not answered
-template <wire_connection Connection, class NameOf, class Visit>
-[[nodiscard]] wire_code fetch(Connection& connection, std::size_t count, NameOf const& name_of,
-                              Visit const& visit, deadline const& by) {
-    if constexpr (requires { connection.get_many(count, name_of, visit, by); }) {
-        return connection.get_many(count, name_of, visit, by);
-    } else {
-        for (std::size_t i = 0; i < count; ++i) {
-            wire_reply const reply = connection.get(name_of(i).text(), by);
-            if (!is_answer(reply.code)) {
-                return reply.code;
-            }
-            visit(i, reply);
-        }
-        return wire_code::done;
-    }
 }
 
 } // namespace memo::detail
