@@ -27,6 +27,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <random>
 #include <sstream>
 #include <string>
@@ -887,7 +888,7 @@ TEST_CASE("numbers in tables stay numbers") {
     auto const f = memo::memoize<memo::disk>([](double x) { return -x; },
                                              {.name = "minus", .version = "1"}, backend);
     f(1.5);
-    f(INFINITY);
+    f(std::numeric_limits<double>::infinity());
     std::string const csv = run("export", directory.path()).text;
     CHECK(has(csv, ",-1.5,"));
     CHECK(has(csv, ",\"-inf\","));
