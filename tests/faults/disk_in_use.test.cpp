@@ -174,8 +174,9 @@ void cut_the_clock(std::string const& directory, std::mt19937_64& random) {
     cut(directory + "/v1/clock", random);
 }
 
-/// Looks for all entries, stores some anew, looks at many, and drops them. 0: nothing wrong was served.
-int use(memo::disk const& backend, std::atomic<std::uint64_t>& refused) {
+/// Looks for all entries, or writes before anything is looked at; stores some anew, looks at many, and
+/// drops them. 0: nothing wrong was served.
+int use(memo::disk const& backend, bool looks_first, std::atomic<std::uint64_t>& refused) {
     auto const values = values_of(backend);
     auto const counting = [&](auto const& body) {
         try {
@@ -191,7 +192,7 @@ int use(memo::disk const& backend, std::atomic<std::uint64_t>& refused) {
             wrong = wrong || (kept && kept->record != value_of(number));
         });
     };
-    for (std::uint64_t number = 0; number < entries; ++number) {
+    for (std::uint64_t number = 0; looks_first && number < entries; ++number) {
         look(number);
     }
     for (std::uint64_t number = 0; number < entries; number += 7) {
@@ -231,12 +232,12 @@ void damage_and_use(damage damaged, int usual) {
                     static_cast<void>(found(backend, 10));
                     damaged(copy.path(), drawn);
                     wait_for_next_tick();
-                    if (int const failed = use(backend, *refused); failed != 0) {
+                    if (int const failed = use(backend, drawn() % 2 == 0, *refused); failed != 0) {
                         return failed;
                     }
                     // It goes on by itself.
                     std::atomic<std::uint64_t> ignored{0};
-                    return use(backend, ignored);
+                    return use(backend, true, ignored);
                 }) == 0);
     }
     std::cout << count << " trials: " << *refused << " operations failed\n";

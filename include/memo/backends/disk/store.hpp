@@ -108,8 +108,9 @@ class disk_store {
         auto const check_and_decode = [&](bytes_view bytes) {
             return check(bytes) && decode(bytes);
         };
-        auto const outcome = again_if_recovered(
-            [&] { return copy_place(current(), place, frame, check, check_and_decode); });
+        auto const outcome = again_if_recovered(shelf.corrupt, [&] {
+            return copy_place(current(), place, frame, check, check_and_decode);
+        });
         if (outcome == stored_bytes::refused) {
             shelf.corrupt.fetch_add(1, std::memory_order_relaxed);
         }
@@ -123,12 +124,12 @@ class disk_store {
     /// What body(look) gives: see read_snapshot(). Again if the data turned out to be damaged: of what
     /// begins anew.
     template <class Body> auto inspect(Body const& body) {
-        return again_if_recovered([&] { return read_snapshot(current(), body); });
+        return again_if_recovered(corrupt_, [&] { return read_snapshot(current(), body); });
     }
 
     /// Runs change(disk_write) as one step. It may run twice, the first time for nothing.
     template <class Change> auto write(Change const& change) {
-        return again_if_recovered([&] { return current().write(change); });
+        return again_if_recovered(corrupt_, [&] { return current().write(change); });
     }
 
     /// What happened, with the entries and bytes of size(); without those if they cannot be had, which is
@@ -203,6 +204,7 @@ class disk_store {
     [[nodiscard]] backend_statistics all_events() const {
         backend_statistics sum;
         sum.errors = errors_;
+        sum.corrupt = corrupt_;
         std::scoped_lock const lock(mutex_);
         for (auto const& [scope, shelf] : by_scope_) {
             sum += events(*shelf);
@@ -252,7 +254,10 @@ class disk_store {
     }
 
     /// Runs a step, and once more if it failed for files that could be opened anew.
-    template <class Step> auto again_if_recovered(Step const& step) {
+    ///
+    /// corrupt         counts data that was damaged
+    template <class Step>
+    auto again_if_recovered(std::atomic<std::uint64_t>& corrupt, Step const& step) {
         std::uint64_t const generation = current().generation();
         if (generation_.load(std::memory_order_relaxed) != generation) [[unlikely]] {
             generation_.store(generation, std::memory_order_relaxed);
@@ -263,6 +268,9 @@ class disk_store {
         } catch (disk_error const& failure) {
             if (!recover(generation, failure)) {
                 throw;
+            }
+            if (says_damaged(failure.code())) {
+                corrupt.fetch_add(1, std::memory_order_relaxed);
             }
         }
         return step();
@@ -280,8 +288,9 @@ class disk_store {
     }
 
     disk_settings const settings_;
-    std::atomic<std::uint64_t> errors_{0}; ///< of stats() over all functions
-    disk_clock clock_;                     ///< only a bounded cache has one
+    std::atomic<std::uint64_t> errors_{0};  ///< of stats() over all functions
+    std::atomic<std::uint64_t> corrupt_{0}; ///< data that was found damaged by none of them alone
+    disk_clock clock_;                      ///< only a bounded cache has one
     std::shared_ptr<disk_environment> environment_;
     std::atomic<std::uint64_t> generation_{0}; ///< of its files, when they were used last
     mutable std::mutex mutex_;                 ///< of the shelves; nothing is waited for under it
