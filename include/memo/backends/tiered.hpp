@@ -155,8 +155,8 @@ template <class Near, class Far> class tiered {
             drop([](auto const& tier) { tier.clear(); });
         }
 
-        /// The sums of both tiers; entries and expirations, of which both have the same, of the one that
-        /// has more.
+        /// The sums of both tiers; entries, expirations and results that are too large, of which both have
+        /// the same, of the one that has more.
         [[nodiscard]] backend_statistics stats() const { return sum(near_.stats(), far_.stats()); }
         [[nodiscard]] backend_statistics events() const {
             return sum(detail::events_of(near_), detail::events_of(far_));
@@ -238,9 +238,11 @@ template <class Near, class Far> class tiered {
                                                 backend_statistics const& other) {
         auto const entries = (std::max)(one.entries, other.entries);
         auto const expirations = (std::max)(one.expirations, other.expirations);
+        auto const too_large = (std::max)(one.too_large, other.too_large);
         one += other;
         one.entries = entries;
         one.expirations = expirations;
+        one.too_large = too_large;
         return one;
     }
 

@@ -11,6 +11,7 @@
 #include <catch2/catch.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
@@ -160,6 +161,25 @@ TEST_CASE("what the far tier fails to drop is dropped near") {
     partition.put(key_of(1), 1, {});
     CHECK_THROWS_AS(partition.clear(), std::runtime_error);
     CHECK(near.stats().entries == 0);
+}
+
+TEST_CASE("a result that is too large for both tiers is one, and so is one for a tier alone") {
+    for (bool const near_has_room : {true, false}) {
+        for (bool const far_has_room : {true, false}) {
+            auto const with = [](bool room) {
+                std::size_t const most = room ? 1'000'000 : 10'000;
+                return memo::memory({.max_bytes = most});
+            };
+            memo::tiered const both(with(near_has_room), with(far_has_room));
+            auto const partition = both.partition<std::string>(scope);
+            partition.put(key_of(1), std::string(50'000, 'x'), {});
+            partition.put(key_of(2), "small", {});
+            std::uint64_t const refused = near_has_room && far_has_room ? 0 : 1;
+            CHECK(partition.stats().too_large == refused);
+            CHECK(both.stats().too_large == refused);
+            CHECK(partition.get(key_of(1)).has_value() == (near_has_room || far_has_room));
+        }
+    }
 }
 
 TEST_CASE("while the far tier is away the near one serves") {
