@@ -93,9 +93,8 @@ inline constexpr std::size_t max_at_once = 4096;
 /// Throws:         disk_error, after the entries before; says_damaged(its code) if a page on the way is
 ///                 none
 template <class Visit> void for_each_entry(detail::disk_store& store, Visit const& visit) {
-    scan_progress progress(store.inspect([](detail::disk_environment::look const& look) {
-        return detail::size_of_database(look.txn()).entries;
-    }));
+    scan_progress progress(store.inspect(
+        [](detail::disk_environment::look const& look) { return look.size().entries; }));
     std::size_t seen = 0;
     std::size_t most = max_at_once;
     for (next_place from{std::in_place}; from;) {

@@ -87,7 +87,7 @@ struct settings {
     }
     for (char const* const data : {"/v1/data.mdb", "/v1.bad.1/data.mdb"}) {
         std::error_code missing;
-        fs::file_status const there = fs::status(told.directory + data, missing);
+        fs::file_status const there = fs::symlink_status(told.directory + data, missing);
         if (fs::is_regular_file(there)) {
             told.mode = static_cast<unsigned>(there.permissions() & fs::perms::all);
             break;
@@ -104,9 +104,11 @@ struct settings {
     if (to_write) {
         return settings_of_owner(chosen);
     }
+    // What is there is shown, whoever can write there, and nothing is written.
     memo::disk_settings told;
     told.directory = directory;
     told.read_only = true;
+    told.mode = 0666;
     return told;
 }
 
@@ -115,7 +117,7 @@ int stat(settings const& chosen) {
     detail::disk_directory const& directory = store.current().directory();
     detail::disk_state const state = directory.state();
     auto const [size, names] = store.inspect([](detail::disk_environment::look const& look) {
-        return std::pair(detail::size_of_database(look.txn()), detail::count_names(look));
+        return std::pair(look.size(), detail::count_names(look));
     });
     json const told{{"directory", directory.root()},
                     {"functions", names},
@@ -300,8 +302,9 @@ class workplace {
   public:
     explicit workplace(std::string path) : path_(std::move(path)) {
         fs::remove_all(path_);
-        fs::create_directory(path_);
-        fs::permissions(path_, fs::perms::owner_all);
+        if (::mkdir(path_.c_str(), S_IRWXU) != 0) { // not what somebody else made since
+            detail::file_failed("compact", path_, errno);
+        }
     }
     workplace(workplace const&) = delete;
     workplace& operator=(workplace const&) = delete;
@@ -325,12 +328,10 @@ int compact(settings const& chosen) {
         // LMDB, which copies, believes every page.
         for_each_entry(store, [](detail::key_and_value const&) {});
     }
-    detail::file const open_lock =
-        detail::open_lock_file(directory.path("open.lock"), directory.mode());
-    detail::lock_file(open_lock, LOCK_EX);
+    detail::directory_lock const alone(directory, detail::max_lock_wait({}));
     detail::file const users =
-        detail::open_lock_file(directory.path("users.lock"), directory.mode());
-    if (!detail::lock_file(users, LOCK_EX | LOCK_NB)) {
+        directory.files().open_or_make("users.lock", O_RDWR, directory.mode());
+    if (!detail::try_lock_file(users, LOCK_EX)) {
         std::cerr << "memo-cache: " << directory.root()
                   << " is in use; end the programs that use it, or compact it later\n";
         return trouble;
@@ -340,8 +341,8 @@ int compact(settings const& chosen) {
     workplace const beside(directory.path("v1.compact"));
     std::string const copy = beside.path() + "/data.mdb";
     {
-        auto const environment =
-            detail::open_environment({directory, false, false, directory.state().map});
+        auto const environment = detail::open_environment(
+            {directory, false, false, directory.state().map}, directory.data_files());
         detail::lmdb_check("compact",
                            mdb_env_copy2(environment.get(), beside.path().c_str(), MDB_CP_COMPACT));
     }

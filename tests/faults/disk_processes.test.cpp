@@ -25,6 +25,7 @@
 #include <limits>
 #include <set>
 #include <string>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
@@ -424,6 +425,31 @@ TEST_CASE("a bound that no address space has is refused, and the directory stays
     }
 }
 
+TEST_CASE(
+    "address space for one map and not for two is refused, not used without the checks of pages") {
+    memo_test::temp_dir const directory;
+    CHECK(in_process([&] {
+              constexpr std::uint64_t map = std::uint64_t{64} << 30U;
+              std::uint64_t pages = 0;
+              std::ifstream("/proc/self/statm") >> pages;
+              std::uint64_t const used =
+                  pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+              rlimit const room{used + map + map / 2, used + map + map / 2};
+              if (::setrlimit(RLIMIT_AS, &room) != 0) {
+                  return 2;
+              }
+              try {
+                  memo::disk const refused({.directory = directory.path()});
+              } catch (memo::error const& failure) {
+                  return std::string(failure.what()).find("address space") != std::string::npos &&
+                                 failure.code() == memo::errc::configuration
+                             ? 0
+                             : 3;
+              }
+              return 1;
+          }) == 0);
+}
+
 TEST_CASE("only the owner can read a cache, unless its mode says more") {
     memo_test::temp_dir const directory;
     mode_t const before = ::umask(0);
@@ -471,9 +497,9 @@ TEST_CASE("a program whose process id another has is told what to do") {
     memo_test::temp_dir const directory;
     store_values(memo::disk({.directory = directory.path()}), 0, 1);
     {
-        // As LMDB does it for a program with this id, which another container may have.
-        auto const other = memo::detail::open_file(directory / "v1/lock.mdb", O_RDWR);
-        REQUIRE(memo::detail::lock_byte(other, F_WRLCK, ::getpid(), F_OFD_SETLK));
+        // As a program with this id does it, which another container may have.
+        auto const other = memo::detail::open_file(directory / "v1/write.lock", O_RDWR);
+        REQUIRE(memo::detail::lock_byte(other, F_WRLCK, ::getpid()));
         CHECK_THROWS_WITH(memo::disk({.directory = directory.path()}),
                           Catch::Contains(directory.path()) && Catch::Contains("pid namespace"));
     }

@@ -75,6 +75,14 @@ class process {
         static_cast<void>(wait());
     }
 
+    /// Stops it for a while. It stands still when this returns.
+    void stop() const {
+        int status = 0;
+        ::kill(id_, SIGSTOP);
+        ::waitpid(id_, &status, WUNTRACED);
+    }
+    void go_on() const { ::kill(id_, SIGCONT); }
+
     /// What it returned; minus the signal that ended it.
     [[nodiscard]] int wait() {
         int status = 0;

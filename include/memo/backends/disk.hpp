@@ -18,6 +18,7 @@
 #include <memo/record/codec.hpp>
 #include <memo/record/frame.hpp>
 
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -101,9 +102,11 @@ class disk {
                         record)) {
                 return false;
             }
-            return store_->write([&](detail::disk_write const& write) {
-                return about.valid() && store_->insert_frame(write, *shelf_, key, frame);
-            });
+            return store_->write(
+                [&](detail::disk_write const& write) {
+                    return about.valid() && store_->insert_frame(write, *shelf_, key, frame);
+                },
+                shelf_);
         }
 
         template <class Merge>
@@ -112,17 +115,19 @@ class disk {
             if (store_->read_only()) {
                 return stored;
             }
-            bool const done = store_->write([&](detail::disk_write const& write) {
-                auto const now = store_->now();
-                auto header = detail::new_header(shelf_->scope, key, now, about.cost,
-                                                 detail::expiry(now, about.ttl));
-                detail::bytes_copy frame_before;
-                auto const before = stored_in(write, key, frame_before, header);
-                stored.emplace(merge(before ? &*before : nullptr));
-                std::vector<std::byte> frame;
-                return encode(frame, header, *stored) && about.valid() &&
-                       store_->insert_frame(write, *shelf_, key, frame);
-            });
+            bool const done = store_->write(
+                [&](detail::disk_write const& write) {
+                    auto const now = store_->now();
+                    auto header = detail::new_header(shelf_->scope, key, now, about.cost,
+                                                     detail::expiry(now, about.ttl));
+                    detail::bytes_copy frame_before;
+                    auto const before = stored_in(write, key, frame_before, header);
+                    stored.emplace(merge(before ? &*before : nullptr));
+                    std::vector<std::byte> frame;
+                    return encode(frame, header, *stored) && about.valid() &&
+                           store_->insert_frame(write, *shelf_, key, frame);
+                },
+                shelf_);
             if (!done) {
                 stored.reset();
             }
@@ -130,9 +135,12 @@ class disk {
         }
 
         [[nodiscard]] bool erase(key128 key) const {
-            return !store_->read_only() && store_->write([&](detail::disk_write const& write) {
-                return detail::remove_record(write, detail::place_of(shelf_->scope, key));
-            });
+            return !store_->read_only() && store_->write(
+                                               [&](detail::disk_write const& write) {
+                                                   return detail::remove_record(
+                                                       write, detail::place_of(shelf_->scope, key));
+                                               },
+                                               shelf_);
         }
 
         void clear() const {
@@ -155,12 +163,12 @@ class disk {
         /// Waits until no other process computes what has this key, or for as long as `max_wait`, and
         /// keeps others from it for as long as what it gives lives.
         [[nodiscard]] detail::disk_flight lead(key128 key) const {
-            return {store_->current(), shelf_->scope, key, store_->max_wait()};
+            return {store_->opened(), shelf_->scope, key, store_->max_wait()};
         }
 
         /// The same without waiting: nothing if another process computes it.
         [[nodiscard]] std::optional<detail::disk_flight> try_lead(key128 key) const {
-            return detail::disk_flight::if_free(store_->current(), shelf_->scope, key);
+            return detail::disk_flight::if_free(store_->opened(), shelf_->scope, key);
         }
 
       private:
@@ -231,13 +239,20 @@ class disk {
                 return;
             }
             auto const place = detail::place_of(shelf_->scope, key);
-            bool const dropped = store_->write([&](detail::disk_write const& write) {
+            auto const drop = [&](detail::disk_write const& write) {
                 auto const frame = detail::find_record(write, place);
                 auto const header = frame ? detail::header_of(*frame) : std::nullopt;
                 return header && store_->is_old(*header) && detail::remove_record(write, place);
-            });
-            if (dropped) {
-                shelf_->expirations.fetch_add(1, std::memory_order_relaxed);
+            };
+            try {
+                if (store_->write(drop, nullptr, false)) {
+                    shelf_->expirations.fetch_add(1, std::memory_order_relaxed);
+                }
+            } catch (detail::disk_error const& failure) {
+                if (failure.code() !=
+                    ETIMEDOUT) { // else the next look drops it: this one waits for nobody
+                    throw;
+                }
             }
         }
 
@@ -270,7 +285,7 @@ class disk {
 
     /// Where the cache lies: an absolute path.
     [[nodiscard]] std::string const& directory() const noexcept {
-        return store_->current().directory().root();
+        return store_->directory().root();
     }
 
   private:

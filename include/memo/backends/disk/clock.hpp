@@ -5,6 +5,7 @@
 // transaction for a hit. Keys that share a byte make each other look younger. Only bounded caches have
 // one, and it may be deleted: then all look equally old.
 
+#include <memo/backends/disk/directory.hpp>
 #include <memo/backends/disk/file.hpp>
 #include <memo/fork.hpp>
 #include <memo/key/key128.hpp>
@@ -12,14 +13,13 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <fcntl.h>
 #include <mutex>
 #include <new>
 #include <optional>
-#include <string>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <utility>
 
 namespace memo::detail {
 
@@ -36,9 +36,8 @@ class disk_clock {
 
     /// Before it is used. Where the file cannot be had whole, for lack of room, the clock is this
     /// process's alone; without memory for that there is none.
-    void open(std::string path, unsigned mode) {
-        path_ = std::move(path);
-        mode_ = mode;
+    void open(disk_directory const& directory) {
+        directory_ = directory;
         void* const memory =
             ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (memory != MAP_FAILED) { // NOLINT(cppcoreguidelines-pro-type-cstyle-cast): its macro
@@ -91,7 +90,7 @@ class disk_clock {
 
     [[gnu::noinline]] void look_at_file(std::int64_t look) {
         std::scoped_lock const lock(mutex_);
-        file_length const now = length_of_file(path_);
+        file_length const now = length_of_file(directory_.path("v1/clock"));
         if (now.identity != shown_ || now.bytes < size) {
             show_file();
         }
@@ -102,20 +101,27 @@ class disk_clock {
     void show_file() noexcept {
         undisturbed const whole;
         shown_.reset();
-        file const opened = try_open(path_, O_RDWR | O_CREAT, mode_);
+        file const opened = open_file();
         struct stat now {};
         // Room for all of it now: a page that the disk has no room for would be a SIGBUS later.
         bool const has_room = opened.is_open() &&
                               ::posix_fallocate(opened.descriptor(), 0, size) == 0 &&
                               ::fstat(opened.descriptor(), &now) == 0;
         if (has_room) {
-            set_mode(opened, mode_);
             if (map(MAP_SHARED, opened.descriptor())) {
                 shown_ = file_identity{now.st_dev, now.st_ino};
                 return;
             }
         }
         map(MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    }
+
+    [[nodiscard]] file open_file() const noexcept {
+        try {
+            return directory_.data_files().open_or_make("clock", O_RDWR, directory_.mode());
+        } catch (std::exception const&) { // what is there is none of the cache's, or cannot be had
+            return {};
+        }
     }
 
     bool map(int flags, int descriptor) noexcept {
@@ -137,8 +143,7 @@ class disk_clock {
         return static_cast<std::size_t>(key.high % slot_count);
     }
 
-    std::string path_;
-    unsigned mode_ = 0600;
+    disk_directory directory_;
     std::uint8_t* bytes_ = nullptr;
     mutex mutex_;                        ///< of what is mapped
     std::optional<file_identity> shown_; ///< nothing: memory of this process

@@ -15,29 +15,38 @@
 // process leaves it to the kernel. After a crash of the machine its pages may be of different times,
 // and no check of LMDB's finds that. So `state` keeps the boot in which it was written, and whether
 // it was all handed to the disk since.
+//
+// Who can write the directory is believed, and nobody else: see folder in file.hpp.
 
 #include <memo/backends/disk/file.hpp>
 #include <memo/backends/disk/settings.hpp>
 #include <memo/error.hpp>
+#include <memo/fork.hpp>
+#include <memo/process.hpp>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <mutex>
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <system_error>
+#include <vector>
 
 namespace memo::detail {
 
 /// Where the cache of a user lies by default.
-/// Source: XDG Base Directory Specification 0.8.
+/// The environment of a program with more rights than its caller is the caller's, and not asked.
+/// Source: XDG Base Directory Specification 0.8; secure_getenv(3).
 [[nodiscard]] inline std::string default_directory() {
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody may change the environment beside threads
-    auto const variable = [](char const* name) { return std::getenv(name); };
+    auto const variable = [](char const* name) { return ::secure_getenv(name); };
     if (auto const* cache = variable("XDG_CACHE_HOME"); cache != nullptr && *cache == '/') {
         return std::string(cache) + "/memo";
     }
@@ -73,12 +82,25 @@ namespace memo::detail {
     return std::ranges::find(magics, magic) != magics.end();
 }
 
+/// Which boot of the machine this is; empty where the kernel does not say.
+[[nodiscard]] inline std::string this_boot() {
+    std::string id = read_text(try_open("/proc/sys/kernel/random/boot_id", O_RDONLY)).value_or("");
+    id.erase(id.find_last_not_of('\n') + 1);
+    return id;
+}
+
 /// What `state` says of the data.
 struct disk_state {
     std::string boot;      ///< in which boot of the machine it was last written
     bool dirty = false;    ///< whether pages may not have reached the disk
-    std::uint64_t map = 0; ///< bytes of address space, the same for all processes
+    std::uint64_t map = 0; ///< bytes of address space, the same for all processes; 0: not told
 };
+
+/// Whether a file that says so can have such a map: more than the first pages, whole pages, and not more
+/// than any process has addresses for.
+[[nodiscard]] constexpr bool is_plausible_map(std::uint64_t map) noexcept {
+    return map >= 4 * 4096 && map % 4096 == 0 && map <= std::uint64_t{1} << 56U;
+}
 
 class disk_directory {
   public:
@@ -89,9 +111,10 @@ class disk_directory {
     /// Throws:         memo::error (configuration) for a directory that cannot be used
     explicit disk_directory(disk_settings const& settings)
         : root_(absolute(settings.directory.empty() ? default_directory() : settings.directory)),
-          mode_(settings.mode) {
+          mode_(settings.mode),
+          trust_{settings.mode & 0022U, settings.read_only} {
         if (!settings.read_only) {
-            make(root_);
+            make(root_, nullptr);
         }
         struct statfs system {};
         if (::statfs(root_.c_str(), &system) != 0) {
@@ -109,8 +132,9 @@ class disk_directory {
                             "memcached backend, or set .allow_network_fs if one machine alone "
                             "mounts it");
         }
+        folder const checked = files();
         if (!settings.read_only) {
-            tag();
+            tag(checked);
         }
     }
 
@@ -122,14 +146,44 @@ class disk_directory {
     [[nodiscard]] std::string data() const { return path("v1"); }
     [[nodiscard]] std::string data_file() const { return path("v1/data.mdb"); }
 
-    void make_data() const { make(data()); }
+    /// The directory, opened.
+    ///
+    /// Throws:         memo::error (configuration) if it cannot be opened, or is not to be trusted
+    [[nodiscard]] folder files() const {
+        folder opened(root_, trust_);
+        if (!opened.is_open()) {
+            refuse(root_, errno);
+        }
+        return opened;
+    }
 
-    /// The file that is locked while the data is opened, closed or replaced.
+    /// The one that the data lies in; not open, and errno says why, if that fails.
+    [[nodiscard]] folder data_files() const {
+        folder const root = files();
+        return {data(), trust_, &root};
+    }
+
+    /// The same, made if it is missing.
+    [[nodiscard]] folder make_data() const {
+        folder const root = files();
+        make(data(), &root);
+        folder made(data(), trust_, &root);
+        if (!made.is_open()) {
+            refuse(data(), errno);
+        }
+        return made;
+    }
+
+    /// The file that is locked while the data is opened, closed or replaced. Not open where nothing is
+    /// written and there is none.
     ///
     /// Throws:         memo::error (configuration) where nothing can be written
     [[nodiscard]] file open_lock() const {
+        if (trust_.reads_only) {
+            return files().try_open("open.lock", O_RDONLY);
+        }
         try {
-            return open_lock_file(path("open.lock"), mode_);
+            return files().open_or_make("open.lock", O_RDWR, mode_);
         } catch (disk_error const& failure) {
             refuse(root_, failure.code());
         }
@@ -145,12 +199,17 @@ class disk_directory {
     /// Throws:         disk_error if it is there and cannot be read: to take that for no state would cost
     ///                 the whole cache
     [[nodiscard]] disk_state state() const {
-        auto const text = read_text(path("state"));
-        if (!text && errno != ENOENT) {
+        folder const root = files();
+        file const opened = root.try_open("state", O_RDONLY);
+        disk_state now;
+        if (!opened.is_open() && errno == ENOENT) {
+            return now;
+        }
+        auto const text = read_text(opened);
+        if (!text) {
             file_failed("read", path("state"), errno);
         }
-        disk_state now;
-        std::istringstream lines(text.value_or(""));
+        std::istringstream lines(*text);
         std::string word;
         while (lines >> word) {
             if (word == "boot") {
@@ -161,11 +220,14 @@ class disk_directory {
                 lines >> now.map;
             }
         }
+        if (!is_plausible_map(now.map)) {
+            now.map = 0;
+        }
         return now;
     }
 
     void set_state(disk_state const& state, bool synced) const {
-        write_text(path("state"),
+        write_text(files(), "state",
                    "memo 1\nboot " + state.boot + "\ndirty " + (state.dirty ? "1" : "0") +
                        "\nmap " + std::to_string(state.map) + "\n",
                    mode_, synced);
@@ -174,13 +236,14 @@ class disk_directory {
     /// Moves the data out of the way, in the place of what was moved there before. Under open.lock.
     /// Gives the new place; empty if there was no data.
     [[nodiscard]] std::string set_aside() const {
+        folder const root = files();
         std::string bad = path("v1.bad.1");
         std::error_code ignored;
-        if (!std::filesystem::exists(data(), ignored)) {
+        if (!std::filesystem::exists(std::filesystem::symlink_status(data(), ignored))) {
             return {};
         }
-        std::filesystem::remove_all(bad, ignored);
-        if (::rename(data().c_str(), bad.c_str()) != 0) {
+        std::filesystem::remove_all(bad, ignored); // a link itself, and none below is followed
+        if (!root.rename("v1", "v1.bad.1")) {
             file_failed("set aside", data(), errno);
         }
         return bad;
@@ -196,7 +259,13 @@ class disk_directory {
                         "disk: .directory begins with ~, which only a shell replaces; give the "
                         "whole path, or none for the default one");
         }
-        std::string clean = std::filesystem::absolute(path).lexically_normal().string();
+        std::error_code failure;
+        std::string clean = std::filesystem::absolute(path, failure).lexically_normal().string();
+        if (failure) {
+            throw error(errc::configuration,
+                        "disk: .directory is relative to a working directory that is gone (" +
+                            failure.message() + "); give the whole path");
+        }
         while (clean.size() > 1 && clean.ends_with('/')) {
             clean.pop_back();
         }
@@ -208,15 +277,30 @@ class disk_directory {
         return mode_ | ((mode_ & 0444U) >> 2U);
     }
 
-    void make(std::string const& path) const {
+    // Files that are made in a directory with S_ISGID are of its group, and so is what is made below.
+    void make(std::string const& path, folder const* parent) const {
         std::error_code failure;
-        std::filesystem::create_directories(std::filesystem::path(path).parent_path(), failure);
-        if (::mkdir(path.c_str(), directory_mode()) == 0) {
-            ::chmod(path.c_str(), directory_mode()); // whatever the umask took
-        } else if (errno != EEXIST) {
-            refuse(path, failure ? failure.value() : errno);
-        } else if (!std::filesystem::is_directory(path, failure)) {
-            refuse(path, ENOTDIR);
+        if (parent == nullptr) {
+            std::filesystem::create_directories(std::filesystem::path(path).parent_path(), failure);
+        }
+        int const made_it =
+            parent == nullptr
+                ? ::mkdir(path.c_str(), directory_mode())
+                : ::mkdirat(parent->opened().descriptor(),
+                            path.substr(path.find_last_of('/') + 1).c_str(), directory_mode());
+        if (made_it != 0) {
+            if (errno != EEXIST) {
+                refuse(path, failure ? failure.value() : errno);
+            }
+            if (!std::filesystem::is_directory(path, failure)) {
+                refuse(path, ENOTDIR);
+            }
+            return;
+        }
+        file const made = try_open(path, O_RDONLY | O_DIRECTORY);
+        struct stat now {};
+        if (made.is_open() && ::fstat(made.descriptor(), &now) == 0) {
+            ::fchmod(made.descriptor(), directory_mode() | (now.st_mode & S_ISGID)); // umask
         }
     }
 
@@ -227,27 +311,73 @@ class disk_directory {
                                              "to");
     }
 
-    void tag() const {
+    void tag(folder const& root) const {
         constexpr std::string_view text =
             "Signature: 8a477f597d28d172789f06886806bc55\n"
             "# This file tells backup programs that what lies here can be computed again (memo).\n"
             "# See https://bford.info/cachedir/\n";
-        file const made = try_open(path("CACHEDIR.TAG"), O_WRONLY | O_CREAT | O_EXCL, mode_);
+        file const made = root.make("CACHEDIR.TAG", O_WRONLY, mode_);
+        if (!made.is_open()) {
+            return; // it is there
+        }
         set_mode(made, mode_);
-        if (made.is_open() && ::write(made.descriptor(), text.data(), text.size()) < 0) {
-            ::unlink(path("CACHEDIR.TAG").c_str()); // a full disk; the next one makes it
+        if (::write(made.descriptor(), text.data(), text.size()) < 0) {
+            root.remove("CACHEDIR.TAG"); // a full disk; the next one makes it
         }
     }
 
     std::string root_;
     unsigned mode_ = 0600;
+    directory_trust trust_;
 };
 
-/// Which boot of the machine this is; empty where the kernel does not say.
-[[nodiscard]] inline std::string this_boot() {
-    std::string id = read_text("/proc/sys/kernel/random/boot_id").value_or("");
-    id.erase(id.find_last_not_of('\n') + 1);
-    return id;
-}
+/// The locks of this process on open.lock: a child after fork() closes its copies, which would keep the
+/// locks for as long as it lives if its parent were killed.
+struct directory_locks {
+    detail::mutex mutex;
+    std::vector<file*> held;
+};
+
+/// The right to open, close or replace the data of a directory, among processes and threads.
+class directory_lock {
+  public:
+    /// most            how long it is waited for
+    /// Throws:         disk_error (ETIMEDOUT), memo::error (configuration)
+    directory_lock(disk_directory const& directory, std::chrono::nanoseconds most)
+        : lock_(directory.open_lock()) {
+        auto& all = process_wide<directory_locks>();
+        {
+            std::scoped_lock const listed(all.mutex);
+            all.held.push_back(&lock_);
+        }
+        bool held = false;
+        try {
+            held = !lock_.is_open() ||
+                   poll_for_lock([&] { return try_lock_file(lock_, LOCK_EX); }, most);
+        } catch (...) {
+            give_back();
+            throw;
+        }
+        if (!held) {
+            give_back();
+            lock_timed_out("open", directory.path("open.lock"));
+        }
+    }
+    directory_lock(directory_lock const&) = delete;
+    directory_lock& operator=(directory_lock const&) = delete;
+    ~directory_lock() { give_back(); }
+
+  private:
+    void give_back() noexcept {
+        if (lock_.is_ours()) {
+            ::flock(lock_.descriptor(), LOCK_UN); // a child that was just forked has a copy
+        }
+        auto& all = process_wide<directory_locks>();
+        std::scoped_lock const listed(all.mutex);
+        std::erase(all.held, &lock_);
+    }
+
+    file lock_;
+};
 
 } // namespace memo::detail

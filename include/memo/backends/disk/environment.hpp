@@ -6,11 +6,18 @@
 // Why a write transaction has a lock of ours around LMDB's: a process that is killed while others wait
 // for a robust mutex can leave one of them asleep for ever (docs/decisions/0020-disk-write-lock.md).
 // With the lock nobody ever waits for LMDB's mutexes, and the kernel gives a dead owner's lock to the
-// next. Whatever else takes those mutexes, the first look of a thread and the check for dead readers,
-// takes it too.
+// next. Whatever else takes those mutexes, a registered reader when it begins and the check for dead
+// readers, takes it too.
 //
-// Order of locks: mutex_, then open.lock, then write.lock.
+// An owner that is alive may not go on, so no wait is without bound, and who only looks does not wait: see
+// docs/decisions/0056-bounded-locks.md.
+//
+// What is open is never replaced here. When it is over, by a fork, by closed descriptors or because LMDB
+// gave up, the store gets another environment.
+//
+// Order of locks: open.lock, then write.lock; mutex_ before both.
 
+#include <memo/backends/breaker.hpp>
 #include <memo/backends/disk/cursor.hpp>
 #include <memo/backends/disk/directory.hpp>
 #include <memo/backends/disk/file.hpp>
@@ -25,13 +32,13 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
-#include <unistd.h>
 #include <utility>
 
 namespace memo::detail {
@@ -51,23 +58,47 @@ class disk_environment {
     /// Throws:         disk_error; says_damaged(its code) where the data cannot be used
     explicit disk_environment(disk_opening how) : how_(std::move(how)), files_(open_files(how_)) {
         settle_first(files_, how_);
-        show_files();
+        show_pages();
     }
     disk_environment(disk_environment const&) = delete;
     disk_environment& operator=(disk_environment const&) = delete;
 
-    /// Closes, and says that all is on the disk if nobody else has it open. Not under open.lock.
+    /// Closes, and says that all is on the disk if nobody else has it open. Under open.lock.
     ~disk_environment() {
         undisturbed const whole;
-        if (!stale_) {
-            readers_.drain();
-            try {
-                if (!how_.read_only) { // who wrote may have left while others had it open
-                    settle(files_, how_);
-                }
-            } catch (error const&) { // the next one finds it dirty
-            }
+        if (is_over()) {
+            return;
         }
+        readers_.drain();
+        try {
+            if (!how_.read_only && files_.are_ours()) { // who wrote may have left before
+                settle_alone(files_, how_);
+            }
+        } catch (error const&) { // the next one finds it dirty
+        }
+    }
+
+    /// Whether nothing can be done in it any more: another one is to be opened.
+    [[nodiscard]] bool is_over() const noexcept { return is_over_.load(std::memory_order_acquire); }
+
+    /// Ends what can do no more, whose descriptors were closed, or whose directory was removed. Returns
+    /// when it is over: nobody reads in it and nothing of it is open.
+    ///
+    /// Throws:         disk_error within a write of the calling thread
+    void end() {
+        if (!is_over() && this_thread_writes()) {
+            throw disk_error("disk put: what was found by a serialize() within a put is to be "
+                             "opened anew by the next call",
+                             EDEADLK);
+        }
+        undisturbed const whole;
+        std::scoped_lock const lock(mutex_);
+        end_alone();
+    }
+
+    /// Whether the descriptors lead to what was opened.
+    [[nodiscard]] bool has_its_files() const noexcept {
+        return files_.environment.get_deleter().descriptors.are_ours();
     }
 
     [[nodiscard]] disk_directory const& directory() const noexcept { return how_.directory; }
@@ -76,16 +107,12 @@ class disk_environment {
     [[nodiscard]] bool durable() const noexcept { return how_.durable; }
     /// Bytes of address space, and the most that the file can have.
     [[nodiscard]] std::uint64_t map() const noexcept { return how_.map; }
-    /// Nothing where nobody computes what others wait for.
-    [[nodiscard]] std::shared_ptr<file> flights() const {
+    /// Null where nothing is written, and when it is over.
+    [[nodiscard]] std::shared_ptr<file> flights() {
         std::scoped_lock const lock(flights_mutex_);
-        return flights_;
+        return files_.flights;
     }
 
-    /// How often the files were opened anew.
-    [[nodiscard]] std::uint64_t generation() const noexcept {
-        return generation_.load(std::memory_order_acquire);
-    }
     /// When the files were looked at last. Another tick means that they were since.
     [[nodiscard]] std::int64_t tick() const noexcept {
         return last_look_.load(std::memory_order_relaxed);
@@ -94,14 +121,14 @@ class disk_environment {
     class look; ///< a snapshot: look.hpp
 
     /// Runs change(disk_write) and commits what it did; nothing of it stays if anything throws.
-    template <class Change> auto write(Change change) {
-        turn const mine(*this);
-        lmdb_transaction txn = begin(files_.environment.get(), 0);
-        open_records(txn.get());
-        require_own_turn(txn.get());
+    ///
+    /// most            how long it waits for other processes
+    template <class Change> auto write(std::chrono::nanoseconds most, Change change) {
+        turn mine(*this, most);
+        require_own_turn(mine.txn());
         look_at_pages();
-        auto result = change(disk_write{*this, txn.get()});
-        commit(std::move(txn));
+        auto result = change(disk_write{*this, mine.txn()});
+        mine.commit();
         if (++writes_ % writes_per_check == 0) {
             int dead = 0;
             mdb_reader_check(files_.environment.get(), &dead);
@@ -113,6 +140,7 @@ class disk_environment {
     ///
     /// Throws:         disk_error; says_damaged(its code) if a page on the way is none
     void require_sound(bytes_view place) const {
+        require_not_forked();
         if (roots_ && !pages_.way_is_sound(roots_->records, place, roots_->pages)) {
             lmdb_failed("put", MDB_CORRUPTED);
         }
@@ -121,89 +149,140 @@ class disk_environment {
     /// All entries as the write under way found them, whatever it did since. Within write().
     [[nodiscard]] disk_cursor entries(MDB_txn* txn) const { return {txn, pages_, roots_}; }
 
-    /// Opens what the path leads to now, in the place of what was open in a generation. Waits for the
-    /// snapshots that are held. One thread at a time.
-    ///
-    /// open            given how it was opened, which it may change; gives what is open now
-    /// Throws:         what open throws; then it is opened by who uses it next
-    template <class Open> void reopen(std::uint64_t generation, Open const& open) {
-        if (this_thread_writes()) {
-            throw disk_error("disk put: what was found damaged by a serialize() within a put is "
-                             "opened anew by the next call",
-                             EDEADLK);
+    /// In a child after fork(), where no other thread is. What this process has open is its parent's: the
+    /// locks belong to both, and a thread that is not here may have been changing anything.
+    void end_in_child() noexcept {
+        if (mutex_.try_lock()) { // nobody was in a write
+            mutex_.unlock();
+            files_.environment.reset();
+        } else {
+            std::construct_at(&mutex_);
+            static_cast<void>(files_.environment.release());
         }
-        std::scoped_lock const lock(mutex_);
-        if (generation_.load(std::memory_order_relaxed) != generation) {
-            return; // another thread was here
-        }
-        if (!stale_) {
-            readers_.drain();
-            stale_ = true;
-        }
-        refresh([&] { return open(how_); });
-    }
-
-    // Around fork(): no thread of this process is inside of a write, so no lock of ours is held by
-    // the file descriptions that the child shares, and the child's copy of the mutex is free.
-    void before_fork() { mutex_.lock(); }
-    void after_fork_in_parent() noexcept { mutex_.unlock(); }
-    void after_fork_in_child() noexcept {
         files_.users.close();
         files_.writes.close();
-        if (flights_) {
-            flights_->close();
+        if (files_.flights) {
+            files_.flights->close(); // who evaluates here has it yet
         }
         readers_.abandon();
-        stale_ = true;
-        mutex_.unlock();
+        writer_.store({}, std::memory_order_relaxed);
+        is_over_.store(true, std::memory_order_release);
     }
 
   private:
     static constexpr std::uint64_t writes_per_check = 4096;
     static constexpr std::int64_t seconds_between_syncs = 5;
 
-    /// The right to write, of one thread of one process.
+    /// A write transaction, and the right to it of one thread of one process.
     class turn {
       public:
-        explicit turn(disk_environment& environment)
-            : environment_(environment),
-              lock_(environment.lock_in_process()),
-              right_(environment.lock_among_processes()) {
+        turn(disk_environment& environment, std::chrono::nanoseconds most)
+            : environment_(environment), lock_(environment.mutex_, std::defer_lock) {
+            if (environment.this_thread_writes()) {
+                throw error(errc::backend,
+                            "disk put: a merge or a serialize() stores a record while its own "
+                            "record is stored; compute it before");
+            }
+            bool const lets_wait = environment.waits_.lets_pass(most);
+            most = lets_wait ? most : std::chrono::nanoseconds(0);
+            try {
+                take(most);
+            } catch (disk_error const& failure) {
+                if (failure.code() == ETIMEDOUT) {
+                    environment.waits_.failed(true);
+                }
+                throw;
+            }
+            environment.waits_.succeeded();
+            txn_ = begin(environment.files_.environment.get(), 0);
+            open_records(txn_.get());
             environment.writer_.store(std::this_thread::get_id(), std::memory_order_relaxed);
         }
         turn(turn const&) = delete;
         turn& operator=(turn const&) = delete;
         ~turn() {
+            if (environment_.is_over()) { // this is a child of who began it
+                static_cast<void>(txn_.release());
+                static_cast<void>(lock_.release());
+                return;
+            }
             environment_.writer_.store({}, std::memory_order_relaxed);
+            txn_.reset();
             right_.reset();
             environment_.hand_over();
         }
 
+        [[nodiscard]] MDB_txn* txn() const noexcept { return txn_.get(); }
+        void commit() {
+            environment_.require_not_forked();
+            detail::commit(std::move(txn_));
+        }
+
       private:
+        void take(std::chrono::nanoseconds most) {
+            if (!lock_.try_lock()) {
+                auto const begin = std::chrono::steady_clock::now();
+                if (!lock_.try_lock_for(most)) {
+                    environment_.timed_out();
+                }
+                // Whoever had it may have waited in vain.
+                most = environment_.waits_.is_open()
+                           ? std::chrono::nanoseconds(0)
+                           : most - (std::chrono::steady_clock::now() - begin);
+            }
+            environment_.require_open();
+            environment_.require_current("put");
+            environment_.say_dirty(most);
+            right_.emplace(environment_.files_.writes, most);
+            if (!right_->is_held()) {
+                environment_.timed_out();
+            }
+        }
+
         undisturbed const whole_{};
         disk_environment& environment_;
-        std::unique_lock<std::mutex> lock_;
+        std::unique_lock<std::timed_mutex> lock_;
         std::optional<write_right> right_;
+        lmdb_transaction txn_;
     };
 
     [[nodiscard]] bool this_thread_writes() const noexcept {
         return writer_.load(std::memory_order_relaxed) == std::this_thread::get_id();
     }
 
-    [[nodiscard]] std::unique_lock<std::mutex> lock_in_process() {
-        if (this_thread_writes()) {
-            throw error(errc::backend, "disk put: a merge or a serialize() stores a record while "
-                                       "its own record is stored; compute it before");
+    // With mutex_.
+    void end_alone() {
+        if (is_over()) {
+            return;
         }
-        std::unique_lock lock(mutex_);
-        refresh();
-        require_current("put");
-        say_dirty();
-        return lock;
+        is_ending_.store(true);
+        if (files_.are_ours()) {
+            readers_.drain();
+            pages_.forget();
+        } // else it stays mapped, and who reads in it may go on
+        files_.environment.reset();
+        files_.unlock();
+        files_.writes.close();
+        files_.users.close();
+        {
+            std::scoped_lock const lock(flights_mutex_);
+            files_.flights.reset(); // who has such a right keeps the file open
+        }
+        is_over_.store(true, std::memory_order_release);
     }
 
-    [[nodiscard]] std::optional<write_right> lock_among_processes() {
-        return std::optional<write_right>(std::in_place, files_.writes);
+    // With mutex_.
+    void require_open() {
+        if (!is_over() && !files_.are_ours()) {
+            end_alone();
+        }
+        if (is_over()) {
+            reopen_first();
+        }
+    }
+
+    [[noreturn]] static void reopen_first() {
+        throw disk_error("disk: what was open is to be opened anew", ESTALE);
     }
 
     /// Whether writers know of a reader of this snapshot, and so leave alone what it has. Slow. Who is listed
@@ -213,17 +292,51 @@ class disk_environment {
                identity_of_file(directory().path("v1/lock.mdb")) == files_.lock_identity;
     }
 
+    void require_not_forked() const {
+        if (is_over()) {
+            throw disk_error("disk put: this process was forked while it stored a record", ESTALE);
+        }
+    }
+
+    [[noreturn]] void timed_out() const {
+        lock_timed_out("put", how_.directory.path("v1/write.lock"));
+    }
+
+    /// A registered reader; null if it would have to wait for one, or all places are taken, and what is
+    /// read is known to hold without it.
     MDB_txn* new_reader() {
-        lmdb_transaction txn;
         if (this_thread_writes()) {
-            txn = begin(files_.environment.get(), MDB_RDONLY);
-        } else {
-            undisturbed const whole;
-            std::scoped_lock const lock(mutex_);
-            refresh();
-            require_current("get");
-            write_right const mine(files_.writes);
+            lmdb_transaction txn = begin(files_.environment.get(), MDB_RDONLY);
+            readers_.add();
+            return txn.release();
+        }
+        bool const must = !pages_.shows();
+        std::chrono::nanoseconds const most = must ? max_reader_wait : std::chrono::nanoseconds(0);
+        auto const do_without = [&]() -> MDB_txn* {
+            if (must) {
+                timed_out();
+            }
+            return nullptr;
+        };
+        undisturbed const whole;
+        std::unique_lock lock(mutex_, std::defer_lock);
+        if (!lock.try_lock() && (!must || !lock.try_lock_for(most))) {
+            return do_without();
+        }
+        require_open();
+        require_current("get");
+        write_right const mine(files_.writes, most);
+        if (!mine.is_held()) {
+            return do_without();
+        }
+        lmdb_transaction txn;
+        try {
             txn = begin_reader();
+        } catch (disk_error const& failure) {
+            if (must || failure.code() != MDB_READERS_FULL) {
+                throw;
+            }
+            return nullptr;
         }
         open_records(txn.get());
         readers_.add();
@@ -286,18 +399,35 @@ class disk_environment {
         data_bytes_.store(data.bytes, std::memory_order_relaxed);
     }
 
-    // Pages of another size than usual are left to LMDB.
-    void show_files() {
-        {
-            std::scoped_lock const lock(flights_mutex_);
-            flights_ = std::move(files_.flights);
+    /// The trees for a reader that is not registered. It is counted until it leaves.
+    [[nodiscard]] std::optional<page_view::roots> begin_unregistered() {
+        readers_.add();
+        try {
+            if (is_ending_.load()) {
+                reopen_first();
+            }
+            require_current("get");
+            if (auto found = pages_.latest()) {
+                return found;
+            }
+            lmdb_failed("get", EAGAIN);
+        } catch (disk_error const&) {
+            readers_.leave();
+            throw;
         }
+    }
+
+    // Pages of another size than usual are left to LMDB.
+    void show_pages() {
         MDB_stat told{};
         mdb_filehandle_t descriptor = -1;
         lmdb_check("open", mdb_env_stat(files_.environment.get(), &told));
         lmdb_check("open", mdb_env_get_fd(files_.environment.get(), &descriptor));
         if (told.ms_psize == page_view::page_size) {
             pages_.show(descriptor, how_.map);
+            if (!pages_.shows()) {
+                refuse_addresses(how_.map);
+            }
         }
     }
 
@@ -329,29 +459,9 @@ class disk_environment {
         }
     }
 
-    // After a fork, or where files were to be opened anew and were not.
-    void refresh() {
-        refresh([&] { return open_files(how_); });
-    }
-    template <class Open> void refresh(Open const& open) {
-        if (stale_) {
-            pages_.forget();
-            files_ =
-                {}; // before the same file is opened again: closing it later would end its locks
-            files_ = open();
-            show_files();
-            data_bytes_ = 0;
-            last_look_ = 0;
-            pages_counted_ = false;
-            dirty_ = false; // nobody was kept from settling meanwhile
-            stale_ = false;
-            generation_.fetch_add(1, std::memory_order_release);
-        }
-    }
-
-    void say_dirty() {
+    void say_dirty(std::chrono::nanoseconds most) {
         if (!dirty_ && !how_.durable) {
-            mark_dirty(how_);
+            mark_dirty(how_, most);
             dirty_ = true;
         }
     }
@@ -370,23 +480,25 @@ class disk_environment {
         }
     }
 
-    disk_opening how_;
-    std::mutex mutex_;
+    static constexpr std::chrono::nanoseconds max_reader_wait = std::chrono::seconds(10);
+
+    disk_opening const how_;
+    std::timed_mutex mutex_;
+    breaker waits_;       ///< for other processes that write
+    mutex flights_mutex_; ///< of files_.flights
     disk_files files_;
-    mutable mutex flights_mutex_;
-    std::shared_ptr<file> flights_;
     disk_readers readers_;
     sound_pages pages_;
     std::optional<page_view::roots> roots_; ///< as the write under way found them
     bool pages_counted_ = false;
-    bool stale_ = false;
     bool dirty_ = false;
     std::uint64_t writes_ = 0;
     std::int64_t last_sync_ = coarse_seconds();
+    std::atomic<bool> is_ending_{false}; ///< nobody begins to read any more
+    std::atomic<bool> is_over_{false};
     std::atomic<std::thread::id> writer_{};
     std::atomic<std::int64_t> last_look_{0};
     std::atomic<std::uint64_t> data_bytes_{0}; ///< when its file was looked at last
-    std::atomic<std::uint64_t> generation_{0};
 };
 
 /// The bytes at a place, within a write.

@@ -1,16 +1,25 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Files and their locks, as the disk backend needs them of Linux. Locks are those of open file
-// descriptions: they are the kernel's, so they end with their owner, however it ends.
+// Files and their locks, as the disk backend needs them of Linux.
 //
-// Source: fcntl(2), "Open file description locks"; flock(2).
+// A file is opened by its name in a directory that is open and was checked, never through a link, never
+// one that waits for somebody (a FIFO), and it is looked at before it is written, grown or given a mode:
+// who can put a link in the place of a file must not choose which file of ours is written over.
+//
+// Locks are those of open file descriptions: they are the kernel's, so they end with their owner,
+// however it ends. An owner that is alive and does not go on is waited for no longer than a bound.
+//
+// Source: open(2), "O_NOFOLLOW"; fcntl(2), "Open file description locks"; flock(2).
 
 #include <memo/cancellation.hpp>
 #include <memo/error.hpp>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <ctime>
@@ -23,8 +32,10 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <system_error>
+#include <thread>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace memo::detail {
 
@@ -44,64 +55,7 @@ class disk_error : public error {
                      code);
 }
 
-/// An open file, closed when it goes.
-class file {
-  public:
-    file() = default;
-    explicit file(int descriptor) noexcept : descriptor_(descriptor) {}
-    file(file&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-    file& operator=(file&& other) noexcept {
-        std::swap(descriptor_, other.descriptor_);
-        return *this;
-    }
-    file(file const&) = delete;
-    file& operator=(file const&) = delete;
-    ~file() { close(); }
-
-    [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
-    [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
-
-    void close() noexcept {
-        if (is_open()) {
-            ::close(std::exchange(descriptor_, -1));
-        }
-    }
-
-  private:
-    int descriptor_ = -1;
-};
-
-/// Opens a file; not open, and errno says why, if that fails.
-[[nodiscard]] inline file try_open(std::string const& path, int flags, unsigned mode = 0600) {
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): open(2) is so
-    return file(::open(path.c_str(), flags | O_CLOEXEC, mode));
-}
-
-[[nodiscard]] inline file open_file(std::string const& path, int flags, unsigned mode = 0600) {
-    file opened = try_open(path, flags, mode);
-    if (!opened.is_open()) {
-        file_failed("open", path, errno);
-    }
-    return opened;
-}
-
-/// Gives a file of this user's its mode, whatever the umask took.
-inline void set_mode(file const& opened, unsigned mode) noexcept {
-    struct stat now {};
-    if (::fstat(opened.descriptor(), &now) == 0 && (now.st_mode & 0777U) != mode &&
-        now.st_uid == ::geteuid()) {
-        ::fchmod(opened.descriptor(), mode);
-    }
-}
-
-/// A file that everybody may lock who may use the directory.
-[[nodiscard]] inline file open_lock_file(std::string const& path, unsigned mode) {
-    file opened = open_file(path, O_RDWR | O_CREAT, mode);
-    set_mode(opened, mode);
-    return opened;
-}
-
-/// Which file a path leads to.
+/// Which file a path or a descriptor leads to.
 struct file_identity {
     dev_t device = 0;
     ino_t number = 0;
@@ -111,6 +65,14 @@ struct file_identity {
 [[nodiscard]] inline std::optional<file_identity> identity_of_file(std::string const& path) {
     struct stat now {};
     if (::stat(path.c_str(), &now) != 0) {
+        return std::nullopt;
+    }
+    return file_identity{now.st_dev, now.st_ino};
+}
+
+[[nodiscard]] inline std::optional<file_identity> identity_of_descriptor(int descriptor) noexcept {
+    struct stat now {};
+    if (::fstat(descriptor, &now) != 0) {
         return std::nullopt;
     }
     return file_identity{now.st_dev, now.st_ino};
@@ -174,10 +136,300 @@ class undisturbed {
     bool blocks_ = false;
 };
 
-/// Takes or changes the lock on a whole file. False if another holds it and `operation` has
-/// LOCK_NB.
-inline bool lock_file(file const& locked, int operation) {
-    while (::flock(locked.descriptor(), operation) != 0) {
+/// An open file, closed when it goes. A program may close all descriptors, as daemons do when they
+/// begin, and open files of its own in their places: those are left alone.
+class file {
+  public:
+    file() = default;
+    explicit file(int descriptor) noexcept : descriptor_(descriptor) {
+        if (is_open()) {
+            identity_ = identity_of_descriptor(descriptor).value_or(file_identity{});
+        }
+    }
+    file(file&& other) noexcept
+        : descriptor_(std::exchange(other.descriptor_, -1)), identity_(other.identity_) {}
+    file& operator=(file&& other) noexcept {
+        std::swap(descriptor_, other.descriptor_);
+        std::swap(identity_, other.identity_);
+        return *this;
+    }
+    file(file const&) = delete;
+    file& operator=(file const&) = delete;
+    ~file() { close(); }
+
+    [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+    [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+    [[nodiscard]] file_identity identity() const noexcept { return identity_; }
+    /// Whether the descriptor still leads to the file that was opened.
+    [[nodiscard]] bool is_ours() const noexcept {
+        return is_open() && identity_of_descriptor(descriptor_) == identity_;
+    }
+
+    void close() noexcept {
+        if (is_ours()) {
+            ::close(descriptor_);
+        }
+        descriptor_ = -1;
+    }
+
+  private:
+    int descriptor_ = -1;
+    file_identity identity_;
+};
+
+/// What every file is opened with.
+inline constexpr int open_safely = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+
+/// Opens what lies anywhere; not open, and errno says why, if that fails.
+[[nodiscard]] inline file try_open(std::string const& path, int flags) {
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): open(2) is so
+    return file(::open(path.c_str(), flags | open_safely));
+}
+
+[[nodiscard]] inline file open_file(std::string const& path, int flags) {
+    file opened = try_open(path, flags);
+    if (!opened.is_open()) {
+        file_failed("open", path, errno);
+    }
+    return opened;
+}
+
+/// Gives a file of this user's its mode, whatever the umask took.
+inline void set_mode(file const& opened, unsigned mode) noexcept {
+    struct stat now {};
+    if (::fstat(opened.descriptor(), &now) == 0 && (now.st_mode & 0777U) != mode &&
+        now.st_uid == ::geteuid()) {
+        ::fchmod(opened.descriptor(), mode);
+    }
+}
+
+/// Who is believed: who can write a directory can give values to all who use the cache in it.
+struct directory_trust {
+    unsigned writers = 0;    ///< of 0022: who may write it beside its owner
+    bool reads_only = false; ///< nothing is written, so the owner may be anybody
+};
+
+/// A directory that is open, and that nobody can write who is not trusted.
+class folder {
+  public:
+    /// Not open, and errno says why, if it cannot be opened.
+    ///
+    /// parent          what a relative path begins at; a link in its last place is refused then
+    /// Throws:         memo::error (configuration) if others can write it, or it is somebody else's
+    folder(std::string path, directory_trust trust, folder const* parent = nullptr)
+        : path_(std::move(path)), trust_(trust) {
+        int const flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+        // NOLINTBEGIN(cppcoreguidelines-pro-type-vararg): open(2) is so
+        opened_ = parent == nullptr
+                      ? file(::open(path_.c_str(), flags))
+                      : file(::openat(parent->opened_.descriptor(),
+                                      path_.substr(path_.find_last_of('/') + 1).c_str(),
+                                      flags | O_NOFOLLOW));
+        // NOLINTEND(cppcoreguidelines-pro-type-vararg)
+        if (!opened_.is_open()) {
+            return;
+        }
+        struct stat now {};
+        if (::fstat(opened_.descriptor(), &now) != 0) {
+            file_failed("open", path_, errno);
+        }
+        owner_ = now.st_uid;
+        require_trust(now);
+    }
+
+    [[nodiscard]] bool is_open() const noexcept { return opened_.is_open(); }
+    [[nodiscard]] file const& opened() const noexcept { return opened_; }
+    [[nodiscard]] std::string path(std::string const& name) const { return path_ + '/' + name; }
+    /// A path that leads to this directory whatever is renamed meanwhile; where there is no /proc, the
+    /// one that it was opened by.
+    [[nodiscard]] std::string lasting_path() const {
+        std::string own = "/proc/self/fd/" + std::to_string(opened_.descriptor());
+        return identity_of_file(own) == opened_.identity() ? own : path_;
+    }
+
+    /// Opens a file that is there; not open, and errno says why, if that fails.
+    ///
+    /// Throws:         memo::error (configuration) for what is no file of a cache's
+    [[nodiscard]] file try_open(std::string const& name, int flags) const {
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): openat(2) is so
+        file found(::openat(opened_.descriptor(), name.c_str(), flags | open_safely));
+        if (found.is_open()) {
+            struct stat now {};
+            if (::fstat(found.descriptor(), &now) != 0) {
+                file_failed("open", path(name), errno);
+            }
+            require_ours(name, now);
+        } else if (errno == ELOOP || errno == ENXIO) { // a link; a FIFO that nobody reads
+            refuse(name, "is no regular file");
+        }
+        return found;
+    }
+
+    /// Opens a file, and makes it if it is missing, with its mode whatever the umask.
+    ///
+    /// Throws:         disk_error; memo::error (configuration) for what is no file of a cache's
+    [[nodiscard]] file open_or_make(std::string const& name, int flags, unsigned mode) const {
+        constexpr int attempts = 100; // made and removed by others in between
+        for (int attempt = 0; attempt < attempts; ++attempt) {
+            file found = try_open(name, flags);
+            if (!found.is_open() && errno == ENOENT) {
+                found = make(name, flags, mode);
+            }
+            if (found.is_open()) {
+                set_mode(found, mode);
+                return found;
+            }
+            if (errno != EEXIST) {
+                break;
+            }
+        }
+        file_failed("open", path(name), errno);
+    }
+
+    /// Makes a file; not open, and errno says why, if something has the name.
+    [[nodiscard]] file make(std::string const& name, int flags, unsigned mode) const {
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): openat(2) is so
+        return file(::openat(opened_.descriptor(), name.c_str(),
+                             flags | O_CREAT | O_EXCL | open_safely, mode));
+    }
+
+    /// A file that LMDB opens by its name: as open_or_make, but one that is there is not opened. Closing
+    /// it would end LMDB's locks of this process.
+    void make_unless_there(std::string const& name, unsigned mode) const {
+        while (!identity_of(name)) {
+            file const made = make(name, O_RDWR, mode);
+            if (made.is_open()) {
+                set_mode(made, mode);
+            } else if (errno != EEXIST) {
+                file_failed("open", path(name), errno);
+            }
+        }
+    }
+
+    /// Which file has a name; nothing if there is none.
+    ///
+    /// Throws:         memo::error (configuration) for what is no file of a cache's
+    [[nodiscard]] std::optional<file_identity> identity_of(std::string const& name) const {
+        struct stat now {};
+        if (::fstatat(opened_.descriptor(), name.c_str(), &now, AT_SYMLINK_NOFOLLOW) != 0) {
+            return std::nullopt;
+        }
+        require_ours(name, now);
+        return file_identity{now.st_dev, now.st_ino};
+    }
+
+    void remove(std::string const& name) const noexcept {
+        ::unlinkat(opened_.descriptor(), name.c_str(), 0);
+    }
+
+    /// False, and errno says why, if that fails.
+    [[nodiscard]] bool rename(std::string const& name, std::string const& other) const noexcept {
+        return ::renameat(opened_.descriptor(), name.c_str(), opened_.descriptor(),
+                          other.c_str()) == 0;
+    }
+
+  private:
+    void require_trust(struct stat const& now) const {
+        unsigned const writers = now.st_mode & 0022U;
+        unsigned const others = writers & ~(trust_.writers | (trust_.reads_only ? 0020U : 0U));
+        if (others != 0) {
+            char const* const who = (others & 0002U) != 0 ? "everybody" : "its group";
+            char const* const command = (others & 0002U) != 0 ? "chmod o-w " : "chmod g-w ";
+            throw error(errc::configuration,
+                        "disk: " + path_ + " can be written by " + who +
+                            ", who could give this program values and files of theirs; run: " +
+                            command + path_ +
+                            ", or give another .directory; a cache that a group shares has .mode "
+                            "= 0660");
+        }
+        bool const is_trusted = now.st_uid == ::geteuid() || now.st_uid == 0 ||
+                                (writers & 0002U) != 0 ||
+                                ((writers & 0020U) != 0 && is_of_group(now.st_gid));
+        if (!trust_.reads_only && !is_trusted) {
+            throw error(errc::configuration,
+                        "disk: " + path_ + " belongs to user " + std::to_string(now.st_uid) +
+                            ", and this program runs as user " + std::to_string(::geteuid()) +
+                            ": its owner could give this program values and files of theirs; give "
+                            "another .directory, run as its owner, or set .read_only; a cache that "
+                            "a group shares has .mode = 0660");
+        }
+    }
+
+    void require_ours(std::string const& name, struct stat const& now) const {
+        if (!S_ISREG(now.st_mode)) {
+            refuse(name, "is no regular file");
+        }
+        if (now.st_nlink > 1) {
+            refuse(name, "has another name elsewhere");
+        }
+        bool const is_trusted = trust_.reads_only || trust_.writers != 0 ||
+                                now.st_uid == ::geteuid() || now.st_uid == owner_ ||
+                                now.st_uid == 0;
+        if (!is_trusted) {
+            refuse(name, "belongs to user " + std::to_string(now.st_uid));
+        }
+    }
+
+    [[noreturn]] void refuse(std::string const& name, std::string const& why) const {
+        throw error(errc::configuration, "disk: " + path(name) + ' ' + why +
+                                             ", so it is none of the cache's; remove it, or give "
+                                             "another .directory");
+    }
+
+    [[nodiscard]] static bool is_of_group(gid_t group) {
+        std::vector<gid_t> groups(static_cast<std::size_t>((std::max)(0, ::getgroups(0, nullptr))));
+        int const count = ::getgroups(static_cast<int>(groups.size()), groups.data());
+        groups.resize(static_cast<std::size_t>((std::max)(0, count)));
+        return group == ::getegid() || std::ranges::find(groups, group) != groups.end();
+    }
+
+    std::string path_;
+    directory_trust trust_;
+    file opened_;
+    uid_t owner_ = 0;
+};
+
+/// Asks for a lock again and again: there is none of an open file with a time limit. At first at once,
+/// then at a sixteenth of the time that has passed, so that no wait is much longer than what it waits
+/// for. False if `most` has passed; 0: there is one try.
+template <class Try> bool poll_for_lock(Try const& try_lock, std::chrono::nanoseconds most) {
+    using clock = std::chrono::steady_clock;
+    constexpr std::chrono::nanoseconds yields = std::chrono::microseconds(100);
+    constexpr std::chrono::nanoseconds shortest = std::chrono::microseconds(50);
+    constexpr std::chrono::nanoseconds longest = std::chrono::milliseconds(20);
+    if (try_lock()) [[likely]] {
+        return true;
+    }
+    auto const begin = clock::now();
+    while (true) {
+        std::chrono::nanoseconds const waited = clock::now() - begin;
+        if (waited >= most) {
+            return false;
+        }
+        if (waited < yields) {
+            std::this_thread::yield();
+        } else {
+            auto const at_most = (std::min)(longest, (std::max)(shortest, most - waited));
+            std::this_thread::sleep_for(std::clamp(waited / 16, shortest, at_most));
+        }
+        if (try_lock()) {
+            return true;
+        }
+    }
+}
+
+[[noreturn]] inline void lock_timed_out(std::string const& verb, std::string const& path) {
+    throw disk_error("disk " + verb + ": " + path +
+                         " is locked by a process that does not go on: it is stopped, or waits for "
+                         "the disk; end it, or let it go on (fuser -v names it)",
+                     ETIMEDOUT);
+}
+
+/// Takes a lock on a whole file if nobody has one that does not go with it.
+///
+/// kind            LOCK_SH or LOCK_EX
+[[nodiscard]] inline bool try_lock_file(file const& locked, int kind) {
+    while (::flock(locked.descriptor(), kind | LOCK_NB) != 0) {
         if (errno == EWOULDBLOCK) {
             return false;
         }
@@ -188,20 +440,18 @@ inline bool lock_file(file const& locked, int operation) {
     return true;
 }
 
-/// Locks or unlocks one byte of a file. False if another holds it and `command` does not wait.
+/// Locks or unlocks one byte of a file. False if another holds it.
 ///
 /// kind            F_WRLCK or F_UNLCK
-/// command         F_OFD_SETLKW or F_OFD_SETLK
-inline bool lock_byte(file const& locked, short kind, std::int64_t offset,
-                      int command = F_OFD_SETLKW) {
+inline bool lock_byte(file const& locked, short kind, std::int64_t offset) {
     struct flock range {};
     range.l_type = kind;
     range.l_whence = SEEK_SET;
     range.l_start = offset;
     range.l_len = 1;
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): fcntl(2) is so
-    while (::fcntl(locked.descriptor(), command, &range) != 0) {
-        if (command == F_OFD_SETLK && (errno == EAGAIN || errno == EACCES)) {
+    while (::fcntl(locked.descriptor(), F_OFD_SETLK, &range) != 0) {
+        if (errno == EAGAIN || errno == EACCES) {
             return false;
         }
         if (errno != EINTR) {
@@ -225,9 +475,8 @@ inline bool lock_byte(file const& locked, short kind, std::int64_t offset,
     return now.tv_sec * 1'000'000'000 + now.tv_nsec;
 }
 
-/// The text of a small file; nothing, and errno says why, if it cannot be read.
-[[nodiscard]] inline std::optional<std::string> read_text(std::string const& path) {
-    file const opened = try_open(path, O_RDONLY);
+/// The text of a small file that is open; nothing, and errno says why, if it cannot be read.
+[[nodiscard]] inline std::optional<std::string> read_text(file const& opened) {
     if (!opened.is_open()) {
         return std::nullopt;
     }
@@ -240,35 +489,38 @@ inline bool lock_byte(file const& locked, short kind, std::int64_t offset,
     return text;
 }
 
-/// Replaces a small file as one step, for those who could read it. synced: what was written survives a
-/// power cut
-inline void write_text(std::string const& path, std::string_view text, unsigned mode, bool synced) {
-    std::string const fresh = path + ".new";
+/// Replaces a small file as one step, for those who could read it. One at a time does so.
+///
+/// synced          what was written survives a power cut
+inline void write_text(folder const& where, std::string const& name, std::string_view text,
+                       unsigned mode, bool synced) {
+    std::string const fresh = name + ".new";
     {
-        file const opened = open_file(fresh, O_WRONLY | O_CREAT | O_TRUNC, mode);
+        where.remove(fresh); // of a process that was killed
+        file const opened = where.make(fresh, O_WRONLY, mode);
+        if (!opened.is_open()) {
+            file_failed("open", where.path(fresh), errno);
+        }
         ::fchmod(opened.descriptor(), mode);
         struct stat before {};
-        if (::stat(path.c_str(), &before) == 0) {
+        if (file const old = where.try_open(name, O_RDONLY);
+            old.is_open() && ::fstat(old.descriptor(), &before) == 0) {
             // Fails where this user is not of the group.
             static_cast<void>(::fchown(opened.descriptor(), static_cast<uid_t>(-1), before.st_gid));
         }
         if (::write(opened.descriptor(), text.data(), text.size()) !=
             static_cast<ssize_t>(text.size())) {
-            file_failed("write", fresh, errno != 0 ? errno : ENOSPC);
+            file_failed("write", where.path(fresh), errno != 0 ? errno : ENOSPC);
         }
         if (synced && ::fdatasync(opened.descriptor()) != 0) {
-            file_failed("sync", fresh, errno);
+            file_failed("sync", where.path(fresh), errno);
         }
     }
-    if (::rename(fresh.c_str(), path.c_str()) != 0) {
-        file_failed("rename", fresh, errno);
+    if (!where.rename(fresh, name)) {
+        file_failed("rename", where.path(fresh), errno);
     }
     if (synced) {
-        file const folder =
-            try_open(path.substr(0, path.find_last_of('/') + 1), O_RDONLY | O_DIRECTORY);
-        if (folder.is_open()) {
-            ::fsync(folder.descriptor());
-        }
+        ::fsync(where.opened().descriptor());
     }
 }
 

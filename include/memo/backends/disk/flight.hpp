@@ -11,13 +11,11 @@
 #include <memo/cancellation.hpp>
 #include <memo/key/key128.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <new>
 #include <optional>
-#include <thread>
 #include <utility>
 
 namespace memo::detail {
@@ -30,20 +28,22 @@ class disk_flight {
   public:
     /// Waits for the right.
     ///
+    /// environment     null: the data is not open, and nobody is waited for
     /// most            how long; who has waited that long computes without it. 0: for ever
-    disk_flight(disk_environment& environment, key128 scope, key128 key,
+    disk_flight(disk_environment* environment, key128 scope, key128 key,
                 std::chrono::nanoseconds most) noexcept
         : disk_flight(environment, scope, key) {
         not_cancelled const whole;
-        static_cast<void>(most.count() == 0 ? lock(F_OFD_SETLKW) : wait(most));
+        poll_for_lock([&] { return try_lock(); },
+                      most.count() == 0 ? (std::chrono::nanoseconds::max)() : most);
     }
 
     /// The right, if no other process has it now.
-    [[nodiscard]] static std::optional<disk_flight> if_free(disk_environment& environment,
+    [[nodiscard]] static std::optional<disk_flight> if_free(disk_environment* environment,
                                                             key128 scope, key128 key) noexcept {
         not_cancelled const whole;
         std::optional<disk_flight> mine(disk_flight(environment, scope, key));
-        if (!mine->lock(F_OFD_SETLK)) {
+        if (!mine->try_lock()) {
             mine.reset();
         }
         return mine;
@@ -62,48 +62,28 @@ class disk_flight {
     }
 
   private:
-    disk_flight(disk_environment& environment, key128 scope, key128 key) noexcept
+    disk_flight(disk_environment* environment, key128 scope, key128 key) noexcept
         : lock_(lock_of(environment)),
           place_(static_cast<std::int64_t>((scope.low ^ key.low) >> 2U)) {}
 
-    static std::shared_ptr<file> lock_of(disk_environment& environment) noexcept {
+    static std::shared_ptr<file> lock_of(disk_environment* environment) noexcept {
         try {
-            return environment.flights();
+            return environment != nullptr ? environment->flights() : nullptr;
         } catch (std::bad_alloc const&) {
             return nullptr; // several compute one key
         }
     }
 
-    /// False if another process has it and `command` does not wait. Where locks cannot be had, several
-    /// compute one key, and all get the same.
-    bool lock(int command) noexcept {
-        if (lock_ && lock_->is_open()) {
+    /// False if another process has it. Where locks cannot be had, several compute one key, and all get
+    /// the same.
+    bool try_lock() noexcept {
+        if (lock_ != nullptr && lock_->is_ours()) {
             try {
-                held_ = lock_byte(*lock_, F_WRLCK, place_, command);
+                held_ = lock_byte(*lock_, F_WRLCK, place_);
                 return held_;
             } catch (error const&) {
                 held_ = false;
             }
-        }
-        return true;
-    }
-
-    // There is no lock of an open file with a time limit, so it is asked for again and again: at first
-    // at once, then at a sixteenth of the time that has passed, so that no wait is much longer than
-    // the evaluation that it waits for.
-    bool wait(std::chrono::nanoseconds most) noexcept {
-        using clock = std::chrono::steady_clock;
-        constexpr std::chrono::nanoseconds shortest = std::chrono::microseconds(50);
-        constexpr std::chrono::nanoseconds longest = std::chrono::milliseconds(20);
-        auto const begin = clock::now();
-        while (!lock(F_OFD_SETLK)) {
-            auto const waited = clock::now() - begin;
-            if (waited >= most) {
-                return false;
-            }
-            std::this_thread::sleep_for(
-                std::clamp(std::chrono::nanoseconds(waited) / 16, shortest,
-                           (std::min)(longest, (std::max)(shortest, most - waited))));
         }
         return true;
     }

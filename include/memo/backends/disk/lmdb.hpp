@@ -9,6 +9,8 @@
 
 #include <lmdb.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <memory>
@@ -53,8 +55,31 @@ static_assert(
            code == ESTALE; // others removed or replaced its files
 }
 
+/// The descriptors of an environment, as they were when it was opened. A program may close them all, as
+/// daemons do, and open files of its own in their places.
+struct lmdb_descriptors {
+    struct known {
+        int descriptor = -1; ///< -1: there is none, or it is not known
+        file_identity identity;
+    };
+    std::array<known, 3>
+        all{}; ///< of the data, of the data to write what names the trees, of lock.mdb
+
+    [[nodiscard]] bool are_ours() const noexcept {
+        return std::ranges::all_of(all, [](known const& each) {
+            return each.descriptor < 0 || identity_of_descriptor(each.descriptor) == each.identity;
+        });
+    }
+};
+
+/// Closes an environment; not if that would close files of others: then it stays as it is.
 struct environment_closer {
-    void operator()(MDB_env* env) const noexcept { mdb_env_close(env); }
+    lmdb_descriptors descriptors{};
+    void operator()(MDB_env* env) const noexcept {
+        if (descriptors.are_ours()) {
+            mdb_env_close(env);
+        }
+    }
 };
 using lmdb_environment = std::unique_ptr<MDB_env, environment_closer>;
 
@@ -178,15 +203,23 @@ struct database_size {
     std::size_t bytes; ///< of the pages in use
 };
 
+/// Throws:         disk_error (MDB_CORRUPTED) for more entries than fit into so many pages
+[[nodiscard]] inline database_size checked_size(database_size size, std::size_t leaf_pages,
+                                                std::size_t page_size) {
+    constexpr std::size_t least_entry = 11; // bytes: its place in the page, its head, a key
+    if (size.entries > leaf_pages * (page_size / least_entry)) {
+        lmdb_failed("stat", MDB_CORRUPTED);
+    }
+    return size;
+}
+
 [[nodiscard]] inline database_size size_of_database(MDB_txn* txn) {
     MDB_stat stat{};
     lmdb_check("stat", mdb_stat(txn, records, &stat));
-    constexpr std::size_t least_entry = 11; // bytes: its place in the page, its head, a key
-    if (stat.ms_entries > stat.ms_leaf_pages * (stat.ms_psize / least_entry)) {
-        lmdb_failed("stat", MDB_CORRUPTED); // no more fit into so many pages
-    }
-    return {stat.ms_entries, (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) *
-                                 std::size_t{stat.ms_psize}};
+    return checked_size(
+        {stat.ms_entries, (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) *
+                              std::size_t{stat.ms_psize}},
+        stat.ms_leaf_pages, stat.ms_psize);
 }
 
 } // namespace memo::detail

@@ -44,6 +44,10 @@ class disk_environment::look {
         : environment_(environment), txn_(environment.readers_.take()) {
         if (txn_ == nullptr) [[unlikely]] {
             txn_ = environment.new_reader();
+            if (txn_ == nullptr) {
+                trees_ = environment.begin_unregistered();
+                return;
+            }
         } else {
             require_current();
             renew();
@@ -68,10 +72,18 @@ class disk_environment::look {
     look(look const&) = delete;
     look& operator=(look const&) = delete;
     ~look() {
-        mdb_txn_reset(txn_);
-        environment_.readers_.give_back(txn_);
+        if (txn_ != nullptr) [[likely]] {
+            mdb_txn_reset(txn_);
+            environment_.readers_.give_back(txn_);
+        } else {
+            environment_.readers_.leave();
+        }
     }
-    [[nodiscard]] MDB_txn* txn() const noexcept { return txn_; }
+
+    /// What all records take.
+    [[nodiscard]] database_size size() const {
+        return trees_ ? environment_.pages_.size_of(*trees_) : size_of_database(txn_);
+    }
 
     /// Whether all that was read so far is of this snapshot. True for pages that are left to LMDB, where
     /// nobody can tell.
@@ -114,7 +126,7 @@ class disk_environment::look {
     }
 
     disk_environment& environment_;
-    MDB_txn* txn_;
+    MDB_txn* txn_;                          ///< null: not registered
     std::optional<page_view::roots> trees_; ///< nothing: pages that are left to LMDB
 };
 

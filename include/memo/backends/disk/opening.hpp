@@ -6,18 +6,23 @@
 #include <memo/backends/disk/directory.hpp>
 #include <memo/backends/disk/file.hpp>
 #include <memo/backends/disk/lmdb.hpp>
+#include <memo/backends/disk/pages.hpp>
 #include <memo/error.hpp>
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <fcntl.h>
 #include <memory>
 #include <optional>
 #include <string>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace memo::detail {
@@ -27,22 +32,12 @@ struct disk_opening {
     disk_directory directory;
     bool durable = false; ///< every commit waits for the disk
     bool read_only = false;
-    std::uint64_t map = 0; ///< bytes of address space
-};
-
-/// What is open.
-struct disk_files {
-    lmdb_environment environment;
-    file users;                    ///< locked, shared: somebody has the data open
-    file writes;                   ///< byte 0 is the right to write
-    std::shared_ptr<file> flights; ///< byte n is the right to compute what has such a key
-    file_identity identity;        ///< of data.mdb
-    std::optional<file_identity> lock_identity; ///< of lock.mdb; nothing: it is not used
-    std::uint64_t lock_bytes = 0;               ///< how long that is
+    std::uint64_t map = 0;                ///< bytes of address space
+    std::chrono::nanoseconds max_wait{0}; ///< for who looks whether anybody has it open
 };
 
 inline void unlock_byte(file& locked, std::int64_t offset) noexcept {
-    if (locked.is_open()) {
+    if (locked.is_ours()) {
         try {
             lock_byte(locked, F_UNLCK, offset);
         } catch (error const&) { // closing it gives every lock back
@@ -51,25 +46,64 @@ inline void unlock_byte(file& locked, std::int64_t offset) noexcept {
     }
 }
 
+/// What is open.
+struct disk_files {
+    file users;  ///< locked, shared: somebody has the data open
+    file writes; ///< byte 0 is the right to write, byte n belongs to the process n
+    std::shared_ptr<file> flights; ///< byte n is the right to compute what has such a key
+    lmdb_environment environment;
+    file_identity identity;                     ///< of data.mdb
+    std::optional<file_identity> lock_identity; ///< of lock.mdb; nothing: it is not used
+    std::uint64_t lock_bytes = 0;               ///< how long that is
+
+    disk_files() = default;
+    disk_files(disk_files&&) = default;
+    disk_files& operator=(disk_files&&) = delete;
+    disk_files(disk_files const&) = delete;
+    disk_files& operator=(disk_files const&) = delete;
+    ~disk_files() { unlock(); }
+
+    /// Whether the descriptors lead to what was opened.
+    [[nodiscard]] bool are_ours() const noexcept {
+        return environment.get_deleter().descriptors.are_ours() &&
+               (!writes.is_open() || writes.is_ours());
+    }
+
+    /// Gives the locks back. To close the files would not do where a child that was just forked has
+    /// copies of them.
+    void unlock() noexcept {
+        unlock_byte(writes, ::getpid());
+        if (users.is_ours()) {
+            ::flock(users.descriptor(), LOCK_UN);
+        }
+    }
+};
+
 /// The right to write, among processes, for as long as it lives. None is needed where nothing can be
 /// written.
 class write_right {
   public:
-    explicit write_right(file& lock) : lock_(lock) {
-        if (lock_.is_open()) {
-            lock_byte(lock_, F_WRLCK, 0);
-        }
-    }
+    /// Waits for it, no longer than `most`: is_held() then.
+    write_right(file& lock, std::chrono::nanoseconds most)
+        : lock_(lock),
+          is_held_(!lock.is_open() ||
+                   poll_for_lock([&] { return lock_byte(lock, F_WRLCK, 0); }, most)) {}
     write_right(write_right const&) = delete;
     write_right& operator=(write_right const&) = delete;
-    ~write_right() { unlock_byte(lock_, 0); }
+    ~write_right() {
+        if (is_held_) {
+            unlock_byte(lock_, 0);
+        }
+    }
+    [[nodiscard]] bool is_held() const noexcept { return is_held_; }
 
   private:
     file& lock_;
+    bool is_held_;
 };
 
 // A page behind the end of the file would be a SIGBUS. A few may lack: those that were allocated and
-// given back in one transaction are never written.
+// given back in one transaction are never written. Others may be writing.
 inline void check_size(MDB_env* env, disk_opening const& how) {
     constexpr std::uint64_t pages_never_written = 64;
     MDB_envinfo told{};
@@ -87,9 +121,12 @@ inline void check_size(MDB_env* env, disk_opening const& how) {
     if (have >= need) {
         return;
     }
-    if (need > how.map || need - have > pages_never_written * pages.ms_psize || how.read_only ||
-        ::ftruncate(descriptor, static_cast<off_t>(need)) != 0) {
+    if (need > how.map || need - have > pages_never_written * pages.ms_psize || how.read_only) {
         lmdb_failed("open", MDB_CORRUPTED);
+    }
+    // Grows the file, and never cuts it, whatever others do.
+    if (int const code = ::posix_fallocate(descriptor, static_cast<off_t>(need - 1), 1)) {
+        file_failed("open", how.directory.data_file(), code);
     }
 }
 
@@ -167,10 +204,17 @@ inline void require_known_format(disk_directory const& directory) {
     }
 }
 
-// LMDB maps as many bytes as the file says that it has or may have, if they are more than it is told,
-// and takes pages of the size that it says: of a damaged file, anything.
-// Source: LMDB 0.9, mdb.c: MDB_meta.
-inline void check_sizes(disk_opening const& how) {
+/// What one of the two pages says of the data that name the trees.
+struct data_sizes {
+    bool is_lmdb = false; ///< of the format that is known here
+    std::uint64_t map = 0;
+    std::uint32_t page = 0; ///< bytes
+    std::uint64_t last_page = 0;
+};
+
+/// Nothing if the file is too short for LMDB, too, or missing.
+/// Source: LMDB 0.9, mdb.c: MDB_meta.
+[[nodiscard]] inline std::optional<std::array<data_sizes, 2>> sizes_in(file const& data) {
     constexpr std::size_t page_header = 16;
     constexpr std::size_t size = 136;
     std::array<std::byte, size> meta{};
@@ -178,47 +222,102 @@ inline void check_sizes(disk_opening const& how) {
         std::memcpy(&number, meta.data() + place, sizeof number);
         return number;
     };
-    file const opened = try_open(how.directory.data_file(), O_RDONLY);
+    std::array<data_sizes, 2> found;
     std::size_t start = 0;
-    for (int copy = 0; copy < 2 && opened.is_open(); ++copy) {
-        if (::pread(opened.descriptor(), meta.data(), size,
+    for (data_sizes& each : found) {
+        if (::pread(data.descriptor(), meta.data(), size,
                     static_cast<off_t>(start + page_header)) != static_cast<ssize_t>(size)) {
-            return; // too short for LMDB, too
+            return std::nullopt;
         }
-        auto const map = number_at(16, std::uint64_t{0});
-        auto const page = number_at(24, std::uint32_t{0});
-        auto const last_page = number_at(120, std::uint64_t{0});
-        if (map > how.map || !std::has_single_bit(page) || page < 512 || page > 65536 ||
-            last_page >= how.map / page) {
+        each.is_lmdb =
+            number_at(0, std::uint32_t{0}) == 0xbeefc0de && number_at(4, std::uint32_t{0}) == 1;
+        each.map = number_at(16, std::uint64_t{0});
+        each.page = number_at(24, std::uint32_t{0});
+        each.last_page = number_at(120, std::uint64_t{0});
+        start = each.page;
+    }
+    return found;
+}
+
+[[nodiscard]] inline std::array<data_sizes, 2> sizes_in(disk_directory const& directory) {
+    folder const data = directory.data_files();
+    auto const found =
+        data.is_open() ? sizes_in(data.try_open("data.mdb", O_RDONLY)) : std::nullopt;
+    return found.value_or(std::array<data_sizes, 2>{});
+}
+
+/// The size of the map that the data was last written with; 0 if it does not say.
+[[nodiscard]] inline std::uint64_t map_in(disk_directory const& directory) {
+    std::uint64_t map = 0;
+    for (data_sizes const& each : sizes_in(directory)) {
+        map = each.is_lmdb && is_plausible_map(each.map) ? (std::max)(map, each.map) : map;
+    }
+    return map;
+}
+
+/// Whether who reads waits for nobody and writes nothing, lock.mdb included: what is read is known to hold
+/// without a place among LMDB's readers. Where our own search does not know the pages, it is LMDB's,
+/// which needs a place.
+[[nodiscard]] inline bool reads_alone(disk_directory const& directory) {
+    return sizes_in(directory)[0].page == page_view::page_size ||
+           ::access(directory.path("v1/lock.mdb").c_str(), R_OK | W_OK) != 0;
+}
+
+// LMDB maps as many bytes as the file says that it has or may have, if they are more than it is told,
+// and takes pages of the size that it says: of a damaged file, anything.
+inline void check_sizes(file const& data, disk_opening const& how) {
+    for (data_sizes const& each : sizes_in(data).value_or(std::array<data_sizes, 2>{})) {
+        if (each.page != 0 &&
+            (each.map > how.map || !std::has_single_bit(each.page) || each.page < 512 ||
+             each.page > 65536 || each.last_page >= how.map / each.page)) {
             lmdb_failed("open", MDB_CORRUPTED);
         }
-        start = page;
     }
 }
 
-/// The first reader takes the place of this process among those that have the data open. LMDB knows them by
-/// their ids. Where all places of readers are taken, lookups are misses until one is free.
-inline void register_process(MDB_env* env, disk_opening const& how) {
-    try {
-        static_cast<void>(begin(env, MDB_RDONLY));
-    } catch (disk_error const& failure) {
-        if (failure.code() == MDB_READERS_FULL) {
-            return;
+/// LMDB tells one of its descriptors. The others are those above a number, the lowest that was free before
+/// it opened them, that lead to its files and are open in its way.
+[[nodiscard]] inline lmdb_descriptors descriptors_of(MDB_env* env, int lowest, file_identity data,
+                                                     std::optional<file_identity> lock) {
+    constexpr int most_between = 4096; // that other threads opened meanwhile
+    lmdb_descriptors found;
+    auto& [of_data, of_meta, of_lock] = found.all;
+    mdb_filehandle_t told = -1;
+    lmdb_check("open", mdb_env_get_fd(env, &told));
+    of_data = {told, data};
+    unsigned flags = 0;
+    lmdb_check("open", mdb_env_get_flags(env, &flags));
+    bool const has_meta = (flags & MDB_RDONLY) == 0;
+    bool const has_lock = (flags & MDB_NOLOCK) == 0 && lock;
+    for (int each = lowest; each < lowest + most_between; ++each) {
+        if ((of_meta.descriptor >= 0 || !has_meta) && (of_lock.descriptor >= 0 || !has_lock)) {
+            break;
         }
-        if (failure.code() != EAGAIN) {
-            throw;
+        auto const identity = identity_of_descriptor(each);
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): fcntl(2) is so
+        int const access = identity ? ::fcntl(each, F_GETFL) & O_ACCMODE : 0;
+        if (has_meta && identity == data && access == O_WRONLY) {
+            of_meta = {each, data};
+        } else if (has_lock && identity == lock && access == O_RDWR) {
+            of_lock = {each, *lock};
         }
-        throw error(errc::configuration,
-                    "disk: another program that has " + how.directory.root() +
-                        " open has the process id " + std::to_string(::getpid()) +
-                        ", too, as programs in different containers can; let the containers share "
-                        "their pid namespace, or give each a directory of its own");
     }
+    return found;
 }
 
-[[nodiscard]] inline lmdb_environment open_environment(disk_opening const& how) {
+/// Opens files that are there.
+[[nodiscard]] inline lmdb_environment open_environment(disk_opening const& how,
+                                                       folder const& where) {
     constexpr unsigned max_readers = 4096; // 64 B each, where there is one; the lock file is sparse
-    check_sizes(how);
+    auto const identity = where.identity_of("data.mdb");
+    auto const lock = where.identity_of("lock.mdb");
+    {
+        file const data = where.try_open("data.mdb", O_RDONLY);
+        if (!identity || !data.is_open()) {
+            file_failed("open", how.directory.data_file(), errno);
+        }
+        check_sizes(data, how);
+    }
     MDB_env* env = nullptr;
     lmdb_check("open", mdb_env_create(&env));
     lmdb_environment opened(env);
@@ -226,71 +325,100 @@ inline void register_process(MDB_env* env, disk_opening const& how) {
     lmdb_check("open", mdb_env_set_maxreaders(env, max_readers));
     unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (how.durable ? MDB_NOMETASYNC : MDB_NOSYNC);
     if (how.read_only) {
-        flags |= MDB_RDONLY;
-        if (::access(how.directory.path("v1/lock.mdb").c_str(), R_OK | W_OK) != 0) {
-            flags |= MDB_NOLOCK; // who may not write cannot take a place among the readers
-        }
+        flags |= MDB_RDONLY | (reads_alone(how.directory) ? MDB_NOLOCK : 0U);
     }
-    bool const there = identity_of_file(how.directory.data_file()).has_value();
-    int const code = mdb_env_open(env, how.directory.data().c_str(), flags,
+    // NOLINTBEGIN(cppcoreguidelines-pro-type-vararg): fcntl(2) is so
+    int const lowest = ::fcntl(where.opened().descriptor(), F_DUPFD_CLOEXEC, 0);
+    ::close(lowest);
+    int const code = mdb_env_open(env, where.lasting_path().c_str(), flags,
                                   static_cast<mdb_mode_t>(how.directory.mode()));
     if (code == MDB_VERSION_MISMATCH) {
         refuse_mismatch(how.directory);
     }
     lmdb_check("open", code);
+    opened.get_deleter().descriptors = descriptors_of(env, lowest, *identity, lock);
     mdb_filehandle_t descriptor = -1;
     lmdb_check("open", mdb_env_get_fd(env, &descriptor));
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): fcntl(2) is so
     ::fcntl(descriptor, F_SETFD, FD_CLOEXEC); // LMDB leaves this one of its files to its user
-    // Whatever the umask took.
-    if (!there) {
-        ::chmod(how.directory.data_file().c_str(), how.directory.mode());
-        ::chmod(how.directory.path("v1/lock.mdb").c_str(), how.directory.mode());
+    // NOLINTEND(cppcoreguidelines-pro-type-vararg)
+    if (identity_of_descriptor(descriptor) != identity) {
+        file_failed("open", how.directory.data_file(), ESTALE);
     }
     check_size(env, how);
-    int dead = 0;
-    mdb_reader_check(env, &dead);
-    register_process(env, how);
     return opened;
 }
 
-/// Opens what is there, or begins anew.
+[[noreturn]] inline void refuse_addresses(std::uint64_t map) {
+    throw error(errc::configuration,
+                "disk: this process cannot have twice " + std::to_string(map) +
+                    " bytes of address space, which are the most that the file may have; give "
+                    "another .directory and a smaller .max_bytes, of which it is 4 times, or raise "
+                    "the limit of the process (ulimit -v)");
+}
+
+/// LMDB is open once in a process, and knows processes by their ids: byte n of write.lock is that of the
+/// process n. Modules that share memo share what is open (process.hpp), and others cannot.
+inline void claim_process(file const& writes, disk_opening const& how) {
+    if (!lock_byte(writes, F_WRLCK, ::getpid())) {
+        throw error(errc::configuration,
+                    "disk: " + how.directory.root() + " is open already in a process with the id " +
+                        std::to_string(::getpid()) +
+                        ". If a plugin or the host of this one has it open, build both with one "
+                        "version of memo and of the compiler's library, or give each a directory "
+                        "of its own. If a program in another container has it open, let the "
+                        "containers share their pid namespace, or give each a directory of its "
+                        "own");
+    }
+}
+
+/// Opens what is there, or begins anew. Under open.lock, unless it only reads.
 ///
 /// Throws:         disk_error; says_damaged(its code) where the data cannot be used
 [[nodiscard]] inline disk_files open_files(disk_opening const& how) {
     disk_files files;
     disk_directory const& directory = how.directory;
+    folder const data = how.read_only ? directory.data_files() : directory.make_data();
+    if (!data.is_open()) {
+        directory.refuse_empty();
+    }
     if (how.read_only) {
-        files.users = try_open(directory.path("users.lock"), O_RDONLY);
-        files.writes = try_open(directory.path("v1/write.lock"), O_RDWR);
+        files.users = directory.files().try_open("users.lock", O_RDONLY);
     } else {
-        directory.make_data();
-        files.users = open_lock_file(directory.path("users.lock"), directory.mode());
-        files.writes = open_lock_file(directory.path("v1/write.lock"), directory.mode());
-        files.flights = std::make_shared<file>(
-            open_lock_file(directory.path("v1/flight.lock"), directory.mode()));
+        unsigned const mode = directory.mode();
+        files.users = directory.files().open_or_make("users.lock", O_RDWR, mode);
+        files.writes = data.open_or_make("write.lock", O_RDWR, mode);
+        files.flights = std::make_shared<file>(data.open_or_make("flight.lock", O_RDWR, mode));
+        claim_process(files.writes, how);
+        data.make_unless_there("data.mdb", mode);
+        data.make_unless_there("lock.mdb", mode);
     }
-    if (files.users.is_open()) {
-        lock_file(files.users, LOCK_SH);
+    auto const join_users = [&] { return try_lock_file(files.users, LOCK_SH); };
+    if (how.read_only) { // without it, too, what it has open stays as it is
+        static_cast<void>(!files.users.is_open() || join_users());
+    } else if (!poll_for_lock(join_users, how.max_wait)) {
+        lock_timed_out("open", directory.path("users.lock"));
     }
-    write_right const mine(files.writes);
-    files.environment = open_environment(how);
-    files.identity = identity_of_file(directory.data_file()).value_or(file_identity{});
+    files.environment = open_environment(how, data);
+    files.identity = files.environment.get_deleter().descriptors.all[0].identity;
     unsigned flags = 0;
     lmdb_check("open", mdb_env_get_flags(files.environment.get(), &flags));
     if ((flags & MDB_NOLOCK) == 0) {
-        file_length const lock = length_of_file(directory.path("v1/lock.mdb"));
-        files.lock_identity = lock.identity;
-        files.lock_bytes = lock.bytes;
+        files.lock_identity = data.identity_of("lock.mdb");
+        files.lock_bytes = length_of_file(directory.path("v1/lock.mdb")).bytes;
+    }
+    if (write_right const mine(files.writes, {}); mine.is_held()) {
+        int dead = 0;
+        mdb_reader_check(files.environment.get(), &dead);
     }
     return files;
 }
 
 /// Before the first write of a process: from now on a crash of the machine costs the data.
-inline void mark_dirty(disk_opening const& how) {
+///
+/// most            how long it waits for who opens or closes the data
+inline void mark_dirty(disk_opening const& how, std::chrono::nanoseconds most) {
     disk_directory const& directory = how.directory;
-    file const open_lock = open_lock_file(directory.path("open.lock"), directory.mode());
-    lock_file(open_lock, LOCK_EX);
+    directory_lock const alone(directory, most);
     disk_state const state = directory.state();
     std::string const boot = this_boot();
     if (!state.dirty || state.boot != boot) {
@@ -304,19 +432,12 @@ inline void mark_dirty(disk_opening const& how) {
 inline void settle_alone(disk_files const& files, disk_opening const& how) {
     disk_state state = how.directory.state();
     if (!state.dirty || identity_of_file(how.directory.data_file()) != files.identity ||
-        !lock_file(files.users, LOCK_EX | LOCK_NB)) {
+        !files.users.is_ours() || !try_lock_file(files.users, LOCK_EX)) {
         return;
     }
     lmdb_check("sync", mdb_env_sync(files.environment.get(), 1));
     state.dirty = false;
     how.directory.set_state(state, false);
-}
-
-/// The last one to leave settles.
-inline void settle(disk_files const& files, disk_opening const& how) {
-    file const open_lock = open_lock_file(how.directory.path("open.lock"), how.directory.mode());
-    lock_file(open_lock, LOCK_EX);
-    settle_alone(files, how);
 }
 
 /// Who waits for the disk with each put must not lose that to what another wrote before without waiting.
@@ -327,7 +448,7 @@ inline void settle_first(disk_files const& files, disk_opening const& how) {
             settle_alone(files, how);
         } catch (disk_error const&) { // a full disk: what is there can be served
         }
-        lock_file(files.users, LOCK_SH);
+        static_cast<void>(try_lock_file(files.users, LOCK_SH)); // nobody else takes it now
     }
 }
 

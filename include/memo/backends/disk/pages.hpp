@@ -45,6 +45,7 @@ class page_view {
             base_ = static_cast<std::byte const*>(memory);
             mapped_ = most;
             descriptor_ = descriptor;
+            identity_ = identity_of_descriptor(descriptor).value_or(file_identity{});
         }
     }
 
@@ -88,6 +89,17 @@ class page_view {
         return grew ? found : std::nullopt;
     }
 
+    /// The trees that were committed last, for who reads without a transaction. Nothing if others commit
+    /// faster than this looks.
+    [[nodiscard]] std::optional<roots> latest() const noexcept {
+        for (int attempt = 0; attempt < 16 && has(1); ++attempt) {
+            if (auto found = roots_of((std::max)(transaction_of(0), transaction_of(1)))) {
+                return found;
+            }
+        }
+        return std::nullopt;
+    }
+
     /// The trees that a transaction sees; nothing if that was two commits ago. Where what says so is
     /// damaged they are such that no page of them is sound.
     [[nodiscard]] std::optional<roots> roots_of(std::uint64_t transaction) const noexcept {
@@ -122,6 +134,17 @@ class page_view {
     [[nodiscard]] sizes sizes_of(roots const& trees) const noexcept {
         std::byte const* const meta = at(trees.transaction % 2) + page_header;
         return {size_at(meta + 24), size_at(meta + 72)};
+    }
+
+    /// What all records take. Of the trees' time if these are intact afterwards.
+    ///
+    /// Throws:         disk_error; says_damaged(its code) if it cannot be
+    [[nodiscard]] database_size size_of(roots const& trees) const {
+        std::byte const* const database = at(trees.transaction % 2) + page_header + 72;
+        tree_size const size = size_at(database);
+        return checked_size({number<std::uint64_t>(database + 32),
+                             (size.branches + size.leaves + size.in_own_pages) * page_size},
+                            size.leaves, page_size);
     }
 
     enum class search : std::uint8_t { found, missing, unsound };
@@ -268,7 +291,8 @@ class page_view {
             return true;
         }
         struct stat now {};
-        if (::fstat(descriptor_, &now) != 0) {
+        if (::fstat(descriptor_, &now) != 0 ||
+            file_identity{now.st_dev, now.st_ino} != identity_) { // closed by the program
             return false;
         }
         size_.store(static_cast<std::size_t>(now.st_size), std::memory_order_relaxed);
@@ -329,6 +353,7 @@ class page_view {
     mutable std::atomic<std::size_t> size_{0}; ///< of the file, or less
     std::size_t mapped_ = 0;
     int descriptor_ = -1;
+    file_identity identity_;
 };
 
 } // namespace memo::detail

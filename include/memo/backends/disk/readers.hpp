@@ -39,12 +39,15 @@ class disk_readers {
     }
 
     /// A transaction that was begun elsewhere is counted until it is dropped.
-    void add() noexcept { open_.fetch_add(1, std::memory_order_relaxed); }
+    void add() noexcept { open_.fetch_add(1, std::memory_order_seq_cst); }
 
     void drop(MDB_txn* txn) noexcept {
         mdb_txn_abort(txn);
         open_.fetch_sub(1, std::memory_order_release);
     }
+
+    /// A reader without a transaction is counted, too, while it reads.
+    void leave() noexcept { open_.fetch_sub(1, std::memory_order_release); }
 
     /// Ends those that are not in use.
     void drop_idle() noexcept {
@@ -55,7 +58,7 @@ class disk_readers {
 
     /// Ends all, and waits for those that are in use. Nobody may begin one meanwhile.
     void drain() noexcept {
-        while (open_.load(std::memory_order_acquire) != 0) {
+        while (open_.load(std::memory_order_seq_cst) != 0) {
             drop_idle();
             std::this_thread::yield();
         }

@@ -10,8 +10,11 @@
 #include <memo/backends/disk/file.hpp>
 #include <memo/backends/disk/settings.hpp>
 #include <memo/error.hpp>
+#include <memo/fork.hpp>
+#include <memo/process.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -20,6 +23,7 @@
 #include <optional>
 #include <pthread.h>
 #include <string>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <utility>
 #include <vector>
@@ -36,141 +40,133 @@ namespace memo::detail {
     return max_bytes == 0 ? 64 * gib : (std::max)(gib, (4 * bound + page - 1) / page * page);
 }
 
+/// One per process: process_wide<disk_registry>().
 class disk_registry {
   public:
-    // Visible, so that plugins built with hidden visibility share it with their host. Never
-    // destroyed: a backend may outlive main().
-    [[gnu::visibility("default")]] static disk_registry& instance() {
-        static auto* const registry = new disk_registry;
-        return *registry;
+    disk_registry() = default;
+    disk_registry(disk_registry const&) = delete;
+    disk_registry& operator=(disk_registry const&) = delete;
+
+    /// Opens the data of a directory, or shares it.
+    ///
+    /// most            how long it waits for other processes
+    /// Throws:         memo::error
+    [[nodiscard]] std::shared_ptr<disk_environment> acquire(disk_settings const& settings,
+                                                            std::chrono::nanoseconds most) {
+        watch_forks();
+        reports told;
+        try {
+            auto opened = open_or_share(settings, most, told);
+            tell(settings, told);
+            return opened;
+        } catch (...) {
+            tell(settings, told);
+            throw;
+        }
     }
 
+    /// Moves data that turned out to be damaged out of the way, if nobody else did.
+    ///
+    /// most            how long it waits for other processes
+    static void set_aside(disk_environment& damaged, disk_settings const& settings,
+                          std::chrono::nanoseconds most) {
+        disk_directory const& directory = damaged.directory();
+        reports told;
+        {
+            directory_lock const alone(directory, most);
+            if (identity_of_file(directory.data_file()) == damaged.identity()) {
+                set_aside(directory, told, "was found damaged while it was in use");
+            }
+        }
+        tell(settings, told);
+    }
+
+  private:
     /// Sentences for `.report`. They are told when no lock is held: who hears of them may open the cache,
     /// or run a program that does.
     using reports = std::vector<std::string>;
 
-    /// Runs a function that may open data, one at a time in this process: body(told).
-    template <class Body> void alone(disk_settings const& settings, Body const& body) {
-        reports told;
-        std::exception_ptr failure;
+    struct entry {
+        std::unique_ptr<disk_environment> environment;
+        std::size_t users = 0;
+    };
+
+    std::shared_ptr<disk_environment> open_or_share(disk_settings const& settings,
+                                                    std::chrono::nanoseconds most, reports& told) {
+        undisturbed const whole;
+        disk_directory const directory(settings);
+        std::optional<directory_lock> alone;
+        if (!settings.read_only || !reads_alone(directory)) {
+            alone.emplace(directory, most);
+        }
+        disk_environment* const opened = find_or_open(directory, settings, most, told);
+        return {opened, [this](disk_environment* closed) { release(closed); }};
+    }
+
+    // Under the lock of the directory, if it was taken.
+    disk_environment* find_or_open(disk_directory const& directory, disk_settings const& settings,
+                                   std::chrono::nanoseconds most, reports& told) {
+        end_moved();
+        if (disk_environment* const found = share(directory, settings)) {
+            return found;
+        }
+        disk_opening const how{directory, settings.durability == durability::power_loss,
+                               settings.read_only, admit(directory, settings, told), most};
+        entry fresh{open(how, told), 1};
+        disk_environment* const opened = fresh.environment.get();
+        std::scoped_lock const lock(mutex_);
+        entries_.push_back(std::move(fresh));
+        return opened;
+    }
+
+    // Data whose path leads elsewhere by now is closed, before it is opened by another path.
+    void end_moved() {
+        std::vector<disk_environment*> moved;
         {
-            undisturbed const whole;
             std::scoped_lock const lock(mutex_);
-            try {
-                body(told);
-            } catch (...) {
-                failure = std::current_exception();
+            for (entry& each : entries_) {
+                if (!each.environment->is_over() && !leads_to(*each.environment)) {
+                    ++each.users;
+                    moved.push_back(each.environment.get());
+                }
             }
         }
-        tell(settings, told);
-        if (failure) {
-            std::rethrow_exception(failure);
+        for (disk_environment* const each : moved) {
+            each->end();
+            take_out(each, true);
         }
     }
 
-  private:
-    static file lock_to_open(disk_directory const& directory, disk_settings const& settings) {
-        file open_lock = settings.read_only ? try_open(directory.path("open.lock"), O_RDONLY)
-                                            : directory.open_lock();
-        if (open_lock.is_open()) {
-            lock_file(open_lock, LOCK_EX);
+    disk_environment* share(disk_directory const& directory, disk_settings const& settings) {
+        auto const identity = identity_of_file(directory.data_file());
+        std::scoped_lock const lock(mutex_);
+        for (entry& each : entries_) {
+            if (identity && each.environment->identity() == identity &&
+                !each.environment->is_over() && leads_to(*each.environment)) {
+                require_same(*each.environment, settings);
+                ++each.users;
+                return each.environment.get();
+            }
         }
-        return open_lock;
+        return nullptr;
     }
 
-    /// What opened(how) gives, and again if the data is damaged: of what begins anew.
-    template <class Opened>
-    static auto open(disk_opening const& how, reports& told, Opened const& opened) {
+    // The directory of one that is open may have been moved: its path leads to other data, or to none, and
+    // its users go on there.
+    static bool leads_to(disk_environment const& open) {
+        return identity_of_file(open.directory().data_file()) == open.identity();
+    }
+
+    static std::unique_ptr<disk_environment> open(disk_opening const& how, reports& told) {
         try {
-            return opened(how);
+            return std::make_unique<disk_environment>(how);
         } catch (disk_error const& failure) {
             if (!says_damaged(failure.code()) || how.read_only) {
                 throw;
             }
             set_aside(how.directory, told, "is damaged");
         }
-        return opened(how);
-    }
-
-  public:
-    /// Opens the data of a directory, or shares it. Within alone(); what it gives must not go there.
-    ///
-    /// Throws:         memo::error
-    [[nodiscard]] std::shared_ptr<disk_environment> acquire(disk_settings const& settings,
-                                                            reports& told) {
-        disk_directory const directory(settings);
-        file const open_lock = lock_to_open(directory, settings);
-        disk_environment* const opened = find_or_open(directory, settings, told);
-        return {opened, [](disk_environment* closed) { instance().release(closed); }};
-    }
-
-    /// Opens what the path of an environment leads to now, in the place of what was open in a generation,
-    /// which is moved out of the way if it turned out to be damaged and nobody else did that.
-    void reopen(disk_environment& environment, disk_settings const& settings,
-                std::uint64_t generation, bool is_damaged) {
-        alone(settings, [&](reports& told) {
-            file_identity const before = environment.identity();
-            environment.reopen(generation, [&](disk_opening& how) {
-                disk_directory const directory(settings);
-                file const open_lock = lock_to_open(directory, settings);
-                if (is_damaged && identity_of_file(directory.data_file()) == before) {
-                    set_aside(directory, told, "was found damaged while it was in use");
-                }
-                how.map = admit(directory, settings, told);
-                return open(how, told, open_files);
-            });
-        });
-    }
-
-    /// A mutex that is to be free in a child after fork(). Nothing is waited for under it.
-    void guard(std::mutex& leaf) {
-        std::scoped_lock const lock(mutex_);
-        leaves_.push_back(&leaf);
-    }
-    void unguard(std::mutex& leaf) noexcept {
-        std::scoped_lock const lock(mutex_);
-        std::erase(leaves_, &leaf);
-    }
-
-  private:
-    struct entry {
-        std::unique_ptr<disk_environment> environment;
-        std::size_t users = 0;
-    };
-
-    // Before this one's, as its lock is taken under locks of ours.
-    disk_registry() {
-        static_cast<void>(this_thread_line());
-        ::pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-    }
-
-    disk_environment* find_or_open(disk_directory const& directory, disk_settings const& settings,
-                                   reports& told) {
-        if (auto const identity = identity_of_file(directory.data_file())) {
-            for (entry& each : entries_) {
-                reopen_if_moved(*each.environment, *identity);
-                if (each.environment->identity() == identity) {
-                    require_same(*each.environment, settings);
-                    ++each.users;
-                    return each.environment.get();
-                }
-            }
-        }
-        disk_opening const how{directory, settings.durability == durability::power_loss,
-                               settings.read_only, admit(directory, settings, told)};
-        auto fresh = open(how, told, [](disk_opening const& opening) {
-            return std::make_unique<disk_environment>(opening);
-        });
-        entries_.push_back({std::move(fresh), 1});
-        return entries_.back().environment.get();
-    }
-
-    // The path of an environment led to this file, and does no more: it goes on with what that leads to.
-    static void reopen_if_moved(disk_environment& environment, file_identity file) {
-        if (environment.identity() == file &&
-            identity_of_file(environment.directory().data_file()) != file) {
-            environment.reopen(environment.generation(), open_files);
-        }
+        return std::make_unique<disk_environment>(how);
     }
 
     /// Decides whether the data may be used, and gives the size of its map.
@@ -183,12 +179,16 @@ class disk_registry {
         }
         disk_state state = directory.state();
         std::string const boot = this_boot();
-        bool const written_now = !boot.empty() && state.boot == boot;
+        bool const is_told = state.map != 0;
+        if (there && !is_told) { // `state` was removed, or does not say what it said
+            state.map = map_in(directory);
+        }
         // Whoever has it open was let in before this one, and no machine went down since: the other boot
         // is what a container calls this one.
-        bool const went_on = written_now || (there && state.dirty && state.map != 0 &&
-                                             !is_alone(directory, settings));
-        if (there && !went_on && (state.dirty || state.map == 0)) {
+        bool const written_now = !boot.empty() && state.boot == boot;
+        bool const went_on =
+            there && state.map != 0 && (written_now || !is_alone(directory, settings));
+        if (there && !went_on && (state.dirty || !is_told)) {
             if (settings.read_only) {
                 throw error(errc::configuration,
                             "disk: the cache in " + directory.root() +
@@ -197,6 +197,7 @@ class disk_registry {
                                 directory.root());
             }
             set_aside(directory, told, "was being written when the machine went down");
+            state.map = 0;
         }
         std::uint64_t const wanted = map_for(settings.max_bytes);
         if (settings.read_only) {
@@ -208,30 +209,40 @@ class disk_registry {
             state.map == 0 || (state.map < wanted && is_alone(directory, settings)) ? wanted
                                                                                     : state.map;
         require_addresses(map); // before others are told of it
-        if (!went_on || state.map != map) {
-            directory.set_state({boot, went_on && state.dirty, map}, false);
+        if (!went_on || !is_told || state.map != map) {
+            directory.set_state({boot, went_on && (state.dirty || !is_told), map}, false);
         }
         return map;
     }
 
-    static void require_addresses(std::uint64_t bytes) {
-        void* const memory =
-            ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (memory == MAP_FAILED) { // NOLINT(cppcoreguidelines-pro-type-cstyle-cast): its macro
-            throw error(errc::configuration,
-                        "disk: this process cannot have " + std::to_string(bytes) +
-                            " bytes of address space, which is the most that the file may have; "
-                            "give another .directory and a smaller .max_bytes, of which it is 4 "
-                            "times, or raise the limit of the process (ulimit -v)");
+    // Once for LMDB, once for our own search.
+    static void require_addresses(std::uint64_t map) {
+        auto const reserve = [&] {
+            return ::mmap(nullptr, map, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                          0);
+        };
+        // NOLINTBEGIN(cppcoreguidelines-pro-type-cstyle-cast): a macro of mmap(2)
+        void* const one = reserve();
+        void* const other = reserve();
+        bool const are_there = one != MAP_FAILED && other != MAP_FAILED;
+        for (void* const each : {one, other}) {
+            if (each != MAP_FAILED) {
+                ::munmap(each, map);
+            }
         }
-        ::munmap(memory, bytes);
+        // NOLINTEND(cppcoreguidelines-pro-type-cstyle-cast)
+        if (!are_there) {
+            refuse_addresses(map);
+        }
     }
 
+    // True, too, where nobody can say that it is open.
     static bool is_alone(disk_directory const& directory, disk_settings const& settings) {
-        std::string const path = directory.path("users.lock");
-        file const users =
-            settings.read_only ? try_open(path, O_RDONLY) : open_lock_file(path, directory.mode());
-        return !users.is_open() || lock_file(users, LOCK_EX | LOCK_NB);
+        folder const root = directory.files();
+        file const users = settings.read_only
+                               ? root.try_open("users.lock", O_RDONLY)
+                               : root.open_or_make("users.lock", O_RDWR, directory.mode());
+        return !users.is_open() || try_lock_file(users, LOCK_EX);
     }
 
     static void set_aside(disk_directory const& directory, reports& told, std::string const& why) {
@@ -263,51 +274,76 @@ class disk_registry {
         }
     }
 
+    // The last user closes under the lock that opening takes: LMDB must not be open twice. Where that
+    // cannot be had in time it stays open, for the next user.
     void release(disk_environment* closed) noexcept {
+        undisturbed const whole;
+        if (has_other_users(closed)) {
+            return;
+        }
+        try {
+            std::optional<directory_lock> alone;
+            if (!closed->read_only() && !closed->is_over()) {
+                alone.emplace(closed->directory(), max_close_wait);
+            }
+            take_out(closed, true);
+        } catch (std::exception const&) {
+            take_out(closed, closed->is_over());
+        }
+    }
+
+    bool has_other_users(disk_environment const* left) noexcept {
         std::scoped_lock const lock(mutex_);
-        auto const found = std::ranges::find(
-            entries_, closed, [](entry const& each) { return each.environment.get(); });
-        if (found != entries_.end() && --found->users == 0) {
+        auto const found = find(left);
+        bool const has = found != entries_.end() && found->users > 1;
+        if (has) {
+            --found->users;
+        }
+        return has;
+    }
+
+    [[nodiscard]] std::vector<entry>::iterator find(disk_environment const* of) noexcept {
+        return std::ranges::find(entries_, of,
+                                 [](entry const& each) { return each.environment.get(); });
+    }
+
+    void take_out(disk_environment* closed, bool may_close) noexcept {
+        std::unique_ptr<disk_environment> last;
+        std::scoped_lock const lock(mutex_);
+        auto const found = find(closed);
+        if (found != entries_.end() && --found->users == 0 && may_close) {
+            last = std::move(found->environment);
             entries_.erase(found);
         }
     }
 
-    static void before_fork() {
-        disk_registry& all = instance();
-        all.mutex_.lock();
-        for (entry& each : all.entries_) {
-            each.environment->before_fork();
-        }
-        for (std::mutex* const leaf : all.leaves_) {
-            leaf->lock();
+    void watch_forks() {
+        std::scoped_lock const lock(mutex_);
+        if (!std::exchange(watches_, true)) {
+            ::pthread_atfork(nullptr, nullptr, after_fork_in_child);
         }
     }
-    static void after_fork_in_parent() {
-        disk_registry& all = instance();
-        for (entry& each : all.entries_) {
-            each.environment->after_fork_in_parent();
-        }
-        all.unlock_leaves();
-        all.mutex_.unlock();
-    }
+
+    // The child opens anew. What its parent has open is left as it is, and its memory is not freed: a
+    // thread that is not here may have been anywhere in it.
     static void after_fork_in_child() {
-        disk_registry& all = instance();
+        for (file* const held : process_wide<directory_locks>().held) {
+            held->close();
+        }
+        process_wide<directory_locks>().held.clear();
+        auto& all = process_wide<disk_registry>();
         for (entry& each : all.entries_) {
-            each.environment->after_fork_in_child();
+            each.environment->end_in_child();
+            static_cast<void>(each.environment.release());
         }
-        all.unlock_leaves();
-        all.mutex_.unlock();
+        all.entries_.clear();
     }
 
-    void unlock_leaves() noexcept {
-        for (std::mutex* const leaf : leaves_) {
-            leaf->unlock();
-        }
-    }
+    static constexpr std::chrono::nanoseconds max_close_wait = std::chrono::seconds(10);
 
-    std::mutex mutex_;
+    mutex mutex_;
     std::vector<entry> entries_;
-    std::vector<std::mutex*> leaves_;
+    bool watches_ = false;
 };
 
 } // namespace memo::detail

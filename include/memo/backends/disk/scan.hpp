@@ -47,7 +47,8 @@ std::optional<std::vector<std::byte>> scan(disk_cursor entries, bytes_view from,
 /// chosen          given a key_and_value, and again when it is dropped: it may have been renewed since it
 ///                 was looked at; must not run code of a user
 template <class Chosen>
-std::size_t drop_records(disk_store& store, Chosen const& chosen, std::size_t portion = 1024) {
+std::size_t drop_records(disk_store& store, Chosen const& chosen, disk_shelf* shelf = nullptr,
+                         std::size_t portion = 1024) {
     std::size_t dropped = 0;
     std::optional<std::vector<std::byte>> from{std::in_place};
     while (from) {
@@ -63,7 +64,7 @@ std::size_t drop_records(disk_store& store, Chosen const& chosen, std::size_t po
         });
         for (std::size_t begin = 0; begin < places.size(); begin += portion) {
             std::size_t const end = (std::min)(begin + portion, places.size());
-            dropped += store.write([&](disk_write const& write) {
+            auto const drop = [&](disk_write const& write) {
                 std::size_t count = 0;
                 for (std::size_t i = begin; i < end; ++i) {
                     auto const value = find_record(write, places[i]);
@@ -71,17 +72,19 @@ std::size_t drop_records(disk_store& store, Chosen const& chosen, std::size_t po
                     count += goes && remove_record(write, places[i]) ? 1U : 0U;
                 }
                 return count;
-            });
+            };
+            dropped += store.write(drop, shelf);
         }
     }
     return dropped;
 }
 
 inline std::size_t drop_function(disk_store& store, key128 scope) {
-    return drop_records(store, [&](key_and_value const& found) {
+    auto const is_of_function = [&](key_and_value const& found) {
         auto const header = header_of(found.value);
         return header && header->scope == scope;
-    });
+    };
+    return drop_records(store, is_of_function, &store.open(scope));
 }
 
 /// How many functions have their names stored.
@@ -97,7 +100,7 @@ inline std::size_t drop_function(disk_store& store, key128 scope) {
 /// Entries and bytes of all functions and processes.
 [[nodiscard]] inline backend_statistics size_of_all(disk_store& store) {
     return store.inspect([](disk_environment::look const& look) {
-        auto const size = size_of_database(look.txn());
+        auto const size = look.size();
         backend_statistics all;
         all.entries = size.entries - (std::min)(size.entries, count_names(look));
         all.bytes = size.bytes;
@@ -127,7 +130,7 @@ inline std::size_t drop_function(disk_store& store, key128 scope) {
                 of_function.bytes += found.value.size();
             }
         }));
-        std::size_t const total = size_of_database(look.txn()).entries;
+        std::size_t const total = look.size().entries;
         if (total > seen + names && seen > 0) {
             double const scale = static_cast<double>(total - names) / static_cast<double>(seen);
             auto const scaled = [&](std::uint64_t count) {

@@ -6,6 +6,7 @@
 #include <memo/error.hpp>
 #include <memo/saturated.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -33,7 +34,9 @@ struct disk_settings {
     /// Records older than this are not served. 0: all are.
     time_span max_age{};
     /// How long a call waits for another process that computes the same; then it computes it, too.
-    /// For a process that was stopped and holds what others wait for. 0: for as long as it takes.
+    /// For a process that was stopped and holds what others wait for. 0: for as long as it takes. For
+    /// the locks of the store a call waits as long, but never more than 10 s; then it fails, and for
+    /// a second, which doubles up to 30, no call waits.
     time_span max_wait = std::chrono::minutes(10);
     /// Who may read and write the files; the directory can be entered by who can read.
     unsigned mode = 0600;
@@ -64,6 +67,14 @@ inline disk_settings checked(disk_settings chosen) {
                                          "be, or 0 for any age");
     }
     return chosen;
+}
+
+/// How long is waited for a lock of the store's own. Who holds one goes on within microseconds, but for
+/// one that opens or closes a large cache.
+[[nodiscard]] inline std::chrono::nanoseconds max_lock_wait(disk_settings const& chosen) {
+    constexpr std::chrono::nanoseconds most = std::chrono::seconds(10);
+    std::chrono::nanoseconds const wait = chosen.max_wait;
+    return wait.count() == 0 ? most : (std::min)(wait, most);
 }
 
 } // namespace detail

@@ -5,7 +5,9 @@
 // each function's records, and what is done when the data is damaged, gone or full.
 
 #include <memo/backends/backend.hpp>
+#include <memo/backends/breaker.hpp>
 #include <memo/backends/disk/clock.hpp>
+#include <memo/backends/disk/directory.hpp>
 #include <memo/backends/disk/entry.hpp>
 #include <memo/backends/disk/environment.hpp>
 #include <memo/backends/disk/eviction.hpp>
@@ -13,10 +15,13 @@
 #include <memo/backends/disk/look.hpp>
 #include <memo/backends/disk/registry.hpp>
 #include <memo/backends/disk/settings.hpp>
+#include <memo/fork.hpp>
 #include <memo/key/key128.hpp>
+#include <memo/process.hpp>
 #include <memo/record/frame.hpp>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -41,6 +46,7 @@ struct disk_shelf {
     std::atomic<std::uint64_t> expirations{0};
     std::atomic<std::uint64_t> corrupt{0};
     std::atomic<std::uint64_t> too_large{0};
+    std::atomic<std::uint64_t> timeouts{0};
     std::atomic<std::uint64_t> errors{0}; ///< of stats(); what else fails is thrown
     std::atomic<bool> named{true};        ///< false: what it is called has to be stored yet
     std::string name;                     ///< these two are set before it is false
@@ -49,21 +55,45 @@ struct disk_shelf {
 
 class disk_store {
   public:
-    explicit disk_store(disk_settings settings) : settings_(checked(std::move(settings))) {
-        disk_registry::instance().alone(settings_, [&](disk_registry::reports& told) {
-            environment_ = disk_registry::instance().acquire(settings_, told);
-        });
-        if (settings_.max_bytes != 0 && !settings_.read_only) {
-            clock_.open(current().directory().path("v1/clock"), settings_.mode);
+    /// A store whose directory is locked by a process that does not go on begins without its data, and
+    /// opens it when it can.
+    ///
+    /// Throws:         memo::error (configuration) for a directory that cannot be used; disk_error
+    explicit disk_store(disk_settings settings)
+        : settings_(checked(std::move(settings))), directory_(make_directory(settings_)) {
+        try {
+            static_cast<void>(current());
+        } catch (disk_error const& failure) {
+            if (failure.code() != ETIMEDOUT) {
+                throw;
+            }
         }
-        disk_registry::instance().guard(mutex_);
+        if (settings_.max_bytes != 0 && !settings_.read_only) {
+            clock_.open(directory_);
+        }
     }
 
     disk_store(disk_store const&) = delete;
     disk_store& operator=(disk_store const&) = delete;
-    ~disk_store() { disk_registry::instance().unguard(mutex_); }
 
-    [[nodiscard]] disk_environment& current() const noexcept { return *environment_; }
+    [[nodiscard]] disk_directory const& directory() const noexcept { return directory_; }
+
+    /// Opens the data if it is not open, or not any more, as in a child after fork().
+    ///
+    /// Throws:         memo::error; disk_error (ETIMEDOUT) where another process does not let go on
+    [[nodiscard]] disk_environment& current() {
+        disk_environment* const opened = current_.load(std::memory_order_acquire);
+        if (opened == nullptr || opened->is_over()) [[unlikely]] {
+            return renew(opened);
+        }
+        return *opened;
+    }
+
+    /// Null if the data is not open.
+    [[nodiscard]] disk_environment* opened() const noexcept {
+        disk_environment* const opened = current_.load(std::memory_order_acquire);
+        return opened != nullptr && !opened->is_over() ? opened : nullptr;
+    }
     [[nodiscard]] bool read_only() const noexcept { return settings_.read_only; }
     [[nodiscard]] std::chrono::nanoseconds max_wait() const { return settings_.max_wait; }
     [[nodiscard]] unix_time now() const { return settings_.clock(); }
@@ -108,8 +138,11 @@ class disk_store {
         auto const check_and_decode = [&](bytes_view bytes) {
             return check(bytes) && decode(bytes);
         };
-        auto const outcome = again_if_recovered(shelf.corrupt, [&] {
-            return copy_place(current(), place, frame, check, check_and_decode);
+        std::int64_t tick = 0;
+        auto const outcome = again_if_recovered(&shelf, [&](disk_environment& environment) {
+            auto const found = copy_place(environment, place, frame, check, check_and_decode);
+            tick = environment.tick();
+            return found;
         });
         if (outcome == stored_bytes::refused) {
             shelf.corrupt.fetch_add(1, std::memory_order_relaxed);
@@ -117,19 +150,28 @@ class disk_store {
         if (outcome != stored_bytes::whole) {
             return std::nullopt;
         }
-        clock_.touch(key, current().tick());
+        clock_.touch(key, tick);
         return header;
     }
 
     /// What body(look) gives: see read_snapshot(). Again if the data turned out to be damaged: of what
     /// begins anew.
     template <class Body> auto inspect(Body const& body) {
-        return again_if_recovered(corrupt_, [&] { return read_snapshot(current(), body); });
+        return again_if_recovered(nullptr, [&](disk_environment& environment) {
+            return read_snapshot(environment, body);
+        });
     }
 
     /// Runs change(disk_write) as one step. It may run twice, the first time for nothing.
-    template <class Change> auto write(Change const& change) {
-        return again_if_recovered(corrupt_, [&] { return current().write(change); });
+    ///
+    /// shelf           whose timeouts are counted; may be null
+    /// waits           false: it fails at once where another process writes
+    template <class Change>
+    auto write(Change const& change, disk_shelf* shelf = nullptr, bool waits = true) {
+        std::chrono::nanoseconds const most =
+            waits ? max_lock_wait(settings_) : std::chrono::nanoseconds(0);
+        return again_if_recovered(
+            shelf, [&](disk_environment& environment) { return environment.write(most, change); });
     }
 
     /// What happened, with the entries and bytes of size(); without those if they cannot be had, which is
@@ -184,7 +226,7 @@ class disk_store {
         if (!shelf.named) {
             insert_name(write, shelf);
         }
-        clock_.touch(key, current().tick());
+        clock_.touch(key, write.environment.tick());
         keep_bound(write, frame.size(), clock_, limits, [&](key128 scope) {
             open(scope).evictions.fetch_add(1, std::memory_order_relaxed);
         });
@@ -197,6 +239,7 @@ class disk_store {
         sum.expirations = shelf.expirations;
         sum.corrupt = shelf.corrupt;
         sum.too_large = shelf.too_large;
+        sum.timeouts = shelf.timeouts;
         sum.errors = shelf.errors;
         return sum;
     }
@@ -213,6 +256,11 @@ class disk_store {
     }
 
   private:
+    static disk_directory make_directory(disk_settings const& settings) {
+        undisturbed const whole;
+        return disk_directory(settings);
+    }
+
     [[nodiscard]] std::uint32_t oldest_created(unix_time time) const {
         if (settings_.max_age.is_zero()) {
             return 0;
@@ -253,47 +301,94 @@ class disk_store {
         }
     }
 
-    /// Runs a step, and once more if it failed for files that could be opened anew.
+    /// Runs a step on what is open, and once more if it failed for files that could be opened anew.
     ///
-    /// corrupt         counts data that was damaged
+    /// shelf           whose timeouts and damaged data are counted; may be null
     template <class Step>
-    auto again_if_recovered(std::atomic<std::uint64_t>& corrupt, Step const& step) {
-        std::uint64_t const generation = current().generation();
-        if (generation_.load(std::memory_order_relaxed) != generation) [[unlikely]] {
-            generation_.store(generation, std::memory_order_relaxed);
-            name_all_again();
-        }
+    auto again_if_recovered(disk_shelf* shelf, Step const& step) -> decltype(step(current())) {
         try {
-            return step();
+            disk_environment& environment = current();
+            try {
+                return step(environment);
+            } catch (disk_error const& failure) {
+                if (!recover(environment, failure)) {
+                    throw;
+                }
+                if (says_damaged(failure.code())) {
+                    (shelf != nullptr ? shelf->corrupt : corrupt_) += 1;
+                }
+            }
+            return step(current());
         } catch (disk_error const& failure) {
-            if (!recover(generation, failure)) {
-                throw;
+            if (failure.code() == ETIMEDOUT && shelf != nullptr) {
+                shelf->timeouts.fetch_add(1, std::memory_order_relaxed);
             }
-            if (says_damaged(failure.code())) {
-                corrupt.fetch_add(1, std::memory_order_relaxed);
-            }
+            throw;
         }
-        return step();
+    }
+
+    /// What operation(most) gives, which waits no longer than `most` for who opens or closes the data.
+    template <class Operation> auto within_bound(Operation const& operation) {
+        std::chrono::nanoseconds const most = max_lock_wait(settings_);
+        try {
+            auto result = operation(opening_.lets_pass(most) ? most : std::chrono::nanoseconds(0));
+            opening_.succeeded();
+            return result;
+        } catch (disk_error const& failure) {
+            if (failure.code() == ETIMEDOUT) {
+                opening_.failed(true);
+            }
+            throw;
+        }
     }
 
     /// Makes the next attempt worth while; false if that is beyond us.
-    bool recover(std::uint64_t generation, disk_error const& failure) {
+    bool recover(disk_environment& environment, disk_error const& failure) {
         name_all_again();
-        bool const is_damaged = says_damaged(failure.code()) && !settings_.read_only;
-        if (!is_damaged && !says_stuck(failure.code())) {
-            return false;
+        if (environment.is_over() || says_stuck(failure.code()) || !environment.has_its_files()) {
+            // What was read of files that are not ours says nothing.
+            static_cast<void>(renew(&environment));
+            return true;
         }
-        disk_registry::instance().reopen(current(), settings_, generation, is_damaged);
-        return true;
+        if (says_damaged(failure.code()) && !settings_.read_only) {
+            within_bound([&](std::chrono::nanoseconds most) {
+                disk_registry::set_aside(environment, settings_, most);
+                return true;
+            });
+            static_cast<void>(renew(&environment));
+            return true;
+        }
+        return false;
+    }
+
+    // The environment before is kept, as somebody may be about to look at it, and nothing of it is open.
+    disk_environment& renew(disk_environment* before) {
+        if (before != nullptr) {
+            before->end();
+        }
+        auto opened = within_bound([&](std::chrono::nanoseconds most) {
+            return process_wide<disk_registry>().acquire(settings_, most);
+        });
+        {
+            std::scoped_lock const lock(mutex_);
+            if (current_.load(std::memory_order_relaxed) == before) { // no other thread was here
+                kept_.push_back(std::move(opened));
+                current_.store(kept_.back().get(), std::memory_order_release);
+            }
+        }
+        name_all_again();
+        return *current_.load(std::memory_order_acquire);
     }
 
     disk_settings const settings_;
+    disk_directory const directory_;
     std::atomic<std::uint64_t> errors_{0};  ///< of stats() over all functions
     std::atomic<std::uint64_t> corrupt_{0}; ///< data that was found damaged by none of them alone
     disk_clock clock_;                      ///< only a bounded cache has one
-    std::shared_ptr<disk_environment> environment_;
-    std::atomic<std::uint64_t> generation_{0}; ///< of its files, when they were used last
-    mutable std::mutex mutex_;                 ///< of the shelves; nothing is waited for under it
+    breaker opening_;                       ///< for who opens or closes the data
+    std::atomic<disk_environment*> current_{nullptr};
+    mutable mutex mutex_; ///< of what follows; nothing is waited for under it
+    std::vector<std::shared_ptr<disk_environment>> kept_;
     std::unordered_map<key128, std::unique_ptr<disk_shelf>> by_scope_;
 };
 

@@ -4,7 +4,7 @@
 // The servers of one backend, and how they are visited: past the breaker, on a connection of the
 // caller's own, with one more try where a connection had died while it lay idle.
 
-#include <memo/backends/memcached/breaker.hpp>
+#include <memo/backends/breaker.hpp>
 #include <memo/backends/memcached/endpoint.hpp>
 #include <memo/backends/memcached/pool.hpp>
 #include <memo/backends/memcached/ring.hpp>

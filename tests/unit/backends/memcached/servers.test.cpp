@@ -3,8 +3,8 @@
 // Where servers are, which of them has a key, and whether one is worth asking.
 
 #include "support/keys.hpp"
+#include <memo/backends/breaker.hpp>
 #include <memo/backends/memcached.hpp>
-#include <memo/backends/memcached/breaker.hpp>
 #include <memo/backends/memcached/endpoint.hpp>
 #include <memo/backends/memcached/item_codec.hpp>
 #include <memo/backends/memcached/ring.hpp>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Whether a server is worth asking: one that does not answer is left alone for a while, and then
-// tried by one caller, so that it costs the others nothing.
+// Whether somebody is worth waiting for: a server that does not answer, and a process that does not let
+// go of a lock, is left alone for a while, and then tried by one caller, so that it costs the others
+// nothing.
 
 #include <algorithm>
 #include <atomic>
@@ -11,7 +12,7 @@
 
 namespace memo::detail {
 
-/// Counts the failures of one server, and opens when they are too many.
+/// Counts the failures of one server or lock, and opens when they are too many.
 ///
 /// Clock           steady
 /// Thread safety:  safe, without locks
@@ -27,7 +28,7 @@ template <class Clock> class breaker_by {
     /// Whether this caller may ask. While the breaker is open, one caller per window may.
     ///
     /// probe           for how long the others are kept away while this caller asks
-    /// Complexity:     one relaxed load while the server is well
+    /// Complexity:     one relaxed load while there are no failures
     [[nodiscard]] bool lets_pass(std::chrono::nanoseconds probe) {
         std::int64_t until = open_until_.load(std::memory_order_relaxed);
         if (until == 0) {
