@@ -263,6 +263,56 @@ TEST_CASE("an executor that throws or drops a task fails that call only") {
     at_rest(f);
 }
 
+TEST_CASE("a circle of calls through an executor's threads is an error, not a hang") {
+    static std::function<int(int)> outer;
+    auto const inner = memo::memoize([](int x) { return outer(0) + x; });
+    auto const middle = memo::memoize(memo::ignore_state([&inner](int x) {
+        threads pool;
+        auto const results = inner.many({x, x + 1}, pool);
+        return results[0].value() + results[1].value();
+    }));
+    int recursions = 0;
+    auto const f = memo::memoize(memo::ignore_state([&](int) {
+        threads pool;
+        for (auto const& each : inner.many({1, 2}, pool)) {
+            recursions +=
+                code_of([&] { static_cast<void>(each.value()); }) == memo::errc::recursion;
+        }
+        for (auto const& each : middle.many({10, 20}, pool)) { // through two executors
+            recursions +=
+                code_of([&] { static_cast<void>(each.value()); }) == memo::errc::recursion;
+        }
+        return 7;
+    }));
+    outer = f;
+    CHECK(f(0) == 7);
+    CHECK(recursions == 4);
+    CHECK(inner(1) == 8);
+    outer = nullptr;
+}
+
+TEST_CASE("calls that wait for each other through an executor's threads come to an end") {
+    std::atomic<int> runs{0};
+    auto const common = memo::memoize(squares(runs));
+    auto const inner =
+        memo::memoize(memo::ignore_state([&common](int x) { return common(100) + x; }));
+    std::latch both(2);
+    auto const outer = memo::memoize(memo::ignore_state([&](int x) {
+        both.arrive_and_wait();
+        threads pool;
+        auto const results = inner.many({1, 2, 3, 4}, pool);
+        return results[0].value() + results[3].value() + x;
+    }));
+    std::atomic<int> right{0};
+    memo_test::together(6, [&](std::size_t i) {
+        int const x = static_cast<int>(i % 2);
+        right += outer(x) == 20005 + x ? 1 : 0;
+    });
+    CHECK(right == 6);
+    CHECK(runs == 1);
+    at_rest(outer);
+}
+
 TEST_CASE("many calls meet other callers of the same keys in one flight") {
     std::atomic<int> runs{0};
     auto const f = memo::memoize(squares(runs));

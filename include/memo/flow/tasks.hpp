@@ -5,6 +5,7 @@
 // once or later, in any thread, keep copies of it, throw, or drop it: whichever it does, the wait
 // ends.
 
+#include <memo/flow/waiting.hpp>
 #include <memo/futex.hpp>
 
 #include <atomic>
@@ -33,8 +34,11 @@ class tasks {
         /// Nothing at a second time.
         void run() {
             if (!begun_.exchange(true)) {
-                std::function<void()> const body = std::exchange(body_, nullptr);
-                body();
+                {
+                    waiting_threads::task_runner const runs(open_.get());
+                    std::function<void()> const body = std::exchange(body_, nullptr);
+                    body();
+                }
                 close();
             }
         }
@@ -66,6 +70,10 @@ class tasks {
 
     /// Returns when each task has run or cannot run any more.
     void wait() const noexcept {
+        if (open_->load(std::memory_order_acquire) == 0) {
+            return;
+        }
+        waiting_threads::task_waiter const waits(open_.get());
         for (std::uint32_t open = 0; (open = open_->load(std::memory_order_acquire)) != 0;) {
             wait_while(*open_, open);
         }
