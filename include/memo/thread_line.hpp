@@ -318,31 +318,36 @@ inline constexpr std::size_t no_place = 128;
 [[gnu::visibility("hidden")]] inline constinit thread_local std::size_t place_of_this_thread =
     no_place;
 
-[[gnu::visibility("hidden")]] inline void take_line() {
-    line_of_this_thread = &process_wide<thread_lines>().take();
-    place_of_this_thread = place_of(*line_of_this_thread);
+/// Of each module: has the line of a thread given back when the thread ends. Not the destructor of a
+/// thread_local object: glibc ends the process if there is no memory to register one.
+[[nodiscard, gnu::visibility("hidden")]] inline pthread_key_t key_of_lines() {
+    static pthread_key_t const key = [] {
+        pthread_key_t made{};
+        auto const give_back = [](void* line) {
+            line_of_this_thread = nullptr;
+            place_of_this_thread = no_place;
+            process_wide<thread_lines>().give_back(*static_cast<thread_line*>(line));
+        };
+        if (::pthread_key_create(&made, give_back) != 0) {
+            throw std::bad_alloc();
+        }
+        return made;
+    }();
+    return key;
 }
 
-struct [[gnu::visibility("hidden")]] line_lease {
-    line_lease() {
-        take_line();
-    }
-    line_lease(line_lease const&) = delete;
-    line_lease& operator=(line_lease const&) = delete;
-    ~line_lease() {
-        process_wide<thread_lines>().give_back(*line_of_this_thread);
-        line_of_this_thread = nullptr;
-        place_of_this_thread = no_place;
-    }
-};
-
+/// Once more, if the thread still runs destructors when it has given its line back.
 [[gnu::noinline, gnu::visibility("hidden")]] inline thread_line& lease_line() {
-    static thread_local line_lease const lease;
-    if (line_of_this_thread ==
-        nullptr) { // the lease has ended, and the thread still runs destructors
-        take_line();
+    pthread_key_t const key = key_of_lines();
+    auto& lines = process_wide<thread_lines>();
+    thread_line& line = lines.take();
+    if (::pthread_setspecific(key, &line) != 0) {
+        lines.give_back(line);
+        throw std::bad_alloc();
     }
-    return *line_of_this_thread;
+    line_of_this_thread = &line;
+    place_of_this_thread = place_of(line);
+    return line;
 }
 
 /// The line of the calling thread.

@@ -210,6 +210,7 @@ class disk_directory {
             file_failed("read", path("state"), errno);
         }
         std::istringstream lines(*text);
+        lines.exceptions(std::ios::badbit); // no memory is no state either
         std::string word;
         while (lines >> word) {
             if (word == "boot") {

@@ -34,6 +34,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -74,7 +75,7 @@ class disk_environment {
             if (!how_.read_only && files_.are_ours()) { // who wrote may have left before
                 settle_alone(files_, how_);
             }
-        } catch (error const&) { // the next one finds it dirty
+        } catch (std::exception const&) { // an error, or no memory: the next one finds it dirty
         }
     }
 

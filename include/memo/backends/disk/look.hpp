@@ -112,7 +112,7 @@ class disk_environment::look {
     void require_current() {
         try {
             environment_.require_current("get");
-        } catch (disk_error const&) {
+        } catch (...) { // stale, or no memory for the paths of the files
             environment_.readers_.give_back(txn_);
             throw;
         }

@@ -86,6 +86,20 @@ class disk_registry {
     /// or run a program that does.
     using reports = std::vector<std::string>;
 
+    struct use_of_environment {
+        disk_registry& registry;
+        disk_environment* environment = nullptr;
+
+        explicit use_of_environment(disk_registry& in) : registry(in) {}
+        use_of_environment(use_of_environment const&) = delete;
+        use_of_environment& operator=(use_of_environment const&) = delete;
+        ~use_of_environment() {
+            if (environment != nullptr) {
+                registry.release(environment);
+            }
+        }
+    };
+
     struct entry {
         std::unique_ptr<disk_environment> environment;
         std::size_t users = 0;
@@ -99,8 +113,11 @@ class disk_registry {
         if (!settings.read_only || !reads_alone(directory)) {
             alone.emplace(directory, most);
         }
-        disk_environment* const opened = find_or_open(directory, settings, most, told);
-        return {opened, [this](disk_environment* closed) { release(closed); }};
+        // Before there is something to release: a shared_ptr that has no memory for itself would release
+        // under the lock of the directory, and wait for it.
+        auto const use = std::make_shared<use_of_environment>(*this);
+        use->environment = find_or_open(directory, settings, most, told);
+        return {use, use->environment};
     }
 
     // Under the lock of the directory, if it was taken.
