@@ -64,9 +64,9 @@ template <class Backend, class Evaluation, class State> class recorder {
           ttl_(chosen.ttl),
           audited_(chosen.audit != 0),
           invalidated_(invalidated),
-          audits_(chosen) {
+          audits_(chosen),
+          at_reset_(detail::events_of(partition_)) { // what earlier wrappers saw is not this one's
         check_spans(chosen.ttl, chosen.time_threshold);
-        at_reset_ = detail::events_of(partition_); // what earlier wrappers saw is not this one's
     }
 
     [[nodiscard]] Evaluation const& evaluation() const noexcept { return evaluation_; }

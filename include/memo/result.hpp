@@ -40,7 +40,7 @@ template <class T> class result {
   private:
     /// Copied when it is moved, so that a result that was moved from has its exception yet.
     struct failure {
-        explicit failure(std::exception_ptr const& what) noexcept : thrown(what) {}
+        explicit failure(std::exception_ptr what) noexcept : thrown(std::move(what)) {}
         failure(failure const&) = default;
         failure& operator=(failure const&) = default;
         ~failure() = default;

@@ -99,7 +99,8 @@ struct disk_state {
 /// Whether a file that says so can have such a map: more than the first pages, whole pages, and not more
 /// than any process has addresses for.
 [[nodiscard]] constexpr bool is_plausible_map(std::uint64_t map) noexcept {
-    return map >= 4 * 4096 && map % 4096 == 0 && map <= std::uint64_t{1} << 56U;
+    constexpr std::uint64_t page = 4096;
+    return map >= 4 * page && map % page == 0 && map <= std::uint64_t{1} << 56U;
 }
 
 class disk_directory {

@@ -323,9 +323,9 @@ class folder {
     }
 
     /// False, and errno says why, if that fails.
-    [[nodiscard]] bool rename(std::string const& name, std::string const& other) const noexcept {
-        return ::renameat(opened_.descriptor(), name.c_str(), opened_.descriptor(),
-                          other.c_str()) == 0;
+    [[nodiscard]] bool rename(std::string const& from, std::string const& to) const noexcept {
+        return ::renameat(opened_.descriptor(), from.c_str(), opened_.descriptor(), to.c_str()) ==
+               0;
     }
 
   private:
