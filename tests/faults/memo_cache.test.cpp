@@ -5,6 +5,7 @@
 #include "support/keys.hpp"
 #include "support/lines.hpp"
 #include "support/permissions.hpp"
+#include "support/planted.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 #include <memo/backends/disk.hpp>
@@ -969,6 +970,40 @@ TEST_CASE("the tool tells its version") {
     CHECK(run("--version", "").text == "memo-cache " + std::to_string(MEMO_VERSION_MAJOR) + '.' +
                                            std::to_string(MEMO_VERSION_MINOR) + '.' +
                                            std::to_string(MEMO_VERSION_PATCH) + '\n');
+}
+
+TEST_CASE(
+    "commands that show what is there write nothing, whatever lies there and to whom it belongs") {
+    memo_test::temp_dir const precious;
+    std::ofstream(precious / "precious") << "do not touch";
+    auto const before = memo_test::contents_of(precious.path());
+    memo_test::temp_dir const filled;
+    fill(filled.path(), 9);
+    for (std::string const command : {"stat", "ls", "verify", "export"}) {
+        auto const whole = memo_test::contents_of(filled.path());
+        CHECK(run(command, filled.path()).code == 0);
+        CHECK(memo_test::contents_of(filled.path()) == whole);
+        for (memo_test::plant const what : {memo_test::plant::link, memo_test::plant::fifo}) {
+            for (auto const& name : memo_test::names_of_cache) {
+                if (command != "stat" && name != "state" && memo_test::trials(0) == 0) {
+                    continue; // all open the directory in one way
+                }
+                CAPTURE(command, name, static_cast<int>(what));
+                memo_test::temp_dir const directory;
+                std::string const cache = directory / "cache";
+                fs::copy(filled.path(), cache, fs::copy_options::recursive);
+                memo_test::put_in_place(what, cache + '/' + std::string(name), precious.path());
+                fs::permissions(cache, fs::perms::all);
+                if (::geteuid() == 0) {
+                    REQUIRE(::lchown(cache.c_str(), 65534, 65534) == 0);
+                }
+                auto const planted = memo_test::contents_of(cache);
+                CHECK(wait_for(start(command, cache, "timeout 20 ")).code != 124);
+                CHECK(memo_test::contents_of(cache) == planted);
+                CHECK(memo_test::contents_of(precious.path()) == before);
+            }
+        }
+    }
 }
 
 TEST_CASE("the tool says what is wrong, and with which exit status") {
