@@ -4,6 +4,7 @@
 #include "support/fake_clock.hpp"
 #include "support/faulty_backend.hpp"
 #include "support/keys.hpp"
+#include <memo/backends/memcached.hpp>
 #include <memo/backends/tiered.hpp>
 #include <memo/backends/worth.hpp>
 #include <memo/memo.hpp>
@@ -331,4 +332,25 @@ TEST_CASE("many keys are looked up near, and what is left far in one go") {
     std::vector<std::optional<memo::remembered<int>>> again(near_ones.size());
     partition.get_many(near_ones, again);
     CHECK((again[0].has_value() && again[1].has_value()));
+}
+
+TEST_CASE("handles on one store have one identity, and handles on two have two") {
+    using memo::memcached;
+    memo::memory const near;
+    memo::memory const other;
+    std::string const one = "127.0.0.1:1";
+    std::string const two = "127.0.0.1:2";
+    memcached const far({.servers = {one, two}, .name_space = "same"});
+    memcached const same({.servers = {two, one}, .name_space = "same"});
+    memcached const apart({.servers = {one, two}, .name_space = "apart"});
+    CHECK(memo::memory(near).identity() == near.identity());
+    CHECK(near.identity() != other.identity());
+    CHECK(far.identity() == same.identity());
+    CHECK(far.identity() != apart.identity());
+    using both = memo::tiered<memo::memory, memcached>;
+    CHECK(both(near, far).identity() == both(near, same).identity());
+    CHECK(both(near, far).identity() != both(other, far).identity());
+    CHECK(both(near, far).identity() != both(near, apart).identity());
+    STATIC_REQUIRE_FALSE(memo::identified_backend<memo::none>);
+    STATIC_REQUIRE_FALSE(memo::identified_backend<memo::tiered<memo::memory, memo::none>>);
 }
