@@ -274,7 +274,7 @@ class disk_environment {
 
     // With mutex_.
     void require_open() {
-        if (!is_over() && !files_.are_ours()) {
+        if (!is_over() && !files_.may_write()) {
             end_alone();
         }
         if (is_over()) {

@@ -65,10 +65,13 @@ struct lmdb_descriptors {
     std::array<known, 3>
         all{}; ///< of the data, of the data to write what names the trees, of lock.mdb
 
-    [[nodiscard]] bool are_ours() const noexcept {
-        return std::ranges::all_of(all, [](known const& each) {
-            return each.descriptor < 0 || identity_of_descriptor(each.descriptor) == each.identity;
-        });
+    [[nodiscard]] bool are_ours() const noexcept { return std::ranges::all_of(all, is_ours); }
+    /// Of the one that a write uses.
+    [[nodiscard]] bool data_is_ours() const noexcept { return is_ours(all.front()); }
+
+  private:
+    [[nodiscard]] static bool is_ours(known const& each) noexcept {
+        return each.descriptor < 0 || identity_of_descriptor(each.descriptor) == each.identity;
     }
 };
 

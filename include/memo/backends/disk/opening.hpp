@@ -69,6 +69,12 @@ struct disk_files {
                (!writes.is_open() || writes.is_ours());
     }
 
+    /// The same of those that a write uses: two calls of the system less.
+    [[nodiscard]] bool may_write() const noexcept {
+        return environment.get_deleter().descriptors.data_is_ours() &&
+               (!writes.is_open() || writes.is_ours());
+    }
+
     /// Gives the locks back. To close the files would not do where a child that was just forked has
     /// copies of them.
     void unlock() noexcept {

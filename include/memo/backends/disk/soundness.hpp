@@ -148,18 +148,22 @@ class sound_pages : public page_view {
         return true;
     }
 
-    /// Where a search for the key goes on: the last child whose first key is not greater.
+    /// The child with which LMDB's search for the key goes on, whatever order the keys have.
+    /// Source: LMDB 0.9, mdb.c: mdb_node_search().
     [[nodiscard]] static std::size_t child_for(tree_page const& branch_page,
                                                bytes_view key) noexcept {
-        std::size_t chosen = 0;
-        for (std::size_t index = 1; index < branch_page.count; ++index) { // the first has no key
-            auto const node = node_of(branch_page, index);
-            if (!node || compare(node->key, key) > 0) {
-                break;
+        std::size_t low = 1; // the first one's key is not used
+        std::size_t high = branch_page.count;
+        while (low < high) {
+            std::size_t const middle = (low + high - 1) / 2;
+            auto const node = node_of(branch_page, middle);
+            int const order = node ? compare(node->key, key) : 1;
+            if (order == 0) {
+                return middle;
             }
-            chosen = index;
+            (order > 0 ? high : low) = order > 0 ? middle : middle + 1;
         }
-        return chosen;
+        return low - 1;
     }
 };
 
