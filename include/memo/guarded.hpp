@@ -50,6 +50,11 @@ template <class Partition, class Record> class guarded {
         return attempt("get", [&] { return partition_.get(key); });
     }
 
+    /// See detail::peek.
+    [[nodiscard]] std::optional<remembered<Record>> peek(key128 key) const {
+        return attempt("get", [&] { return detail::peek<Record>(partition_, key); });
+    }
+
     /// kept            as many as there are keys, and nothing in them
     void get_many(std::span<key128 const> keys,
                   std::span<std::optional<remembered<Record>>> kept) const {

@@ -161,18 +161,19 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         return tighter.estimate(miss(called, tighter, args...).reached);
     }
 
-    /// What is stored for these arguments. Never runs the function, and is not counted as a call.
+    /// What is stored for these arguments. Never runs the function, is not counted as a call, and is no
+    /// use of what is stored: a monitor keeps no entry from being evicted.
     [[nodiscard]] std::optional<result_type> lookup(P... args) const {
-        auto kept = core_->way.look(name_of(args...));
+        auto kept = core_->way.peek(name_of(args...));
         if (kept && Evaluation::gives(kept->record)) {
             return Evaluation::give(std::move(kept->record));
         }
         return std::nullopt;
     }
 
-    /// Whether anything is stored for these arguments.
+    /// Whether anything is stored for these arguments. No use of it, as lookup().
     [[nodiscard]] bool contains(P... args) const {
-        auto const kept = core_->way.look(name_of(args...));
+        auto const kept = core_->way.peek(name_of(args...));
         return kept && Evaluation::gives(kept->record);
     }
 

@@ -95,6 +95,16 @@ template <class Backend, class Evaluation, class State> class recorder {
         }
     }
 
+    /// What is remembered of a call, for who only watches, and for the second lookup of a call: nothing
+    /// is counted, and the record is not used.
+    [[nodiscard]] std::optional<remembered<record>> peek(name const& called) const {
+        auto kept = partition_.peek(called.key);
+        if (kept && !Evaluation::is_of(kept->record, called.stream)) {
+            kept.reset();
+        }
+        return kept;
+    }
+
     [[nodiscard]] std::optional<remembered<record>> look(name const& called) {
         auto kept = partition_.get(called.key);
         if (kept && !is_of(*kept, called)) {

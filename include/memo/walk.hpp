@@ -60,6 +60,9 @@ template <class Backend, class Evaluation, class State> class walk {
     [[nodiscard]] std::optional<remembered<record>> look(name const& called) {
         return records_.look(called);
     }
+    [[nodiscard]] std::optional<remembered<record>> peek(name const& called) const {
+        return records_.peek(called);
+    }
 
     /// Serve most hits; see recorder::glance.
     [[nodiscard, gnu::always_inline]] inline std::optional<record> glance(name const& called) {
@@ -292,7 +295,7 @@ template <class Backend, class Evaluation, class State> class walk {
 
     [[nodiscard]] std::optional<remembered<record>> look_again(name const& called) {
         step_cost::step const timed(counters().looking);
-        return look(called);
+        return records_.peek(called);
     }
 
     template <class Draw> [[gnu::cold]] static error missed(key128 key, Draw& draw) {

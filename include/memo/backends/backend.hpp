@@ -103,7 +103,9 @@ struct backend_statistics {
 ///                 sample
 ///
 /// A partition may have members more. `get_many(keys, kept)` looks up all keys together and writes
-/// kept[i] for keys[i], which is nothing before; without it they are looked up one by one.
+/// kept[i] for keys[i], which is nothing before; without it they are looked up one by one. `peek(key)`
+/// gives what `get(key)` gives and is no use of the record, which is evicted as if nobody had asked, nor
+/// counts it as corrupt.
 /// `lead(key)` and `try_lead(key)`, for a backend that other processes share: the first waits until
 /// no other process computes that key, and keeps others from it while what it gives lives; the second
 /// gives an optional of the same, nothing if another process computes it. They do not throw.
@@ -201,6 +203,17 @@ template <class Partition> [[nodiscard]] backend_statistics events_of(Partition 
         return partition.events();
     } else {
         return partition.stats();
+    }
+}
+
+/// The record that `get` gives, without a trace if the partition can: for who only watches, and for the
+/// second lookup of a call.
+template <class Record, class Partition>
+[[nodiscard]] std::optional<remembered<Record>> peek(Partition const& partition, key128 key) {
+    if constexpr (requires { partition.peek(key); }) {
+        return partition.peek(key);
+    } else {
+        return partition.get(key);
     }
 }
 

@@ -67,27 +67,11 @@ class disk {
 
         /// Complexity:     O(log entries), no lock
         [[nodiscard]] std::optional<remembered<Record>> get(key128 key) const {
-            detail::bytes_copy frame;
-            std::optional<Record> large;
-            auto const header =
-                store_->read(*shelf_, key, type_, frame, [&](detail::bytes_view lying) {
-                    if constexpr (detail::plain_record<Record>) {
-                        large = try_decode(lying);
-                    }
-                    return large.has_value();
-                });
-            if (!header) {
-                return std::nullopt;
-            }
-            auto const left = store_->left(*header);
-            if (!left) [[unlikely]] {
-                drop_old(key);
-                return std::nullopt;
-            }
-            if (!frame.get().empty()) [[likely]] {
-                large = decode(frame.get());
-            }
-            return with_times(std::move(large), *header, *left);
+            return look_up(key, true);
+        }
+
+        [[nodiscard]] std::optional<remembered<Record>> peek(key128 key) const {
+            return look_up(key, false);
         }
 
         bool put(key128 key, Record const& record, storing about) const {
@@ -172,6 +156,34 @@ class disk {
         }
 
       private:
+        /// is_use          whether a record counts as used, and damage is counted
+        [[nodiscard]] std::optional<remembered<Record>> look_up(key128 key, bool is_use) const {
+            detail::bytes_copy frame;
+            std::optional<Record> large;
+            auto const decode = [&](detail::bytes_view lying) {
+                if constexpr (detail::plain_record<Record>) {
+                    large = try_decode(lying);
+                }
+                return large.has_value();
+            };
+            auto const header = store_->read(*shelf_, key, type_, frame, decode, is_use);
+            if (!header) {
+                return std::nullopt;
+            }
+            auto const left = store_->left(*header);
+            if (!left) [[unlikely]] {
+                drop_old(key);
+                return std::nullopt;
+            }
+            if (!frame.get().empty()) [[likely]] {
+                large = try_decode(frame.get());
+                if (!large && is_use) { // as corrupt as a wrong checksum
+                    shelf_->corrupt.fetch_add(1, std::memory_order_relaxed);
+                }
+            }
+            return with_times(std::move(large), *header, *left);
+        }
+
         /// The record in a frame that was checked; nothing if it is none.
         [[nodiscard]] static std::optional<Record> try_decode(detail::bytes_view frame) {
             try {
@@ -179,15 +191,6 @@ class disk {
             } catch (detail::malformed const&) {
                 return std::nullopt;
             }
-        }
-
-        /// The same, and counted if it is none: as corrupt as a wrong checksum.
-        [[nodiscard]] std::optional<Record> decode(detail::bytes_view frame) const {
-            auto record = try_decode(frame);
-            if (!record) {
-                shelf_->corrupt.fetch_add(1, std::memory_order_relaxed);
-            }
-            return record;
         }
 
         [[nodiscard]] static std::optional<remembered<Record>>
@@ -211,12 +214,11 @@ class disk {
             }
             frame.assign(*found);
             auto const header = detail::check_frame(frame.get(), shelf_->scope, key, type_);
-            if (!header) {
-                shelf_->corrupt.fetch_add(1, std::memory_order_relaxed);
+            if (!header) { // counted by the lookup before it
                 return std::nullopt;
             }
             auto const left = store_->left(*header);
-            auto before = left ? decode(frame.get()) : std::nullopt;
+            auto before = left ? try_decode(frame.get()) : std::nullopt;
             if (before) {
                 next.expires = header->expires;
                 next.created = header->created;

@@ -63,6 +63,11 @@ class memory {
             return find(key);
         }
 
+        [[nodiscard]] std::optional<remembered<Record>> peek(key128 key) const {
+            detail::read_section const reading;
+            return served(key, shelf_->entries.find(key, false));
+        }
+
         // Inlined by force, so that key and record stay in registers.
         [[nodiscard, gnu::always_inline]] inline std::optional<sighted<Record>>
         glance(detail::unfinished_key key) const noexcept requires detail::fits_word<Record> {
@@ -144,6 +149,12 @@ class memory {
                                                                    found)) [[unlikely]] {
                 found = shelf_->entries.find(key);
             }
+            return served(key, found);
+        }
+
+        /// Within a read section that began before it was found.
+        [[nodiscard, gnu::always_inline]] inline std::optional<remembered<Record>>
+        served(key128 key, detail::slot_value found) const {
             if (!found.exists()) {
                 return std::nullopt;
             }

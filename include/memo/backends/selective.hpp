@@ -35,6 +35,14 @@ template <class Partition, class Record> class selective {
         return inner_.get(key);
     }
 
+    [[nodiscard]] std::optional<remembered<Record>> peek(key128 key) const {
+        if (worth_ && !worth_->looking_pays()) {
+            return std::nullopt;
+        }
+        timed_step const timed(worth_ ? &worth_->looking.took : nullptr);
+        return detail::peek<Record>(inner_, key);
+    }
+
     void get_many(std::span<key128 const> keys,
                   std::span<std::optional<remembered<Record>>> kept) const {
         if (keys.empty() || (worth_ && !worth_->looking_pays())) {

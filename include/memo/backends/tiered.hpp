@@ -86,6 +86,16 @@ template <class Near, class Far> class tiered {
             return kept;
         }
 
+        /// What is far stays there.
+        [[nodiscard]] std::optional<remembered<Record>> peek(key128 key) const {
+            if constexpr (!is_merged) {
+                if (auto kept = detail::peek<Record>(near_, key)) {
+                    return kept;
+                }
+            }
+            return detail::peek<Record>(far_, key);
+        }
+
         [[nodiscard, gnu::always_inline]] inline std::optional<sighted<Record>>
         glance(detail::unfinished_key key) const noexcept
             requires(!is_merged && glancing_partition<near_type, Record>) {

@@ -14,6 +14,7 @@
 #include <memo/process.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -50,17 +51,23 @@ class disk_registry {
     /// Opens the data of a directory, or shares it.
     ///
     /// most            how long it waits for other processes
+    /// set_aside       raised by one for data that was moved out of the way
     /// Throws:         memo::error
     [[nodiscard]] std::shared_ptr<disk_environment> acquire(disk_settings const& settings,
-                                                            std::chrono::nanoseconds most) {
+                                                            std::chrono::nanoseconds most,
+                                                            std::atomic<std::uint64_t>& set_aside) {
         watch_forks();
         reports told;
+        auto const say = [&] {
+            set_aside += told.size();
+            tell(settings, told);
+        };
         try {
             auto opened = open_or_share(settings, most, told);
-            tell(settings, told);
+            say();
             return opened;
         } catch (...) {
-            tell(settings, told);
+            say();
             throw;
         }
     }

@@ -122,13 +122,14 @@ class disk_store {
     /// Copies the frame that is stored for a key, whole and of this type: its header, or nothing. What
     /// is there and is no such frame counts as corrupt.
     ///
+    /// is_use          false: it counts neither as used, for eviction, nor as corrupt
     /// decode          given a large frame that was checked where it lies, for what need not be copied
     ///                 first; false if it makes nothing of it. Runs no code of a user. What it made counts
     ///                 where `frame` is empty
     template <class Decode>
     [[nodiscard]] std::optional<frame_header> read(disk_shelf& shelf, key128 key,
                                                    std::uint32_t type, bytes_copy& frame,
-                                                   Decode const& decode) {
+                                                   Decode const& decode, bool is_use) {
         record_place const place = place_of(shelf.scope, key);
         std::optional<frame_header> header;
         auto const check = [&](bytes_view bytes) {
@@ -144,13 +145,15 @@ class disk_store {
             tick = environment.tick();
             return found;
         });
-        if (outcome == stored_bytes::refused) {
+        if (outcome == stored_bytes::refused && is_use) {
             shelf.corrupt.fetch_add(1, std::memory_order_relaxed);
         }
         if (outcome != stored_bytes::whole) {
             return std::nullopt;
         }
-        clock_.touch(key, tick);
+        if (is_use) {
+            clock_.touch(key, tick);
+        }
         return header;
     }
 
@@ -367,7 +370,7 @@ class disk_store {
             before->end();
         }
         auto opened = within_bound([&](std::chrono::nanoseconds most) {
-            return process_wide<disk_registry>().acquire(settings_, most);
+            return process_wide<disk_registry>().acquire(settings_, most, corrupt_);
         });
         {
             std::scoped_lock const lock(mutex_);
@@ -382,10 +385,11 @@ class disk_store {
 
     disk_settings const settings_;
     disk_directory const directory_;
-    std::atomic<std::uint64_t> errors_{0};  ///< of stats() over all functions
-    std::atomic<std::uint64_t> corrupt_{0}; ///< data that was found damaged by none of them alone
-    disk_clock clock_;                      ///< only a bounded cache has one
-    breaker opening_;                       ///< for who opens or closes the data
+    std::atomic<std::uint64_t> errors_{0}; ///< of stats() over all functions
+    std::atomic<std::uint64_t> corrupt_{
+        0};            ///< data found damaged by none of them alone, or at opening
+    disk_clock clock_; ///< only a bounded cache has one
+    breaker opening_;  ///< for who opens or closes the data
     std::atomic<disk_environment*> current_{nullptr};
     mutable mutex mutex_; ///< of what follows; nothing is waited for under it
     std::vector<std::shared_ptr<disk_environment>> kept_;

@@ -64,15 +64,16 @@ class item_codec {
         return fits;
     }
 
-    /// Why there is no record is counted if the bytes were not ours.
+    /// Why there is no record is counted, if it is to be, if the bytes were not ours.
     template <class Record>
-    [[nodiscard]] decoded<Record> decode(wire_reply const& reply, key128 key) const {
+    [[nodiscard]] decoded<Record> decode(wire_reply const& reply, key128 key,
+                                         bool counts_damage) const {
         decoded<Record> read{};
         read.trouble = frame_trouble::corrupt;
         if (reply.flags == flags) {
             read = decode_frame<Record>(reply.value, scope_, key, now());
         }
-        if (read.trouble == frame_trouble::corrupt) {
+        if (read.trouble == frame_trouble::corrupt && counts_damage) {
             count_one(counters_->corrupt);
         }
         return read;

@@ -40,23 +40,12 @@ template <wire_connection Connection, class Record> class memcached_lookups {
 
     /// Complexity:     one round trip; one more in a second for the function's generation
     [[nodiscard]] std::optional<remembered<Record>> get(key128 key) const {
-        if (lookup_failed(scope_->number, key, store_->settings.operation_timeout)) {
-            skip("get", key);
-            return std::nullopt;
-        }
-        auto visit = store_->visit(store_->server_of(key), scope_->counters);
-        item found = read(visit, key);
-        if (found.code == wire_code::too_large) { // none of ours; a put will replace it
-            count_one(scope_->counters.corrupt);
-            return std::nullopt;
-        }
-        if (!is_answer(found.code)) {
-            remember_failed_lookup(scope_->number, key);
-            failed("get", key, found.code);
-            return std::nullopt;
-        }
-        forget_failed_lookup();
-        return served(std::move(found.record));
+        return look_up(key, true);
+    }
+
+    /// A server's own order of eviction takes it for a use; damage is not counted.
+    [[nodiscard]] std::optional<remembered<Record>> peek(key128 key) const {
+        return look_up(key, false);
     }
 
     /// The same for many keys: those of one server are asked for together, 64 at a time.
@@ -82,7 +71,9 @@ template <wire_connection Connection, class Record> class memcached_lookups {
         decoded<Record> record{};
     };
 
-    template <class Visit> [[nodiscard]] item read(Visit& visit, key128 key) const {
+    /// counts_damage   false where a lookup of the same call has counted it
+    template <class Visit>
+    [[nodiscard]] item read(Visit& visit, key128 key, bool counts_damage) const {
         item found{};
         std::size_t const server = store_->server_of(key);
         found.code = visit.ask([&](Connection& connection, deadline const& by) {
@@ -90,7 +81,7 @@ template <wire_connection Connection, class Record> class memcached_lookups {
                 auto const reply = connection.get(scope_->name_of(key, server).text(), by);
                 if (reply.code == wire_code::done) {
                     found.token = reply.token;
-                    found.record = codec_.template decode<Record>(reply, key);
+                    found.record = codec_.template decode<Record>(reply, key, counts_damage);
                 }
                 return reply.code;
             });
@@ -112,6 +103,28 @@ template <wire_connection Connection, class Record> class memcached_lookups {
     memcached_troubles troubles_;
 
   private:
+    [[nodiscard]] std::optional<remembered<Record>> look_up(key128 key, bool counts_damage) const {
+        if (lookup_failed(scope_->number, key, store_->settings.operation_timeout)) {
+            skip("get", key);
+            return std::nullopt;
+        }
+        auto visit = store_->visit(store_->server_of(key), scope_->counters);
+        item found = read(visit, key, counts_damage);
+        if (found.code == wire_code::too_large) { // none of ours; a put will replace it
+            if (counts_damage) {
+                count_one(scope_->counters.corrupt);
+            }
+            return std::nullopt;
+        }
+        if (!is_answer(found.code)) {
+            remember_failed_lookup(scope_->number, key);
+            failed("get", key, found.code);
+            return std::nullopt;
+        }
+        forget_failed_lookup();
+        return served(std::move(found.record));
+    }
+
     /// Looks up some of the keys, all of one server.
     ///
     /// some            which of `keys`
@@ -128,7 +141,8 @@ template <wire_connection Connection, class Record> class memcached_lookups {
             };
             auto const take = [&](std::size_t i, wire_reply const& reply) {
                 if (reply.code == wire_code::done) {
-                    kept[now[i]] = served(codec_.template decode<Record>(reply, keys[now[i]]));
+                    kept[now[i]] =
+                        served(codec_.template decode<Record>(reply, keys[now[i]], true));
                 }
             };
             auto const code = visit.ask([&](Connection& connection, deadline const& by) {

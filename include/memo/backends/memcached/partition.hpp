@@ -84,7 +84,7 @@ class memcached_partition : public memcached_lookups<Connection, Record> {
         auto visit = store_->visit(server, scope_->counters);
         patience patience(store_->settings.operation_timeout);
         for (;;) {
-            item const found = read(visit, key);
+            item const found = read(visit, key, false); // a lookup has counted it
             if (!is_answer(found.code)) {
                 failed("update", key, found.code);
                 return std::nullopt;
@@ -168,7 +168,7 @@ class memcached_partition : public memcached_lookups<Connection, Record> {
         lease mine(store_, *scope_, key);
         wire_code const code = mine.wait_for([&] {
             auto visit = store_->visit(store_->server_of(key), scope_->counters);
-            item const found = read(visit, key);
+            item const found = read(visit, key, false); // a lookup has counted it
             return is_answer(found.code) && !found.record.record ? wire_code::absent : found.code;
         });
         return led(std::move(mine), key, code);

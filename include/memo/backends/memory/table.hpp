@@ -66,13 +66,15 @@ class table {
 
     /// Looks a key up; gives nothing if it is not here. While the caller uses a block, it is in a
     /// read section that began before.
-    [[nodiscard]] slot_value find(key128 key) const {
+    ///
+    /// is_use          whether what is found counts as used, for eviction
+    [[nodiscard]] slot_value find(key128 key, bool is_use = true) const {
         slot_key const wanted(key);
         for (;;) {
             directory const root = directory_.now();
             auto const& place = root.buckets_of(wanted.low);
             bucket* const buckets = place.load(std::memory_order_acquire);
-            slot_value const found = find_in(buckets, wanted);
+            slot_value const found = find_in(buckets, wanted, is_use);
             // What is found is right wherever it is. What is not may be where the key has gone.
             if (found.exists() ||
                 (directory_.now() == root && place.load(std::memory_order_acquire) == buckets)) {
@@ -215,14 +217,14 @@ class table {
         return seen;
     }
 
-    [[nodiscard]] slot_value find_in(bucket* buckets, slot_key wanted) const {
+    [[nodiscard]] slot_value find_in(bucket* buckets, slot_key wanted, bool is_use) const {
         bucket* here = &buckets[segment::number_of(wanted.low)];
         for (std::size_t probes = segment::count; probes > 0; --probes) {
             slot_value value;
             std::size_t slot = 0;
             auto const sight = here->look(wanted, value, slot);
             if (sight == bucket::sight::hit) {
-                if (directory_.evicts()) {
+                if (is_use && directory_.evicts()) {
                     here->mark_visited(slot);
                 }
                 return value;
