@@ -55,7 +55,7 @@ class disk_flight {
           held_(std::exchange(other.held_, false)) {}
     disk_flight& operator=(disk_flight&&) = delete;
     ~disk_flight() {
-        if (held_) {
+        if (held_ && lock_->is_ours()) { // the function may have closed all files
             not_cancelled const whole;
             unlock_byte(*lock_, place_);
         }

@@ -37,7 +37,7 @@ struct disk_opening {
 };
 
 inline void unlock_byte(file& locked, std::int64_t offset) noexcept {
-    if (locked.is_ours()) {
+    if (locked.is_open()) {
         try {
             lock_byte(locked, F_UNLCK, offset);
         } catch (error const&) { // closing it gives every lock back
@@ -78,7 +78,9 @@ struct disk_files {
     /// Gives the locks back. To close the files would not do where a child that was just forked has
     /// copies of them.
     void unlock() noexcept {
-        unlock_byte(writes, ::getpid());
+        if (writes.is_ours()) {
+            unlock_byte(writes, ::getpid());
+        }
         if (users.is_ours()) {
             ::flock(users.descriptor(), LOCK_UN);
         }
