@@ -19,18 +19,19 @@
 
 namespace memo::detail {
 
-/// Waits until no fork is under way, and enters a section; but one that forks by itself passes.
+/// Waits until no fork is under way, and enters a section; but one that forks by itself passes. A fork
+/// that takes too long waits for a thread that waits here: nobody is to wait for it any more.
 [[gnu::noinline, gnu::cold, gnu::visibility("hidden")]] inline void
 enter_after_forks(thread_line& line) noexcept {
     std::uint32_t under_way = 0;
     while (!line.forks && (under_way = line.orders->forks.load(std::memory_order_seq_cst)) != 0) {
         line.depth.store(0, std::memory_order_release);
-        wait_while(line.orders->forks, under_way, thread_lines::most_wait);
+        if (!wait_while(line.orders->forks, under_way, thread_lines::most_wait) &&
+            line.orders->forks.compare_exchange_strong(under_way, 0)) {
+            wake_all(line.orders->forks);
+        }
         line.depth.store(1, std::memory_order_release);
         line.publish(line.depth);
-        if (line.orders->forks.load(std::memory_order_seq_cst) == under_way) {
-            return; // it has waited as long as it may
-        }
     }
 }
 

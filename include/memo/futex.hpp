@@ -23,7 +23,8 @@ namespace memo::detail {
 /// Blocks while a word has a value. Who changes it calls wake_all then.
 ///
 /// most            how long at most; 0: for any time
-inline void wait_while(std::atomic<std::uint32_t> const& word, std::uint32_t value,
+/// Returns:        false if it has the value still
+inline bool wait_while(std::atomic<std::uint32_t> const& word, std::uint32_t value,
                        std::chrono::seconds most = std::chrono::seconds(0)) noexcept {
     std::chrono::steady_clock::time_point end{};
     if (most.count() != 0) {
@@ -31,7 +32,7 @@ inline void wait_while(std::atomic<std::uint32_t> const& word, std::uint32_t val
     }
     while (word.load(std::memory_order_acquire) == value) {
         if (most.count() != 0 && std::chrono::steady_clock::now() >= end) {
-            return;
+            return false;
         }
 #if defined(__linux__)
         timespec const limit{most.count(), 0};
@@ -42,6 +43,7 @@ inline void wait_while(std::atomic<std::uint32_t> const& word, std::uint32_t val
         ::sched_yield();
 #endif
     }
+    return true;
 }
 
 /// Has all who wait look at the word again.

@@ -54,7 +54,7 @@ struct alignas(128) thread_line {
     std::atomic<std::uint64_t> epoch{0}; ///< of the thread's outermost read section; 0: not reading
     std::atomic<std::uint32_t> depth{0}; ///< of the thread's fork sections
     bool is_auditing = false;            ///< read and written by the thread alone
-    thread_orders const* orders = nullptr;
+    thread_orders* orders = nullptr;
     std::size_t number = 0; ///< 0, 1, 2, …: no two live threads have the same one
 
     // Under the lock of all lines.
@@ -78,8 +78,8 @@ struct alignas(128) thread_line {
 /// the next thread when it ends.
 class thread_lines {
   public:
-    /// How long threads wait for each other at a fork. None does without a handler of the user's
-    /// that waits for a lock, of which the owner calls a memoized function.
+    /// How long threads wait for each other at a fork. None does but for a handler of the user's, of
+    /// pthread_atfork, that waits for a lock whose owner calls a memoized function.
     static constexpr std::chrono::seconds most_wait{10};
 
     thread_lines() {
@@ -156,9 +156,21 @@ class thread_lines {
     }
 
   private:
+    /// So many at once that most processes never need more, and so no memory later on.
+    static constexpr std::size_t together = 32;
+    struct some_lines {
+        some_lines(thread_orders& orders, std::size_t first) {
+            for (thread_line& line : lines) {
+                line.orders = &orders;
+                line.number = first++;
+            }
+        }
+        std::array<thread_line, together> lines;
+    };
+
     template <class Visit> void for_each_line(Visit visit) const noexcept {
         lines_.for_each([&](auto& some) {
-            for (thread_line& line : some) {
+            for (thread_line& line : some.lines) {
                 visit(line);
             }
         });
@@ -184,12 +196,9 @@ class thread_lines {
         return found;
     }
 
-    /// So many at once that most processes never need more, and so no memory later on.
     void add_lines() {
-        for (thread_line& line : lines_.add()) {
-            line.orders = &orders_;
-            line.number = count_++;
-        }
+        next_number_ += together; // first, so that a child has no number twice
+        lines_.add(orders_, next_number_ - together);
     }
 
     // Forks.
@@ -206,40 +215,46 @@ class thread_lines {
         }
     }
 
-    /// Returns, with the lock held, when no other thread is within a fork section. Those that are
-    /// about to enter one wait.
+    // The lock is not held during the fork: handlers of the user's run meanwhile and may wait for
+    // threads that need it. Whoever has it then has changed single words, of lines that a child
+    // resets, or linked lines that are whole; so the child makes the lock anew.
+
+    /// Returns when no other thread is within a fork section. Those that are about to enter one wait.
     void before_fork() noexcept {
         orders_.forks.fetch_add(1, std::memory_order_seq_cst);
         try {
+            thread_line& mine = take();
             std::scoped_lock const lock(mutex_);
-            take().forks = true;
+            mine.forks = true;
         } catch (std::bad_alloc const&) { // it has no line, and so is in no section
         }
         barrier_for_all();
         auto const end = std::chrono::steady_clock::now() + most_wait;
-        while (!lock_if_none_is_within() && std::chrono::steady_clock::now() < end) {
+        while (!none_is_within() && std::chrono::steady_clock::now() < end) {
             ::sched_yield(); // a section is some memory accesses long
         }
     }
 
-    [[nodiscard]] bool lock_if_none_is_within() noexcept {
-        mutex_.lock();
+    [[nodiscard]] bool none_is_within() const noexcept {
+        std::scoped_lock const lock(mutex_);
         bool within = false;
         for_each_line([&](thread_line const& line) {
             // Not those who fork, too: they would wait for each other.
             within = within || (line.users != 0 && !line.forks &&
                                 line.depth.load(std::memory_order_seq_cst) != 0);
         });
-        if (within) {
-            mutex_.unlock();
-        }
         return !within;
     }
 
     void after_fork_in_parent() noexcept {
-        no_longer_forks();
-        mutex_.unlock();
-        orders_.forks.fetch_sub(1, std::memory_order_seq_cst);
+        {
+            std::scoped_lock const lock(mutex_);
+            no_longer_forks();
+        }
+        std::uint32_t forks = orders_.forks.load(std::memory_order_seq_cst);
+        while (forks != 0 && // or it took too long
+               !orders_.forks.compare_exchange_weak(forks, forks - 1, std::memory_order_seq_cst)) {
+        }
         wake_all(orders_.forks);
     }
 
@@ -252,6 +267,7 @@ class thread_lines {
 
     /// The calling thread is the only one here. The lines of the others are free.
     void after_fork_in_child() noexcept {
+        new (&mutex_) std::mutex;
         no_longer_forks();
         for_each_line([&](thread_line& line) {
             if (::pthread_equal(line.owner, ::pthread_self()) == 0) {
@@ -269,8 +285,6 @@ class thread_lines {
         }
         generation_.fetch_add(1, std::memory_order_relaxed);
         orders_.forks.store(0, std::memory_order_relaxed);
-        mutex_.unlock(); // is refused by glibc, where the owner has another number by now
-        new (&mutex_) std::recursive_mutex;
     }
 
 #if defined(__linux__)
@@ -295,12 +309,10 @@ class thread_lines {
 
     thread_orders orders_;
     std::atomic<std::uint32_t> generation_{0};
-    // Not fork.hpp's, which needs the lines. Who forks holds it meanwhile, and may come here in
-    // handlers of the user's.
-    mutable std::recursive_mutex mutex_;
-    list<std::array<thread_line, 32>> lines_;
-    std::size_t count_ = 0; ///< of them
-    bool watches_ = false;  ///< forks
+    mutable std::mutex mutex_; ///< not fork.hpp's, which needs the lines
+    list<some_lines> lines_;
+    std::size_t next_number_ = 0;
+    bool watches_ = false; ///< forks
 };
 
 // Of each module: the line that it points to is one for the thread.

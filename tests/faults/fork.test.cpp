@@ -25,7 +25,8 @@ row row_of(int n) {
     if (n % 16 == 0) {
         std::this_thread::yield(); // into whose time the fork falls
     }
-    return row(16, n);
+    row made(16, n);
+    return made;
 }
 
 template <class Backend> auto rows(Backend const& backend) {

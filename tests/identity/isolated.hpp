@@ -26,7 +26,7 @@ class fragile {
         number_ = other.number_ == number_ ? number_ : destroyed;
     }
     fragile& operator=(fragile const& other) {
-        number_ = other.number_;
+        number_ = other.number_ != destroyed ? other.number_ : destroyed;
         return *this;
     }
     ~fragile() { number_ = destroyed; }

@@ -16,7 +16,7 @@ struct own_result {
     virtual ~own_result() = default;
 
     std::string text;
-    std::shared_ptr<int> deleted_here{new int(1), [](int* number) { delete number; }};
+    std::shared_ptr<int> deleted_here{new int(1), [](int const* number) { delete number; }};
 };
 
 } // namespace

@@ -42,7 +42,7 @@ class alignas(64) segment {
         }
     };
 
-    fork_safe<std::mutex> mutex;
+    detail::mutex mutex;
 
     /// runs            of buckets, of which it takes one
     /// prefix          the first `depth` bits of all its keys, and zeros

@@ -26,7 +26,7 @@
 
 namespace {
 
-/// From here on membarrier(2) fails by EPERM in all threads that begin, and in this one.
+/// From here on membarrier(2) fails by EPERM in all threads of the process.
 bool refuse_membarrier() {
     constexpr auto number = static_cast<std::uint32_t>(SYS_membarrier);
     constexpr std::uint32_t refused = SECCOMP_RET_ERRNO | EPERM;
@@ -37,10 +37,12 @@ bool refuse_membarrier() {
         {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
     };
     sock_fprog const program{static_cast<unsigned short>(filter.size()), filter.data()};
+    // NOLINTBEGIN(cppcoreguidelines-pro-type-vararg): there is no other way to call them
     return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
            ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) ==
                0 &&
            ::syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0) == -1;
+    // NOLINTEND(cppcoreguidelines-pro-type-vararg)
 }
 
 /// What the process has in memory, MiB.
@@ -54,7 +56,8 @@ std::size_t resident() {
 using bytes = std::vector<std::uint8_t>;
 
 bytes kilobytes_of(int n) {
-    return bytes(100'000, static_cast<std::uint8_t>(n));
+    bytes made(100'000, static_cast<std::uint8_t>(n));
+    return made;
 }
 
 } // namespace
