@@ -7,9 +7,17 @@
 #include <catch2/catch.hpp>
 
 #include <functional>
+#include <typeinfo>
 #include <utility>
 
+struct L2_distance {};
+namespace nameL {
+struct distance {};
+} // namespace nameL
+
 namespace {
+
+template <auto Function> struct holder {};
 
 struct first_utility {
     int operator()(int x) const { return x; }
@@ -112,4 +120,13 @@ TEST_CASE("a version without a name is refused") {
     auto const refused = refusal_of(first_utility(), {.version = "1"});
     CHECK(refused.code() == memo::errc::configuration);
     CHECK_THAT(refused.what(), Catch::Contains(".version") && Catch::Contains(".name"));
+}
+
+TEST_CASE(
+    "a type is one in all modules unless its linkage is internal, whatever letters its name has") {
+    using memo::detail::is_one_in_all_modules;
+    CHECK(is_one_in_all_modules(typeid(L2_distance)));
+    CHECK(is_one_in_all_modules(typeid(nameL::distance)));
+    CHECK_FALSE(is_one_in_all_modules(typeid(first_utility)));
+    CHECK_FALSE(is_one_in_all_modules(typeid(holder<&f>)));
 }

@@ -45,8 +45,17 @@ inline std::string readable(std::type_info const& type) {
     // Its lambdas without linkage are $_0, $_1; what is static has an L before its length. It does not
     // say whether the function of a local class is inline.
     bool is_static = false;
-    for (std::size_t i = 1; i < name.size(); ++i) {
-        is_static = is_static || (name[i - 1] == 'L' && name[i] >= '0' && name[i] <= '9');
+    char before = '\0'; // outside of identifiers, which may have any letters in them
+    for (std::size_t i = 0; i < name.size();) {
+        std::size_t length = 0;
+        std::size_t const begin = i;
+        for (; i < name.size() && name[i] >= '0' && name[i] <= '9'; ++i) {
+            length = 10 * length + static_cast<std::size_t>(name[i] - '0');
+        }
+        bool const is_identifier = i != begin;
+        is_static = is_static || (is_identifier && before == 'L');
+        before = is_identifier ? '\0' : name[i];
+        i += is_identifier ? length : 1;
     }
     bool const is_local_class = name.front() == 'Z' && name.find("Ul") == std::string::npos;
     return !is_static && !is_local_class && name.find("$_") == std::string::npos &&
