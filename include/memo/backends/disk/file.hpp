@@ -16,6 +16,7 @@
 #include <memo/error.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -93,6 +94,33 @@ struct file_length {
     return {file_identity{now.st_dev, now.st_ino}, static_cast<std::uint64_t>(now.st_size), false};
 }
 
+/// Seconds that only go forward, to a few ms, for 5 ns.
+[[nodiscard]] inline std::int64_t coarse_seconds() noexcept {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return now.tv_sec;
+}
+
+/// The same clock in ns: it goes on every few ms.
+[[nodiscard]] inline std::int64_t coarse_ticks() noexcept {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+}
+
+/// Whether the process has a limit for the size of a file (ulimit -f). Asked once a tick.
+[[nodiscard]] inline bool has_size_limit() noexcept {
+    static std::atomic<std::int64_t> unlimited_at{-1};
+    std::int64_t const now = coarse_ticks();
+    if (unlimited_at.load(std::memory_order_relaxed) == now) {
+        return false;
+    }
+    rlimit most{};
+    bool const has = ::getrlimit(RLIMIT_FSIZE, &most) == 0 && most.rlim_cur != RLIM_INFINITY;
+    unlimited_at.store(has ? -1 : now, std::memory_order_relaxed);
+    return has;
+}
+
 /// While one lives, its thread is neither cancelled nor sent SIGXFSZ, which ends a process: a write
 /// beyond the limit of the process (ulimit -f) is an error like one to a full disk.
 ///
@@ -100,8 +128,7 @@ struct file_length {
 class undisturbed {
   public:
     undisturbed() noexcept {
-        rlimit most{};
-        if (::getrlimit(RLIMIT_FSIZE, &most) == 0 && most.rlim_cur != RLIM_INFINITY) {
+        if (has_size_limit()) {
             sigset_t signal = too_large();
             sigset_t pending{};
             ::sigpending(&pending);
@@ -459,20 +486,6 @@ inline bool lock_byte(file const& locked, short kind, std::int64_t offset) {
         }
     }
     return true;
-}
-
-/// Seconds that only go forward, to a few ms, for 5 ns.
-[[nodiscard]] inline std::int64_t coarse_seconds() noexcept {
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return now.tv_sec;
-}
-
-/// The same clock in ns: it goes on every few ms.
-[[nodiscard]] inline std::int64_t coarse_ticks() noexcept {
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return now.tv_sec * 1'000'000'000 + now.tv_nsec;
 }
 
 /// The text of a small file that is open; nothing, and errno says why, if it cannot be read.
