@@ -178,6 +178,8 @@ class file {
     file& operator=(file&& other) noexcept {
         std::swap(descriptor_, other.descriptor_);
         std::swap(identity_, other.identity_);
+        looked_at_ = -1;
+        other.looked_at_ = -1;
         return *this;
     }
     file(file const&) = delete;
@@ -191,6 +193,17 @@ class file {
     [[nodiscard]] bool is_ours() const noexcept {
         return is_open() && identity_of_descriptor(descriptor_) == identity_;
     }
+    /// The same as it was at some time within this tick of the coarse clock: for a file that is locked
+    /// and never written.
+    [[nodiscard]] bool was_ours_lately() const noexcept {
+        std::int64_t const now = coarse_ticks();
+        if (looked_at_.load(std::memory_order_relaxed) == now) {
+            return is_open();
+        }
+        bool const is = is_ours();
+        looked_at_.store(is ? now : -1, std::memory_order_relaxed);
+        return is;
+    }
 
     void close() noexcept {
         if (is_ours()) {
@@ -202,6 +215,7 @@ class file {
   private:
     int descriptor_ = -1;
     file_identity identity_;
+    mutable std::atomic<std::int64_t> looked_at_{-1}; ///< see was_ours_lately
 };
 
 /// What every file is opened with.

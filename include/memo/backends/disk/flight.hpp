@@ -52,12 +52,10 @@ class disk_flight {
     disk_flight(disk_flight&& other) noexcept
         : lock_(std::move(other.lock_)),
           place_(other.place_),
-          tick_(other.tick_),
           held_(std::exchange(other.held_, false)) {}
     disk_flight& operator=(disk_flight&&) = delete;
     ~disk_flight() {
-        // A function that took longer may have closed all files.
-        if (held_ && (coarse_ticks() == tick_ || lock_->is_ours())) {
+        if (held_ && lock_->was_ours_lately()) { // the function may have closed all files
             not_cancelled const whole;
             unlock_byte(*lock_, place_);
         }
@@ -79,8 +77,7 @@ class disk_flight {
     /// False if another process has it. Where locks cannot be had, several compute one key, and all get
     /// the same.
     bool try_lock() noexcept {
-        if (lock_ != nullptr && lock_->is_ours()) {
-            tick_ = coarse_ticks();
+        if (lock_ != nullptr && lock_->was_ours_lately()) {
             try {
                 held_ = lock_byte(*lock_, F_WRLCK, place_);
                 return held_;
@@ -93,7 +90,6 @@ class disk_flight {
 
     std::shared_ptr<file> lock_; ///< that of the files that were open when it began
     std::int64_t place_;
-    std::int64_t tick_ = 0; ///< in which the lock was asked for, of the file that was opened
     bool held_ = false;
 };
 

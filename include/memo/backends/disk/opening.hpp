@@ -69,10 +69,11 @@ struct disk_files {
                (!writes.is_open() || writes.is_ours());
     }
 
-    /// The same of those that a write uses: two calls of the system less.
+    /// The same of those that a write uses, in one call of the system: of the one that it writes to now,
+    /// and of the one that it locks lately. LMDB's own mutex keeps writers apart, too.
     [[nodiscard]] bool may_write() const noexcept {
         return environment.get_deleter().descriptors.data_is_ours() &&
-               (!writes.is_open() || writes.is_ours());
+               (!writes.is_open() || writes.was_ours_lately());
     }
 
     /// Gives the locks back. To close the files would not do where a child that was just forked has
