@@ -219,7 +219,7 @@ TEST_CASE("who has waited in vain gives back nobody's right") {
     auto const waits_as_long_as = [&](std::chrono::milliseconds most, bool for_ever) {
         static_cast<void>(memo::detail::size_of_all(store)); // opens again what fork() closed
         auto const begin = std::chrono::steady_clock::now();
-        flight const mine(store.current(), values_scope, key_of(1), most);
+        flight const mine(&store.current(), values_scope, key_of(1), most);
         *computing = true;
         while (for_ever) {
             ::pause();
@@ -229,10 +229,10 @@ TEST_CASE("who has waited in vain gives back nobody's right") {
     process leader([&] { return waits_as_long_as(0ms, true); });
     memo_test::seconds_until([&] { return computing->load(); });
     std::optional<flight> in_vain;
-    in_vain.emplace(store.current(), values_scope, key_of(1), 20ms);
+    in_vain.emplace(&store.current(), values_scope, key_of(1), 20ms);
     leader.kill();
     std::optional<flight> next;
-    next.emplace(store.current(), values_scope, key_of(1), 10min);
+    next.emplace(&store.current(), values_scope, key_of(1), 10min);
     in_vain.reset();
     CHECK(memo_test::in_process([&] { return waits_as_long_as(20ms, false); }) == 1);
     next.reset();
