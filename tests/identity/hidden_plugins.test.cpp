@@ -67,6 +67,7 @@ TEST_CASE("plugins know of each other which names are taken") {
 }
 
 TEST_CASE("plugins agree about forks, also one that asks only afterwards") {
+    static_cast<void>(memo::detail::this_thread_line()); // forks are counted from then on
     unsigned const before = memo::detail::process_wide<memo::detail::thread_lines>().generation();
     CHECK(memo_test::in_process([&] {
               bool const forked =
