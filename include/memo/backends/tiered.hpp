@@ -9,14 +9,15 @@
 #include <memo/backends/opening.hpp>
 #include <memo/key/key128.hpp>
 #include <memo/key/state.hpp>
+#include <memo/process.hpp>
 #include <memo/record/kind.hpp>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -30,6 +31,25 @@
 
 namespace memo {
 
+namespace detail {
+
+/// Counts what was dropped far, so that what was seen there before is not kept near: one per process, see
+/// process_wide, as several `tiered` may be made of the same two stores.
+///
+/// Thread safety:  safe
+class tier_drops {
+  public:
+    using count = std::atomic<std::uint64_t>;
+
+    /// The count of a function, on whatever stores. Few functions share one.
+    [[nodiscard]] count& of(key128 scope) noexcept { return counts_[scope.low % counts_.size()]; }
+
+  private:
+    std::array<count, 256> counts_{};
+};
+
+} // namespace detail
+
 /// Keeps records in two backends: looks near first, copies near what it finds far, stores in both.
 /// While the far one is away the near one serves.
 ///
@@ -41,9 +61,6 @@ namespace memo {
 /// Near, Far       any two backends, such as memo::memory and memo::memcached
 /// Thread safety:  as the backends'
 template <class Near, class Far> class tiered {
-    /// Counts what was dropped far, so that what was seen there before is not kept near.
-    using drop_count = std::atomic<std::uint64_t>;
-
   public:
     static constexpr bool persistent = Near::persistent || Far::persistent;
     static constexpr bool remembers = Near::remembers || Far::remembers;
@@ -68,8 +85,8 @@ template <class Near, class Far> class tiered {
         static constexpr bool validates =
             (is_merged || validating_partition<near_type>)&&validating_partition<far_type>;
 
-        partition_type(near_type near, far_type far, std::shared_ptr<drop_count> dropped)
-            : near_(std::move(near)), far_(std::move(far)), dropped_(std::move(dropped)) {}
+        partition_type(near_type near, far_type far, detail::tier_drops::count& dropped)
+            : near_(std::move(near)), far_(std::move(far)), dropped_(&dropped) {}
 
         /// Complexity:     the near tier's for what is there, otherwise the sum of both
         [[nodiscard]] std::optional<remembered<Record>> get(key128 key) const {
@@ -223,13 +240,14 @@ template <class Near, class Far> class tiered {
 
         near_type near_;
         far_type far_;
-        std::shared_ptr<drop_count> dropped_;
+        detail::tier_drops::count* dropped_;
     };
 
     template <class Record>
     [[nodiscard]] partition_type<Record> partition(key128 scope, opening how = {}) const {
         return {detail::open_whole<Record>(near_, scope, {how.on_error, false}),
-                detail::open_selective<Record>(far_, scope, how), dropped_};
+                detail::open_selective<Record>(far_, scope, how),
+                detail::process_wide<detail::tier_drops>().of(scope)};
     }
 
     /// That of both stores together.
@@ -258,7 +276,6 @@ template <class Near, class Far> class tiered {
 
     Near near_;
     Far far_;
-    std::shared_ptr<drop_count> dropped_ = std::make_shared<drop_count>(0);
 };
 
 } // namespace memo

@@ -128,7 +128,7 @@ TEST_CASE("what was found far before it was dropped is not near afterwards") {
     memo::memory const far;
     memo::tiered const both(near, far);
     auto const partition = both.partition<int>(scope);
-    auto const same = both.partition<int>(scope);
+    auto const same = memo::tiered(near, far).partition<int>(scope);
     auto const is_near = [&] { return near.partition<int>(scope).get(key_of(1)).has_value(); };
     auto const find_far_while = [&](auto const& drop) {
         far.partition<int>(scope).put(key_of(1), 1, {});
