@@ -12,6 +12,7 @@
 // its store whether it has to issue the barrier itself: where there is no such call, and from the
 // moment on when a sandbox refuses it.
 
+#include <memo/cancellation.hpp>
 #include <memo/futex.hpp>
 #include <memo/list.hpp>
 #include <memo/process.hpp>
@@ -149,6 +150,7 @@ class thread_lines {
             return;
         }
         orders_.barrier.store(barriers::unsettled, std::memory_order_seq_cst);
+        not_cancelled const whole; // nanosleep(2) is where a thread may be
         timespec left{0, 20'000'000};
         while (::nanosleep(&left, &left) != 0) {
         }

@@ -17,6 +17,7 @@
 #include <linux/filter.h>
 #include <linux/membarrier.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <string>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -95,5 +96,31 @@ TEST_CASE("a bound holds after a sandbox began to refuse what freeing memory was
               idle.join();
               reads.join();
               return !refuses ? 1 : wrong != 0 ? 2 : more > 64 ? 3 : 0;
+          }) == 0);
+}
+
+TEST_CASE(
+    "a thread that is cancelled when a sandbox has begun to refuse that ends like any other") {
+    CHECK(memo_test::in_process([] {
+              auto const body = [](void*) -> void* {
+                  auto const f = memo::memoize(memo::fn<&kilobytes_of>{});
+                  f(0);
+                  if (!refuse_membarrier()) {
+                      return nullptr;
+                  }
+                  ::pthread_cancel(::pthread_self());
+                  for (int n = 1; n < 10; ++n) {
+                      f(n);
+                      f.forget(n); // which frees what was forgotten, after 256 KiB
+                  }
+                  ::pthread_testcancel();
+                  return nullptr;
+              };
+              pthread_t thread{};
+              void* result = nullptr;
+              return ::pthread_create(&thread, nullptr, body, nullptr) == 0 &&
+                             ::pthread_join(thread, &result) == 0 && result == PTHREAD_CANCELED
+                         ? 0
+                         : 1;
           }) == 0);
 }
