@@ -13,6 +13,7 @@
 
 #if defined(__linux__)
 #include <sys/mman.h>
+#include <unistd.h>
 #endif
 
 namespace memo::detail {
@@ -45,7 +46,9 @@ template <std::size_t Count> class bucket_memory {
 #if defined(MEMO_TABLE_GIVE_BACK) // of the check of all interleavings, see atomic.hpp
         return MEMO_TABLE_GIVE_BACK(first, run);
 #elif defined(__linux__)
-        return ::madvise(first, run, MADV_DONTNEED) == 0;
+        // Where a page is more than a run, the system would take the runs beside it as well.
+        return run % static_cast<std::size_t>(::getpagesize()) == 0 &&
+               ::madvise(first, run, MADV_DONTNEED) == 0;
 #else
         return first == nullptr;
 #endif
