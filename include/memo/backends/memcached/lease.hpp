@@ -11,6 +11,7 @@
 #include <memo/backends/memcached/scope.hpp>
 #include <memo/backends/memcached/servers.hpp>
 #include <memo/backends/memcached/transport.hpp>
+#include <memo/cancellation.hpp>
 #include <memo/key/key128.hpp>
 #include <memo/record/numbering.hpp>
 
@@ -20,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <span>
 #include <unistd.h>
 #include <utility>
@@ -50,7 +52,11 @@ template <wire_connection Connection> class memcached_lease {
     memcached_lease& operator=(memcached_lease&&) = delete;
     ~memcached_lease() {
         if (holder_ == ::getpid()) { // a child does not end what its parent has
-            give_back();
+            not_cancelled const whole;
+            try {
+                give_back();
+            } catch (std::bad_alloc const&) { // the lease ends by itself
+            }
         }
     }
 
