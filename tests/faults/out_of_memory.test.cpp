@@ -14,6 +14,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
@@ -162,6 +163,48 @@ TEST_CASE("memory runs out at any allocation while a disk store is opened and us
     }
     CHECK(sweep(use) > 10);
     CHECK_FALSE(std::filesystem::exists(directory / "there/v1.bad.1")); // it was whole
+}
+
+TEST_CASE("a look that has no memory while another thread stores keeps nobody from closing") {
+    memo_test::temp_dir const directory;
+    auto const look_and_close = [&] {
+        ::alarm(30);
+        memo::disk const backend({.directory = directory.path()});
+        auto const values = backend.partition<std::string>({1, 2});
+        std::atomic<bool> stores{false};
+        std::atomic<bool> looked{false};
+        std::thread storing([&] {
+            auto const merge = [&](std::string const*) {
+                stores = true;
+                while (!looked) {
+                    std::this_thread::yield();
+                }
+                return text_of(7);
+            };
+            values.update({3, 4}, merge, {});
+        });
+        while (!stores) {
+            std::this_thread::yield();
+        }
+        int failures = 0;
+        for (std::size_t n = 1; n < 10; ++n) {
+            auto const tick = memo::detail::coarse_ticks();
+            while (memo::detail::coarse_ticks() == tick) { // the files are looked at in each
+                std::this_thread::yield();
+            }
+            try {
+                until_failure = n;
+                static_cast<void>(values.get({5, 6}));
+            } catch (std::bad_alloc const&) {
+                ++failures;
+            }
+            until_failure = 0;
+        }
+        looked = true;
+        storing.join();
+        return failures > 0 ? 0 : 1;
+    };
+    CHECK(memo_test::in_process(look_and_close) == 0);
 }
 
 TEST_CASE("memory runs out at any allocation of the first calls over two tiers") {

@@ -311,7 +311,7 @@ class disk_environment {
             readers_.add();
             return txn.release();
         }
-        bool const must = !pages_.shows();
+        bool const must = !has_pages_;
         std::chrono::nanoseconds const most = must ? max_reader_wait : std::chrono::nanoseconds(0);
         auto const do_without = [&]() -> MDB_txn* {
             if (must) {
@@ -412,7 +412,7 @@ class disk_environment {
                 return found;
             }
             lmdb_failed("get", EAGAIN);
-        } catch (disk_error const&) {
+        } catch (...) { // no memory for the paths of the files, too: end() waits for who is counted
             readers_.leave();
             throw;
         }
@@ -429,6 +429,7 @@ class disk_environment {
             if (!pages_.shows()) {
                 refuse_addresses(how_.map);
             }
+            has_pages_ = true;
         }
     }
 
@@ -491,6 +492,7 @@ class disk_environment {
     disk_readers readers_;
     sound_pages pages_;
     std::optional<page_view::roots> roots_; ///< as the write under way found them
+    bool has_pages_ = false;                ///< whether pages_ shows them until the end
     bool pages_counted_ = false;
     bool dirty_ = false;
     std::uint64_t writes_ = 0;
