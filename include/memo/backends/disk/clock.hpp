@@ -20,6 +20,7 @@
 #include <optional>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <utility>
 
 namespace memo::detail {
 
@@ -90,8 +91,13 @@ class disk_clock {
 
     [[gnu::noinline]] void look_at_file(std::int64_t look) {
         std::scoped_lock const lock(mutex_);
-        file_length const now = length_of_file(directory_.path("v1/clock"));
-        if (now.identity != shown_ || now.bytes < size) {
+        if (shown_) {
+            file_length const now = length_of_file(directory_.path("v1/clock"));
+            if (now.identity != shown_ || now.bytes < size) {
+                show_file();
+            }
+        } else if (std::int64_t const second = coarse_seconds(); last_try_ != second) {
+            last_try_ = second; // what could not be had is asked for again, and not each time
             show_file();
         }
         last_look_.store(look, std::memory_order_relaxed);
@@ -100,7 +106,7 @@ class disk_clock {
     /// Maps the file over what is there, at once for all threads.
     void show_file() noexcept {
         undisturbed const whole;
-        shown_.reset();
+        bool const was_shown = std::exchange(shown_, std::nullopt).has_value();
         file const opened = open_file();
         struct stat now {};
         // Room for all of it now: a page that the disk has no room for would be a SIGBUS later.
@@ -113,7 +119,9 @@ class disk_clock {
                 return;
             }
         }
-        map(MAP_PRIVATE | MAP_ANONYMOUS, -1);
+        if (was_shown) { // else the clock of this process goes on
+            map(MAP_PRIVATE | MAP_ANONYMOUS, -1);
+        }
     }
 
     [[nodiscard]] file open_file() const noexcept {
@@ -147,6 +155,7 @@ class disk_clock {
     std::uint8_t* bytes_ = nullptr;
     mutex mutex_;                        ///< of what is mapped
     std::optional<file_identity> shown_; ///< nothing: memory of this process
+    std::int64_t last_try_ = 0;          ///< to have the file, in seconds
     std::atomic<std::int64_t> last_look_{0};
 };
 

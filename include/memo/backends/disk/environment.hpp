@@ -383,7 +383,8 @@ class disk_environment {
         }
         if (has_lock && lock.identity && lock.bytes < files_.lock_bytes) {
             // LMDB touches it when it is closed, too. What it said is lost, so others get a new one.
-            if (::truncate(lock_file.c_str(), static_cast<off_t>(files_.lock_bytes)) != 0) {
+            if (::truncate(lock_file.c_str(), static_cast<off_t>(files_.lock_bytes)) != 0 &&
+                errno != ENOENT) { // else another thread was here
                 file_failed(verb, lock_file, errno);
             }
             ::unlink(lock_file.c_str());
