@@ -127,6 +127,19 @@ template <class Predicate> double seconds_until(Predicate const& holds, double m
     return passed();
 }
 
+/// Whether the sanitizers of memory are built in: what was freed stays resident for some time.
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool has_address_sanitizer = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+inline constexpr bool has_address_sanitizer = true;
+#else
+inline constexpr bool has_address_sanitizer = false;
+#endif
+#else
+inline constexpr bool has_address_sanitizer = false;
+#endif
+
 /// How often a fault is tried: a few times in a usual run, as often as MEMO_FAULT_TRIALS says.
 inline int trials(int usual) {
     // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment

@@ -159,7 +159,7 @@ namespace {
 long double exact_mean(std::vector<double> const& samples) {
     long double sum = 0;
     for (double const sample : samples) {
-        sum += sample;
+        sum += static_cast<long double>(sample);
     }
     return sum / static_cast<long double>(samples.size());
 }
@@ -168,7 +168,8 @@ long double exact_m2(std::vector<double> const& samples) {
     long double const mean = exact_mean(samples);
     long double sum = 0;
     for (double const sample : samples) {
-        sum += (sample - mean) * (sample - mean);
+        long double const off = static_cast<long double>(sample) - mean;
+        sum += off * off;
     }
     return sum;
 }
@@ -185,15 +186,16 @@ moments<double> moments_of(std::vector<double> const& samples) {
 void check_against_exact(moments<double> const& m, std::vector<double> const& samples) {
     long double largest = 0;
     for (double const sample : samples) {
-        largest = std::max<long double>(largest, std::abs(sample));
+        largest = std::max(largest, static_cast<long double>(std::abs(sample)));
     }
     long double const off = std::abs(static_cast<long double>(m.mean()) - exact_mean(samples));
-    constexpr long double least = std::numeric_limits<double>::denorm_min();
+    constexpr auto least = static_cast<long double>(std::numeric_limits<double>::denorm_min());
     auto const count = static_cast<long double>(samples.size());
     CHECK(std::isfinite(m.mean()));
-    CHECK(off <= count * (largest * 4 * std::numeric_limits<double>::epsilon() + least));
+    constexpr auto rounding = static_cast<long double>(std::numeric_limits<double>::epsilon());
+    CHECK(off <= count * (largest * 4 * rounding + least));
     long double const squares = exact_m2(samples);
-    constexpr long double most = std::numeric_limits<double>::max();
+    constexpr auto most = static_cast<long double>(std::numeric_limits<double>::max());
     CHECK_FALSE(std::isnan(m.m2()));
     CHECK_FALSE(std::isnan(m.standard_error()));
     if (squares > most * 2) {
