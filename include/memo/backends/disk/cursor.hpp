@@ -44,7 +44,7 @@ class page_cursor {
                 return search::unsound;
             }
             auto const child = page_view::node_of(page(), index());
-            if (!child || !enter(page_view::child_of(*child))) {
+            if (!child || !enter(child->child)) {
                 return search::unsound;
             }
         }
@@ -135,7 +135,7 @@ class page_cursor {
                 }
                 may_equal_ = true; // it may be the first key of its page
             }
-            if (!enter(page_view::child_of(*child))) {
+            if (!enter(child->child)) {
                 return search::unsound;
             }
         }

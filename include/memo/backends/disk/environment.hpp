@@ -140,9 +140,9 @@ class disk_environment {
     /// Before a write to a place, within write().
     ///
     /// Throws:         disk_error; says_damaged(its code) if a page on the way is none
-    void require_sound(bytes_view place) const {
+    void require_sound(bytes_view place, sound_pages::change how) const {
         require_not_forked();
-        if (roots_ && !pages_.way_is_sound(roots_->records, place, roots_->pages)) {
+        if (roots_ && !pages_.way_is_sound(roots_->records, place, roots_->pages, how)) {
             lmdb_failed("put", MDB_CORRUPTED);
         }
     }
@@ -508,19 +508,19 @@ class disk_environment {
 /// The bytes at a place, within a write.
 [[nodiscard]] inline std::optional<bytes_view> find_record(disk_write const& write,
                                                            bytes_view place) {
-    write.environment.require_sound(place);
+    write.environment.require_sound(place, sound_pages::change::insert);
     return find(write.txn, place);
 }
 
 /// Puts a record at a place, within a write, and replaces what is there.
 inline void insert_record(disk_write const& write, bytes_view place, bytes_view record) {
-    write.environment.require_sound(place);
+    write.environment.require_sound(place, sound_pages::change::insert);
     insert(write.txn, place, record);
 }
 
 /// Drops the record at a place, within a write. False if there is none.
 inline bool remove_record(disk_write const& write, bytes_view place) {
-    write.environment.require_sound(place);
+    write.environment.require_sound(place, sound_pages::change::remove);
     return remove(write.txn, place);
 }
 

@@ -219,9 +219,15 @@ struct data_sizes {
     std::uint64_t map = 0;
     std::uint32_t page = 0; ///< bytes
     std::uint64_t last_page = 0;
+    std::uint64_t transaction = 0; ///< that wrote it
 };
 
-/// Nothing if the file is too short for LMDB, too, or missing.
+[[nodiscard]] constexpr bool is_page_size(std::uint32_t bytes) noexcept {
+    return std::has_single_bit(bytes) && bytes >= 512 && bytes <= 65536;
+}
+
+/// Nothing if the file is too short for LMDB, too, or missing. The second lies where the first says: it is
+/// all zeros where that cannot be.
 /// Source: LMDB 0.9, mdb.c: MDB_meta.
 [[nodiscard]] inline std::optional<std::array<data_sizes, 2>> sizes_in(file const& data) {
     constexpr std::size_t page_header = 16;
@@ -243,6 +249,10 @@ struct data_sizes {
         each.map = number_at(16, std::uint64_t{0});
         each.page = number_at(24, std::uint32_t{0});
         each.last_page = number_at(120, std::uint64_t{0});
+        each.transaction = number_at(128, std::uint64_t{0});
+        if (!is_page_size(each.page)) {
+            break;
+        }
         start = each.page;
     }
     return found;
@@ -273,12 +283,15 @@ struct data_sizes {
 }
 
 // LMDB maps as many bytes as the file says that it has or may have, if they are more than it is told,
-// and takes pages of the size that it says: of a damaged file, anything.
+// takes pages of the size that it says, and writes to the two places by turns: of a damaged file,
+// anything.
 inline void check_sizes(file const& data, disk_opening const& how) {
-    for (data_sizes const& each : sizes_in(data).value_or(std::array<data_sizes, 2>{})) {
-        if (each.page != 0 &&
-            (each.map > how.map || !std::has_single_bit(each.page) || each.page < 512 ||
-             each.page > 65536 || each.last_page >= how.map / each.page)) {
+    auto const found = sizes_in(data);
+    for (std::uint64_t place = 0; found && place < found->size(); ++place) {
+        data_sizes const& each = (*found)[place];
+        bool const is_by_turns = each.transaction == 0 || each.transaction % 2 == place;
+        if (!is_page_size(each.page) || !is_by_turns || each.map > how.map ||
+            each.last_page >= how.map / each.page) {
             lmdb_failed("open", MDB_CORRUPTED);
         }
     }

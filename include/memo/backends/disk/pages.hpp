@@ -183,7 +183,7 @@ class page_view {
             if (!child) {
                 return search::unsound;
             }
-            next = child_of(*child);
+            next = child->child;
         }
         return search::unsound;
     }
@@ -224,9 +224,12 @@ class page_view {
         std::size_t count = 0; ///< of its nodes
         std::size_t upper = 0; ///< where they begin
     };
-    /// A node of a page: its head, and its key, which ends within the page.
+    /// A node of a page, as its head was when it was read; its key ends within the page.
     struct tree_node {
-        std::byte const* head;
+        std::size_t offset;  ///< of its head in the page
+        std::uint64_t child; ///< of a branch: the number of a page
+        std::uint32_t size;  ///< of a leaf: bytes of its value
+        unsigned flags;      ///< of a leaf
         bytes_view key;
     };
 
@@ -255,17 +258,17 @@ class page_view {
         if (offset + node_header > page_size) {
             return std::nullopt;
         }
-        std::byte const* const head = in.bytes + offset;
-        std::size_t const size = number<std::uint16_t>(head + 6);
-        if (offset + node_header + size > page_size) {
+        std::byte const* const bytes = in.bytes + offset;
+        auto const head = number<std::uint64_t>(bytes);
+        std::size_t const key_size = head >> 48U;
+        if (offset + node_header + key_size > page_size) {
             return std::nullopt;
         }
-        return tree_node{head, {head + node_header, size}};
-    }
-
-    [[nodiscard]] static std::uint64_t child_of(tree_node const& of) noexcept {
-        return number<std::uint32_t>(of.head) |
-               (std::uint64_t{number<std::uint16_t>(of.head + 4)} << 32U);
+        return tree_node{offset,
+                         head & 0xffff'ffff'ffffU,
+                         static_cast<std::uint32_t>(head),
+                         static_cast<unsigned>(head >> 32U) & 0xffffU,
+                         {bytes + node_header, key_size}};
     }
 
     [[nodiscard]] static tree tree_at(std::byte const* database) noexcept {
@@ -307,21 +310,20 @@ class page_view {
 
     [[nodiscard]] search value_of(tree_page const& in, tree_node const& of, std::uint64_t pages,
                                   bytes_view& value) const noexcept {
-        std::size_t const size = number<std::uint32_t>(of.head);
         std::byte const* const content = of.key.data() + of.key.size();
         auto const room = static_cast<std::size_t>(in.bytes + page_size - content);
-        if (number<std::uint16_t>(of.head + 4) == 0) {
-            value = {content, size};
-            return size <= room ? search::found : search::unsound;
+        if (of.flags == 0) {
+            value = {content, of.size};
+            return of.size <= room ? search::found : search::unsound;
         }
         if (room < sizeof(std::uint64_t)) {
             return search::unsound;
         }
         auto const own = number<std::uint64_t>(content);
-        if (!is_overflow(own, size, pages)) {
+        if (!is_overflow(own, of.size, pages)) {
             return search::unsound;
         }
-        value = {at(own) + page_header, size};
+        value = {at(own) + page_header, of.size};
         return search::found;
     }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The pages that a put will touch, looked at before it does: the way from the root to the key's leaf,
-// and the neighbours that it may be merged with, must look like pages, or LMDB would copy what lies
-// behind them (docs/decisions/0021-sound-pages.md).
+// The pages that a write will touch, looked at before it does: the way from the root to the key's
+// leaf, and before a removal the neighbours that it may be merged with, must look like pages, or LMDB
+// would copy what lies behind them (docs/decisions/0021-sound-pages.md).
 
 #include <memo/backends/disk/lmdb.hpp>
 #include <memo/backends/disk/pages.hpp>
@@ -18,10 +18,15 @@ namespace memo::detail {
 
 class sound_pages : public page_view {
   public:
-    /// Whether the pages from a root to a key's leaf, and their neighbours, look like pages, and are as
-    /// many as the tree says: LMDB counts on that when the tree loses a level.
-    [[nodiscard]] bool way_is_sound(tree const& of, bytes_view key,
-                                    std::uint64_t pages) const noexcept {
+    /// What a write does to a tree. A search and an insertion see no page beside the way to the leaf; a
+    /// removal merges pages, or moves nodes between them.
+    /// Source: LMDB 0.9, mdb.c: mdb_cursor_put(), mdb_page_split(), mdb_rebalance().
+    enum class change : std::uint8_t { insert, remove };
+
+    /// Whether the pages from a root to a key's leaf look like pages, before a removal their neighbours,
+    /// too, and are as many as the tree says: LMDB counts on that when the tree loses a level.
+    [[nodiscard]] bool way_is_sound(tree const& of, bytes_view key, std::uint64_t pages,
+                                    change how) const noexcept {
         if (of.root == none) {
             return of.depth == 0;
         }
@@ -35,15 +40,15 @@ class sound_pages : public page_view {
                 return depth == static_cast<int>(of.depth) && value_is_sound(*page, key, pages);
             }
             std::size_t const child = child_for(*page, key);
-            std::size_t const last = page->count - 1;
-            std::size_t const from = child == 0 ? 0 : child - 1;
-            for (std::size_t i = from; i <= (std::min)(child + 1, last); ++i) {
+            std::size_t const beside = how == change::remove ? 1 : 0;
+            std::size_t const last = (std::min)(child + beside, page->count - 1);
+            for (std::size_t i = child - (std::min)(child, beside); i <= last; ++i) {
                 auto const node = node_of(*page, i);
-                if (!node || (i != child && !sound_page(child_of(*node), pages))) {
+                if (!node || (i != child && !sound_page(node->child, pages))) {
                     return false;
                 }
                 if (i == child) {
-                    next = child_of(*node);
+                    next = node->child;
                 }
             }
         }
@@ -55,7 +60,9 @@ class sound_pages : public page_view {
         std::array<std::byte, 8> first{};
         std::array<std::byte, 8> last{};
         last.fill(std::byte{0xff});
-        if (!way_is_sound(of, first, pages) || !way_is_sound(of, last, pages)) {
+        bool const is_one_page = of.depth <= 1; // both ways are the same
+        if (!way_is_sound(of, last, pages, change::remove) ||
+            (!is_one_page && !way_is_sound(of, first, pages, change::remove))) {
             return false;
         }
         if (of.root == none) {
@@ -64,7 +71,7 @@ class sound_pages : public page_view {
         auto page = page_of(of.root, pages);
         while (page && page->is_branch) {
             auto const first_child = node_of(*page, 0);
-            page = first_child ? page_of(child_of(*first_child), pages) : std::nullopt;
+            page = first_child ? page_of(first_child->child, pages) : std::nullopt;
         }
         for (std::size_t index = 0; page && index < page->count; ++index) {
             auto const node = node_of(*page, index);
@@ -113,21 +120,18 @@ class sound_pages : public page_view {
             if (!node) {
                 return std::nullopt;
             }
-            auto const offset = static_cast<std::size_t>(node->head - page->bytes);
-            if (offset < page->upper || offset % 2 != 0) {
+            if (node->offset < page->upper || node->offset % 2 != 0) {
                 return std::nullopt;
             }
             std::size_t size = node_header + node->key.size();
             if (!page->is_branch) {
-                unsigned const kind = number<std::uint16_t>(node->head + 4);
-                if (kind > in_own_pages) {
+                if (node->flags > in_own_pages) {
                     return std::nullopt; // flags that this database has no use for
                 }
-                size += kind == in_own_pages ? sizeof(std::uint64_t)
-                                             : number<std::uint32_t>(node->head);
+                size += node->flags == in_own_pages ? sizeof(std::uint64_t) : node->size;
             }
             size += size % 2;
-            if (offset + size > page_size) {
+            if (node->offset + size > page_size) {
                 return std::nullopt;
             }
             sum += size;
@@ -140,7 +144,9 @@ class sound_pages : public page_view {
         for (std::size_t index = 0; index < leaf_page.count; ++index) {
             auto const node = node_of(leaf_page, index);
             bytes_view ignored;
-            if (!node || (node->key.size() == key.size() && compare(node->key, key) == 0 &&
+            // A value within the page was counted with the page's nodes.
+            if (!node || (node->flags == in_own_pages && node->key.size() == key.size() &&
+                          compare(node->key, key) == 0 &&
                           value_of(leaf_page, *node, pages, ignored) != search::found)) {
                 return false;
             }

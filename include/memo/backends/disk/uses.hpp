@@ -89,7 +89,7 @@ class page_uses {
             if (!node) {
                 return false;
             }
-            to.push_back(page_view::child_of(*node));
+            to.push_back(node->child);
         }
         return true;
     }
