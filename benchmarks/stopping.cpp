@@ -2,8 +2,8 @@
 // What stopping rules promise and what they hold: how many samples a mean takes, and how often it is then as near to
 // the true one as was asked for. A simulation with fixed seeds: the figures are the same on every run.
 
+#include <memo/detail/record/moments.hpp>
 #include <memo/memo.hpp>
-#include <memo/record/moments.hpp>
 #include <support/program.hpp>
 #include <support/report.hpp>
 

@@ -5,11 +5,11 @@
 // types, which are known by the tag of their type, and the moments of every averaged function, which
 // are known by their kind and have one layout whatever type a sample is of.
 
-#include <memo/key/index_set.hpp>
-#include <memo/record/averaged.hpp>
-#include <memo/record/codec.hpp>
-#include <memo/record/frame.hpp>
-#include <memo/text.hpp>
+#include <memo/detail/record/averaged.hpp>
+#include <memo/detail/record/codec.hpp>
+#include <memo/detail/record/frame.hpp>
+#include <memo/detail/text.hpp>
+#include <memo/index_set.hpp>
 
 #include <nlohmann/json.hpp>
 

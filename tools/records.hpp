@@ -5,7 +5,7 @@
 // when all that the line says is true.
 
 #include <memo/backends/disk.hpp>
-#include <memo/key/explanation.hpp>
+#include <memo/tools/explanation.hpp>
 
 #include "entries.hpp"
 #include "readable.hpp"

@@ -5,9 +5,9 @@
 // state. The database's own structure is not asked: a frame is found by its magic number wherever it
 // lies, and believed if its checksum holds.
 
-#include <memo/backends/disk/file.hpp>
-#include <memo/key/key128.hpp>
-#include <memo/record/frame.hpp>
+#include <memo/detail/lmdb/file.hpp>
+#include <memo/detail/record/frame.hpp>
+#include <memo/key128.hpp>
 
 #include "readable.hpp"
 #include <cerrno>

@@ -3,7 +3,7 @@
 
 // A file for each entry, in 256 folders; a new one is written beside and renamed. What one writes by hand, done well.
 
-#include <memo/key/key128.hpp>
+#include <memo/key128.hpp>
 
 #include <cstdint>
 #include <cstdio>

@@ -3,7 +3,7 @@
 
 // What a hit is compared with: the least that a hit can cost, and what people write by hand.
 
-#include <memo/key/call_key.hpp>
+#include <memo/detail/key/call_key.hpp>
 #include <support/xxhash.hpp>
 
 #include <cereal/archives/binary.hpp>

@@ -3,7 +3,7 @@
 
 // xxHash as a user calls it: what memo makes of long inputs on its own is not in it.
 
-#include <memo/key/key128.hpp>
+#include <memo/key128.hpp>
 
 #include <cstddef>
 

@@ -22,13 +22,6 @@ enum class errc {
     backend, ///< the backend failed and `on_error = strict` asked to hear of it
 };
 
-namespace detail {
-
-/// What the text of every memo::error begins with.
-inline constexpr std::string_view error_prefix = "memo: ";
-
-} // namespace detail
-
 /// The one exception that this library throws.
 ///
 /// Text: `memo: <what was done>: <what happened>; <what to do>`. Never a value or an argument of
@@ -36,21 +29,20 @@ inline constexpr std::string_view error_prefix = "memo: ";
 class error : public std::runtime_error {
   public:
     error(errc code, std::string const& what)
-        : std::runtime_error(std::string(detail::error_prefix) + what), code_(code) {}
+        : std::runtime_error(std::string(prefix) + what), code_(code) {}
 
     [[nodiscard]] errc code() const noexcept { return code_; }
 
+    /// The text without its prefix, for the text of another error. That of this class, whatever a
+    /// derived class makes of what().
+    [[nodiscard]] std::string_view message() const noexcept {
+        return std::string_view(std::runtime_error::what()).substr(prefix.size());
+    }
+
   private:
+    static constexpr std::string_view prefix = "memo: ";
+
     errc code_;
 };
 
-namespace detail {
-
-/// The text of an error without its prefix, to be told within that of another one.
-[[nodiscard]] inline std::string_view told_by(error const& failure) noexcept {
-    // As it was made, whatever a class that is derived from it makes of what().
-    return std::string_view(failure.std::runtime_error::what()).substr(error_prefix.size());
-}
-
-} // namespace detail
 } // namespace memo

@@ -3,68 +3,34 @@
 
 // The door: `memo::memoize<memo::memory>(f)`.
 
-#include <memo/compiler.hpp>
-
-#include <memo/backends/backend.hpp>
+#include <memo/backend.hpp>
 #include <memo/backends/memory.hpp>
 #include <memo/backends/none.hpp>
+#include <memo/callable.hpp>
+#include <memo/detail/key/encode_index_set.hpp>
+#include <memo/detail/system/compiler.hpp>
+#include <memo/detail/wrap/make_memoized.hpp>
+#include <memo/detail/wrap/policy_traits.hpp>
+#include <memo/detail/wrap/requirements.hpp>
 #include <memo/error.hpp>
 #include <memo/estimate.hpp>
-#include <memo/key/explanation.hpp>
-#include <memo/key/index_set.hpp>
-#include <memo/key/key128.hpp>
-#include <memo/key/parameters.hpp>
-#include <memo/key/scope.hpp>
-#include <memo/key/state.hpp>
+#include <memo/fingerprint.hpp>
+#include <memo/index_set.hpp>
+#include <memo/key128.hpp>
 #include <memo/memoized.hpp>
 #include <memo/options.hpp>
+#include <memo/parameters.hpp>
+#include <memo/policies.hpp>
 #include <memo/replicate.hpp>
-#include <memo/report.hpp>
 #include <memo/statistics.hpp>
+#include <memo/tools/explanation.hpp>
+#include <memo/tools/report.hpp>
 #include <memo/version.hpp>
-#include <memo/wrap/policies.hpp>
-#include <memo/wrap/requirements.hpp>
 
-#include <cstddef>
-#include <string>
-#include <tuple>
 #include <type_traits>
-#include <typeinfo>
 #include <utility>
-#include <vector>
 
 namespace memo {
-
-namespace detail {
-
-/// Makes the wrapper, once nothing is left to refuse.
-template <class Evaluation, class Places, class Backend, class F, class StateFn, class R,
-          class... P, std::size_t... Kept>
-[[gnu::visibility("hidden")]] auto
-wrap(stated<F, StateFn> callable, typename Evaluation::options const& options, Backend backend,
-     std::type_identity<R(P...)>, std::index_sequence<Kept...>) {
-    using record = typename Evaluation::record;
-    static_assert(
-        backend_of<Backend, record>,
-        "memo: the first template argument of memoize is not a backend for this result; see "
-        "memo::backend_of for what a backend has");
-    signature_names types{std::vector<std::string>(sizeof...(P)),
-                          typeid(typename Evaluation::sample).name(), Evaluation::kind};
-    using parameters = std::tuple<std::type_identity<std::remove_cvref_t<P>>...>;
-    ((types.parameters[Kept] =
-          typeid(typename std::tuple_element_t<Kept, parameters>::type).name()),
-     ...);
-    function_identity identity = identify<F, R(P...)>(
-        callable.function, {options.name, options.version, options.hash_prefix},
-        Backend::persistent, std::move(types), callable.fixed);
-    if constexpr (requires { backend.describe(identity.scope, options.name, options.version); }) {
-        backend.describe(identity.scope, options.name, options.version);
-    }
-    return memoized<Backend, stated<F, StateFn>, R(P...), Evaluation, Places>(
-        std::move(callable), options, std::move(backend), std::move(identity));
-}
-
-} // namespace detail
 
 /// Wraps a callable so that it remembers what it returned.
 ///

@@ -5,21 +5,22 @@
 // function, what it returned is remembered, the value goes back.
 
 #include <memo/claim.hpp>
+#include <memo/detail/cache/batch.hpp>
+#include <memo/detail/cache/call.hpp>
+#include <memo/detail/cache/explain_call.hpp>
+#include <memo/detail/cache/owned_arguments.hpp>
+#include <memo/detail/cache/walk.hpp>
+#include <memo/detail/key/call_key.hpp>
+#include <memo/detail/key/scope_digest.hpp>
+#include <memo/detail/stats/function_registry.hpp>
 #include <memo/estimate.hpp>
-#include <memo/flow/batch.hpp>
-#include <memo/flow/call.hpp>
-#include <memo/flow/held.hpp>
-#include <memo/flow/snapshot.hpp>
-#include <memo/key/call_key.hpp>
-#include <memo/key/explanation.hpp>
-#include <memo/key/scope.hpp>
-#include <memo/ledger.hpp>
 #include <memo/options.hpp>
 #include <memo/outcome.hpp>
 #include <memo/replicate.hpp>
 #include <memo/result.hpp>
 #include <memo/statistics.hpp>
-#include <memo/walk.hpp>
+#include <memo/tools/explanation.hpp>
+#include <memo/tools/snapshot.hpp>
 
 #include <algorithm> // declared for ranges, it has their concepts; <ranges> brings the views as well
 #include <cstddef>
@@ -36,9 +37,9 @@ namespace memo {
 /// A function that remembers what it returned. Made by memo::memoize; copies share everything, and a move
 /// is a copy: what was moved from is still the function.
 ///
-/// Backend         see backends/backend.hpp
-/// Callable        the function and what is known of its state, see key/state.hpp
-/// Evaluation      what is remembered of a result, see record/evaluation.hpp
+/// Backend         see backend.hpp
+/// Callable        the function and what is known of its state, see detail/key/state.hpp
+/// Evaluation      what is remembered of a result, see detail/record/exact.hpp
 /// Kept            the places of the parameters that are in the key
 ///
 /// Thread safety:  every member may be called from any thread at any time, if the function may
@@ -187,7 +188,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     /// for as long as the snapshot lives, whatever others add to its mean. What the snapshot
     /// serves by itself is not counted.
     [[nodiscard]] auto snapshot() const {
-        return detail::snapshot<memoized, result_type, P...>(*this);
+        return memo::snapshot<memoized, result_type, P...>(*this);
     }
 
     /// The key of these arguments: 32 hexadecimal digits when printed.

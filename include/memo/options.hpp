@@ -3,8 +3,7 @@
 
 // What a user may say about one memoized function, beside the function itself.
 
-#include <memo/error.hpp>
-#include <memo/saturated.hpp>
+#include <memo/time_span.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -177,19 +176,4 @@ struct refinement {
     std::optional<double> confidence{};
 };
 
-namespace detail {
-
-/// Throws:         memo::error (configuration) for spans that cannot be meant
-inline void check_spans(time_span ttl, storing_threshold const& threshold) {
-    if (ttl.is_negative()) {
-        throw error(errc::configuration, "memoize: .ttl is negative; give how long a result is "
-                                         "served, or 0 for ever");
-    }
-    if (threshold.least().count() < 0) {
-        throw error(errc::configuration, "memoize: .time_threshold is negative; give how long what "
-                                         "is stored takes at the least, or 0 for everything");
-    }
-}
-
-} // namespace detail
 } // namespace memo

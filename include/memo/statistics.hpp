@@ -4,7 +4,8 @@
 // What happened, counted. When a counter moves is a contract: at rest, with no call under way,
 // `calls == hits + misses + refinements + coalesced`.
 
-#include <memo/text.hpp>
+#include <memo/detail/saturated.hpp>
+#include <memo/detail/text.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -15,21 +16,6 @@
 #include <vector>
 
 namespace memo {
-namespace detail {
-
-/// The sum of two times, or the longest time there is if that is less.
-[[nodiscard]] constexpr std::chrono::nanoseconds sum_of(std::chrono::nanoseconds one,
-                                                        std::chrono::nanoseconds other) noexcept {
-    constexpr auto longest = (std::chrono::nanoseconds::max)();
-    return one.count() > 0 && other > longest - one ? longest : one + other;
-}
-
-/// The sum of two counts.
-[[nodiscard]] constexpr std::uint64_t sum_of(std::uint64_t one, std::uint64_t other) noexcept {
-    return one + other;
-}
-
-} // namespace detail
 
 /// The counters of one memoized function, as of one moment.
 struct statistics {
@@ -65,9 +51,8 @@ struct named_statistics {
     statistics counters;
 };
 
-namespace detail {
-
-/// Visits every counter in the order of declaration: visit(name, member, what it counts).
+/// Visits every counter in the order of declaration: visit(name, pointer to member, help text), for
+/// exporters.
 template <class Visit> void for_each_counter(Visit&& visit) {
     using s = statistics;
     visit("calls", &s::calls, "Calls, elements of many, and claims that hit or ran.");
@@ -94,47 +79,21 @@ template <class Visit> void for_each_counter(Visit&& visit) {
         "Time that hits would have spent in the function; in memory an estimate, to 12 % a call.");
 }
 
-/// A counter in digits; a time in seconds.
-[[nodiscard]] inline std::string counter_text(std::uint64_t count) {
-    return std::to_string(count);
-}
-[[nodiscard]] inline std::string counter_text(std::chrono::nanoseconds time) {
-    return number_text(std::chrono::duration<double>(time).count());
-}
-
-/// A label's value in Prometheus' text format, which is UTF-8.
-[[nodiscard]] inline std::string prometheus_label(std::string_view text) {
-    std::string out;
-    for (char const c : utf8_text(text)) {
-        if (c == '\n') {
-            out += "\\n";
-            continue;
-        }
-        if (c == '"' || c == '\\') {
-            out += '\\';
-        }
-        out += c;
-    }
-    return out;
-}
-
-} // namespace detail
-
 inline statistics& statistics::operator+=(statistics const& other) noexcept {
-    detail::for_each_counter([&](auto, auto member, auto) {
-        this->*member = detail::sum_of(this->*member, other.*member);
+    for_each_counter([&](auto, auto member, auto) {
+        this->*member = detail::saturated_sum(this->*member, other.*member);
     });
     return *this;
 }
 inline statistics& statistics::operator-=(statistics const& other) noexcept {
-    detail::for_each_counter([&](auto, auto member, auto) { this->*member -= other.*member; });
+    for_each_counter([&](auto, auto member, auto) { this->*member -= other.*member; });
     return *this;
 }
 
 /// One line for people: the counters that are not zero.
 inline std::ostream& operator<<(std::ostream& out, statistics const& s) {
     std::string line;
-    detail::for_each_counter([&](std::string_view name, auto member, auto) {
+    for_each_counter([&](std::string_view name, auto member, auto) {
         if (s.*member != decltype(s.*member){} || name == "calls") {
             line += line.empty() ? "" : ", ";
             line += name;
@@ -147,7 +106,7 @@ inline std::ostream& operator<<(std::ostream& out, statistics const& s) {
 /// A JSON object of all counters; times in seconds. No locale changes it.
 [[nodiscard]] inline std::string to_json(statistics const& s) {
     std::string object;
-    detail::for_each_counter([&](std::string_view name, auto member, auto) {
+    for_each_counter([&](std::string_view name, auto member, auto) {
         object += object.empty() ? "{\"" : ",\"";
         object += name;
         object += "\":" + detail::counter_text(s.*member);
@@ -175,7 +134,7 @@ inline std::ostream& operator<<(std::ostream& out, statistics const& s) {
         }
     }
     std::string text;
-    detail::for_each_counter([&](std::string_view name, auto member, std::string_view help) {
+    for_each_counter([&](std::string_view name, auto member, std::string_view help) {
         std::string const metric = "memo_" + std::string(name) + "_total";
         text += "# HELP " + metric + ' ' + std::string(help) + '\n';
         text += "# TYPE " + metric + " counter\n";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "support/crew.hpp"
-#include <memo/counters.hpp>
+#include <memo/detail/stats/counters.hpp>
 #include <memo/memo.hpp>
 
 #include <catch2/catch.hpp>

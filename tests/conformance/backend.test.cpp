@@ -53,10 +53,10 @@ template <> struct fresh<memo::disk> {
     memo::disk backend{{.directory = directory.path(), .clock = clock.on_the_wall()}};
 };
 
-template <class Connection> struct fresh<memo::basic_memcached<Connection>> {
+template <class Connection> struct fresh<memo::detail::basic_memcached<Connection>> {
     static constexpr bool counts_entries = false; // a server does not tell whose its items are
     memo_test::fake_clock clock;
-    memo::basic_memcached<Connection> backend{[this] {
+    memo::detail::basic_memcached<Connection> backend{[this] {
         auto chosen = memo_test::fresh_memcached_settings();
         chosen.clock = memo_test::time_of_day(clock);
         return chosen;

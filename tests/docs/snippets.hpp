@@ -4,7 +4,7 @@
 // What the code in README.md and docs/ takes for given, and what runs it.
 
 #include "support/temp_dir.hpp"
-#include <memo/key/index_set.hpp>
+#include <memo/index_set.hpp>
 
 #include <cmath>
 #include <cstddef>

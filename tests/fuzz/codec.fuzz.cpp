@@ -4,7 +4,7 @@
 // malformed, and nothing else: no other exception, no memory beyond what the bytes can fill. A record
 // that they are goes to bytes, if it may, and comes back as the same.
 
-#include <memo/record/codec.hpp>
+#include <memo/detail/record/codec.hpp>
 
 #include "fuzz/allocations.hpp"
 #include "fuzz/records.hpp"

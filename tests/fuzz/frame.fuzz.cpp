@@ -3,8 +3,8 @@
 // Bytes of a fuzzer as a frame: as they are, and with what it cannot guess put right, so that it gets
 // past the checksum. A frame is whole or none; what is in it is a record or corrupt; nothing throws.
 
-#include <memo/record/averaged.hpp>
-#include <memo/record/frame.hpp>
+#include <memo/detail/record/averaged.hpp>
+#include <memo/detail/record/frame.hpp>
 
 #include "fuzz/allocations.hpp"
 #include <chrono>

@@ -5,8 +5,8 @@
 
 #include "support/net.hpp"
 #include "support/temp_dir.hpp"
-#include <memo/backends/memcached/meta.hpp>
-#include <memo/record/frame.hpp>
+#include <memo/detail/memcached/wire/meta.hpp>
+#include <memo/detail/record/frame.hpp>
 
 #include <array>
 #include <chrono>

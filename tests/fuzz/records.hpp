@@ -4,9 +4,9 @@
 // One record of each type that the fuzzer of the codec reads: the list says the types, and their bytes
 // are its seeds.
 
-#include <memo/key/index_set.hpp>
-#include <memo/record/averaged.hpp>
-#include <memo/record/codec.hpp>
+#include <memo/detail/record/averaged.hpp>
+#include <memo/detail/record/codec.hpp>
+#include <memo/index_set.hpp>
 
 #include <cereal/types/polymorphic.hpp>
 

@@ -3,8 +3,8 @@
 // write_seeds DIRECTORY: what fuzzers of codec and frame begin with, in DIRECTORY/codec and
 // DIRECTORY/frame.
 
-#include <memo/record/codec.hpp>
-#include <memo/record/frame.hpp>
+#include <memo/detail/record/codec.hpp>
+#include <memo/detail/record/frame.hpp>
 
 #include "fuzz/records.hpp"
 #include <cstddef>

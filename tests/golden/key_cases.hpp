@@ -5,8 +5,8 @@
 // is a change of the format: it needs a new number in docs/format.md and a decision, never an edit
 // of keys.txt alone.
 
-#include <memo/key/archive.hpp>
-#include <memo/key/call_key.hpp>
+#include <memo/detail/key/archive.hpp>
+#include <memo/detail/key/call_key.hpp>
 #include <memo/memo.hpp>
 
 #include <cereal/types/polymorphic.hpp>

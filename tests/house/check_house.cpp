@@ -4,7 +4,7 @@
 //   check_house ROOT          exit 0 when nothing is refused; else every refusal on a line of its
 //   own check_house ROOT RULE     exit 0 when something is refused, and by RULE alone
 //
-// Rules: circle, layer, third-party, first-lines, detail.
+// Rules: circle, layer, third-party, first-lines, namespace, file-name, detail.
 
 #include <algorithm>
 #include <filesystem>
@@ -33,10 +33,9 @@ struct refusal {
 };
 
 struct house {
-    std::map<std::string, source>
-        headers; // by the name they are included with: memo/key/key128.hpp
+    std::map<std::string, source> headers; // by the name they are included with: memo/key128.hpp
     std::map<std::string, std::vector<std::string>> includes; // the same names; own and foreign
-    std::vector<source> readers; // what users read: examples, docs, README
+    std::vector<source> readers; // what users read, and programs of the project that are users
 };
 
 source read(fs::path const& root, fs::path const& file) {
@@ -78,7 +77,7 @@ house read_house(fs::path const& root) {
         }
         result.headers.emplace(name, std::move(header));
     }
-    for (auto const* place : {"examples", "docs", "README.md"}) {
+    for (auto const* place : {"examples", "docs", "README.md", "tools"}) {
         for (source& text : read_tree(root, place)) {
             result.readers.push_back(std::move(text));
         }
@@ -90,41 +89,63 @@ bool is_own(std::string_view name) {
     return name.starts_with("memo/");
 }
 
-// A layer sees itself and the layers named here; every layer sees "common". The order is downwards.
+// A layer sees itself, what is named here, and what every layer sees: the public headers of "api", and
+// "detail" and "detail/system" below. A name of a file stands for that file alone.
 using layers = std::map<std::string, std::set<std::string>>;
 
 layers const& visible_from() {
     static layers const table{
-        {"memo.hpp", {"memoized.hpp", "wrap", "backends", "record", "key"}},
-        {"wrap", {"record", "key"}},
-        {"memoized.hpp", {"walk.hpp", "flow", "record", "key"}},
-        {"walk.hpp", {"recorder.hpp", "flow", "backends/backend.hpp", "record", "key"}},
-        {"recorder.hpp",
-         {"guarded.hpp", "flow/invalidations.hpp", "backends/backend.hpp", "backends/opening.hpp",
-          "record", "key"}},
-        {"guarded.hpp", {"backends/backend.hpp", "record", "key"}},
-        {"types", {"record", "key"}},
-        {"flow", {"record", "key"}},
-        {"backends", {"record", "key"}},
-        {"record", {"key"}},
-        {"key", {}},
-        {"common", {}},
+        {"memo.hpp",
+         {"memoized.hpp", "backend.hpp", "backends", "tools", "detail/wrap", "detail/record",
+          "detail/key"}},
+        {"memoized.hpp",
+         {"backend.hpp", "tools", "detail/cache", "detail/record", "detail/key", "detail/stats"}},
+        {"tools", {"detail/stats", "detail/key"}},
+        {"types", {"detail/record", "detail/key"}},
+        {"backends",
+         {"backend.hpp", "detail/memory", "detail/lmdb", "detail/memcached", "detail/record",
+          "detail/key", "detail/stats"}},
+        {"backend.hpp", {"detail/key", "detail/stats"}},
+        {"api", {"detail/key"}},
+        {"detail/cache", {"backend.hpp", "tools", "detail/record", "detail/key", "detail/stats"}},
+        {"detail/wrap", {"memoized.hpp", "backend.hpp", "detail/record", "detail/key"}},
+        {"detail/memory",
+         {"backend.hpp", "backends/memory_settings.hpp", "detail/record", "detail/key",
+          "detail/stats"}},
+        {"detail/lmdb",
+         {"backend.hpp", "backends/disk_settings.hpp", "detail/record", "detail/key",
+          "detail/stats"}},
+        {"detail/memcached",
+         {"backend.hpp", "backends/memcached_settings.hpp", "detail/record", "detail/key",
+          "detail/stats"}},
+        {"detail/record", {"detail/key"}},
+        {"detail/key", {}},
+        {"detail/stats", {}},
+        {"detail", {"backend.hpp", "detail/key"}},
+        {"detail/system", {}},
     };
     return table;
 }
 
-// The layer of a header: its folder below memo/, or its own name for the two doors, else "common".
+// The layer of a header: a room of detail/, a folder beside it, its own name for the files that have a
+// layer, else "api".
 std::string layer_of(std::string const& name) {
     std::string const rest = name.substr(std::string_view("memo/").size());
-    if (auto const slash = rest.find('/'); slash != std::string::npos) {
-        return rest.substr(0, slash);
+    auto const first = rest.find('/');
+    if (first == std::string::npos) {
+        return visible_from().contains(rest) ? rest : "api";
     }
-    return visible_from().contains(rest) ? rest : "common";
+    if (rest.substr(0, first) != "detail") {
+        return rest.substr(0, first);
+    }
+    auto const second = rest.find('/', first + 1);
+    return rest.substr(0, second == std::string::npos ? first : second);
 }
 
 bool may_include(std::string const& from, std::string const& to) {
     std::string const layer = layer_of(to);
-    if (layer == "common" || layer == layer_of(from)) {
+    if (layer == "api" || layer == "detail" || layer == "detail/system" ||
+        layer == layer_of(from)) {
         return true;
     }
     auto const& visible = visible_from().at(layer_of(from));
@@ -215,6 +236,39 @@ void check_shape(house const& house, std::vector<refusal>& refusals) {
     }
 }
 
+// namespace memo::detail and the folder detail/ are the same headers. Those of types/ specialize, for
+// classes of other libraries, what is declared there.
+void check_namespaces(house const& house, std::vector<refusal>& refusals) {
+    static std::regex const opens_namespace(
+        R"(^(?:inline )?namespace (memo\b\S*|detail\b\S*) \{$)");
+    for (auto const& [name, header] : house.headers) {
+        if (layer_of(name) == "types") {
+            continue;
+        }
+        bool const is_private = name.starts_with("memo/detail/");
+        for (std::string const& line : header.lines) {
+            std::smatch match;
+            if (std::regex_match(line, match, opens_namespace) &&
+                (match[1].str().find("detail") != std::string::npos) != is_private) {
+                refusals.push_back({"namespace", header.path + ": '" + line + "' belongs " +
+                                                     (is_private ? "out of" : "into") +
+                                                     " include/memo/detail"});
+            }
+        }
+    }
+}
+
+void check_file_names(house const& house, std::vector<refusal>& refusals) {
+    std::map<std::string, std::string> first_of;
+    for (auto const& [name, header] : house.headers) {
+        auto const [other, is_first] =
+            first_of.emplace(fs::path(name).filename().generic_string(), header.path);
+        if (!is_first) {
+            refusals.push_back({"file-name", header.path + " has the name of " + other->second});
+        }
+    }
+}
+
 void check_detail(house const& house, std::vector<refusal>& refusals) {
     for (source const& text : house.readers) {
         for (std::size_t i = 0; i < text.lines.size(); ++i) {
@@ -232,6 +286,8 @@ std::vector<refusal> check(house const& house) {
     check_circles(house, refusals);
     check_third_parties(house, refusals);
     check_shape(house, refusals);
+    check_namespaces(house, refusals);
+    check_file_names(house, refusals);
     check_detail(house, refusals);
     return refusals;
 }

@@ -4,7 +4,7 @@
 
 #define MEMO_TABLE_ATOMIC ::memo_test::recorded_atomic
 #define MEMO_TABLE_GIVE_BACK ::memo_test::give_back
-#include <memo/backends/memory/table.hpp>
+#include <memo/detail/memory/table.hpp>
 
 #include <catch2/catch.hpp>
 

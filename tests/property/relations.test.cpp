@@ -4,11 +4,11 @@
 // arguments are compared: where two types share a stream, it is the types in the scope that tell
 // their calls apart.
 
-#include <memo/key/archive.hpp>
-#include <memo/key/call_key.hpp>
-#include <memo/key/index_set.hpp>
-#include <memo/key/parameters.hpp>
-#include <memo/key/state.hpp>
+#include <memo/detail/key/archive.hpp>
+#include <memo/detail/key/call_key.hpp>
+#include <memo/detail/key/state.hpp>
+#include <memo/index_set.hpp>
+#include <memo/parameters.hpp>
 
 #include <catch2/catch.hpp>
 #include <cereal/types/base_class.hpp>

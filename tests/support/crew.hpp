@@ -3,7 +3,7 @@
 
 // Threads that begin together and are waited for.
 
-#include <memo/flow/waiting.hpp>
+#include <memo/detail/cache/waiting.hpp>
 
 #include <cstddef>
 #include <latch>

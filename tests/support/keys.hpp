@@ -3,8 +3,8 @@
 
 // Numbers in, keys as evenly spread as real ones out.
 
-#include <memo/key/hash.hpp>
-#include <memo/key/key128.hpp>
+#include <memo/detail/key/hash.hpp>
+#include <memo/key128.hpp>
 
 #include <cstdint>
 

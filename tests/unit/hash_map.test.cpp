@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-#include <memo/hash_map.hpp>
+#include <memo/detail/hash_map.hpp>
 
 #include <catch2/catch.hpp>
 

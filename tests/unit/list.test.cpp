@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-#include <memo/list.hpp>
+#include <memo/detail/list.hpp>
 
 #include <catch2/catch.hpp>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "support/foreign_locale.hpp"
-#include <memo/text.hpp>
+#include <memo/detail/text.hpp>
 
 #include <catch2/catch.hpp>
 

@@ -4,19 +4,18 @@
 // Records kept on disk, shared by the processes of one machine. Needs LMDB: the CMake target is
 // memo::disk.
 
-#include <memo/compiler.hpp>
-
-#include <memo/backends/backend.hpp>
-#include <memo/backends/disk/entry.hpp>
-#include <memo/backends/disk/flight.hpp>
-#include <memo/backends/disk/lmdb.hpp>
-#include <memo/backends/disk/look.hpp>
-#include <memo/backends/disk/scan.hpp>
-#include <memo/backends/disk/settings.hpp>
-#include <memo/backends/disk/store.hpp>
-#include <memo/key/state.hpp>
-#include <memo/record/codec.hpp>
-#include <memo/record/frame.hpp>
+#include <memo/backend.hpp>
+#include <memo/backends/disk_settings.hpp>
+#include <memo/detail/lmdb/disk_flight.hpp>
+#include <memo/detail/lmdb/disk_store.hpp>
+#include <memo/detail/lmdb/entry.hpp>
+#include <memo/detail/lmdb/lmdb.hpp>
+#include <memo/detail/lmdb/read_transaction.hpp>
+#include <memo/detail/lmdb/scan.hpp>
+#include <memo/detail/record/codec.hpp>
+#include <memo/detail/record/frame.hpp>
+#include <memo/detail/system/compiler.hpp>
+#include <memo/fingerprint.hpp>
 
 #include <cerrno>
 #include <chrono>

@@ -3,10 +3,9 @@
 
 // Records shared by processes and machines, kept by memcached's servers.
 
-#include <memo/compiler.hpp>
-
-#include <memo/backends/memcached/basic.hpp>
-#include <memo/backends/memcached/meta.hpp>
+#include <memo/detail/memcached/basic_memcached.hpp>
+#include <memo/detail/memcached/wire/meta.hpp>
+#include <memo/detail/system/compiler.hpp>
 
 namespace memo {
 
@@ -17,6 +16,6 @@ namespace memo {
 /// served is a record that was stored for the key. Copies share connections and counters.
 ///
 /// Thread safety:  safe; a forked child makes connections of its own
-using memcached = basic_memcached<detail::meta_connection>;
+using memcached = detail::basic_memcached<detail::meta_connection>;
 
 } // namespace memo

@@ -3,13 +3,12 @@
 
 // Records kept in the process: typed, without serialization.
 
-#include <memo/compiler.hpp>
-
-#include <memo/backends/backend.hpp>
-#include <memo/backends/memory/block.hpp>
-#include <memo/backends/memory/reclaim.hpp>
-#include <memo/backends/memory/store.hpp>
-#include <memo/cost.hpp>
+#include <memo/backend.hpp>
+#include <memo/detail/memory/block.hpp>
+#include <memo/detail/memory/memory_store.hpp>
+#include <memo/detail/memory/reclaim.hpp>
+#include <memo/detail/stats/cost.hpp>
+#include <memo/detail/system/compiler.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -104,14 +103,14 @@ class memory {
         }
 
         bool put(key128 key, Record const& record, storing about) const {
-            auto const cost = cost_byte(static_cast<std::uint64_t>(about.cost.count()));
+            auto const cost = detail::cost_byte(static_cast<std::uint64_t>(about.cost.count()));
             return shelf_.store().put(
                 *shelf_, key, detail::slot_value_of(record, cost, expiry(about)), about.valid);
         }
 
         template <class Merge>
         std::optional<Record> update(key128 key, Merge const& merge, storing about) const {
-            auto const cost = cost_byte(static_cast<std::uint64_t>(about.cost.count()));
+            auto const cost = detail::cost_byte(static_cast<std::uint64_t>(about.cost.count()));
             std::optional<Record> stored;
             auto const merged = [&](detail::slot_value old) {
                 std::int64_t expires = old.is_block() ? detail::header_of(old).expires : 0;
@@ -172,7 +171,8 @@ class memory {
 
         [[nodiscard, gnu::always_inline]] static inline std::optional<remembered<Record>>
         remember(detail::slot_value found, std::chrono::nanoseconds left) {
-            return remembered<Record>{detail::record_of<Record>(found), cost_of(found.cost), left};
+            return remembered<Record>{detail::record_of<Record>(found), detail::cost_of(found.cost),
+                                      left};
         }
 
         [[nodiscard]] std::int64_t expiry(storing about) const {

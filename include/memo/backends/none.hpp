@@ -3,9 +3,8 @@
 
 // The backend that keeps nothing: caching off, the rest of the program unchanged.
 
-#include <memo/compiler.hpp>
-
-#include <memo/backends/backend.hpp>
+#include <memo/backend.hpp>
+#include <memo/detail/system/compiler.hpp>
 
 #include <optional>
 

@@ -3,14 +3,15 @@
 
 // Two backends as one: a quick one near, a shared or lasting one far.
 
-#include <memo/compiler.hpp>
-
-#include <memo/backends/backend.hpp>
-#include <memo/backends/opening.hpp>
-#include <memo/key/key128.hpp>
-#include <memo/key/state.hpp>
-#include <memo/process.hpp>
-#include <memo/record/kind.hpp>
+#include <memo/backend.hpp>
+#include <memo/detail/open_partition.hpp>
+#include <memo/detail/optional_members.hpp>
+#include <memo/detail/record/kind.hpp>
+#include <memo/detail/system/compiler.hpp>
+#include <memo/detail/system/process.hpp>
+#include <memo/detail/tier_drops.hpp>
+#include <memo/fingerprint.hpp>
+#include <memo/key128.hpp>
 
 #include <algorithm>
 #include <array>
@@ -30,25 +31,6 @@
 #undef far
 
 namespace memo {
-
-namespace detail {
-
-/// Counts what was dropped far, so that what was seen there before is not kept near: one per process, see
-/// process_wide, as several `tiered` may be made of the same two stores.
-///
-/// Thread safety:  safe
-class tier_drops {
-  public:
-    using count = std::atomic<std::uint64_t>;
-
-    /// The count of a function, on whatever stores. Few functions share one.
-    [[nodiscard]] count& of(key128 scope) noexcept { return counts_[scope.low % counts_.size()]; }
-
-  private:
-    std::array<count, 256> counts_{};
-};
-
-} // namespace detail
 
 /// Keeps records in two backends: looks near first, copies near what it finds far, stores in both.
 /// While the far one is away the near one serves.

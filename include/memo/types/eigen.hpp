@@ -5,11 +5,10 @@
 // column order, whatever the storage order. Include it beside <memo/memo.hpp>; the CMake target is
 // memo::eigen.
 
-#include <memo/compiler.hpp>
-
-#include <memo/key/encode.hpp>
-#include <memo/record/bytes.hpp>
-#include <memo/record/codec_values.hpp>
+#include <memo/detail/key/encode.hpp>
+#include <memo/detail/record/bytes.hpp>
+#include <memo/detail/record/codec_values.hpp>
+#include <memo/detail/system/compiler.hpp>
 
 #include <Eigen/Core>
 

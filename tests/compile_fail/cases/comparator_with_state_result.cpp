@@ -1,6 +1,6 @@
 // expect: its comparator, hash or equality has a state, which would be lost
+#include <memo/detail/record/codec.hpp>
 #include <memo/memo.hpp>
-#include <memo/record/codec.hpp>
 
 #include <cstddef>
 #include <functional>

@@ -1,5 +1,5 @@
 // expect: this class inherits the function by which cereal saves or loads it
-#include <memo/record/codec.hpp>
+#include <memo/detail/record/codec.hpp>
 
 #include <cstddef>
 #include <vector>

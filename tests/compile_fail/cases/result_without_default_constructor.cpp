@@ -1,5 +1,5 @@
 // expect: needs a default constructor
-#include <memo/record/codec.hpp>
+#include <memo/detail/record/codec.hpp>
 
 #include <cstddef>
 #include <vector>

@@ -3,7 +3,7 @@
 #include "support/fake_clock.hpp"
 #include "support/keys.hpp"
 #include <memo/backends/memory.hpp>
-#include <memo/key/index_set.hpp>
+#include <memo/index_set.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -223,7 +223,7 @@ TEST_CASE("a record that is updated under a full bound does not push itself out"
 
 TEST_CASE("a cost in one byte is at most 12.5 percent off") {
     auto const check = [](std::uint64_t ns) {
-        std::uint64_t const told = memo::cost_of(memo::cost_byte(ns));
+        std::uint64_t const told = memo::detail::cost_of(memo::detail::cost_byte(ns));
         std::uint64_t const off = told > ns ? told - ns : ns - told;
         REQUIRE(off <= ns / 8);
     };
@@ -240,8 +240,8 @@ TEST_CASE("a cost in one byte is at most 12.5 percent off") {
     }
     for (unsigned byte = 1; byte < 248; ++byte) {
         auto const code = static_cast<std::uint8_t>(byte);
-        REQUIRE(memo::cost_byte(memo::cost_of(code)) == code);
-        REQUIRE(memo::cost_of(code) > memo::cost_of(static_cast<std::uint8_t>(byte - 1)));
+        REQUIRE(memo::detail::cost_byte(memo::detail::cost_of(code)) == code);
+        REQUIRE(memo::detail::cost_of(code) > memo::detail::cost_of(static_cast<std::uint8_t>(byte - 1)));
     }
 }
 

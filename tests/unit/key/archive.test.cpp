@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 
+#include <memo/detail/key/archive.hpp>
+#include <memo/detail/key/call_key.hpp>
 #include <memo/error.hpp>
-#include <memo/key/archive.hpp>
-#include <memo/key/call_key.hpp>
 
 #include <catch2/catch.hpp>
 #include <cereal/types/base_class.hpp>

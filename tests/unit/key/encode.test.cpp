@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
-#include <memo/key/archive.hpp>
-#include <memo/key/call_key.hpp>
+#include <memo/detail/key/archive.hpp>
+#include <memo/detail/key/call_key.hpp>
 
 #include <catch2/catch.hpp>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-#include <memo/key/hash.hpp>
+#include <memo/detail/key/hash.hpp>
 
 #include <catch2/catch.hpp>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 
-#include <memo/key/call_key.hpp>
-#include <memo/key/index_set.hpp>
-#include <memo/key/words.hpp>
+#include <memo/detail/key/call_key.hpp>
+#include <memo/detail/key/words.hpp>
+#include <memo/index_set.hpp>
 
 #include <catch2/catch.hpp>
 

@@ -2,8 +2,8 @@
 
 // Numbered samples and the records that they were begun in, and what no record is.
 
-#include <memo/record/averaged.hpp>
-#include <memo/record/codec.hpp>
+#include <memo/detail/record/averaged.hpp>
+#include <memo/detail/record/codec.hpp>
 
 #include <catch2/catch.hpp>
 

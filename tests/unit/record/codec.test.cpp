@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-#include <memo/record/codec.hpp>
+#include <memo/detail/record/codec.hpp>
 
 #include <catch2/catch.hpp>
 #include <cereal/types/base_class.hpp>

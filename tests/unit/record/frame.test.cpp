@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-#include <memo/record/frame.hpp>
+#include <memo/detail/record/frame.hpp>
 
 #include <catch2/catch.hpp>
 

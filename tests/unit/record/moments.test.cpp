@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-#include <memo/record/moments.hpp>
+#include <memo/detail/record/moments.hpp>
 
 #include <catch2/catch.hpp>
 

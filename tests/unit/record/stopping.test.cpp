@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-#include <memo/record/stopping.hpp>
+#include <memo/detail/record/stopping.hpp>
 
 #include <catch2/catch.hpp>
 

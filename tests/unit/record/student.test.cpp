@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-#include <memo/record/student.hpp>
+#include <memo/detail/record/student.hpp>
 
 #include <catch2/catch.hpp>
 

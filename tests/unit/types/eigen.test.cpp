@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
+#include <memo/detail/record/codec.hpp>
 #include <memo/memo.hpp>
-#include <memo/record/codec.hpp>
 #include <memo/types/eigen.hpp>
 
 #include <Eigen/Core>

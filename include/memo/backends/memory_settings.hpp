@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// How a memory backend is to be.
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+
+namespace memo {
+
+/// Which entries of a bounded memo::memory go first.
+enum class eviction {
+    by_use, ///< those that were asked for once, then those that were not asked for again
+    by_cost ///< those that save the least time for the room they take, by what they cost to compute
+};
+
+/// The settings of memo::memory, for designated initializers.
+struct memory_settings {
+    /// The most entries to keep, over all functions that share the backend. 0: no bound.
+    std::size_t max_entries = 0;
+    /// The most bytes that entries may take, by estimate. 0: no bound. A type may tell its own
+    /// bytes outside of itself by a function `std::size_t memo_footprint(T const&)` in its
+    /// namespace.
+    std::size_t max_bytes = 0;
+    /// Which entries go first once a bound is reached.
+    memo::eviction eviction = memo::eviction::by_use;
+    /// What `ttl` is measured with.
+    std::function<std::chrono::steady_clock::time_point()> clock = std::chrono::steady_clock::now;
+};
+
+} // namespace memo

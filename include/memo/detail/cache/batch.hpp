@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The calls of one `many` in, their results in the same order out: all are looked up together, what
+// was not there is evaluated, each once.
+
+#include <memo/detail/cache/tasks.hpp>
+#include <memo/detail/hash_map.hpp>
+#include <memo/detail/system/cancellation.hpp>
+#include <memo/error.hpp>
+#include <memo/key128.hpp>
+#include <memo/result.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <exception>
+#include <optional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace memo::detail {
+
+/// What an element of the range is, if nothing else is said: the argument, or a tuple of all.
+template <class... P> struct arguments { using type = std::tuple<std::remove_cvref_t<P>...>; };
+template <class P> struct arguments<P> { using type = std::remove_cvref_t<P>; };
+template <class... P> using arguments_of = typename arguments<P...>::type;
+
+/// Calls with the arguments that an element of a range holds.
+template <class... P, class Element, class Call>
+decltype(auto) with_arguments(Element&& element, Call const& call) {
+    if constexpr (sizeof...(P) == 1 && std::is_invocable_v<Call const&, Element>) {
+        return call(std::forward<Element>(element));
+    } else {
+        return std::apply(call, std::forward<Element>(element));
+    }
+}
+
+/// Where the calls of a range are: whoever evaluates one reads it again.
+template <class Range> class places {
+    using place = std::ranges::iterator_t<Range>;
+    static constexpr bool counted = std::ranges::random_access_range<Range>;
+
+  public:
+    explicit places(Range& calls) : first_(std::ranges::begin(calls)) {}
+
+    void add(place next) {
+        if constexpr (!counted) {
+            all_.push_back(next);
+        }
+    }
+
+    [[nodiscard]] place operator[](std::size_t item) const {
+        if constexpr (counted) {
+            return first_ + static_cast<std::ranges::range_difference_t<Range>>(item);
+        } else {
+            return all_[item];
+        }
+    }
+
+  private:
+    place first_;
+    std::vector<place> all_; ///< of a range that does not count its places
+};
+
+/// The executor that is none: each call is evaluated by the thread that asks, one after the other.
+struct one_after_another {};
+
+/// Walk            see walk.hpp
+/// Result          what a caller gets of one call
+///
+/// Thread safety:  none
+template <class Walk, class Result> class batch {
+    using name = typename Walk::name;
+    using outcome = memo::result<Result>;
+
+  public:
+    explicit batch(Walk& way) : way_(way) {}
+
+    /// Makes room for the calls of a range, if it can tell how many they are.
+    template <class Range> void reserve_for(Range& calls) {
+        if constexpr (std::ranges::sized_range<Range>) {
+            names_.reserve(static_cast<std::size_t>(std::ranges::size(calls)));
+        }
+    }
+
+    /// Takes one more call.
+    ///
+    /// make_name       gives the call's name; what it throws is the call's result
+    template <class MakeName> void add(MakeName const& make_name) {
+        try {
+            names_.push_back(make_name());
+        } catch (thread_cancelled const&) {
+            throw;
+        } catch (...) {
+            unnamed_.push_back({names_.size(), std::current_exception()});
+        }
+    }
+
+    /// Serves all calls. To be called once.
+    ///
+    /// evaluate        gives the result of a call that is not there: Result(item, name)
+    /// examine         given a hit that may be audited: (item, name, record)
+    template <class Executor, class Evaluate, class Examine>
+    [[nodiscard]] std::vector<outcome> serve(Executor& execute, Evaluate const& evaluate,
+                                             Examine const& examine) {
+        auto kept = way_.hits(names_, [&](std::size_t i, auto const& record) {
+            examine(item_of(i), names_[i], record);
+        });
+        auto const evaluated = evaluate_others(kept, execute, evaluate);
+        std::vector<outcome> results;
+        results.reserve(names_.size() + unnamed_.size());
+        auto failed = unnamed_.begin();
+        auto const add_failed_before = [&](std::size_t i) {
+            for (; failed != unnamed_.end() && failed->before == i; ++failed) {
+                results.emplace_back(failed->why);
+            }
+        };
+        for (std::size_t i = 0; i < names_.size(); ++i) {
+            add_failed_before(i);
+            if (kept[i]) {
+                results.emplace_back(Walk::value_of(std::move(kept[i]->record)));
+            } else {
+                results.push_back(*evaluated.result_of(i));
+            }
+        }
+        add_failed_before(names_.size());
+        return results;
+    }
+
+  private:
+    /// A call whose arguments have no key.
+    struct unnamed {
+        std::size_t before = 0; ///< which of those that have a name
+        std::exception_ptr why;
+    };
+
+    /// What was evaluated. Empty if everything was there.
+    struct evaluations {
+        std::vector<std::size_t> first; ///< for each call that has a name, who evaluates it
+        std::vector<std::optional<outcome>> results;
+
+        [[nodiscard]] std::optional<outcome> const& result_of(std::size_t i) const {
+            return results[first[i]];
+        }
+    };
+
+    /// The place of a call, given its place among those that have a name.
+    ///
+    /// Complexity:     O(log of the calls that have none)
+    [[nodiscard]] std::size_t item_of(std::size_t i) const {
+        auto const later = std::ranges::upper_bound(unnamed_, i, {}, &unnamed::before);
+        return i + static_cast<std::size_t>(later - unnamed_.begin());
+    }
+
+    /// Evaluates what is not there, each key once.
+    template <class Kept, class Executor, class Evaluate>
+    [[nodiscard]] evaluations evaluate_others(std::vector<Kept> const& kept, Executor& execute,
+                                              Evaluate const& evaluate) {
+        auto const is_kept = [](Kept const& each) { return each.has_value(); };
+        if (std::ranges::all_of(kept, is_kept)) {
+            return {};
+        }
+        evaluations made{first_of_its_kind(kept),
+                         std::vector<std::optional<outcome>>(names_.size())};
+        tasks under_way;
+        for (std::size_t i = 0; i < names_.size(); ++i) {
+            if (!kept[i] && made.first[i] == i) {
+                start(under_way, execute, made.results[i],
+                      [&, i] { return evaluate(item_of(i), names_[i]); });
+            }
+        }
+        under_way.wait();
+        return made;
+    }
+
+    /// For each call that is not there, the first one that asks for the same.
+    template <class Kept>
+    [[nodiscard]] std::vector<std::size_t> first_of_its_kind(std::vector<Kept> const& kept) {
+        std::vector<std::size_t> first(names_.size());
+        hash_map<key128, std::size_t> seen;
+        for (std::size_t i = 0; i < names_.size(); ++i) {
+            first[i] = i;
+            if (!kept[i]) {
+                key128 const key = Walk::flight_of(names_[i]);
+                if (std::size_t const* const found = seen.find(key)) {
+                    first[i] = *found;
+                    way_.coalesce();
+                } else {
+                    seen.add(key, i);
+                }
+            }
+        }
+        return first;
+    }
+
+    template <class Executor, class Evaluate>
+    static void start(tasks& under_way, Executor& execute, std::optional<outcome>& into,
+                      Evaluate const& evaluate) {
+        auto const body = [&into, evaluate] {
+            try {
+                into.emplace(evaluate());
+            } catch (thread_cancelled const&) {
+                throw;
+            } catch (...) {
+                into.emplace(std::current_exception());
+            }
+        };
+        if constexpr (std::is_same_v<std::remove_const_t<Executor>, one_after_another>) {
+            body();
+        } else {
+            dropped_unless_run(into);
+            try {
+                under_way.start(execute, body);
+            } catch (thread_cancelled const&) {
+                under_way.wait();
+                throw;
+            } catch (...) {
+                under_way.wait(); // it may have begun all the same
+                if (!into->has_value()) {
+                    into.emplace(std::current_exception());
+                }
+            }
+        }
+    }
+
+    static void dropped_unless_run(std::optional<outcome>& into) {
+        into.emplace(std::make_exception_ptr(
+            error(errc::configuration, "many: the executor has dropped a call")));
+    }
+
+    Walk& way_;
+    std::vector<name> names_;      ///< of the calls that have one, in their order
+    std::vector<unnamed> unnamed_; ///< the others, in theirs
+};
+
+} // namespace memo::detail

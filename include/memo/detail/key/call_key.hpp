@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The scope digest of a function and the arguments of a call in, the call's `key128` out.
+//
+// The scope is hashed as the first two words of the stream and never used as the seed: small
+// related seeds of XXH3 gave two calls one key in all 128 bits (docs/decisions/0002-guard-word.md).
+
+#include <memo/detail/key/archive.hpp>
+#include <memo/detail/key/midstate.hpp>
+#include <memo/detail/key/unfinalized_key.hpp>
+#include <memo/detail/key/words.hpp>
+#include <memo/key128.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace memo::detail {
+
+template <class... Args>
+[[gnu::noinline]] key128 gathered_key(key128 scope, std::vector<std::uint64_t>* witness,
+                                      Args const&... args) {
+    word_stream stream(witness);
+    stream.put(scope.low);
+    stream.put(scope.high);
+    encode_all(stream, args...);
+    return stream.digest();
+}
+
+// Sets of samples, strings and vectors of numbers are a count and bytes. Of few bytes the words are
+// counted first, and then the key costs little more than that of numbers; of many the digest stands
+// for them, and the words are as many as the type says.
+
+template <class T> [[nodiscard]] std::size_t words_in([[maybe_unused]] T const& value) noexcept {
+    if constexpr (counted_bytes<T>) {
+        return 1 + words_for(encoder<T>::bytes_in(value));
+    } else {
+        return words_of<T>;
+    }
+}
+
+template <class T> [[nodiscard]] bool is_long([[maybe_unused]] T const& value) noexcept {
+    if constexpr (counted_bytes<T>) {
+        return encoder<T>::bytes_in(value) >= long_bytes;
+    } else {
+        return true;
+    }
+}
+
+template <class Stream, class... Args>
+[[nodiscard]] unfinished_key key_by(stream_head const& head, Args const&... args) {
+    Stream rest;
+    (detail::encode(rest, args), ...);
+    return head.digest(rest.words());
+}
+
+template <class... Args>
+[[nodiscard]] unfinished_key counted_key(stream_head const& head, Args const&... args) {
+    constexpr std::size_t least =
+        (std::size_t{0} + ... + (counted_bytes<Args> ? 1 : words_of<Args>));
+    if constexpr (least + 4 <= stream_head::most_words) {
+        switch ((std::size_t{0} + ... + words_in(args)) - least) {
+        case 0:
+            return key_by<fixed_words<least>>(head, args...);
+        case 1:
+            return key_by<fixed_words<least + 1>>(head, args...);
+        case 2:
+            return key_by<fixed_words<least + 2>>(head, args...);
+        case 3:
+            return key_by<fixed_words<least + 3>>(head, args...);
+        case 4:
+            return key_by<fixed_words<least + 4>>(head, args...);
+        default:
+            break;
+        }
+    }
+    constexpr std::size_t digests =
+        (std::size_t{0} + ... + (counted_bytes<Args> ? 3 : words_of<Args>));
+    if constexpr (digests <= stream_head::most_words) {
+        if ((true && ... && is_long(args))) {
+            return key_by<fixed_digests<digests>>(head, args...);
+        }
+    }
+    return unfinished_key(gathered_key(head.scope(), nullptr, args...));
+}
+
+/// The key of a call.
+///
+/// Complexity:     linear in the bytes of the arguments; no allocation but for unordered containers
+///                 and cereal classes
+/// Thread safety:  safe while nobody changes the arguments
+/// Throws:         what a serialize() throws; memo::error for an argument that would be sliced
+template <class... Args>
+[[nodiscard]] unfinished_key call_key(stream_head const& head, Args const&... args) {
+    // A type that cannot be encoded was refused where the function was wrapped.
+    if constexpr ((true && ... && encodable<Args>)) {
+        constexpr std::size_t words = sum_of_words({words_of<Args>...});
+        if constexpr (words <= stream_head::most_words) {
+            fixed_words<words> rest;
+            (detail::encode(rest, args), ...);
+            return head.digest(rest.words());
+        } else if constexpr (words < guarded_words - scope_words) {
+            fixed_words<scope_words + words> stream;
+            stream.put(head.scope().low);
+            stream.put(head.scope().high);
+            (detail::encode(stream, args), ...);
+            return unfinished_key(stream.digest());
+        } else if constexpr (words == varying &&
+                             (true && ... && (counted_bytes<Args> || words_of<Args> != varying))) {
+            return counted_key(head, args...);
+        } else {
+            return unfinished_key(gathered_key(head.scope(), nullptr, args...));
+        }
+    } else {
+        return {};
+    }
+}
+
+} // namespace memo::detail

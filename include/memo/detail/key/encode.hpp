@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// One value in, words out. `own_encoder<T>` says how for the types that the library knows: scalars
+// and products here, ranges and the vocabulary types in encode_ranges.hpp and
+// encode_vocabulary.hpp. A type without one is written by its cereal `serialize` or `save`, see
+// archive.hpp; a type with neither cannot be an argument.
+//
+// An encoder has
+//   words             how many words every value of T takes, or `varying`
+//   bytes_in(v)       only where a value is a count and then bytes that lie together: how many bytes
+//   needs_archive     whether a part of T is written through cereal
+//   encode(sink, v)   the words; the sink is a word stream, or the archive if one is needed
+
+#include <memo/detail/key/words.hpp>
+
+#include <array>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <limits>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace memo::detail {
+
+inline constexpr std::size_t varying = (std::numeric_limits<std::size_t>::max)();
+
+template <class T> struct own_encoder;
+
+template <class T>
+concept own_encodable = requires {
+    sizeof(own_encoder<T>);
+};
+
+template <class T> struct encoder;
+
+template <own_encodable T> struct encoder<T> : own_encoder<T> {};
+
+template <class T>
+concept encodable = requires {
+    sizeof(encoder<std::remove_cvref_t<T>>);
+};
+
+template <class T> inline constexpr std::size_t words_of = encoder<std::remove_cvref_t<T>>::words;
+
+template <class T>
+inline constexpr bool needs_archive = encoder<std::remove_cvref_t<T>>::needs_archive;
+
+template <class T> inline constexpr bool always_false = false;
+
+/// Whether the function by which cereal would save T is one of a base of T. Defined for classes in
+/// archive.hpp, where cereal is seen.
+template <class T> inline constexpr bool saved_by_base = false;
+
+/// Whether cereal finds several functions to save T and takes none. Defined as the one above.
+template <class T> inline constexpr bool saved_in_several_ways = false;
+
+/// Refuses a class of which cereal would see a part only, with a sentence that says what to do.
+///
+/// ByBase          whether the function that would save or load it is one of a base
+template <class T, bool ByBase> constexpr void require_own_function() {
+    static_assert(!ByBase, "memo: this class inherits the function by which cereal saves or loads "
+                           "it, and what the class itself adds would be left out. Write a "
+                           "serialize() in the class itself that names cereal::base_class<B>(this) "
+                           "and what the class adds");
+}
+
+/// A value that is a count and then bytes.
+template <class T>
+concept counted_bytes = requires(T const& value) {
+    { encoder<T>::bytes_in(value) } -> std::same_as<std::size_t>;
+};
+
+/// The sum of the parts' words, `varying` if one of them varies.
+constexpr std::size_t sum_of_words(std::initializer_list<std::size_t> parts) noexcept {
+    std::size_t sum = 0;
+    for (std::size_t const part : parts) {
+        if (part == varying) {
+            return varying;
+        }
+        sum += part;
+    }
+    return sum;
+}
+
+/// Whether T is a container whose comparator, hash or equality has a state. Said in encode_ranges.hpp.
+template <class T> inline constexpr bool compares_by_state = false;
+
+/// Refuses a type that cannot be an argument with a sentence that says what to do.
+template <class T> constexpr void require_encodable() {
+    using type = std::remove_cvref_t<T>;
+    static_assert(!std::is_pointer_v<type> && !std::is_member_pointer_v<type>,
+                  "memo: a raw pointer would be keyed by its address, or not at all. Take the "
+                  "pointee by value or "
+                  "reference, a std::span, a std::string_view or a smart pointer, or drop it with "
+                  "memo::ignore<I>");
+    static_assert(!std::is_same_v<type, long double>,
+                  "memo: long double has padding and differs between machines. Take a double, or "
+                  "drop the parameter "
+                  "with memo::ignore<I>");
+    require_own_function<type, saved_by_base<type>>();
+    static_assert(
+        !saved_in_several_ways<type>,
+        "memo: cereal finds several functions that save this class, perhaps one for a base, and "
+        "takes none. Choose the class's own by "
+        "CEREAL_SPECIALIZE_FOR_ALL_ARCHIVES(T, cereal::specialization::member_serialize)");
+    static_assert(
+        !compares_by_state<type>,
+        "memo: the container's comparator, hash or equality has a state (a std::function, "
+        "a pointer, members), which would be in no key though the function can see it. "
+        "Take a container with one whose type says all, as std::less or a functor "
+        "without members, or drop the parameter with memo::ignore<I>");
+    static_assert(
+        std::is_pointer_v<type> || std::is_member_pointer_v<type> ||
+            std::is_same_v<type, long double> || compares_by_state<type> || saved_by_base<type> ||
+            saved_in_several_ways<type> || encodable<type>,
+        "memo: this type cannot be turned into a cache key. Give it a cereal serialize() or "
+        "save() of its own, or give its members one by one: memo::fingerprint(data.x, data.y); "
+        "include the cereal/types header that it needs, or drop the parameter with "
+        "memo::ignore<I>");
+}
+
+template <class Sink, class T> void encode(Sink& sink, T const& value) {
+    require_encodable<T>();
+    if constexpr (encodable<T>) {
+        encoder<T>::encode(sink, value);
+    }
+}
+
+// Scalars: one word each. Floats are taken bitwise, so -0.0 and 0.0 differ: telling equal values
+// apart costs a miss, taking different ones for equal would cost a wrong value.
+
+template <class T>
+concept word_scalar = (std::is_arithmetic_v<T> && sizeof(T) <= word_size) || std::is_enum_v<T>;
+
+template <word_scalar T> constexpr std::uint64_t word_from(T value) noexcept {
+    if constexpr (std::is_enum_v<T>) {
+        return word_from(static_cast<std::underlying_type_t<T>>(value));
+    } else if constexpr (std::is_floating_point_v<T>) { // C++23 has more of them than two
+        using bits =
+            std::conditional_t<sizeof(T) == 8, std::uint64_t,
+                               std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint16_t>>;
+        return std::bit_cast<bits>(value);
+    } else {
+        return static_cast<std::uint64_t>(value); // sign-extended where there is a sign
+    }
+}
+
+template <word_scalar T> struct own_encoder<T> {
+    static constexpr std::size_t words = 1;
+    static constexpr bool needs_archive = false;
+
+    template <class Sink> static void encode(Sink& sink, T value) { sink.put(word_from(value)); }
+};
+
+// Types without a value of their own: the type is in the key's scope.
+
+template <class T>
+    requires std::is_empty_v<T> && std::is_trivially_copyable_v<T>
+struct own_encoder<T> {
+    static constexpr std::size_t words = 0;
+    static constexpr bool needs_archive = false;
+
+    template <class Sink> static void encode(Sink&, T const&) noexcept {}
+};
+
+template <> struct own_encoder<std::nullptr_t> {
+    static constexpr std::size_t words = 0;
+    static constexpr bool needs_archive = false;
+
+    template <class Sink> static void encode(Sink&, std::nullptr_t) noexcept {}
+};
+
+template <> struct own_encoder<key128> {
+    static constexpr std::size_t words = 2;
+    static constexpr bool needs_archive = false;
+
+    template <class Sink> static void encode(Sink& sink, key128 value) {
+        sink.put(value.low);
+        sink.put(value.high);
+    }
+};
+
+// Products: their parts, in order.
+
+template <encodable First, encodable Second> struct own_encoder<std::pair<First, Second>> {
+    static constexpr std::size_t words = sum_of_words({words_of<First>, words_of<Second>});
+    static constexpr bool needs_archive =
+        detail::needs_archive<First> || detail::needs_archive<Second>;
+
+    template <class Sink> static void encode(Sink& sink, std::pair<First, Second> const& value) {
+        detail::encode(sink, value.first);
+        detail::encode(sink, value.second);
+    }
+};
+
+template <encodable First, encodable... Rest> struct own_encoder<std::tuple<First, Rest...>> {
+    static constexpr std::size_t words = sum_of_words({words_of<First>, words_of<Rest>...});
+    static constexpr bool needs_archive =
+        (detail::needs_archive<First> || ... || detail::needs_archive<Rest>);
+
+    template <class Sink> static void encode(Sink& sink, std::tuple<First, Rest...> const& value) {
+        std::apply([&](auto const&... part) { (detail::encode(sink, part), ...); }, value);
+    }
+};
+
+// Arrays: the length is in the type. Scalars are taken as bytes, several to a word.
+
+template <class T>
+concept bulk_scalar = word_scalar<T> && !std::is_same_v<T, bool>;
+
+template <class T, std::size_t Count> struct array_encoder {
+    static constexpr bool bulk = bulk_scalar<T>;
+    static constexpr bool needs_archive = detail::needs_archive<T>;
+    static constexpr std::size_t words = [] {
+        if constexpr (bulk) {
+            return words_for(Count * sizeof(T));
+        } else {
+            return words_of<T> == varying ? varying : Count * words_of<T>;
+        }
+    }();
+
+    template <class Sink> static void encode(Sink& sink, T const* elements) {
+        if constexpr (bulk) {
+            sink.put_bytes(elements, Count * sizeof(T));
+        } else {
+            for (std::size_t i = 0; i < Count; ++i) {
+                detail::encode(sink, elements[i]);
+            }
+        }
+    }
+};
+
+template <encodable T, std::size_t Count>
+struct own_encoder<std::array<T, Count>> : array_encoder<T, Count> {
+    template <class Sink> static void encode(Sink& sink, std::array<T, Count> const& value) {
+        array_encoder<T, Count>::encode(sink, value.data());
+    }
+};
+
+template <encodable T, std::size_t Count> struct own_encoder<T[Count]> : array_encoder<T, Count> {};
+
+} // namespace memo::detail

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// A callable's type in; which code it is, out: an identity that every process running the same
+// binaries shares and that any relink changes.
+//
+// The identity is the build-ids of all loaded modules, the build-id of the module that holds a
+// hidden per-type variable, the anchor, and the anchor's offset in that module. All modules,
+// because a function that lives in one library may call another. Names of types, source locations
+// and bytes of code each gave two functions one identity in an experiment
+// (docs/decisions/0004-code-identity.md).
+
+#include <memo/detail/system/fork.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#if defined(__ELF__)
+#include <elf.h>
+#include <link.h>
+#endif
+
+namespace memo::detail {
+
+/// One variable per callable type and signature. Hidden, so that equal types of two plugins stay two
+/// variables; writable, so that no linker merges it with another. All functions between the user's
+/// code and this are hidden as well, or one plugin would run the other's and find its variable.
+template <class... Types> struct [[gnu::visibility("hidden")]] anchor {
+    [[gnu::visibility("hidden")]] static inline char tag = 0;
+};
+
+/// Which code an address belongs to.
+struct code_identity {
+    std::vector<std::string> all_modules; ///< build-ids, sorted; empty for a module that has none
+    std::string module;                   ///< build-id of the one that holds it; may be empty
+    std::uint64_t offset = 0; ///< in that module; without a build-id, the address itself
+    std::string target;       ///< type of what a std::function holds; empty for all else
+
+    /// Whether an edit of any module would change this. If not, the identity holds in this process
+    /// alone.
+    [[nodiscard]] bool survives_process() const noexcept {
+        return !module.empty() && !all_modules.front().empty();
+    }
+};
+
+#if defined(__ELF__)
+namespace elf {
+
+inline std::string build_id_in(std::byte const* notes, std::size_t size) {
+    constexpr std::string_view owner{ELF_NOTE_GNU, sizeof ELF_NOTE_GNU};
+    auto const aligned = [](std::size_t bytes) { return (bytes + 3) & ~std::size_t{3}; };
+    while (size >= sizeof(ElfW(Nhdr))) {
+        ElfW(Nhdr) header{};
+        std::memcpy(&header, notes, sizeof header);
+        std::size_t const name = aligned(header.n_namesz);
+        std::size_t const total = sizeof header + name + aligned(header.n_descsz);
+        if (total > size) {
+            break;
+        }
+        auto const* text = reinterpret_cast<char const*>(notes + sizeof header);
+        if (header.n_type == NT_GNU_BUILD_ID && std::string_view(text, header.n_namesz) == owner) {
+            return {text + name, header.n_descsz};
+        }
+        notes += total;
+        size -= total;
+    }
+    return {};
+}
+
+inline int visit(dl_phdr_info* info, std::size_t, void* data) {
+    auto& found = *static_cast<code_identity*>(data);
+    if (std::string_view(info->dlpi_name).starts_with("linux-vdso")) {
+        return 0; // the kernel's own, and different on every kernel
+    }
+    std::string build_id;
+    bool holds_address = false;
+    for (std::size_t i = 0; i < info->dlpi_phnum; ++i) {
+        auto const& segment = info->dlpi_phdr[i];
+        std::uintptr_t const start = info->dlpi_addr + segment.p_vaddr;
+        if (segment.p_type == PT_NOTE && build_id.empty()) {
+            build_id = build_id_in(reinterpret_cast<std::byte const*>(start), segment.p_memsz);
+        } else if (segment.p_type == PT_LOAD && found.module.empty() &&
+                   found.offset - start < segment.p_memsz) {
+            holds_address = true;
+        }
+    }
+    if (holds_address && !build_id.empty()) {
+        found.module = build_id;
+        found.offset -= info->dlpi_addr;
+    }
+    auto& all = found.all_modules;
+    all.push_back(std::move(build_id));
+    // By hand: std::sort of strings costs a compiler more than all of this header.
+    for (std::size_t i = all.size() - 1; i > 0 && all[i] < all[i - 1]; --i) {
+        all[i].swap(all[i - 1]);
+    }
+    return 0;
+}
+
+} // namespace elf
+#endif
+
+/// Where the format of programs is not ELF, no module is known.
+///
+/// Complexity:     5 to 15 us for six modules
+inline code_identity identity_of(void const* address) {
+    code_identity identity;
+    identity.offset = reinterpret_cast<std::uintptr_t>(address);
+#if defined(__ELF__)
+    fork_section const section; // the walk has a lock of the loader's
+    dl_iterate_phdr(elf::visit, &identity);
+#endif
+    return identity;
+}
+
+} // namespace memo::detail

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The scope of a function in, two words that all of its streams begin with; what of their digests
+// depends on these alone, made once, out.
+//
+// XXH3 mixes the first two words of a short input with each other before it mixes them with the rest,
+// and the guard is a sum. So no call does either again (docs/decisions/0041-stream-head.md).
+
+#include <memo/detail/key/unfinalized_key.hpp>
+#include <memo/detail/key/words.hpp>
+#include <memo/detail/key/xxh3.hpp>
+#include <memo/key128.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace memo::detail {
+
+inline constexpr std::size_t scope_words = 2;
+
+/// Source: xxHash, doc/xxhash_spec.md, "XXH3 Algorithm Details (medium inputs)": 17 to 128 bytes.
+class stream_head {
+  public:
+    /// How many words may follow the scope in a stream that is digested here.
+    static constexpr std::size_t most_words = 128 / word_size - scope_words - 1;
+
+    // NOLINTNEXTLINE(google-explicit-constructor): it is a scope, and something beside
+    constexpr stream_head(key128 scope) noexcept
+        : scope_(scope),
+          guard_(scope.low * guard_factors[0] + scope.high * guard_factors[1]),
+          mixed_(mix(scope.low, scope.high, 0)),
+          sum_(scope.low + scope.high) {}
+
+    [[nodiscard]] constexpr key128 scope() const noexcept { return scope_; }
+
+    /// The digest of the stream of the scope and these words: what `hash128` gives of them and their
+    /// guard.
+    // Inlined by force: g++ calls it in a file with several functions, and a key of 800 bytes then takes
+    // a tenth longer.
+    template <std::size_t Count>
+    [[nodiscard, gnu::always_inline]] constexpr inline unfinished_key
+    digest(std::span<std::uint64_t const, Count> rest) const noexcept
+        requires(Count <= most_words) {
+        constexpr std::size_t size = scope_words + Count + 1;
+        std::array<std::uint64_t, size> all{scope_.low, scope_.high};
+        for (std::size_t i = 0; i < Count; ++i) {
+            all[scope_words + i] = rest[i];
+        }
+        all[size - 1] = guard_of(rest);
+        std::uint64_t low = size * word_size * xxh3::prime64_1;
+        std::uint64_t high = 0;
+        // Pairs from both ends, the inmost first, the outmost last: that one has the scope.
+        for (std::size_t pair = (size * word_size - 1) / 32; pair > 0; --pair) {
+            std::size_t const first = 2 * pair;
+            std::size_t const last = size - 2 * (pair + 1);
+            low += mix(all[first], all[first + 1], 4 * pair);
+            low ^= all[last] + all[last + 1];
+            high += mix(all[last], all[last + 1], 4 * pair + 2);
+            high ^= all[first] + all[first + 1];
+        }
+        low += mixed_;
+        low ^= all[size - 2] + all[size - 1];
+        high += mix(all[size - 2], all[size - 1], 2);
+        high ^= sum_;
+        return {xxh3::avalanche(low + high), low * xxh3::prime64_1 + high * xxh3::prime64_4 +
+                                                 size * word_size * xxh3::prime64_2};
+    }
+
+  private:
+    template <std::size_t Count>
+    [[nodiscard]] constexpr std::uint64_t
+    guard_of(std::span<std::uint64_t const, Count> rest) const noexcept {
+        std::uint64_t sum = guard_;
+        for (std::size_t i = 0; i < Count; ++i) {
+            sum += rest[i] * guard_factors[scope_words + i];
+        }
+        return sum;
+    }
+
+    /// Mixed with two words of the secret.
+    [[nodiscard]] static constexpr std::uint64_t mix(std::uint64_t one, std::uint64_t other,
+                                                     std::size_t at) noexcept {
+        return xxh3::folded_product(one ^ xxh3::secret[at], other ^ xxh3::secret[at + 1]);
+    }
+
+    key128 scope_;
+    std::uint64_t guard_; ///< the scope's part of it
+    std::uint64_t mixed_; ///< the scope's words with each other
+    std::uint64_t sum_;   ///< of these words
+};
+
+} // namespace memo::detail

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Who claimed which name in this process: a second, different callable under one name and version
+// is refused before it can serve the first one's values.
+
+#include <memo/detail/hash_map.hpp>
+#include <memo/detail/key/identity.hpp>
+#include <memo/detail/system/fork.hpp>
+#include <memo/detail/text.hpp>
+#include <memo/error.hpp>
+#include <memo/key128.hpp>
+
+#include <cstdlib>
+#include <cxxabi.h>
+#include <mutex>
+#include <string>
+#include <typeinfo>
+#include <utility>
+
+namespace memo::detail {
+
+/// A type as people write it.
+///
+/// name            as std::type_info has it
+inline std::string readable(char const* name) {
+    int status = 0;
+    struct freed {
+        char* text;
+        // NOLINTNEXTLINE(cppcoreguidelines-no-malloc): it is malloc's, and unique_ptr costs compilers much
+        ~freed() { std::free(text); }
+    } const demangled{abi::__cxa_demangle(name, nullptr, nullptr, &status)};
+    return status == 0 ? demangled.text : name;
+}
+inline std::string readable(std::type_info const& type) {
+    return readable(type.name());
+}
+
+/// Whether types of this name in two modules are one type, as those of inline functions and of classes in
+/// headers are; not lambdas in functions that are not inline, or what is static or in a namespace
+/// without a name. Where a compiler does not say so, none of whose name it could be.
+[[nodiscard]] inline bool is_one_in_all_modules(std::type_info const& type) {
+    std::string const name = type.name();
+#if defined(__clang__)
+    // Its lambdas without linkage are $_0, $_1; what is static has an L before its length. It does not
+    // say whether the function of a local class is inline.
+    bool is_static = false;
+    char before = '\0'; // outside of identifiers, which may have any letters in them
+    for (std::size_t i = 0; i < name.size();) {
+        std::size_t length = 0;
+        std::size_t const begin = i;
+        for (; i < name.size() && name[i] >= '0' && name[i] <= '9'; ++i) {
+            length = 10 * length + static_cast<std::size_t>(name[i] - '0');
+        }
+        bool const is_identifier = i != begin;
+        is_static = is_static || (is_identifier && before == 'L');
+        before = is_identifier ? '\0' : name[i];
+        i += is_identifier ? length : 1;
+    }
+    bool const is_local_class = name.front() == 'Z' && name.find("Ul") == std::string::npos;
+    return !is_static && !is_local_class && name.find("$_") == std::string::npos &&
+           name.find("_GLOBAL__N_") == std::string::npos;
+#else
+    // g++ has types without linkage compared by address.
+    struct elsewhere : std::type_info {
+        explicit elsewhere(char const* name) : std::type_info(name) {}
+    };
+    return type == elsewhere(name.c_str());
+#endif
+}
+
+/// A callable that claims a name.
+struct claimant {
+    std::string type;     ///< mangled, to compare
+    std::string readable; ///< for people
+    std::string module;   ///< build-id of the module that holds it; empty if that has none
+    std::uint64_t offset = 0;
+    bool one_in_all_modules = false; ///< whether its type says which function it is
+
+    /// Whether both are one function: the same code, or an inline function that two modules have
+    /// compiled. The other one's module may be closed by now.
+    [[nodiscard]] bool same_function(claimant const& other) const {
+        bool const same_code = module == other.module && offset == other.offset;
+        bool const same_module = module == other.module && !module.empty();
+        return type == other.type && (same_code || (!same_module && one_in_all_modules));
+    }
+};
+
+/// One per process, see process_wide: functions may be wrapped in any module, and at exit, too.
+class name_registry {
+  public:
+    /// Throws: memo::error (name_conflict) if a different callable has claimed this name
+    void claim(key128 claim, std::string const& name, claimant const& who) {
+        std::scoped_lock const lock(mutex_);
+        claimant const* const* const found = claims_.find(claim);
+        claimant const* const first = found != nullptr ? *found : nullptr;
+        if (first == nullptr) {
+            claims_.add(claim, &known(who));
+        } else if (!first->same_function(who)) {
+            throw error(
+                errc::name_conflict,
+                "memoize \"" + printable(name) +
+                    "\": two different callables claim this name and version: " + first->readable +
+                    " and " +
+                    (first->readable == who.readable ? "another one of this type" : who.readable) +
+                    "; they would serve each other's values. Give one of them another name "
+                    "or version");
+        }
+    }
+
+  private:
+    /// One for all claims of a callable, as many names may be given to one. The lock is held.
+    claimant const& known(claimant const& who) {
+        std::string const key = who.type + '\n' + who.module + '\n' + std::to_string(who.offset);
+        claimant const* const found = claimants_.find(key);
+        return found != nullptr ? *found : claimants_.add(key, who);
+    }
+
+    mutex mutex_;
+    // A claim is never dropped: what was stored under a name may outlive all who claimed it.
+    hash_map<key128, claimant const*> claims_;
+    hash_map<std::string, claimant> claimants_;
+};
+
+} // namespace memo::detail

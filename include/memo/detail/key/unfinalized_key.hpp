@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// A `key128` whose high word lacks its last step in, the whole key out, and back. A table that keeps
+// some bits of the high word takes them as they are before that step, which then only calls take
+// that are no hits (docs/decisions/0044-hits.md).
+
+#include <memo/detail/key/xxh3.hpp>
+#include <memo/key128.hpp>
+
+#include <cstdint>
+
+namespace memo::detail {
+
+/// Thread safety:  safe
+class unfinished_key {
+  public:
+    unfinished_key() = default;
+
+    /// high            before it went through the avalanche
+    constexpr unfinished_key(std::uint64_t low, std::uint64_t high) noexcept
+        : low_(low), high_(high) {}
+    constexpr explicit unfinished_key(key128 key) noexcept
+        : low_(key.low), high_(xxh3::before_avalanche(0 - key.high)) {}
+
+    // NOLINTNEXTLINE(google-explicit-constructor): it is a key, of which a part is not computed yet
+    [[nodiscard]] constexpr operator key128() const noexcept {
+        return {low_, 0 - xxh3::avalanche(high_)};
+    }
+
+    [[nodiscard]] constexpr std::uint64_t low() const noexcept { return low_; }
+
+    /// Bits of the high word that need no last step.
+    [[nodiscard]] constexpr std::uint16_t tag() const noexcept {
+        return static_cast<std::uint16_t>(high_ >> 48);
+    }
+
+    friend constexpr bool operator==(unfinished_key, unfinished_key) = default;
+
+  private:
+    std::uint64_t low_ = 0;
+    std::uint64_t high_ = 0;
+};
+
+} // namespace memo::detail

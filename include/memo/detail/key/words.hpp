@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The canonical stream: 8-byte little-endian words in, `key128` out. Every key of this library is
+// the digest of one.
+//
+// A stream ends with a guard word, the sum of its first words, each times an odd constant of its
+// own. XXH3-128 alone has full collisions between short inputs that hold {w, ~w} and {~w, w}, about
+// one in 2^27 such pairs (docs/decisions/0002-guard-word.md); the guard differs for every one of
+// them, and with it the digest.
+//
+// Words are stored 8 bytes at a time and hashed in one go while they fit on the stack: packed
+// pieces of 4 bytes, read back across their borders by the hash, defeat store forwarding and
+// cost 2.6 to 3.1 times the whole hit. Long bytes are hashed where they lie, and their digest stands
+// for them (docs/decisions/0006-long-bytes.md).
+
+#include <memo/detail/key/hash.hpp>
+#include <memo/key128.hpp>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace memo::detail {
+
+static_assert(
+    std::endian::native == std::endian::little,
+    "memo: keys are streams of little-endian words, and this machine is not little-endian");
+
+inline constexpr std::size_t word_size = sizeof(std::uint64_t);
+
+/// How many words `bytes` bytes fill; the last one is padded with zeros.
+constexpr std::size_t words_for(std::size_t bytes) noexcept {
+    return bytes / word_size + (bytes % word_size != 0 ? 1 : 0);
+}
+
+/// The inputs that XXH3 hashes without its long loop, 240 bytes, are the ones that need a guard.
+inline constexpr std::size_t guarded_words = 30;
+
+/// One odd constant per guarded word, by splitmix64 (Steele, Lea, Flood 2014, OOPSLA, figure 13).
+inline constexpr auto guard_factors = [] {
+    std::array<std::uint64_t, guarded_words> factors{};
+    std::uint64_t state = 0;
+    for (auto& factor : factors) {
+        state += 0x9e3779b97f4a7c15;
+        std::uint64_t z = state;
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+        factor = (z ^ (z >> 31)) | 1;
+    }
+    return factors;
+}();
+
+constexpr std::uint64_t guard_of(std::uint64_t const* words, std::size_t count) noexcept {
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < (std::min)(count, guarded_words); ++i) {
+        sum += words[i] * guard_factors[i];
+    }
+    return sum;
+}
+
+/// A stream whose length is known when it is compiled: the words stay in registers and on the
+/// stack.
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): every word is put before it is read
+template <std::size_t Count> class fixed_words {
+  public:
+    void put(std::uint64_t word) noexcept { words_[next_++] = word; }
+
+    void put_bytes(void const* bytes, std::size_t size) noexcept {
+        auto const* from = static_cast<unsigned char const*>(bytes);
+        for (; size >= word_size; size -= word_size, from += word_size) {
+            std::memcpy(&words_[next_++], from, word_size);
+        }
+        if (size > 0) {
+            words_[next_] = 0;
+            std::memcpy(&words_[next_++], from, size);
+        }
+    }
+
+    [[nodiscard, gnu::flatten]] key128 digest() noexcept {
+        words_[Count] = guard_of(words_.data(), Count);
+        return hash128(words_.data(), sizeof words_);
+    }
+
+    [[nodiscard]] std::span<std::uint64_t const, Count> words() const noexcept {
+        return std::span(words_).template first<Count>();
+    }
+
+  private:
+    std::array<std::uint64_t, Count + 1> words_;
+    std::size_t next_ = 0;
+};
+
+/// Bytes at least this long are in a stream by their digest (docs/decisions/0006-long-bytes.md). It
+/// must not be less than 241: XXH3 has its long loop from there on, whose digests need no guard.
+inline constexpr std::size_t long_bytes = 256;
+static_assert(long_bytes > guarded_words * word_size, "so no bytes of fixed words are long");
+
+/// The same where bytes whose number is not in their type are long.
+template <std::size_t Count> class fixed_digests : public fixed_words<Count> {
+  public:
+    void put_bytes(void const* bytes, std::size_t size) noexcept {
+        if (size < long_bytes) {
+            fixed_words<Count>::put_bytes(bytes, size);
+            return;
+        }
+        key128 const digest = hash128(bytes, size);
+        this->put(digest.low);
+        this->put(digest.high);
+    }
+};
+
+/// A stream of any length: gathered on the stack up to 4 KiB and hashed in one go, in pieces beyond.
+///
+/// witness         if given, receives every word of the stream but the guard, and long bytes as
+///                 they are
+class word_stream {
+  public:
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): 4 KiB that are mostly never used
+    explicit word_stream(std::vector<std::uint64_t>* witness = nullptr) noexcept
+        : witness_(witness) {}
+
+    word_stream(word_stream const&) = delete;
+    word_stream& operator=(word_stream const&) = delete;
+
+    void put(std::uint64_t word) {
+        bear_witness(&word, word_size);
+        gather(word);
+    }
+
+    /// Bytes as they lie in memory, padded with zeros to whole words, or the digest of long ones.
+    void put_bytes(void const* bytes, std::size_t size) {
+        bear_witness(bytes, size);
+        if (size >= long_bytes) {
+            key128 const digest = hash128(bytes, size);
+            gather(digest.low);
+            gather(digest.high);
+            for_digests_ += words_for(size) - 2;
+            return;
+        }
+        std::size_t const whole = words_for(size);
+        if (whole == 0) {
+            return;
+        }
+        if (whole > capacity - count_) {
+            hand_on();
+        }
+        words_[count_ + whole - 1] = 0;
+        std::memcpy(&words_[count_], bytes, size);
+        count_ += whole;
+    }
+
+    /// How many words were put so far; long bytes count in full.
+    [[nodiscard]] std::uint64_t position() const noexcept {
+        return handed_on_ + count_ + for_digests_;
+    }
+
+    /// Ends the stream.
+    [[nodiscard]] key128 digest() noexcept {
+        if (!pieces_ && count_ < capacity) {
+            words_[count_] = guard_of(words_.data(), count_);
+            return hash128(words_.data(), (count_ + 1) * word_size);
+        }
+        hand_on();
+        pieces_->add(&guard_, word_size);
+        return pieces_->digest();
+    }
+
+  private:
+    static constexpr std::size_t capacity = 512;
+    static_assert(long_bytes <= (capacity - guarded_words) * word_size,
+                  "the first words must be together when they are handed on");
+
+    void gather(std::uint64_t word) noexcept {
+        if (count_ == capacity) {
+            hand_on();
+        }
+        words_[count_++] = word;
+    }
+
+    void hand_on() noexcept {
+        if (!pieces_) {
+            guard_ = guard_of(words_.data(), count_);
+            pieces_.emplace();
+        }
+        pieces_->add(words_.data(), count_ * word_size);
+        handed_on_ += count_;
+        count_ = 0;
+    }
+
+    void bear_witness(void const* bytes, std::size_t size) {
+        if (witness_ != nullptr && size != 0) {
+            auto const old = witness_->size();
+            witness_->resize(old + words_for(size));
+            std::memcpy(witness_->data() + old, bytes, size);
+        }
+    }
+
+    std::array<std::uint64_t, capacity> words_;
+    std::size_t count_ = 0;
+    std::uint64_t handed_on_ = 0;
+    std::uint64_t for_digests_ =
+        0; ///< words that long bytes would have filled beyond their digests
+    std::uint64_t guard_ = 0;
+    std::optional<hash128_pieces> pieces_;
+    std::vector<std::uint64_t>* witness_;
+};
+
+} // namespace memo::detail

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// A full database in, the records that it can do without out: of some that are drawn at random, those
+// that are old, large and cheap to compute again. The work of one put is bounded, and a hit writes
+// nothing to the database.
+//
+// Source: age * bytes / cost after Cao and Irani 1997, "Cost-aware WWW proxy caching", USITS; draws
+// after Redis's approximated LRU.
+
+#include <memo/detail/lmdb/access_clock.hpp>
+#include <memo/detail/lmdb/entry.hpp>
+#include <memo/detail/lmdb/environment.hpp>
+#include <memo/detail/lmdb/lmdb.hpp>
+#include <memo/detail/lmdb/page_check/page_cursor.hpp>
+#include <memo/detail/record/frame.hpp>
+#include <memo/key128.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <vector>
+
+namespace memo::detail {
+
+/// A record that may go.
+struct eviction_candidate {
+    record_place place{};
+    key128 scope;
+    double worth_dropping = 0;
+
+    friend bool operator==(eviction_candidate const& a, eviction_candidate const& b) {
+        return a.place == b.place;
+    }
+};
+
+/// The limits of a disk cache, as of now.
+struct disk_limits {
+    std::uint64_t max_bytes = 0;      ///< 0: none
+    std::uint32_t oldest_created = 0; ///< what was made before is too old; seconds since 1970
+    unix_time now;
+};
+
+/// How much a record is worth dropping. Bytes that are no frame are worth it most.
+[[nodiscard]] inline eviction_candidate weigh(key_and_value const& found, disk_clock const& clock,
+                                              disk_limits const& limits) {
+    eviction_candidate candidate;
+    std::memcpy(candidate.place.data(), found.key.data(), candidate.place.size());
+    candidate.worth_dropping = std::numeric_limits<double>::infinity();
+    auto const header = header_of(found.value);
+    if (!header) {
+        return candidate;
+    }
+    candidate.scope = header->scope;
+    if (header->expired(limits.now) || header->created < limits.oldest_created) {
+        return candidate;
+    }
+    constexpr double of_the_put = 1e-5; // seconds: what storing it costs at least
+    candidate.worth_dropping = clock.age(header->key) * static_cast<double>(found.value.size()) /
+                               ((std::max)(0.0, static_cast<double>(header->cost)) + of_the_put);
+    return candidate;
+}
+
+/// Draws records at random, of those that were there when the write began.
+[[nodiscard]] inline std::vector<eviction_candidate>
+draw(disk_cursor entries, std::size_t count, disk_clock const& clock, disk_limits const& limits) {
+    thread_local std::mt19937_64 random{std::random_device{}()};
+    std::vector<eviction_candidate> drawn;
+    drawn.reserve(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        record_place const from = place_of({}, {random(), random()});
+        auto found = entries.seek(from);
+        if (!found) { // behind the last
+            record_place const first = place_of({}, {0, 1});
+            found = entries.seek(first);
+        }
+        if (found && is_record(*found)) {
+            auto const candidate = weigh(*found, clock, limits);
+            if (std::ranges::find(drawn, candidate) == drawn.end()) {
+                drawn.push_back(candidate);
+            }
+        }
+    }
+    std::ranges::sort(drawn, std::ranges::greater{}, &eviction_candidate::worth_dropping);
+    return drawn;
+}
+
+/// Drops up to `count` of the drawn records that are worth it most. Within a write.
+///
+/// dropped         told the scope of each
+/// Throws:         disk_error; says_damaged(its code) if a page on the way is none
+template <class Dropped>
+void evict(disk_write const& write, std::size_t count, disk_clock const& clock,
+           disk_limits const& limits, Dropped const& dropped) {
+    std::size_t const draws = std::max<std::size_t>(16, 2 * count);
+    std::size_t const records_now = size_of_database(write.txn).entries;
+    auto const candidates = draw(write.environment.entries(write.txn), draws, clock, limits);
+    std::size_t gone = 0;
+    for (auto const& each : candidates) {
+        if (gone == count) {
+            break;
+        }
+        if (remove_record(write, each.place)) {
+            dropped(each.scope);
+            ++gone;
+        }
+    }
+    clock.evicted(gone, records_now);
+}
+
+/// Makes room after a put: at most a few records for each one that was stored, and as many bytes more
+/// as it has.
+template <class Dropped>
+void keep_bound(disk_write const& write, std::size_t put_bytes, disk_clock const& clock,
+                disk_limits const& limits, Dropped const& dropped) {
+    database_size size = size_of_database(write.txn);
+    if (size.bytes <= limits.max_bytes) {
+        return;
+    }
+    constexpr std::size_t few = 2;
+    constexpr std::size_t most = 8;
+    std::size_t const usual = size.bytes / std::max<std::size_t>(size.entries, 1) + 1;
+    std::size_t const rounds = 1 + put_bytes / (usual * few);
+    bool const far_over = size.bytes > limits.max_bytes + limits.max_bytes / 64;
+    for (std::size_t round = 0; round < rounds && size.bytes > limits.max_bytes; ++round) {
+        evict(write, far_over ? most : few, clock, limits, dropped);
+        size = size_of_database(write.txn);
+    }
+}
+
+} // namespace memo::detail

@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// One disk backend's way to its data: the environment that the path leads to now, what happened to
+// each function's records, and what is done when the data is damaged, gone or full.
+
+#include <memo/backend.hpp>
+#include <memo/backends/disk_settings.hpp>
+#include <memo/detail/breaker.hpp>
+#include <memo/detail/lmdb/access_clock.hpp>
+#include <memo/detail/lmdb/check_disk_settings.hpp>
+#include <memo/detail/lmdb/disk_directory.hpp>
+#include <memo/detail/lmdb/disk_eviction.hpp>
+#include <memo/detail/lmdb/entry.hpp>
+#include <memo/detail/lmdb/environment.hpp>
+#include <memo/detail/lmdb/environment_registry.hpp>
+#include <memo/detail/lmdb/lmdb.hpp>
+#include <memo/detail/lmdb/read_transaction.hpp>
+#include <memo/detail/record/frame.hpp>
+#include <memo/detail/system/fork.hpp>
+#include <memo/detail/system/process.hpp>
+#include <memo/key128.hpp>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace memo::detail {
+
+/// What happened to one function's records, as far as this backend saw it.
+struct disk_shelf {
+    explicit disk_shelf(key128 of) : scope(of) {}
+
+    key128 const scope;
+    std::atomic<std::uint64_t> evictions{0};
+    std::atomic<std::uint64_t> expirations{0};
+    std::atomic<std::uint64_t> corrupt{0};
+    std::atomic<std::uint64_t> too_large{0};
+    std::atomic<std::uint64_t> timeouts{0};
+    std::atomic<std::uint64_t> errors{0}; ///< of stats(); what else fails is thrown
+    std::atomic<bool> named{true};        ///< false: what it is called has to be stored yet
+    std::string name;                     ///< these two are set before it is false
+    std::string version;
+};
+
+class disk_store {
+  public:
+    /// A store whose directory is locked by a process that does not go on begins without its data, and
+    /// opens it when it can.
+    ///
+    /// Throws:         memo::error (configuration) for a directory that cannot be used; disk_error
+    explicit disk_store(disk_settings settings)
+        : settings_(checked(std::move(settings))), directory_(make_directory(settings_)) {
+        try {
+            static_cast<void>(current());
+        } catch (disk_error const& failure) {
+            if (failure.code() != ETIMEDOUT) {
+                throw;
+            }
+        }
+        if (settings_.max_bytes != 0 && !settings_.read_only) {
+            clock_.open(directory_);
+        }
+    }
+
+    disk_store(disk_store const&) = delete;
+    disk_store& operator=(disk_store const&) = delete;
+
+    [[nodiscard]] disk_directory const& directory() const noexcept { return directory_; }
+
+    /// Opens the data if it is not open, or not any more, as in a child after fork().
+    ///
+    /// Throws:         memo::error; disk_error (ETIMEDOUT) where another process does not let go on
+    [[nodiscard]] disk_environment& current() {
+        disk_environment* const opened = current_.load(std::memory_order_acquire);
+        if (opened == nullptr || opened->is_over()) [[unlikely]] {
+            return renew(opened);
+        }
+        return *opened;
+    }
+
+    /// Null if the data is not open.
+    [[nodiscard]] disk_environment* opened() const noexcept {
+        disk_environment* const opened = current_.load(std::memory_order_acquire);
+        return opened != nullptr && !opened->is_over() ? opened : nullptr;
+    }
+    [[nodiscard]] bool read_only() const noexcept { return settings_.read_only; }
+    [[nodiscard]] std::chrono::nanoseconds max_wait() const { return settings_.max_wait; }
+    [[nodiscard]] unix_time now() const { return settings_.clock(); }
+
+    /// The counters of one function, the same for every wrapper of it.
+    [[nodiscard]] disk_shelf& open(key128 scope) {
+        std::scoped_lock const lock(mutex_);
+        auto& shelf = by_scope_[scope];
+        if (!shelf) {
+            shelf = std::make_unique<disk_shelf>(scope);
+        }
+        return *shelf;
+    }
+
+    /// Says what a function is called: for tools, stored with its next record.
+    void describe(key128 scope, std::string const& name, std::string const& version) {
+        disk_shelf& shelf = open(scope);
+        std::scoped_lock const lock(mutex_);
+        if (!name.empty() && shelf.name.empty()) {
+            shelf.name = name;
+            shelf.version = version;
+            shelf.named = false;
+        }
+    }
+
+    /// Copies the frame that is stored for a key, whole and of this type: its header, or nothing. What
+    /// is there and is no such frame counts as corrupt.
+    ///
+    /// is_use          false: it counts neither as used, for eviction, nor as corrupt
+    /// decode          given a large frame that was checked where it lies, for what need not be copied
+    ///                 first; false if it makes nothing of it. Runs no code of a user. What it made counts
+    ///                 where `frame` is empty
+    template <class Decode>
+    [[nodiscard]] std::optional<frame_header> read(disk_shelf& shelf, key128 key,
+                                                   std::uint32_t type, bytes_copy& frame,
+                                                   Decode const& decode, bool is_use) {
+        record_place const place = place_of(shelf.scope, key);
+        std::optional<frame_header> header;
+        auto const check = [&](bytes_view bytes) {
+            header = check_frame(bytes, shelf.scope, key, type);
+            return header.has_value();
+        };
+        auto const check_and_decode = [&](bytes_view bytes) {
+            return check(bytes) && decode(bytes);
+        };
+        std::int64_t tick = 0;
+        auto const outcome = again_if_recovered(&shelf, [&](disk_environment& environment) {
+            auto const found = copy_place(environment, place, frame, check, check_and_decode);
+            tick = environment.tick();
+            return found;
+        });
+        if (outcome == stored_bytes::refused && is_use) {
+            shelf.corrupt.fetch_add(1, std::memory_order_relaxed);
+        }
+        if (outcome != stored_bytes::whole) {
+            return std::nullopt;
+        }
+        if (is_use) {
+            clock_.touch(key, tick);
+        }
+        return header;
+    }
+
+    /// What body(look) gives: see read_snapshot(). Again if the data turned out to be damaged: of what
+    /// begins anew.
+    template <class Body> auto inspect(Body const& body) {
+        return again_if_recovered(nullptr, [&](disk_environment& environment) {
+            return read_snapshot(environment, body);
+        });
+    }
+
+    /// Runs change(disk_write) as one step. It may run twice, the first time for nothing.
+    ///
+    /// shelf           whose timeouts are counted; may be null
+    /// waits           false: it fails at once where another process writes
+    template <class Change>
+    auto write(Change const& change, disk_shelf* shelf = nullptr, bool waits = true) {
+        std::chrono::nanoseconds const most =
+            waits ? max_lock_wait(settings_) : std::chrono::nanoseconds(0);
+        return again_if_recovered(
+            shelf, [&](disk_environment& environment) { return environment.write(most, change); });
+    }
+
+    /// What happened, with the entries and bytes of size(); without those if they cannot be had, which is
+    /// counted: by who counts so.
+    template <class Size>
+    [[nodiscard]] static backend_statistics
+    with_size(backend_statistics happened, std::atomic<std::uint64_t>& errors, Size const& size) {
+        try {
+            backend_statistics const now = size();
+            happened.entries = now.entries;
+            happened.bytes = now.bytes;
+        } catch (disk_error const&) {
+            errors.fetch_add(1, std::memory_order_relaxed);
+            happened.errors += 1;
+        }
+        return happened;
+    }
+    [[nodiscard]] std::atomic<std::uint64_t>& errors() noexcept { return errors_; }
+
+    /// How long a record is to be served yet, more than 0; 0: for ever; nothing: no more. Its time may
+    /// be over, or it is older than all may be.
+    [[nodiscard]] std::optional<std::chrono::nanoseconds> left(frame_header const& header) const {
+        using std::chrono::nanoseconds;
+        using std::chrono::seconds;
+        if (header.expires == 0 && settings_.max_age.is_zero()) [[likely]] {
+            return nanoseconds(0); // asks no clock
+        }
+        unix_time const time = now();
+        if (header.expired(time)) {
+            return std::nullopt;
+        }
+        nanoseconds const age_left =
+            saturated_sum(seconds(header.created) - time.time_since_epoch(), settings_.max_age);
+        nanoseconds const time_left = nanoseconds(header.expires) - time.time_since_epoch();
+        nanoseconds const left = settings_.max_age.is_zero() ? time_left
+                                 : header.expires == 0       ? age_left
+                                                             : (std::min)(time_left, age_left);
+        return left.count() > 0 ? std::optional(left) : std::nullopt;
+    }
+    [[nodiscard]] bool is_old(frame_header const& header) const { return !left(header); }
+
+    /// Puts a frame where it belongs, within a write, and keeps the bound. False if it is too large.
+    [[nodiscard]] bool insert_frame(disk_write const& write, disk_shelf& shelf, key128 key,
+                                    bytes_view frame) {
+        disk_limits const limits = limits_of(write.environment.map());
+        if (frame.size() > limits.max_bytes / 2) {
+            shelf.too_large.fetch_add(1, std::memory_order_relaxed);
+            return false;
+        }
+        record_place const place = place_of(shelf.scope, key);
+        insert_record(write, place, frame);
+        if (!shelf.named) {
+            insert_name(write, shelf);
+        }
+        clock_.touch(key, write.environment.tick());
+        keep_bound(write, frame.size(), clock_, limits, [&](key128 scope) {
+            open(scope).evictions.fetch_add(1, std::memory_order_relaxed);
+        });
+        return true;
+    }
+
+    [[nodiscard]] static backend_statistics events(disk_shelf const& shelf) {
+        backend_statistics sum;
+        sum.evictions = shelf.evictions;
+        sum.expirations = shelf.expirations;
+        sum.corrupt = shelf.corrupt;
+        sum.too_large = shelf.too_large;
+        sum.timeouts = shelf.timeouts;
+        sum.errors = shelf.errors;
+        return sum;
+    }
+
+    [[nodiscard]] backend_statistics all_events() const {
+        backend_statistics sum;
+        sum.errors = errors_;
+        sum.corrupt = corrupt_;
+        std::scoped_lock const lock(mutex_);
+        for (auto const& [scope, shelf] : by_scope_) {
+            sum += events(*shelf);
+        }
+        return sum;
+    }
+
+  private:
+    static disk_directory make_directory(disk_settings const& settings) {
+        undisturbed const whole;
+        return disk_directory(settings);
+    }
+
+    [[nodiscard]] std::uint32_t oldest_created(unix_time time) const {
+        if (settings_.max_age.is_zero()) {
+            return 0;
+        }
+        std::chrono::nanoseconds const age = settings_.max_age;
+        return seconds_since_1970(
+            std::chrono::floor<std::chrono::seconds>(saturated_sum(time, -age)) +
+            std::chrono::seconds(1));
+    }
+
+    // Without a bound of the user's the map is one: a full map could not even drop a record.
+    [[nodiscard]] disk_limits limits_of(std::uint64_t map) const {
+        std::uint64_t const room = map / 16 * 15;
+        std::uint64_t const bound =
+            settings_.max_bytes == 0 ? room : (std::min)(settings_.max_bytes, room);
+        unix_time const time = now();
+        return {bound, oldest_created(time), time};
+    }
+
+    void insert_name(disk_write const& write, disk_shelf& shelf) const {
+        std::vector<std::byte> frame(frame_header_size);
+        static_cast<void>(
+            encode_record(frame, std::tuple(shelf.name, shelf.version))); // two strings
+        frame_header header = new_header(shelf.scope, {}, now(), std::chrono::nanoseconds(0), 0);
+        header.kind = record_kind::name;
+        if (seal(frame, header)) {
+            name_place const place = name_place_of(shelf.scope);
+            insert_record(write, place, frame);
+        }
+        shelf.named = true;
+    }
+
+    // What was to be stored is not there, a function's name among it.
+    void name_all_again() {
+        std::scoped_lock const lock(mutex_);
+        for (auto const& [scope, shelf] : by_scope_) {
+            shelf->named = shelf->name.empty();
+        }
+    }
+
+    /// Runs a step on what is open, and once more if it failed for files that could be opened anew.
+    ///
+    /// shelf           whose timeouts and damaged data are counted; may be null
+    template <class Step>
+    auto again_if_recovered(disk_shelf* shelf, Step const& step) -> decltype(step(current())) {
+        try {
+            disk_environment& environment = current();
+            try {
+                return step(environment);
+            } catch (disk_error const& failure) {
+                if (!recover(environment, failure)) {
+                    throw;
+                }
+                if (says_damaged(failure.code())) {
+                    (shelf != nullptr ? shelf->corrupt : corrupt_) += 1;
+                }
+            }
+            return step(current());
+        } catch (disk_error const& failure) {
+            if (failure.code() == ETIMEDOUT && shelf != nullptr) {
+                shelf->timeouts.fetch_add(1, std::memory_order_relaxed);
+            }
+            throw;
+        }
+    }
+
+    /// What operation(most) gives, which waits no longer than `most` for who opens or closes the data.
+    template <class Operation> auto within_bound(Operation const& operation) {
+        std::chrono::nanoseconds const most = max_lock_wait(settings_);
+        try {
+            auto result = operation(opening_.lets_pass(most) ? most : std::chrono::nanoseconds(0));
+            opening_.succeeded();
+            return result;
+        } catch (disk_error const& failure) {
+            if (failure.code() == ETIMEDOUT) {
+                opening_.failed(true);
+            }
+            throw;
+        }
+    }
+
+    /// Makes the next attempt worth while; false if that is beyond us.
+    bool recover(disk_environment& environment, disk_error const& failure) {
+        name_all_again();
+        if (environment.is_over() || says_stuck(failure.code()) || !environment.has_its_files()) {
+            // What was read of files that are not ours says nothing.
+            static_cast<void>(renew(&environment));
+            return true;
+        }
+        if (says_damaged(failure.code()) && !settings_.read_only) {
+            within_bound([&](std::chrono::nanoseconds most) {
+                disk_registry::set_aside(environment, settings_, most);
+                return true;
+            });
+            static_cast<void>(renew(&environment));
+            return true;
+        }
+        return false;
+    }
+
+    // The environment before is kept, as somebody may be about to look at it, and nothing of it is open.
+    disk_environment& renew(disk_environment* before) {
+        if (before != nullptr) {
+            before->end();
+        }
+        auto opened = within_bound([&](std::chrono::nanoseconds most) {
+            return process_wide<disk_registry>().acquire(settings_, most, corrupt_);
+        });
+        {
+            std::scoped_lock const lock(mutex_);
+            if (current_.load(std::memory_order_relaxed) == before) { // no other thread was here
+                kept_.push_back(std::move(opened));
+                current_.store(kept_.back().get(), std::memory_order_release);
+            }
+        }
+        name_all_again();
+        return *current_.load(std::memory_order_acquire);
+    }
+
+    disk_settings const settings_;
+    disk_directory const directory_;
+    std::atomic<std::uint64_t> errors_{0}; ///< of stats() over all functions
+    std::atomic<std::uint64_t> corrupt_{
+        0};            ///< data found damaged by none of them alone, or at opening
+    disk_clock clock_; ///< only a bounded cache has one
+    breaker opening_;  ///< for who opens or closes the data
+    std::atomic<disk_environment*> current_{nullptr};
+    mutable mutex mutex_; ///< of what follows; nothing is waited for under it
+    std::vector<std::shared_ptr<disk_environment>> kept_;
+    std::unordered_map<key128, std::unique_ptr<disk_shelf>> by_scope_;
+};
+
+} // namespace memo::detail

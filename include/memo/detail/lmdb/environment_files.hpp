@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The files of one directory's data, opened: LMDB's environment, and the locks of ours around it.
+
+#include <memo/detail/lmdb/disk_directory.hpp>
+#include <memo/detail/lmdb/file.hpp>
+#include <memo/detail/lmdb/lmdb.hpp>
+#include <memo/detail/lmdb/page_check/page_view.hpp>
+#include <memo/error.hpp>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <fcntl.h>
+#include <memory>
+#include <optional>
+#include <string>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace memo::detail {
+
+/// How the data of a directory is opened.
+struct disk_opening {
+    disk_directory directory;
+    bool durable = false; ///< every commit waits for the disk
+    bool read_only = false;
+    std::uint64_t map = 0;                ///< bytes of address space
+    std::chrono::nanoseconds max_wait{0}; ///< for who looks whether anybody has it open
+};
+
+inline void unlock_byte(file& locked, std::int64_t offset) noexcept {
+    if (locked.is_open()) {
+        try {
+            lock_byte(locked, F_UNLCK, offset);
+        } catch (error const&) { // closing it gives every lock back
+            locked.close();
+        }
+    }
+}
+
+/// What is open.
+struct disk_files {
+    file users;  ///< locked, shared: somebody has the data open
+    file writes; ///< byte 0 is the right to write, byte n belongs to the process n
+    std::shared_ptr<file> flights; ///< byte n is the right to compute what has such a key
+    lmdb_environment environment;
+    file_identity identity;                     ///< of data.mdb
+    std::optional<file_identity> lock_identity; ///< of lock.mdb; nothing: it is not used
+    std::uint64_t lock_bytes = 0;               ///< how long that is
+
+    disk_files() = default;
+    disk_files(disk_files&&) = default;
+    disk_files& operator=(disk_files&&) = delete;
+    disk_files(disk_files const&) = delete;
+    disk_files& operator=(disk_files const&) = delete;
+    ~disk_files() { unlock(); }
+
+    /// Whether the descriptors lead to what was opened.
+    [[nodiscard]] bool are_ours() const noexcept {
+        return environment.get_deleter().descriptors.are_ours() &&
+               (!writes.is_open() || writes.is_ours());
+    }
+
+    /// The same of those that a write uses, in one call of the system: of the one that it writes to now,
+    /// and of the one that it locks lately. LMDB's own mutex keeps writers apart, too.
+    [[nodiscard]] bool may_write() const noexcept {
+        return environment.get_deleter().descriptors.data_is_ours() &&
+               (!writes.is_open() || writes.was_ours_lately());
+    }
+
+    /// Gives the locks back. To close the files would not do where a child that was just forked has
+    /// copies of them.
+    void unlock() noexcept {
+        if (writes.is_ours()) {
+            unlock_byte(writes, ::getpid());
+        }
+        if (users.is_ours()) {
+            ::flock(users.descriptor(), LOCK_UN);
+        }
+    }
+};
+
+/// The right to write, among processes, for as long as it lives. None is needed where nothing can be
+/// written.
+class write_right {
+  public:
+    /// Waits for it, no longer than `most`: is_held() then.
+    write_right(file& lock, std::chrono::nanoseconds most)
+        : lock_(lock),
+          is_held_(!lock.is_open() ||
+                   poll_for_lock([&] { return lock_byte(lock, F_WRLCK, 0); }, most)) {}
+    write_right(write_right const&) = delete;
+    write_right& operator=(write_right const&) = delete;
+    ~write_right() {
+        if (is_held_) {
+            unlock_byte(lock_, 0);
+        }
+    }
+    [[nodiscard]] bool is_held() const noexcept { return is_held_; }
+
+  private:
+    file& lock_;
+    bool is_held_;
+};
+
+// A page behind the end of the file would be a SIGBUS. A few may lack: those that were allocated and
+// given back in one transaction are never written. Others may be writing.
+inline void check_size(MDB_env* env, disk_opening const& how) {
+    constexpr std::uint64_t pages_never_written = 64;
+    MDB_envinfo told{};
+    MDB_stat pages{};
+    mdb_filehandle_t descriptor = -1;
+    lmdb_check("open", mdb_env_info(env, &told));
+    lmdb_check("open", mdb_env_stat(env, &pages));
+    lmdb_check("open", mdb_env_get_fd(env, &descriptor));
+    struct stat now {};
+    if (::fstat(descriptor, &now) != 0) {
+        file_failed("open", how.directory.data_file(), errno);
+    }
+    std::uint64_t const need = (std::uint64_t{told.me_last_pgno} + 1) * pages.ms_psize;
+    auto const have = static_cast<std::uint64_t>(now.st_size);
+    if (have >= need) {
+        return;
+    }
+    if (need > how.map || need - have > pages_never_written * pages.ms_psize || how.read_only) {
+        lmdb_failed("open", MDB_CORRUPTED);
+    }
+    // Grows the file, and never cuts it, whatever others do.
+    if (int const code = ::posix_fallocate(descriptor, static_cast<off_t>(need - 1), 1)) {
+        file_failed("open", how.directory.data_file(), code);
+    }
+}
+
+/// Which format the head of a data file has, as both of its copies say.
+struct data_format {
+    std::uint32_t version = 0;
+    std::size_t page_header = 0; ///< bytes
+
+    friend bool operator==(data_format const&, data_format const&) = default;
+};
+inline constexpr data_format known_format{1, 16};
+
+/// Nothing where there is no file, or one whose copies do not say the same: it is damaged.
+/// Source: LMDB 0.9 and 1.0 (branch mdb.master3), mdb.c: MDB_meta.
+[[nodiscard]] inline std::optional<data_format> format_of(file const& opened) {
+    struct head {
+        std::uint32_t magic;
+        std::uint32_t version;
+        std::array<std::uint64_t, 2> not_used;
+        std::uint32_t page_size;
+        std::uint32_t of_tree;
+    };
+    auto const read = [&](std::uint64_t at) {
+        head found{};
+        auto const size =
+            ::pread(opened.descriptor(), &found, sizeof found, static_cast<off_t>(at));
+        return size == static_cast<ssize_t>(sizeof found) && found.magic == 0xbeefc0de
+                   ? std::optional(found)
+                   : std::nullopt;
+    };
+    for (std::size_t const page_header : {known_format.page_header, std::size_t{24}}) {
+        auto const first = read(page_header);
+        auto const second = first ? read(first->page_size + page_header) : std::nullopt;
+        if (second && second->version == first->version) {
+            return data_format{first->version, page_header};
+        }
+    }
+    return std::nullopt;
+}
+
+/// Data in which LMDB found another version than its own, although it was looked at before.
+[[noreturn]] inline void refuse_mismatch(disk_directory const& directory) {
+    file const opened = try_open(directory.data_file(), O_RDONLY);
+    if (!opened.is_open() || format_of(opened) != known_format) {
+        lmdb_failed("open", MDB_CORRUPTED); // of its two copies one says so
+    }
+    throw error(errc::configuration,
+                "disk: another program has " + directory.root() +
+                    " open with an LMDB that was built otherwise, so that its v1/lock.mdb is no "
+                    "lock for this one; build all programs that share a directory with one LMDB");
+}
+
+/// Data of another LMDB than this one is no damage, and is not touched.
+///
+/// Throws:         memo::error (configuration)
+inline void require_known_format(disk_directory const& directory) {
+    int major = 0;
+    int minor = 0;
+    int patch = 0;
+    std::string const library = mdb_version(&major, &minor, &patch);
+    if (MDB_VERINT(major, minor, patch) >= lmdb_of_next_format) {
+        throw error(errc::configuration,
+                    "disk: this program was built for LMDB 0.9 and runs with " + library +
+                        ", whose data has another format; run it with a library of LMDB 0.9");
+    }
+    file const opened = try_open(directory.data_file(), O_RDONLY);
+    auto const format = opened.is_open() ? format_of(opened) : std::nullopt;
+    if (format && *format != known_format) {
+        throw error(errc::configuration,
+                    "disk: the data in " + directory.root() +
+                        " was written by another LMDB than this program's (format " +
+                        std::to_string(format->version) + ", " + library +
+                        " has 1), and is left as it is; build all programs that share a directory "
+                        "with one LMDB, or give another .directory");
+    }
+}
+
+/// What one of the two pages says of the data that name the trees.
+struct data_sizes {
+    bool is_lmdb = false; ///< of the format that is known here
+    std::uint64_t map = 0;
+    std::uint32_t page = 0; ///< bytes
+    std::uint64_t last_page = 0;
+    std::uint64_t transaction = 0; ///< that wrote it
+};
+
+[[nodiscard]] constexpr bool is_page_size(std::uint32_t bytes) noexcept {
+    return std::has_single_bit(bytes) && bytes >= 512 && bytes <= 65536;
+}
+
+/// Nothing if the file is too short for LMDB, too, or missing. The second lies where the first says: it is
+/// all zeros where that cannot be.
+/// Source: LMDB 0.9, mdb.c: MDB_meta.
+[[nodiscard]] inline std::optional<std::array<data_sizes, 2>> sizes_in(file const& data) {
+    constexpr std::size_t page_header = 16;
+    constexpr std::size_t size = 136;
+    std::array<std::byte, size> meta{};
+    auto const number_at = [&]<class T>(std::size_t place, T number) {
+        std::memcpy(&number, meta.data() + place, sizeof number);
+        return number;
+    };
+    std::array<data_sizes, 2> found;
+    std::size_t start = 0;
+    for (data_sizes& each : found) {
+        if (::pread(data.descriptor(), meta.data(), size,
+                    static_cast<off_t>(start + page_header)) != static_cast<ssize_t>(size)) {
+            return std::nullopt;
+        }
+        each.is_lmdb =
+            number_at(0, std::uint32_t{0}) == 0xbeefc0de && number_at(4, std::uint32_t{0}) == 1;
+        each.map = number_at(16, std::uint64_t{0});
+        each.page = number_at(24, std::uint32_t{0});
+        each.last_page = number_at(120, std::uint64_t{0});
+        each.transaction = number_at(128, std::uint64_t{0});
+        if (!is_page_size(each.page)) {
+            break;
+        }
+        start = each.page;
+    }
+    return found;
+}
+
+[[nodiscard]] inline std::array<data_sizes, 2> sizes_in(disk_directory const& directory) {
+    folder const data = directory.data_files();
+    auto const found =
+        data.is_open() ? sizes_in(data.try_open("data.mdb", O_RDONLY)) : std::nullopt;
+    return found.value_or(std::array<data_sizes, 2>{});
+}
+
+/// The size of the map that the data was last written with; 0 if it does not say.
+[[nodiscard]] inline std::uint64_t map_in(disk_directory const& directory) {
+    std::uint64_t map = 0;
+    for (data_sizes const& each : sizes_in(directory)) {
+        map = each.is_lmdb && is_plausible_map(each.map) ? (std::max)(map, each.map) : map;
+    }
+    return map;
+}
+
+/// Whether who reads waits for nobody and writes nothing, lock.mdb included: what is read is known to hold
+/// without a place among LMDB's readers. Where our own search does not know the pages, it is LMDB's,
+/// which needs a place.
+[[nodiscard]] inline bool reads_alone(disk_directory const& directory) {
+    return sizes_in(directory)[0].page == page_view::page_size ||
+           ::access(directory.path("v1/lock.mdb").c_str(), R_OK | W_OK) != 0;
+}
+
+// LMDB maps as many bytes as the file says that it has or may have, if they are more than it is told,
+// takes pages of the size that it says, and writes to the two places by turns: of a damaged file,
+// anything.
+inline void check_sizes(file const& data, disk_opening const& how) {
+    auto const found = sizes_in(data);
+    for (std::uint64_t place = 0; found && place < found->size(); ++place) {
+        data_sizes const& each = (*found)[place];
+        bool const is_by_turns = each.transaction == 0 || each.transaction % 2 == place;
+        if (!is_page_size(each.page) || !is_by_turns || each.map > how.map ||
+            each.last_page >= how.map / each.page) {
+            lmdb_failed("open", MDB_CORRUPTED);
+        }
+    }
+}
+
+/// LMDB tells one of its descriptors. The others are those above a number, the lowest that was free before
+/// it opened them, that lead to its files and are open in its way.
+[[nodiscard]] inline lmdb_descriptors descriptors_of(MDB_env* env, int lowest, file_identity data,
+                                                     std::optional<file_identity> lock) {
+    constexpr int most_between = 4096; // that other threads opened meanwhile
+    lmdb_descriptors found;
+    auto& [of_data, of_meta, of_lock] = found.all;
+    mdb_filehandle_t told = -1;
+    lmdb_check("open", mdb_env_get_fd(env, &told));
+    of_data = {told, data};
+    unsigned flags = 0;
+    lmdb_check("open", mdb_env_get_flags(env, &flags));
+    bool const has_meta = (flags & MDB_RDONLY) == 0;
+    bool const has_lock = (flags & MDB_NOLOCK) == 0 && lock;
+    for (int each = lowest; each < lowest + most_between; ++each) {
+        if ((of_meta.descriptor >= 0 || !has_meta) && (of_lock.descriptor >= 0 || !has_lock)) {
+            break;
+        }
+        auto const identity = identity_of_descriptor(each);
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): fcntl(2) is so
+        int const access = identity ? ::fcntl(each, F_GETFL) & O_ACCMODE : 0;
+        if (has_meta && identity == data && access == O_WRONLY) {
+            of_meta = {each, data};
+        } else if (has_lock && identity == lock && access == O_RDWR) {
+            of_lock = {each, *lock};
+        }
+    }
+    return found;
+}
+
+/// Opens files that are there.
+[[nodiscard]] inline lmdb_environment open_environment(disk_opening const& how,
+                                                       folder const& where) {
+    constexpr unsigned max_readers = 4096; // 64 B each, where there is one; the lock file is sparse
+    auto const identity = where.identity_of("data.mdb");
+    auto const lock = where.identity_of("lock.mdb");
+    {
+        file const data = where.try_open("data.mdb", O_RDONLY);
+        if (!identity || !data.is_open()) {
+            file_failed("open", how.directory.data_file(), errno);
+        }
+        check_sizes(data, how);
+    }
+    MDB_env* env = nullptr;
+    lmdb_check("open", mdb_env_create(&env));
+    lmdb_environment opened(env);
+    lmdb_check("open", mdb_env_set_mapsize(env, how.map));
+    lmdb_check("open", mdb_env_set_maxreaders(env, max_readers));
+    unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (how.durable ? MDB_NOMETASYNC : MDB_NOSYNC);
+    if (how.read_only) {
+        flags |= MDB_RDONLY | (reads_alone(how.directory) ? MDB_NOLOCK : 0U);
+    }
+    // NOLINTBEGIN(cppcoreguidelines-pro-type-vararg): fcntl(2) is so
+    int const lowest = ::fcntl(where.opened().descriptor(), F_DUPFD_CLOEXEC, 0);
+    ::close(lowest);
+    int const code = mdb_env_open(env, where.lasting_path().c_str(), flags,
+                                  static_cast<mdb_mode_t>(how.directory.mode()));
+    if (code == MDB_VERSION_MISMATCH) {
+        refuse_mismatch(how.directory);
+    }
+    lmdb_check("open", code);
+    opened.get_deleter().descriptors = descriptors_of(env, lowest, *identity, lock);
+    mdb_filehandle_t descriptor = -1;
+    lmdb_check("open", mdb_env_get_fd(env, &descriptor));
+    ::fcntl(descriptor, F_SETFD, FD_CLOEXEC); // LMDB leaves this one of its files to its user
+    // NOLINTEND(cppcoreguidelines-pro-type-vararg)
+    if (identity_of_descriptor(descriptor) != identity) {
+        file_failed("open", how.directory.data_file(), ESTALE);
+    }
+    check_size(env, how);
+    return opened;
+}
+
+[[noreturn]] inline void refuse_addresses(std::uint64_t map) {
+    throw error(errc::configuration,
+                "disk: this process cannot have twice " + std::to_string(map) +
+                    " bytes of address space, which are the most that the file may have; give "
+                    "another .directory and a smaller .max_bytes, of which it is 4 times, or raise "
+                    "the limit of the process (ulimit -v)");
+}
+
+/// LMDB is open once in a process, and knows processes by their ids: byte n of write.lock is that of the
+/// process n. Modules that share memo share what is open (process.hpp), and others cannot.
+inline void claim_process(file const& writes, disk_opening const& how) {
+    if (!lock_byte(writes, F_WRLCK, ::getpid())) {
+        throw error(errc::configuration,
+                    "disk: " + how.directory.root() + " is open already in a process with the id " +
+                        std::to_string(::getpid()) +
+                        ". If a plugin or the host of this one has it open, build both with one "
+                        "version of memo and of the compiler's library, or give each a directory "
+                        "of its own. If a program in another container has it open, let the "
+                        "containers share their pid namespace, or give each a directory of its "
+                        "own");
+    }
+}
+
+/// Opens what is there, or begins anew. Under open.lock, unless it only reads.
+///
+/// Throws:         disk_error; says_damaged(its code) where the data cannot be used
+[[nodiscard]] inline disk_files open_files(disk_opening const& how) {
+    disk_files files;
+    disk_directory const& directory = how.directory;
+    folder const data = how.read_only ? directory.data_files() : directory.make_data();
+    if (!data.is_open()) {
+        directory.refuse_empty();
+    }
+    if (how.read_only) {
+        files.users = directory.files().try_open("users.lock", O_RDONLY);
+    } else {
+        unsigned const mode = directory.mode();
+        files.users = directory.files().open_or_make("users.lock", O_RDWR, mode);
+        files.writes = data.open_or_make("write.lock", O_RDWR, mode);
+        files.flights = std::make_shared<file>(data.open_or_make("flight.lock", O_RDWR, mode));
+        claim_process(files.writes, how);
+        data.make_unless_there("data.mdb", mode);
+        data.make_unless_there("lock.mdb", mode);
+    }
+    auto const join_users = [&] { return try_lock_file(files.users, LOCK_SH); };
+    if (how.read_only) { // without it, too, what it has open stays as it is
+        static_cast<void>(!files.users.is_open() || join_users());
+    } else if (!poll_for_lock(join_users, how.max_wait)) {
+        lock_timed_out("open", directory.path("users.lock"));
+    }
+    files.environment = open_environment(how, data);
+    files.identity = files.environment.get_deleter().descriptors.all[0].identity;
+    unsigned flags = 0;
+    lmdb_check("open", mdb_env_get_flags(files.environment.get(), &flags));
+    if ((flags & MDB_NOLOCK) == 0) {
+        files.lock_identity = data.identity_of("lock.mdb");
+        files.lock_bytes = length_of_file(directory.path("v1/lock.mdb")).bytes;
+    }
+    if (write_right const mine(files.writes, {}); mine.is_held()) {
+        int dead = 0;
+        mdb_reader_check(files.environment.get(), &dead);
+    }
+    return files;
+}
+
+/// Before the first write of a process: from now on a crash of the machine costs the data.
+///
+/// most            how long it waits for who opens or closes the data
+inline void mark_dirty(disk_opening const& how, std::chrono::nanoseconds most) {
+    disk_directory const& directory = how.directory;
+    directory_lock const alone(directory, most);
+    disk_state const state = directory.state();
+    std::string const boot = this_boot();
+    if (!state.dirty || state.boot != boot) {
+        directory.set_state({boot, true, (std::max)(state.map, how.map)}, true);
+    }
+}
+
+/// Waits for the disk, and says so, if that was not said since somebody wrote and nobody else has the data
+/// open. What killed processes committed is the kernel's, which hands it to the disk like all of the file.
+/// Under open.lock; leaves users.lock free if that somebody may be there.
+inline void settle_alone(disk_files const& files, disk_opening const& how) {
+    disk_state state = how.directory.state();
+    if (!state.dirty || identity_of_file(how.directory.data_file()) != files.identity ||
+        !files.users.is_ours() || !try_lock_file(files.users, LOCK_EX)) {
+        return;
+    }
+    lmdb_check("sync", mdb_env_sync(files.environment.get(), 1));
+    state.dirty = false;
+    how.directory.set_state(state, false);
+}
+
+/// Who waits for the disk with each put must not lose that to what another wrote before without waiting.
+/// Under open.lock.
+inline void settle_first(disk_files const& files, disk_opening const& how) {
+    if (how.durable && !how.read_only) {
+        try {
+            settle_alone(files, how);
+        } catch (disk_error const&) { // a full disk: what is there can be served
+        }
+        static_cast<void>(try_lock_file(files.users, LOCK_SH)); // nobody else takes it now
+    }
+}
+
+} // namespace memo::detail

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// LMDB with owners for its handles and exceptions for its codes: the only header that sees it.
+//
+// Source: LMDB 0.9.24, lmdb.h.
+
+#include <memo/detail/lmdb/file.hpp>
+
+#include <lmdb.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <sstream>
+#include <string>
+
+namespace memo::detail {
+
+using bytes_view = std::span<std::byte const>;
+
+[[noreturn]] inline void lmdb_failed(char const* verb, int code) {
+    throw disk_error(std::string("disk ") + verb + ": " + mdb_strerror(code) + " (" +
+                         std::to_string(code) + ")",
+                     code);
+}
+
+inline void lmdb_check(char const* verb, int code) {
+    if (code != MDB_SUCCESS) {
+        lmdb_failed(verb, code);
+    }
+}
+
+/// From this version of LMDB on its data has another format.
+inline constexpr int lmdb_of_next_format = MDB_VERINT(0, 9, 70);
+
+static_assert(
+    MDB_VERSION_FULL < lmdb_of_next_format,
+    "memo: memo::disk knows the data of LMDB 0.9, and this is a later LMDB, whose data has "
+    "another format; build against LMDB 0.9 (Debian: liblmdb-dev)");
+
+/// Whether a code says that the file itself is damaged.
+[[nodiscard]] constexpr bool says_damaged(int code) noexcept {
+    return code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_INVALID ||
+           code == MDB_CURSOR_FULL || code == MDB_INCOMPATIBLE;
+}
+
+/// Whether the environment can do no more until it is opened again.
+[[nodiscard]] constexpr bool says_stuck(int code) noexcept {
+    return code == MDB_PANIC || code == MDB_MAP_RESIZED || code == MDB_BAD_RSLOT ||
+           code == ESTALE; // others removed or replaced its files
+}
+
+/// The descriptors of an environment, as they were when it was opened. A program may close them all, as
+/// daemons do, and open files of its own in their places.
+struct lmdb_descriptors {
+    struct known {
+        int descriptor = -1; ///< -1: there is none, or it is not known
+        file_identity identity;
+    };
+    std::array<known, 3>
+        all{}; ///< of the data, of the data to write what names the trees, of lock.mdb
+
+    [[nodiscard]] bool are_ours() const noexcept { return std::ranges::all_of(all, is_ours); }
+    /// Of the one that a write uses.
+    [[nodiscard]] bool data_is_ours() const noexcept { return is_ours(all.front()); }
+
+  private:
+    [[nodiscard]] static bool is_ours(known const& each) noexcept {
+        return each.descriptor < 0 || identity_of_descriptor(each.descriptor) == each.identity;
+    }
+};
+
+/// Closes an environment; not if that would close files of others: then it stays as it is.
+struct environment_closer {
+    lmdb_descriptors descriptors{};
+    void operator()(MDB_env* env) const noexcept {
+        if (descriptors.are_ours()) {
+            mdb_env_close(env);
+        }
+    }
+};
+using lmdb_environment = std::unique_ptr<MDB_env, environment_closer>;
+
+struct transaction_ender {
+    void operator()(MDB_txn* txn) const noexcept { mdb_txn_abort(txn); }
+};
+using lmdb_transaction = std::unique_ptr<MDB_txn, transaction_ender>;
+
+struct cursor_closer {
+    void operator()(MDB_cursor* cursor) const noexcept { mdb_cursor_close(cursor); }
+};
+using lmdb_cursor = std::unique_ptr<MDB_cursor, cursor_closer>;
+
+[[nodiscard]] inline lmdb_transaction begin(MDB_env* env, unsigned flags) {
+    MDB_txn* txn = nullptr;
+    lmdb_check("begin", mdb_txn_begin(env, nullptr, flags, &txn));
+    return lmdb_transaction(txn);
+}
+
+inline void commit(lmdb_transaction txn) {
+    lmdb_check("commit", mdb_txn_commit(txn.release()));
+}
+
+/// Whether a registered reader, of any process, has the snapshot of this transaction.
+/// Source: LMDB 0.9, mdb.c: mdb_reader_list(), a line each: process, thread, transaction.
+[[nodiscard]] inline bool has_reader_of(MDB_env* env, std::size_t transaction) {
+    struct search {
+        std::size_t wanted;
+        bool found;
+    };
+    search of_it{transaction, false};
+    auto const look_at_line = [](char const* line, void* context) {
+        auto& of = *static_cast<search*>(context);
+        std::istringstream words(line);
+        std::string process;
+        std::string thread;
+        std::size_t of_line = 0;
+        of.found = of.found || (words >> process >> thread >> of_line && of_line == of.wanted);
+        return 0;
+    };
+    static_cast<void>(mdb_reader_list(env, look_at_line, &of_it));
+    return of_it.found;
+}
+
+/// All records lie in the unnamed database, which every environment has.
+inline constexpr MDB_dbi records = 1;
+
+/// The first use of an environment names its database.
+inline void open_records(MDB_txn* txn) {
+    MDB_dbi dbi = 0;
+    lmdb_check("open", mdb_dbi_open(txn, nullptr, 0, &dbi));
+}
+
+[[nodiscard]] inline MDB_val to_value(bytes_view bytes) noexcept {
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): LMDB reads what it takes as void*
+    return {bytes.size(), const_cast<std::byte*>(bytes.data())};
+}
+
+[[nodiscard]] inline bytes_view to_bytes(MDB_val value) noexcept {
+    return {static_cast<std::byte const*>(value.mv_data), value.mv_size};
+}
+
+/// Where a key's bytes lie in the map, until the transaction ends.
+[[nodiscard]] inline std::optional<bytes_view> find(MDB_txn* txn, bytes_view key) {
+    MDB_val name = to_value(key);
+    MDB_val found{};
+    int const code = mdb_get(txn, records, &name, &found);
+    if (code == MDB_NOTFOUND) {
+        return std::nullopt;
+    }
+    lmdb_check("get", code);
+    return to_bytes(found);
+}
+
+inline void insert(MDB_txn* txn, bytes_view key, bytes_view value) {
+    MDB_val name = to_value(key);
+    MDB_val stored = to_value(value);
+    lmdb_check("put", mdb_put(txn, records, &name, &stored, 0));
+}
+
+/// False if there was nothing.
+inline bool remove(MDB_txn* txn, bytes_view key) {
+    MDB_val name = to_value(key);
+    int const code = mdb_del(txn, records, &name, nullptr);
+    if (code == MDB_NOTFOUND) {
+        return false;
+    }
+    lmdb_check("erase", code);
+    return true;
+}
+
+[[nodiscard]] inline lmdb_cursor open_cursor(MDB_txn* txn) {
+    MDB_cursor* cursor = nullptr;
+    lmdb_check("scan", mdb_cursor_open(txn, records, &cursor));
+    return lmdb_cursor(cursor);
+}
+
+struct key_and_value {
+    bytes_view key;
+    bytes_view value;
+};
+
+/// The entry at a cursor's next place; nothing behind the last.
+///
+/// operation       MDB_FIRST, MDB_NEXT, MDB_SET_RANGE
+[[nodiscard]] inline std::optional<key_and_value> step(MDB_cursor* cursor, MDB_cursor_op operation,
+                                                       bytes_view from = {}) {
+    MDB_val key = to_value(from);
+    MDB_val value{};
+    int const code = mdb_cursor_get(cursor, &key, &value, operation);
+    if (code == MDB_NOTFOUND) {
+        return std::nullopt;
+    }
+    lmdb_check("scan", code);
+    return key_and_value{to_bytes(key), to_bytes(value)};
+}
+
+/// What the database takes of its file.
+struct database_size {
+    std::size_t entries;
+    std::size_t bytes; ///< of the pages in use
+};
+
+/// Throws:         disk_error (MDB_CORRUPTED) for more entries than fit into so many pages
+[[nodiscard]] inline database_size checked_size(database_size size, std::size_t leaf_pages,
+                                                std::size_t page_size) {
+    constexpr std::size_t least_entry = 11; // bytes: its place in the page, its head, a key
+    if (size.entries > leaf_pages * (page_size / least_entry)) {
+        lmdb_failed("stat", MDB_CORRUPTED);
+    }
+    return size;
+}
+
+[[nodiscard]] inline database_size size_of_database(MDB_txn* txn) {
+    MDB_stat stat{};
+    lmdb_check("stat", mdb_stat(txn, records, &stat));
+    return checked_size(
+        {stat.ms_entries, (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) *
+                              std::size_t{stat.ms_psize}},
+        stat.ms_leaf_pages, stat.ms_psize);
+}
+
+} // namespace memo::detail

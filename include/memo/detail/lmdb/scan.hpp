@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// What takes more than one record: dropping all of a function, and telling how many it has.
+
+#include <memo/backend.hpp>
+#include <memo/detail/lmdb/disk_store.hpp>
+#include <memo/detail/lmdb/entry.hpp>
+#include <memo/detail/lmdb/environment.hpp>
+#include <memo/detail/lmdb/lmdb.hpp>
+#include <memo/detail/lmdb/page_check/page_cursor.hpp>
+#include <memo/detail/lmdb/read_transaction.hpp>
+#include <memo/detail/record/frame.hpp>
+#include <memo/key128.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+namespace memo::detail {
+
+/// Visits up to `most` entries from a place on; gives the place behind the last one, or nothing at
+/// the end.
+///
+/// Throws:         disk_error; says_damaged(its code) if a page on the way is none
+template <class Visit>
+std::optional<std::vector<std::byte>> scan(disk_cursor entries, bytes_view from, std::size_t most,
+                                           Visit const& visit) {
+    auto found = entries.seek(from);
+    for (std::size_t count = 0; found; ++count) {
+        if (count == most) {
+            return std::vector<std::byte>(found->key.begin(), found->key.end());
+        }
+        visit(*found);
+        found = entries.next();
+    }
+    return std::nullopt;
+}
+
+/// Drops the records of which `chosen` says so. In portions, so that nobody waits for long.
+/// Gives how many there were.
+///
+/// chosen          given a key_and_value, and again when it is dropped: it may have been renewed since it
+///                 was looked at; must not run code of a user
+template <class Chosen>
+std::size_t drop_records(disk_store& store, Chosen const& chosen, disk_shelf* shelf = nullptr,
+                         std::size_t portion = 1024) {
+    std::size_t dropped = 0;
+    std::optional<std::vector<std::byte>> from{std::in_place};
+    while (from) {
+        std::vector<record_place> places;
+        from = store.inspect([&](disk_environment::look const& look) {
+            places.clear();
+            return scan(look.entries(), *from, 16 * portion, [&](key_and_value const& found) {
+                if (is_record(found) && chosen(found)) {
+                    std::memcpy(places.emplace_back().data(), found.key.data(),
+                                sizeof(record_place));
+                }
+            });
+        });
+        for (std::size_t begin = 0; begin < places.size(); begin += portion) {
+            std::size_t const end = (std::min)(begin + portion, places.size());
+            auto const drop = [&](disk_write const& write) {
+                std::size_t count = 0;
+                for (std::size_t i = begin; i < end; ++i) {
+                    auto const value = find_record(write, places[i]);
+                    bool const goes = value && chosen(key_and_value{places[i], *value});
+                    count += goes && remove_record(write, places[i]) ? 1U : 0U;
+                }
+                return count;
+            };
+            dropped += store.write(drop, shelf);
+        }
+    }
+    return dropped;
+}
+
+inline std::size_t drop_function(disk_store& store, key128 scope) {
+    auto const is_of_function = [&](key_and_value const& found) {
+        auto const header = header_of(found.value);
+        return header && header->scope == scope;
+    };
+    return drop_records(store, is_of_function, &store.open(scope));
+}
+
+/// How many functions have their names stored.
+[[nodiscard]] inline std::size_t count_names(disk_environment::look const& look) {
+    std::size_t names = 0;
+    disk_cursor entries = look.entries();
+    for (auto found = entries.seek(); found && !is_record(*found); found = entries.next()) {
+        ++names;
+    }
+    return names;
+}
+
+/// Entries and bytes of all functions and processes.
+[[nodiscard]] inline backend_statistics size_of_all(disk_store& store) {
+    return store.inspect([](disk_environment::look const& look) {
+        auto const size = look.size();
+        backend_statistics all;
+        all.entries = size.entries - (std::min)(size.entries, count_names(look));
+        all.bytes = size.bytes;
+        return all;
+    });
+}
+
+/// Entries and bytes of one function: counted where there are few, else estimated from records that
+/// lie next to one another, which are drawn at random as their places are digests.
+///
+/// Complexity:     at most 4096 records are looked at
+[[nodiscard]] inline backend_statistics size_of_function(disk_store& store, key128 scope) {
+    return store.inspect([&](disk_environment::look const& look) {
+        constexpr std::size_t most = 4096;
+        std::size_t seen = 0;
+        std::size_t names = 0;
+        backend_statistics of_function;
+        static_cast<void>(scan(look.entries(), {}, most, [&](key_and_value const& found) {
+            if (!is_record(found)) {
+                ++names;
+                return;
+            }
+            ++seen;
+            auto const header = header_of(found.value);
+            if (header && header->scope == scope) {
+                ++of_function.entries;
+                of_function.bytes += found.value.size();
+            }
+        }));
+        std::size_t const total = look.size().entries;
+        if (total > seen + names && seen > 0) {
+            double const scale = static_cast<double>(total - names) / static_cast<double>(seen);
+            auto const scaled = [&](std::uint64_t count) {
+                return static_cast<std::uint64_t>(std::llround(static_cast<double>(count) * scale));
+            };
+            of_function.entries = scaled(of_function.entries);
+            of_function.bytes = scaled(of_function.bytes);
+        }
+        return of_function;
+    });
+}
+
+} // namespace memo::detail

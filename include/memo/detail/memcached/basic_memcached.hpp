@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Records kept by memcached's servers, over any wire.
+
+#include <memo/backend.hpp>
+#include <memo/backends/memcached_settings.hpp>
+#include <memo/detail/memcached/failures.hpp>
+#include <memo/detail/memcached/memcached_partition.hpp>
+#include <memo/detail/memcached/servers.hpp>
+#include <memo/fingerprint.hpp>
+#include <memo/key128.hpp>
+#include <memo/options.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+namespace memo::detail {
+
+/// Keeps records on memcached's servers, shared by all processes and machines that name the same
+/// servers and name space. See memo::memcached.
+template <class Connection> class basic_memcached {
+    using store_type = memcached_store<Connection>;
+
+  public:
+    using settings = memcached_settings;
+
+    static constexpr bool persistent = true;
+    static constexpr bool remembers = true;
+
+    basic_memcached() : basic_memcached(settings{}) {}
+
+    /// Connects to nothing yet. Host names are looked up here, and never again.
+    ///
+    /// Throws:         configuration, for settings that cannot be meant
+    explicit basic_memcached(settings chosen)
+        : store_(std::make_shared<store_type>(std::move(chosen))) {}
+    // A move is a copy, so that what was moved from is still a backend.
+    basic_memcached(basic_memcached const&) = default;
+    basic_memcached& operator=(basic_memcached const&) = default;
+    ~basic_memcached() = default;
+
+    /// The entries of one function.
+    template <class Record> using partition_type = memcached_partition<Connection, Record>;
+
+    template <class Record>
+    [[nodiscard]] partition_type<Record>
+    partition(key128 scope, on_error_policy on_error = on_error_policy::degrade) const {
+        return {store_, scope, on_error};
+    }
+
+    /// That of the servers and the name space.
+    [[nodiscard]] key128 identity() const {
+        auto servers = store_->settings.servers;
+        std::ranges::sort(servers);
+        return fingerprint(std::string_view("memcached"), servers, store_->settings.name_space);
+    }
+
+    /// What happened to all functions that share this handle's store.
+    [[nodiscard]] backend_statistics stats() const {
+        backend_statistics sum;
+        store_->for_each_scope([&](auto const& scope) { add_to(sum, scope.counters); });
+        return sum;
+    }
+
+    /// What happened on the way to the servers.
+    [[nodiscard]] memcached_statistics wire() const {
+        memcached_statistics sum;
+        store_->for_each_scope([&](auto const& scope) { add_to(sum, scope.counters); });
+        return sum;
+    }
+
+  private:
+    std::shared_ptr<store_type> store_;
+};
+
+} // namespace memo::detail

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Settings of memo::memcached, checked.
+
+#include <memo/backends/memcached_settings.hpp>
+#include <memo/error.hpp>
+#include <memo/time_span.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace memo::detail {
+
+/// The longest timeout: what poll(2) takes, 24 days. Longer ones are this one, so that sums of times stay
+/// far from the last that there is.
+inline constexpr std::chrono::milliseconds longest_timeout{INT32_MAX};
+
+/// The settings, with timeouts that can be waited for.
+///
+/// Throws:         configuration, for settings that cannot be meant
+[[nodiscard]] inline memcached_settings checked(memcached_settings chosen) {
+    constexpr std::string_view allowed =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    auto const refuse_if = [](bool wrong, char const* what) {
+        if (wrong) {
+            throw error(errc::configuration, std::string("memcached: ") + what);
+        }
+    };
+    refuse_if(chosen.servers.empty(), "no servers are named");
+    refuse_if(chosen.name_space.empty() || chosen.name_space.size() > 64 ||
+                  chosen.name_space.find_first_not_of(allowed) != std::string::npos,
+              "name_space must be 1 to 64 letters, digits, dots, hyphens and underscores");
+    refuse_if(chosen.connect_timeout <= time_span() || chosen.operation_timeout <= time_span(),
+              "timeouts must be more than 0 ms");
+    refuse_if(chosen.ttl.is_negative(), "ttl must not be negative");
+    refuse_if(chosen.lease.is_negative() || chosen.lease > time_span(std::chrono::hours(24 * 29)),
+              "lease must be 0 s to 29 days");
+    refuse_if(chosen.max_value_bytes == 0, "max_value_bytes must not be 0");
+    refuse_if(chosen.username.empty() && !chosen.password.empty(), "a password needs a username");
+    refuse_if(chosen.username.find_first_of(" \r\n") != std::string::npos ||
+                  chosen.password.find_first_of("\r\n") != std::string::npos,
+              "username and password must not hold line ends, nor the username spaces");
+    for (time_span* const timeout : {&chosen.connect_timeout, &chosen.operation_timeout}) {
+        *timeout = (std::min)(*timeout, time_span(longest_timeout));
+    }
+    return chosen;
+}
+
+} // namespace memo::detail

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// What becomes of an operation that failed: its counters, its text, and the memory of it that keeps
+// one call from waiting for the same server twice.
+
+#include <memo/backend.hpp>
+#include <memo/backends/memcached_settings.hpp>
+#include <memo/detail/memcached/memcached_scope.hpp>
+#include <memo/detail/memcached/transport.hpp>
+#include <memo/key128.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace memo::detail {
+
+/// The last lookup of this thread, if it failed. The walk looks a second time before it computes and
+/// stores afterwards; without this one call would wait for a silent server three times.
+struct failed_lookup {
+    std::uint64_t scope = 0; ///< its number; 0: of none
+    key128 key{};
+    std::chrono::steady_clock::time_point when{};
+};
+
+inline constinit thread_local failed_lookup failed_lookup_of_this_thread{};
+
+inline void remember_failed_lookup(std::uint64_t scope, key128 key) {
+    failed_lookup_of_this_thread = {scope, key, std::chrono::steady_clock::now()};
+}
+
+inline void forget_failed_lookup() {
+    failed_lookup_of_this_thread.scope = 0;
+}
+
+/// Whether this lookup has just failed.
+[[nodiscard]] inline bool lookup_failed(std::uint64_t scope, key128 key,
+                                        std::chrono::nanoseconds within) {
+    failed_lookup const& last = failed_lookup_of_this_thread;
+    return last.scope == scope && last.key == key &&
+           std::chrono::steady_clock::now() - last.when < within;
+}
+
+/// Whether the last lookup was of this key and failed; true once.
+[[nodiscard]] inline bool take_failed_lookup(std::uint64_t scope, key128 key) {
+    failed_lookup const& last = failed_lookup_of_this_thread;
+    bool const failed = last.scope == scope && last.key == key;
+    if (failed) {
+        forget_failed_lookup();
+    }
+    return failed;
+}
+
+/// Counts what kind of failure it was, beside the failure itself.
+inline void count_failure(memcached_counters& counters, wire_code code) {
+    switch (code) {
+    case wire_code::timed_out:
+        count_one(counters.timeouts);
+        break;
+    case wire_code::out_of_step:
+        count_one(counters.out_of_step);
+        break;
+    case wire_code::too_large:
+        count_one(counters.too_large);
+        break;
+    case wire_code::server_full:
+        count_one(counters.server_full);
+        break;
+    default: // skipped ones are counted where they are skipped
+        break;
+    }
+}
+
+[[nodiscard]] inline std::string describe(wire_code code, memcached_settings const& settings,
+                                          std::string const& server) {
+    auto const milliseconds = [](std::chrono::nanoseconds time) {
+        return std::to_string(std::chrono::ceil<std::chrono::milliseconds>(time).count()) + " ms";
+    };
+    switch (code) {
+    case wire_code::conflict:
+        return "others were quicker for " +
+               milliseconds(20 * std::chrono::nanoseconds(settings.operation_timeout));
+    case wire_code::too_large:
+        return "the server does not take a record of this size; lower max_value_bytes or raise "
+               "the server's option -I";
+    case wire_code::server_full:
+        return "the server has no memory for it";
+    case wire_code::unable:
+        return "the server has no memory to answer, or has another error of its own";
+    case wire_code::crowded:
+        return "the server takes no more connections; raise its option -c, or use fewer threads";
+    case wire_code::refused:
+        return "the server does not understand the meta protocol, or wants a username and password";
+    case wire_code::timed_out:
+        return "no answer within " + milliseconds(settings.operation_timeout);
+    case wire_code::unattended:
+        return "nobody listens at " + server +
+               "; start memcached there, or name another in .servers";
+    case wire_code::unreachable:
+        return "no connection within " + milliseconds(settings.connect_timeout);
+    case wire_code::closed:
+        return "the connection was closed";
+    case wire_code::out_of_step:
+        return "the answer belongs to no request";
+    case wire_code::skipped:
+        return "not tried, as the server was away a moment ago";
+    case wire_code::done:
+    case wire_code::absent:
+        break;
+    }
+    return "nothing is wrong";
+}
+
+/// What a failed operation of one function comes to: counters, and an exception where one is wanted.
+class memcached_troubles {
+  public:
+    memcached_troubles(memcached_counters& counters, memcached_settings const& settings,
+                       bool strict)
+        : counters_(&counters),
+          settings_(&settings),
+          strict_(strict || settings.on_error == on_error_policy::strict) {}
+
+    /// The lookup of this very call has failed: the server is not asked again for it.
+    void skip(char const* verb, key128 key, std::string const& server) const {
+        count_one(counters_->skipped);
+        if (strict_) {
+            throw_failure(verb, key, wire_code::skipped, server);
+        }
+    }
+
+    void failed(char const* verb, key128 key, wire_code code, std::string const& server) const {
+        count_failure(*counters_, code);
+        if (strict_) { // the walk counts what is thrown
+            throw_failure(verb, key, code, server);
+        }
+        count_one(counters_->errors);
+    }
+
+    /// Where nothing may be thrown.
+    void count(wire_code code) const {
+        count_failure(*counters_, code);
+        count_one(counters_->errors);
+    }
+
+  private:
+    [[noreturn]] void throw_failure(char const* verb, key128 key, wire_code code,
+                                    std::string const& server) const {
+        throw error(errc::backend,
+                    std::string("memcached ") + verb + ' ' + to_string(key) + ": " +
+                        describe(code, *settings_, server) +
+                        (code == wire_code::unattended ? "" : " (server " + server + ')'));
+    }
+
+    memcached_counters* counters_;
+    memcached_settings const* settings_;
+    bool strict_;
+};
+
+inline void count_if_ambiguous(memcached_counters& counters, wire_code code) {
+    if (code == wire_code::timed_out || code == wire_code::closed ||
+        code == wire_code::out_of_step) {
+        count_one(counters.ambiguous);
+    }
+}
+
+inline void add_to(backend_statistics& sum, memcached_counters const& counters) {
+    auto const value = [](auto const& counter) { return counter.load(std::memory_order_relaxed); };
+    sum.expirations += value(counters.expirations);
+    sum.errors += value(counters.errors);
+    sum.timeouts += value(counters.timeouts);
+    sum.reconnects += value(counters.reconnects);
+    sum.corrupt += value(counters.corrupt);
+    sum.too_large += value(counters.too_large);
+}
+
+inline void add_to(memcached_statistics& sum, memcached_counters const& counters) {
+    auto const value = [](auto const& counter) { return counter.load(std::memory_order_relaxed); };
+    sum.conflicts += value(counters.conflicts);
+    sum.ambiguous += value(counters.ambiguous);
+    sum.skipped += value(counters.skipped);
+    sum.out_of_step += value(counters.out_of_step);
+    sum.server_full += value(counters.server_full);
+    sum.breaker_opens += value(counters.breaker_opens);
+    sum.lease_waits += value(counters.lease_waits);
+}
+
+} // namespace memo::detail

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The servers of one backend, and how they are visited: past the breaker, on a connection of the
+// caller's own, with one more try where a connection had died while it lay idle.
+
+#include <memo/backends/memcached_settings.hpp>
+#include <memo/detail/breaker.hpp>
+#include <memo/detail/memcached/check_memcached_settings.hpp>
+#include <memo/detail/memcached/endpoint.hpp>
+#include <memo/detail/memcached/memcached_scope.hpp>
+#include <memo/detail/memcached/pool.hpp>
+#include <memo/detail/memcached/ring.hpp>
+#include <memo/detail/memcached/transport.hpp>
+#include <memo/detail/system/fork.hpp>
+#include <memo/key128.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace memo::detail {
+
+template <wire_connection Connection> struct memcached_server {
+    memcached_server(std::string const& spelled, connection_settings const& settings)
+        : where(resolve(spelled)), pool(where, settings) {}
+
+    endpoint const where;
+    breaker guard;
+    connection_pool<Connection> pool;
+};
+
+/// One visit to one server: any number of requests on one connection.
+template <wire_connection Connection> class server_visit {
+  public:
+    server_visit(memcached_server<Connection>& server, memcached_counters& counters,
+                 connection_settings const& settings)
+        : server_(&server), counters_(&counters), settings_(&settings) {
+        if (server.guard.lets_pass(settings.connect_timeout + settings.operation_timeout)) {
+            lease_.emplace(server.pool.take());
+        } else {
+            count_one(counters.skipped);
+        }
+    }
+
+    /// Asks what may be asked again if the connection was found closed: what reads, or stores
+    /// whatever is there.
+    template <class Ask> [[nodiscard]] wire_code ask(Ask const& question) {
+        return try_to([&] {
+            bool const was_idle = (**lease_).is_open();
+            wire_code code = open();
+            if (code != wire_code::done) {
+                return code;
+            }
+            deadline const by(settings_->operation_timeout);
+            code = question(**lease_, by);
+            if (code == wire_code::closed && was_idle && (code = open()) == wire_code::done) {
+                code = question(**lease_, by);
+            }
+            return code;
+        });
+    }
+
+    /// Asks once, on a connection that has answered within this visit.
+    template <class Ask> [[nodiscard]] wire_code ask_once(Ask const& question) {
+        return try_to([&] { return question(**lease_, deadline(settings_->operation_timeout)); });
+    }
+
+  private:
+    template <class Try> wire_code try_to(Try const& attempt) {
+        if (!lease_) {
+            return wire_code::skipped;
+        }
+        wire_code const code = attempt();
+        if (is_alive(code)) {
+            server_->guard.succeeded();
+        } else if (server_->guard.failed(is_away(code) && !has_others(code))) {
+            count_one(counters_->breaker_opens);
+        }
+        return code;
+    }
+
+    /// Whether only this connection could not be made, perhaps: a server that takes no more of them
+    /// serves those that it has.
+    [[nodiscard]] bool has_others(wire_code code) const {
+        return code != wire_code::unattended && server_->pool.in_use() > 1;
+    }
+
+    [[nodiscard]] wire_code open() {
+        if ((**lease_).is_open()) {
+            return wire_code::done;
+        }
+        wire_code const code = (**lease_).open();
+        if (code == wire_code::done && (**lease_).times_opened() > 1) {
+            count_one(counters_->reconnects);
+        }
+        return code;
+    }
+
+    memcached_server<Connection>* server_;
+    memcached_counters* counters_;
+    connection_settings const* settings_;
+    std::optional<typename connection_pool<Connection>::lease> lease_;
+};
+
+/// All servers of a backend and all functions that use them.
+///
+/// Thread safety:  safe
+template <wire_connection Connection> class memcached_store {
+  public:
+    explicit memcached_store(memcached_settings chosen)
+        : settings(checked(std::move(chosen))),
+          connections_{settings.connect_timeout, settings.operation_timeout,
+                       settings.max_value_bytes, settings.username, settings.password},
+          ring_(settings.servers) {
+        for (std::string const& spelled : settings.servers) {
+            servers_.push_back(
+                std::make_unique<memcached_server<Connection>>(spelled, connections_));
+        }
+    }
+
+    memcached_settings const settings;
+
+    [[nodiscard]] std::size_t size() const noexcept { return servers_.size(); }
+    [[nodiscard]] std::size_t server_of(key128 key) const { return ring_.server_of(key); }
+    [[nodiscard]] std::string const& spelled(std::size_t server) const {
+        return servers_[server]->where.spelled;
+    }
+
+    [[nodiscard]] server_visit<Connection> visit(std::size_t server,
+                                                 memcached_counters& counters) const {
+        return {*servers_[server], counters, connections_};
+    }
+
+    /// What belongs to one function; the same for all who ask with its digest.
+    [[nodiscard]] memcached_scope& scope(key128 digest) {
+        std::scoped_lock const lock(mutex_);
+        auto& kept = scopes_[digest];
+        if (!kept) {
+            kept = std::make_unique<memcached_scope>(settings.name_space, digest, size());
+        }
+        return *kept;
+    }
+
+    template <class Visit> void for_each_scope(Visit const& visit) const {
+        std::scoped_lock const lock(mutex_);
+        for (auto const& [digest, scope] : scopes_) {
+            visit(*scope);
+        }
+    }
+
+  private:
+    connection_settings connections_;
+    server_ring ring_;
+    std::vector<std::unique_ptr<memcached_server<Connection>>> servers_;
+    mutable mutex mutex_;
+    std::map<key128, std::unique_ptr<memcached_scope>> scopes_;
+};
+
+} // namespace memo::detail

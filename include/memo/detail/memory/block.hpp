@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// A record in, a word of the table out, and back. Small plain records that never expire lie in the
+// word itself; every other one in an immutable block behind it, which readers copy from while the
+// reclaimer keeps it.
+
+#include <memo/detail/memory/bucket.hpp>
+#include <memo/detail/memory/footprint.hpp>
+#include <memo/detail/memory/reclaim.hpp>
+#include <memo/time_span.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+namespace memo::detail {
+
+/// What the store must know of a block without knowing its type.
+struct block_header : retirable {
+    std::size_t bytes = 0;    ///< that keeping it costs
+    std::int64_t expires = 0; ///< ns of the store's clock; 0: never
+};
+
+/// The most that an entry counts for: more than any memory has, and so little that sums and
+/// differences of entries do not wrap.
+inline constexpr std::size_t largest_entry = std::size_t{1} << 56;
+
+template <class Record> struct block : block_header {
+    Record record;
+
+    static block* make(Record const& record, std::int64_t expires) {
+        std::size_t const bytes = saturated_sum(sizeof(block), footprint(record));
+        return new block{{{destroy_block}, (std::min)(bytes, largest_entry), expires}, record};
+    }
+
+  private:
+    static void destroy_block(retirable* header) { delete static_cast<block*>(header); }
+};
+
+inline block_header const& header_of(slot_value value) noexcept {
+    return *reinterpret_cast<block_header const*>(value.word);
+}
+
+/// Bytes that an entry takes in the table: a third of a bucket, at the fill that growth leaves on
+/// average.
+inline constexpr std::size_t slot_bytes = 42;
+
+inline std::size_t bytes_of(slot_value value) noexcept {
+    if (!value.exists()) {
+        return 0;
+    }
+    return slot_bytes + (value.is_block() ? header_of(value).bytes : 0);
+}
+
+/// Hands a value that left the table to the reclaimer.
+inline void retire(slot_value value) noexcept {
+    if (value.is_block()) {
+        auto& header = *reinterpret_cast<block_header*>(value.word);
+        process_wide<reclaimer>().retire(header, header.bytes);
+    }
+}
+
+template <class Record>
+inline constexpr bool
+    fits_word = std::is_trivially_copyable_v<Record>&& std::is_default_constructible_v<Record> &&
+                sizeof(Record) <= 8 && !tells_footprint<Record>;
+
+template <class Record>
+[[nodiscard]] slot_value slot_value_of(Record const& record, std::uint8_t cost,
+                                       std::int64_t expires) {
+    if constexpr (fits_word<Record>) {
+        if (expires == 0) {
+            slot_value value{0, content::record, cost};
+            std::memcpy(&value.word, &record, sizeof record);
+            return value;
+        }
+    }
+    block_header* const header = block<Record>::make(record, expires);
+    return {reinterpret_cast<std::uintptr_t>(header), content::block, cost};
+}
+
+/// The record of a value. A block must be kept by a read section.
+template <class Record> [[nodiscard]] Record record_of(slot_value value) {
+    if constexpr (fits_word<Record>) {
+        if (!value.is_block()) {
+            Record record;
+            std::memcpy(static_cast<void*>(&record), &value.word, sizeof record);
+            return record;
+        }
+    }
+    return static_cast<block<Record> const&>(header_of(value)).record;
+}
+
+} // namespace memo::detail

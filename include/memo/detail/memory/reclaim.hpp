@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Memory that lock-free readers may still be looking at, in; freed when none of them can be, out.
+//
+// A reader writes the current epoch into its thread's line, looks, and clears the line. A writer
+// unlinks a thing, retires it, and later raises the epoch and frees what was retired before it once
+// every line is clear or newer. So a hit pays for two plain stores.
+
+#include <memo/detail/system/fork.hpp>
+#include <memo/detail/system/process.hpp>
+#include <memo/detail/system/thread_slot.hpp>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <mutex>
+#include <utility>
+
+namespace memo::detail {
+
+/// While one lives in a thread, nothing that the thread can reach is freed. They nest.
+class read_section {
+  public:
+    read_section() : read_section(this_thread_line()) {}
+    read_section(read_section const&) = delete;
+    read_section& operator=(read_section const&) = delete;
+    ~read_section() { epoch_.store(outer_, std::memory_order_release); }
+
+  private:
+    explicit read_section(thread_line& line)
+        : epoch_(line.epoch), outer_(epoch_.load(std::memory_order_relaxed)) {
+        if (outer_ == 0) [[likely]] { // else the section around this one holds what it can reach
+            // release: whoever sees this epoch has seen the end of this thread's earlier sections
+            epoch_.store(line.orders->epoch.load(std::memory_order_acquire),
+                         std::memory_order_release);
+            line.publish(epoch_);
+        }
+    }
+
+    std::atomic<std::uint64_t>& epoch_;
+    std::uint64_t const outer_;
+};
+
+/// What a thing that can be retired begins with. So a writer that has unlinked it needs no memory to
+/// retire it, which it might not get.
+struct retirable {
+    void (*destroy)(retirable*) = nullptr;
+    retirable* next = nullptr; ///< for the reclaimer; no reader looks here
+};
+
+/// One per process, see process_wide.
+class reclaimer {
+  public:
+    /// Takes a thing that no new reader can reach. Destroys nothing, so locks may be held.
+    ///
+    /// bytes           how much memory waits for it
+    void retire(retirable& thing, std::size_t bytes) noexcept {
+        std::scoped_lock const lock(mutex_);
+        thing.next = std::exchange(fresh_, &thing);
+        fresh_things_ += 1;
+        fresh_bytes_ += bytes;
+        if (fresh_things_ >= most_things || fresh_bytes_ >= most_bytes) {
+            due_.store(true, std::memory_order_relaxed);
+        }
+    }
+
+    /// Frees what can be freed, if enough has come together. Runs destructors of the user's: no
+    /// lock may be held.
+    void tend() noexcept {
+        if (due_.load(std::memory_order_relaxed)) {
+            reclaim();
+        }
+    }
+
+    /// Frees all that can be freed now. No lock may be held.
+    void reclaim() noexcept {
+        for (retirable* free : take_free()) {
+            while (free != nullptr) {
+                retirable* const each = std::exchange(free, free->next);
+                each->destroy(each);
+            }
+        }
+    }
+
+  private:
+    static constexpr std::size_t most_things = 64;
+    static constexpr std::size_t most_bytes = std::size_t{256} * 1024;
+
+    /// Raises the epoch, and gives the lists of what can be freed. What is fresh when the last things
+    /// can go waits in their place: one epoch is enough for all of them.
+    std::array<retirable*, 2> take_free() noexcept {
+        std::scoped_lock const lock(mutex_);
+        std::uint64_t const now = // by a barrier of the writer's own
+            lines_.orders().epoch.fetch_add(1, std::memory_order_seq_cst) + 1;
+        fresh_things_ = 0;
+        fresh_bytes_ = 0;
+        due_.store(false, std::memory_order_relaxed);
+        if (waiting_ == nullptr && fresh_ == nullptr) {
+            return {};
+        }
+        lines_.barrier_for_all();
+        std::uint64_t const oldest = oldest_reader();
+        if (waiting_ != nullptr && waiting_epoch_ > oldest) {
+            return {};
+        }
+        std::array<retirable*, 2> free{std::exchange(waiting_, std::exchange(fresh_, nullptr))};
+        waiting_epoch_ = now;
+        if (waiting_epoch_ <= oldest) {
+            free[1] = std::exchange(waiting_, nullptr);
+        }
+        return free;
+    }
+
+    [[nodiscard]] std::uint64_t oldest_reader() const noexcept {
+        std::uint64_t oldest = (std::numeric_limits<std::uint64_t>::max)();
+        lines_.for_each([&](thread_line const& line) {
+            if (auto const epoch = line.epoch.load(std::memory_order_seq_cst); epoch != 0) {
+                oldest = epoch < oldest ? epoch : oldest;
+            }
+        });
+        return oldest;
+    }
+
+    thread_lines& lines_ = process_wide<thread_lines>();
+    mutex mutex_;
+    retirable* waiting_ = nullptr;    ///< a list of those that go next
+    std::uint64_t waiting_epoch_ = 0; ///< readers of this epoch began after they were unlinked
+    retirable* fresh_ = nullptr;      ///< a list of those that were retired since
+    std::size_t fresh_things_ = 0;    ///< retired since it was last tried to free something
+    std::size_t fresh_bytes_ = 0;
+    std::atomic<bool> due_{false};
+};
+
+} // namespace memo::detail

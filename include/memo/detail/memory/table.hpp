@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Key bits in, a word of value out: the table that holds one function's entries. It knows nothing
+// of types.
+//
+// A directory leads from the first bits of a key to its segment, other bits to a bucket of it.
+// Lookups take no lock and need no guard: what they look at is not freed before the table is.
+// Changes lock the segment. One that is too full is split: half of its entries go to a new one,
+// readers are led there, and then the old one loses them. So an insertion moves some hundred entries
+// at most, and growth never needs a second table beside the first.
+
+#include <memo/detail/memory/bucket.hpp>
+#include <memo/detail/memory/eviction_policy.hpp>
+#include <memo/detail/memory/growing_directory.hpp>
+#include <memo/detail/memory/segment.hpp>
+#include <memo/detail/memory/segment_directory.hpp>
+#include <memo/error.hpp>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+namespace memo::detail {
+
+class table {
+  public:
+    /// rule            of eviction, if entries may have to go; it outlives the table
+    explicit table(eviction_rule* rule = nullptr) : directory_(rule) {}
+    table(table const&) = delete;
+    table& operator=(table const&) = delete;
+    ~table() = default;
+
+    /// Whether a key is where it is looked for first and no writer is there: most hits are. Inlined
+    /// by force, so that key and value stay in registers.
+    ///
+    /// Words           whether blocks are not expected, see bucket::glance
+    template <bool Words>
+    [[nodiscard, gnu::always_inline]] inline bool glance(unfinished_key key,
+                                                         slot_value& value) const {
+        slot_key const wanted(key);
+        return glance_at<Words>(home_of(wanted.low), wanted, value);
+    }
+
+    /// Whether it is in one of the buckets after its own: one hit in eight, where the table is as
+    /// full as it gets.
+    template <bool Words>
+    [[nodiscard]] bool glance_further(unfinished_key key, slot_value& value) const {
+        slot_key const wanted(key);
+        bucket* const buckets = buckets_of(wanted.low);
+        bucket* here = &buckets[segment::number_of(wanted.low)];
+        for (std::size_t left = segment::count - 1;
+             left > 0 && here->passed.load(std::memory_order_relaxed) != 0; --left) {
+            here = &segment::after(buckets, *here);
+            if (glance_at<Words>(*here, wanted, value)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /// Looks a key up; gives nothing if it is not here. While the caller uses a block, it is in a
+    /// read section that began before.
+    ///
+    /// is_use          whether what is found counts as used, for eviction
+    [[nodiscard]] slot_value find(key128 key, bool is_use = true) const {
+        slot_key const wanted(key);
+        for (;;) {
+            directory const root = directory_.now();
+            auto const& place = root.buckets_of(wanted.low);
+            bucket* const buckets = place.load(std::memory_order_acquire);
+            slot_value const found = find_in(buckets, wanted, is_use);
+            // What is found is right wherever it is. What is not may be where the key has gone.
+            if (found.exists() ||
+                (directory_.now() == root && place.load(std::memory_order_acquire) == buckets)) {
+                return found;
+            }
+        }
+    }
+
+    /// Has the bucket fetched in which a lookup of this key begins.
+    void prefetch(key128 key) const { __builtin_prefetch(&home_of(slot_key(key).low)); }
+
+    /// Stores a value; returns the old one.
+    ///
+    /// Throws:         std::bad_alloc, and nothing is changed
+    std::optional<slot_value> put(key128 key, slot_value value) {
+        std::optional<slot_value> old;
+        put_if(
+            key, value, [] { return true; }, old);
+        return old;
+    }
+
+    /// Stores a value if `valid()`; false if it is not.
+    ///
+    /// old             set to the value that it replaces
+    /// Throws:         std::bad_alloc, and nothing is changed
+    template <class Valid>
+    bool put_if(key128 key, slot_value value, Valid const& valid, std::optional<slot_value>& old) {
+        slot_key const wanted(key);
+        auto const [home, lock] = hold_with_room(wanted.low);
+        if (!valid()) {
+            return false;
+        }
+        if (auto const found = home->locate(wanted); found.exists()) {
+            old = found.value();
+            home->replace(found, value);
+        } else {
+            home->add(wanted, value);
+        }
+        return true;
+    }
+
+    /// Stores `desired` if what is there is still `expected` and `valid()`; false if not.
+    ///
+    /// Throws:         std::bad_alloc, and nothing is changed
+    template <class Valid>
+    bool exchange(key128 key, slot_value expected, slot_value desired, Valid const& valid) {
+        slot_key const wanted(key);
+        auto const [home, lock] = hold_with_room(wanted.low);
+        if (!valid()) {
+            return false;
+        }
+        auto const found = home->locate(wanted);
+        slot_value const now = found.exists() ? found.value() : slot_value{};
+        bool const same = now.is == expected.is && now.word == expected.word;
+        if (same && found.exists()) {
+            home->replace(found, desired);
+        } else if (same) {
+            home->add(wanted, desired);
+        }
+        return same;
+    }
+
+    /// Removes a key if `agrees` says so of its value; returns what was removed.
+    template <class Agrees> std::optional<slot_value> erase_if(key128 key, Agrees agrees) {
+        slot_key const wanted(key);
+        auto const [home, lock] = hold(wanted.low);
+        auto const found = home->locate(wanted);
+        if (!found.exists() || !agrees(found.value())) {
+            return std::nullopt;
+        }
+        slot_value const old = home->remove(found);
+        home->tidy();
+        return old;
+    }
+
+    /// Removes the entry whose turn it is in the first segment that has one.
+    ///
+    /// draw            a random number, which chooses where to begin
+    std::optional<slot_value> evict(std::uint64_t draw) noexcept {
+        return first_given(draw, [](segment& each) { return each.evict(); });
+    }
+
+    /// How often it did.
+    ///
+    /// Complexity:     one lock of each segment
+    [[nodiscard]] std::uint64_t evictions() const {
+        std::uint64_t sum = 0;
+        if (!directory_.evicts()) {
+            return sum;
+        }
+        from_each_segment(0, [&](segment& each) {
+            sum += each.evictions();
+            return true;
+        });
+        return sum;
+    }
+
+    /// The rank of that entry, where eviction is by cost. Entries of one store compare by it.
+    std::optional<double> least_rank(std::uint64_t draw) const noexcept {
+        return first_given(draw, [](segment& each) { return each.least_rank(); });
+    }
+
+    /// Removes everything; `dispose` is given each value once no lookup can find it.
+    template <class Dispose> void clear(Dispose dispose) {
+        std::array<slot_value, segment::slot_count> removed; // of one segment: it needs no memory
+        from_each_segment(0, [&](segment& each) {
+            std::size_t count = 0;
+            each.for_each([&](segment::place there) { removed[count++] = there.value(); });
+            each.clear();
+            while (count > 0) {
+                dispose(removed[--count]);
+            }
+            return true;
+        });
+    }
+
+  private:
+    /// A segment and its lock.
+    struct held {
+        segment* home;
+        std::unique_lock<mutex> lock;
+    };
+
+    [[nodiscard, gnu::always_inline]] inline bucket* buckets_of(std::uint64_t low) const {
+        return directory_.now().buckets_of(low).load(std::memory_order_acquire);
+    }
+
+    [[nodiscard, gnu::always_inline]] inline bucket& home_of(std::uint64_t low) const {
+        return buckets_of(low)[segment::number_of(low)];
+    }
+
+    template <bool Words>
+    [[nodiscard, gnu::always_inline]] inline bool glance_at(bucket& here, slot_key wanted,
+                                                            slot_value& value) const {
+        std::size_t slot = 0;
+        bool const seen = here.glance<Words>(wanted, value, slot);
+        if (seen && directory_.evicts()) {
+            here.mark_visited(slot);
+        }
+        return seen;
+    }
+
+    [[nodiscard]] slot_value find_in(bucket* buckets, slot_key wanted, bool is_use) const {
+        bucket* here = &buckets[segment::number_of(wanted.low)];
+        for (std::size_t probes = segment::count; probes > 0; --probes) {
+            slot_value value;
+            std::size_t slot = 0;
+            auto const sight = here->look(wanted, value, slot);
+            if (sight == bucket::sight::hit) {
+                if (is_use && directory_.evicts()) {
+                    here->mark_visited(slot);
+                }
+                return value;
+            }
+            if (sight == bucket::sight::absent) {
+                break;
+            }
+            here = &segment::after(buckets, *here);
+        }
+        return {};
+    }
+
+    // Changes.
+
+    [[nodiscard]] held hold(std::uint64_t low) const {
+        for (;;) {
+            directory const root = directory_.now();
+            segment* const home = root.segment_of(low).load(std::memory_order_acquire);
+            std::unique_lock lock(home->mutex);
+            if (home->owns(low)) { // it was not split meanwhile
+                return {home, std::move(lock)};
+            }
+        }
+    }
+
+    /// The same, with a free slot in it.
+    [[nodiscard]] held hold_with_room(std::uint64_t low) {
+        held here = hold(low);
+        while (here.home->entries() >= most_entries(here.home->depth()) && split(here, low)) {
+        }
+        return here;
+    }
+
+    /// Calls visit(segment&) for all segments from that of `low` on, each locked, as long as it says
+    /// true.
+    template <class Visit> void from_each_segment(std::uint64_t low, Visit visit) const {
+        std::uint64_t visited = 0;
+        do {
+            auto const [home, lock] = hold(low);
+            if (!visit(*home)) {
+                return;
+            }
+            visited += home->span();
+            low = home->prefix() + home->span();
+        } while (visited != 0); // 2^64 keys
+    }
+
+    /// What the first segment from that of `low` on gives that gives anything.
+    template <class Ask>
+    std::invoke_result_t<Ask&, segment&> first_given(std::uint64_t low, Ask ask) const {
+        std::invoke_result_t<Ask&, segment&> given;
+        from_each_segment(low, [&](segment& each) {
+            given = ask(each);
+            return !given;
+        });
+        return given;
+    }
+
+    // Growth.
+
+    /// A hit that is not in its own bucket costs as much as three that are. While the table is small
+    /// it is kept half empty.
+    [[nodiscard]] static std::size_t most_entries(unsigned depth) noexcept {
+        return depth < 6 ? segment::slot_count / 2 : segment::slot_count * 7 / 10;
+    }
+
+    /// Splits a segment, and goes on to hold the half that `low` belongs to. False if a bit more does
+    /// not tell its keys apart: then they are no hashes, and it takes what it has slots for.
+    ///
+    /// Throws:         std::bad_alloc, and nothing is changed
+    bool split(held& here, std::uint64_t low) {
+        segment& old = *here.home;
+        if (!old.can_split()) {
+            if (old.entries() == segment::slot_count) {
+                throw error(errc::backend, "the keys are no hashes: too many begin alike");
+            }
+            return false;
+        }
+        std::uint64_t const prefix = old.prefix() | old.next_bit();
+        unsigned const depth = old.depth() + 1;
+        auto staying = old.order_of_half(false);
+        segment& fresh = directory_.make_segment(prefix, depth, old.order_of_half(true));
+        std::unique_lock fresh_lock(fresh.mutex);
+        old.copy_half_to(fresh);
+        directory_.lead_to(fresh, prefix, depth);
+        old.remove_half(std::move(staying));
+        if (fresh.owns(low)) {
+            here = {&fresh, std::move(fresh_lock)};
+        }
+        return true;
+    }
+
+    growing_directory directory_;
+};
+
+} // namespace memo::detail

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Classes with cereal functions in, bytes out, and back: the codec of classes, and what makes the two
+// archives ones of cereal's. What the library knows passes through its own codecs, so cereal's type
+// headers are needed only for the rest.
+//
+// A class is followed by a byte of its own, so it takes at least one, and how deep classes may lie
+// in one another is bounded (nesting.hpp).
+
+#include <memo/detail/key/archive.hpp>
+#include <memo/detail/record/bytes.hpp>
+#include <memo/detail/record/codec_ranges.hpp>
+#include <memo/detail/record/codec_values.hpp>
+#include <memo/detail/record/codec_vocabulary.hpp>
+#include <memo/detail/record/record_reader.hpp>
+#include <memo/detail/record/record_writer.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+#include <typeinfo>
+
+namespace memo::detail {
+
+// What cereal asks of every archive; its own type headers call these where the library has no codec.
+template <word_scalar T> void CEREAL_SAVE_FUNCTION_NAME(record_writer& archive, T const& value) {
+    archive(value);
+}
+template <class T>
+void CEREAL_SAVE_FUNCTION_NAME(record_writer& archive, cereal::NameValuePair<T> const& pair) {
+    archive(pair);
+}
+template <class T>
+void CEREAL_SAVE_FUNCTION_NAME(record_writer& archive, cereal::SizeTag<T> const& tag) {
+    archive(tag);
+}
+template <class T>
+void CEREAL_SAVE_FUNCTION_NAME(record_writer& archive, cereal::BinaryData<T> const& data) {
+    archive(data);
+}
+template <word_scalar T> void CEREAL_LOAD_FUNCTION_NAME(record_reader& archive, T& value) {
+    archive(value);
+}
+template <class T>
+void CEREAL_LOAD_FUNCTION_NAME(record_reader& archive, cereal::NameValuePair<T>& pair) {
+    archive(pair);
+}
+template <class T> void CEREAL_LOAD_FUNCTION_NAME(record_reader& archive, cereal::SizeTag<T>& tag) {
+    archive(tag);
+}
+template <class T>
+void CEREAL_LOAD_FUNCTION_NAME(record_reader& archive, cereal::BinaryData<T>& data) {
+    archive(data);
+}
+
+} // namespace memo::detail
+
+CEREAL_SETUP_ARCHIVE_TRAITS(memo::detail::record_reader, memo::detail::record_writer)
+
+namespace memo::detail {
+
+/// Whether a function by which cereal would write or read T is one of a base of T.
+template <class T> inline constexpr bool recorded_by_base = false;
+template <class T>
+    requires(std::is_class_v<T> && !own_codable<T>)
+inline constexpr bool recorded_by_base<T> =
+    written_by_base<T, record_writer>() || read_by_base<T, record_reader>();
+
+/// A class that cereal can write and read. One that derives from a container must say so by itself,
+/// as for keys.
+template <class T>
+concept cereal_record =
+    std::is_class_v<T> && !own_codable<T> && !is_base_class<T> && !compares_by_state<T> &&
+    (derives_from_container<T>
+         ? cereal::traits::has_member_serialize<T, record_writer>::value ||
+               (cereal::traits::has_member_save<T, record_writer>::value &&
+                cereal::traits::has_member_load<T, record_reader>::value)
+         : cereal::traits::is_output_serializable<T, record_writer>::value &&
+               cereal::traits::is_input_serializable<T, record_reader>::value) &&
+    !recorded_by_base<T>;
+
+template <cereal_record T> struct codec<T> {
+    static constexpr bool plain = false;
+
+    static void save(record_writer& archive, T const& value) { archive.put_class(value); }
+    static T load(record_reader& archive) {
+        static_assert(std::is_default_constructible_v<T>,
+                      "memo: cereal reads into an object that is there already, so a class that is "
+                      "kept outside of the process needs a default constructor. Give it one, or "
+                      "return a class of plain members");
+        T value{};
+        archive.take_class(value);
+        return value;
+    }
+};
+
+template <class T> void record_reader::read(T& value) {
+    if constexpr (cereal_record<T>) {
+        take_class(value);
+    } else if constexpr (codable<T>) {
+        value = take_value<T>(*this);
+    } else {
+        using named = typename called_for<T>::type;
+        require_own_function<named, read_by_base<named, record_reader>()>();
+        base::operator()(value);
+    }
+}
+
+template <class T> std::shared_ptr<T> record_reader::take_shared() {
+    auto const tag = take<std::uint32_t>();
+    if (tag == 0) {
+        return nullptr;
+    }
+    std::uint32_t const number = tag & ~cereal::detail::msb_32bit;
+    if (tag == number) {
+        return std::static_pointer_cast<T>(seen_before(number, typeid(T)));
+    }
+    std::size_t const place = place_of_new<T>(number);
+    return nesting_.pointee([&] {
+        if constexpr (cereal_record<T> && std::is_default_constructible_v<T>) {
+            auto const made = std::make_shared<T>();
+            pointees_[place].pointer = made; // before its members, which may point back to it
+            take_class(*made);
+            return made;
+        } else {
+            auto const made = std::make_shared<T>(take_value<T>(*this));
+            pointees_[place].pointer = made;
+            return made;
+        }
+    });
+}
+
+// cereal would believe that the pointee has the type whose name stands before its number.
+template <template <class> class Wrapper, class T>
+    requires wraps_pointer < Wrapper < std::shared_ptr<T>
+& >> void record_reader::read(Wrapper<std::shared_ptr<T>&>& wrapper) {
+    if constexpr (!cereal::traits::has_load_and_construct<T, record_reader>::value) {
+        wrapper.ptr = take_shared<T>();
+    } else { // only cereal can make one
+        auto const tag = byte_source(source_).take<std::uint32_t>();
+        std::uint32_t const number = tag & ~cereal::detail::msb_32bit;
+        if (tag == number) {
+            if (tag != 0) {
+                static_cast<void>(seen_before(number, typeid(T)));
+            }
+            base::operator()(wrapper);
+        } else {
+            std::size_t const place = place_of_new<T>(number);
+            nesting_.pointee([&] { base::operator()(wrapper); });
+            pointees_[place].pointer = wrapper.ptr;
+        }
+    }
+}
+
+} // namespace memo::detail
+
+CEREAL_REGISTER_ARCHIVE(memo::detail::record_writer)
+CEREAL_REGISTER_ARCHIVE(memo::detail::record_reader)

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// What is remembered of an exact function: the value itself, or the value and the stream of words
+// that it is for. Its averaged sibling is in averaged.hpp; the walk asks both the same questions.
+
+#include <memo/detail/key/same_value.hpp>
+#include <memo/key128.hpp>
+#include <memo/options.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace memo::detail {
+
+/// Of which results of an exact function a record is made. One is always enough.
+template <class R> class single_result {
+  public:
+    using sample = R; ///< what the function returns
+    using result = R; ///< what a caller gets
+    using options = memo::options<R>;
+
+    static constexpr bool merges = false;   ///< whether a record can take more samples
+    static constexpr bool numbered = false; ///< whether samples are numbered
+    static constexpr bool comparable = detail::comparable<R>;
+    struct audited {}; ///< what audits remember of one another
+
+    explicit single_result(options const& chosen)
+        : threshold_(chosen.time_threshold.least()), store_if_(chosen.store_if) {}
+
+    template <class Record> static bool gives(Record const&) noexcept { return true; }
+    template <class Record> static bool enough(Record const&) noexcept { return true; }
+    template <class Record> static bool served_by(Record const&) noexcept { return true; }
+    template <class Record> static bool again(Record const&, std::uint64_t) noexcept {
+        return false;
+    }
+
+    [[nodiscard]] bool slow_enough(std::chrono::nanoseconds taken) const {
+        return taken >= threshold_;
+    }
+    [[nodiscard]] bool accepts(R const& value) const { return !store_if_ || store_if_(value); }
+
+  private:
+    std::chrono::nanoseconds threshold_;
+    std::function<bool(R const&)> store_if_;
+};
+
+/// The record of an exact function is its result.
+template <class R> struct exact : single_result<R> {
+    using record = R;
+    struct witness {};
+    static constexpr std::string_view kind = "exact";
+
+    using single_result<R>::single_result;
+
+    static record remember(R&& value, witness) { return std::move(value); }
+    static bool is_of(record const&, witness) noexcept { return true; }
+    static R&& give(record&& kept) noexcept { return std::move(kept); }
+    static bool contradicts(typename single_result<R>::audited, key128, record const& kept,
+                            R const& now) {
+        return !alike(kept, now);
+    }
+};
+
+/// The same, with the stream of words that was hashed.
+template <class R> struct exact_witnessed : single_result<R> {
+    using record = std::pair<R, std::vector<std::uint64_t>>;
+    using witness = std::vector<std::uint64_t>;
+    static constexpr std::string_view kind = "exact, witnessed";
+
+    using single_result<R>::single_result;
+
+    static record remember(R&& value, witness const& stream) { return {std::move(value), stream}; }
+    static bool is_of(record const& kept, witness const& stream) { return kept.second == stream; }
+    static R&& give(record&& kept) noexcept { return std::move(kept.first); }
+    static bool contradicts(typename single_result<R>::audited, key128, record const& kept,
+                            R const& now) {
+        return !alike(kept.first, now);
+    }
+};
+
+} // namespace memo::detail

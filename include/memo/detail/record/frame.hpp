@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// A record in, the bytes that are kept of it out, and back: format 1 of docs/format.md, "Record at
+// rest". Disk and network hold these bytes, and what comes back from there may be anything. Size,
+// magic, format, whose record it is, length and checksum are checked before the codec sees a byte.
+
+#include <memo/detail/key/hash.hpp>
+#include <memo/detail/record/bytes.hpp>
+#include <memo/detail/record/codec.hpp>
+#include <memo/detail/record/kind.hpp>
+#include <memo/key128.hpp>
+#include <memo/time_span.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <type_traits>
+#include <typeinfo>
+#include <vector>
+
+namespace memo::detail {
+
+inline constexpr std::uint16_t frame_format = 1;
+inline constexpr std::uint32_t frame_magic = 0x6f6d656d; ///< "memo"
+
+/// 32 bits of a type's name in the Itanium C++ ABI, which g++ and clang share.
+[[nodiscard]] inline std::uint32_t type_tag(std::type_info const& type) {
+    std::string_view const name = type.name();
+    return static_cast<std::uint32_t>(hash64(name.data(), name.size()));
+}
+
+/// Nanoseconds since 1970, UTC.
+using unix_time = std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>;
+
+/// All of a frame but its payload, as it lies in the bytes: 72 of them.
+struct frame_header {
+    std::uint64_t checksum = 0; ///< XXH3-64 of all bytes that follow
+    std::uint32_t magic = frame_magic;
+    std::uint16_t format = frame_format;
+    record_kind kind = record_kind::value;
+    std::uint8_t unused = 0;
+    key128 scope;              ///< of the function
+    key128 key;                ///< of the call
+    std::uint32_t type = 0;    ///< see type_tag
+    std::uint32_t payload = 0; ///< bytes
+    std::uint32_t created = 0; ///< seconds since 1970
+    float cost = 0;            ///< seconds that computing took
+    std::int64_t expires = 0;  ///< ns since 1970; 0: never
+
+    [[nodiscard]] bool expired(unix_time now) const noexcept {
+        return expires != 0 && now.time_since_epoch().count() >= expires;
+    }
+    [[nodiscard]] std::chrono::nanoseconds computing() const noexcept {
+        constexpr double most = 9e18;
+        double const ns = static_cast<double>(cost) * 1e9;
+        return std::chrono::nanoseconds(ns >= 0 && ns < most ? std::llround(ns) : 0);
+    }
+};
+
+inline constexpr std::size_t frame_header_size = 72;
+static_assert(sizeof(frame_header) == frame_header_size);
+static_assert(std::is_trivially_copyable_v<frame_header>);
+
+/// The most bytes that a payload has.
+inline constexpr std::size_t largest_payload = (std::numeric_limits<std::uint32_t>::max)();
+
+/// The time in the 4 bytes that a frame has for it: of the years 1970 to 2106 the nearest.
+[[nodiscard]] inline std::uint32_t seconds_since_1970(std::chrono::sys_seconds time) noexcept {
+    constexpr std::int64_t last = (std::numeric_limits<std::uint32_t>::max)();
+    return static_cast<std::uint32_t>(
+        std::clamp<std::int64_t>(time.time_since_epoch().count(), 0, last));
+}
+
+/// When something that is made now stops being served. ttl 0: never, which is 0
+[[nodiscard]] inline std::int64_t expiry(unix_time now, std::chrono::nanoseconds ttl) noexcept {
+    return ttl.count() == 0 ? 0 : saturated_sum(now, ttl).time_since_epoch().count();
+}
+
+/// A header for a record that is made now.
+[[nodiscard]] inline frame_header new_header(key128 scope, key128 key, unix_time now,
+                                             std::chrono::nanoseconds cost,
+                                             std::int64_t expires) noexcept {
+    frame_header header;
+    header.scope = scope;
+    header.key = key;
+    header.created = seconds_since_1970(std::chrono::floor<std::chrono::seconds>(now));
+    header.cost = std::chrono::duration<float>(cost).count();
+    header.expires = expires;
+    return header;
+}
+
+/// Closes a frame: `bytes` holds the payload behind room for the header. False, and no frame, if the
+/// payload is too large.
+[[nodiscard]] inline bool seal(std::vector<std::byte>& bytes, frame_header header) noexcept {
+    std::size_t const payload = bytes.size() - frame_header_size;
+    if (payload > largest_payload) {
+        return false;
+    }
+    header.payload = static_cast<std::uint32_t>(payload);
+    std::memcpy(bytes.data(), &header, frame_header_size);
+    constexpr std::size_t start = sizeof header.checksum;
+    header.checksum = hash64(bytes.data() + start, bytes.size() - start);
+    std::memcpy(bytes.data(), &header.checksum, start);
+    return true;
+}
+
+/// Makes the frame of a record, in the place of what `bytes` held. False, and no frame, if the payload
+/// is larger than `largest_payload` or such that a reader may refuse it.
+///
+/// Throws:         what a serialize() throws
+template <class Record>
+[[nodiscard]] bool encode_frame(std::vector<std::byte>& bytes, frame_header header,
+                                Record const& record) {
+    bytes.assign(frame_header_size, std::byte{0});
+    if (!encode_record(bytes, record)) {
+        return false;
+    }
+    header.kind = kind_of_record<Record>;
+    header.type = type_tag(typeid(Record));
+    return seal(bytes, header);
+}
+
+/// What bytes say of themselves, unchecked; nothing if they are too few for a header.
+[[nodiscard]] inline std::optional<frame_header>
+header_of(std::span<std::byte const> bytes) noexcept {
+    if (bytes.size() < frame_header_size) {
+        return std::nullopt;
+    }
+    frame_header header;
+    std::memcpy(&header, bytes.data(), frame_header_size);
+    return header;
+}
+
+/// Whole frames only: the header of these bytes, if they are a frame of this format whose checksum
+/// holds.
+///
+/// Complexity:     linear in the bytes
+[[nodiscard]] inline std::optional<frame_header>
+check_frame(std::span<std::byte const> bytes) noexcept {
+    auto const header = header_of(bytes);
+    constexpr std::size_t start = sizeof(frame_header::checksum);
+    if (!header || header->magic != frame_magic || header->format != frame_format ||
+        header->payload != bytes.size() - frame_header_size ||
+        header->checksum != hash64(bytes.data() + start, bytes.size() - start)) {
+        return std::nullopt;
+    }
+    return header;
+}
+
+/// The same, for the record of one key of one function and of one type.
+[[nodiscard]] inline std::optional<frame_header> check_frame(std::span<std::byte const> bytes,
+                                                             key128 scope, key128 key,
+                                                             std::uint32_t type) noexcept {
+    auto const header = check_frame(bytes);
+    if (!header || header->scope != scope || header->key != key || header->type != type) {
+        return std::nullopt;
+    }
+    return header;
+}
+
+/// The payload of a frame that was checked.
+[[nodiscard]] inline std::span<std::byte const>
+payload_of(std::span<std::byte const> frame) noexcept {
+    return frame.subspan(frame_header_size);
+}
+
+/// Why a frame gives no record.
+enum class frame_trouble : std::uint8_t { none, corrupt, expired };
+
+/// A record out of a frame, or why there is none.
+template <class Record> struct decoded {
+    std::optional<Record> record;
+    frame_header header;
+    frame_trouble trouble = frame_trouble::none;
+};
+
+/// Reads the record of a key out of a frame.
+///
+/// Throws:         what a serialize() throws; never because of what the bytes are
+template <class Record>
+[[nodiscard]] decoded<Record> decode_frame(std::span<std::byte const> bytes, key128 scope,
+                                           key128 key, unix_time now) {
+    static std::uint32_t const type = type_tag(typeid(Record));
+    auto const header = check_frame(bytes, scope, key, type);
+    if (!header) {
+        return {std::nullopt, {}, frame_trouble::corrupt};
+    }
+    if (header->expired(now)) {
+        return {std::nullopt, *header, frame_trouble::expired};
+    }
+    try {
+        return {decode_record<Record>(payload_of(bytes)), *header, frame_trouble::none};
+    } catch (malformed const&) {
+        return {std::nullopt, *header, frame_trouble::corrupt};
+    }
+}
+
+} // namespace memo::detail

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Samples in, their count, mean and variance out, one sample or another set of moments at a time.
+//
+// Samples are taken relative to the first one, so that an offset of 1e9 costs no digit; each is
+// added by Welford's update (1962, Technometrics 4(3)), and two sets are merged by the pairwise
+// update of Chan, Golub and LeVeque (1979, STAN-CS-79-773, equation 2.1). Neither order nor split
+// matters but for rounding.
+//
+// The mean of finite samples is finite: where a difference overflows, they are taken relative to 0,
+// and their parts are divided before they are added. Their squared deviations may be more than a
+// double can hold; m2, and what is made of it, is infinite then, and never NaN.
+
+#include <memo/detail/math.hpp>
+#include <memo/detail/record/bytes.hpp>
+#include <memo/error.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace memo::detail {
+
+/// Mean and squared deviations of one number; how many samples it has seen is kept beside it.
+struct spread {
+    double origin = 0; ///< the first sample
+    double offset = 0; ///< mean - origin
+    double m2 = 0;     ///< sum of (sample - mean)^2
+
+    void add(double sample, std::uint64_t count_with_it) noexcept {
+        if (count_with_it == 1) {
+            *this = {sample, 0, real::is_finite(sample) ? 0 : sample - sample};
+            return;
+        }
+        auto const n = static_cast<double>(count_with_it);
+        double const shifted = sample - origin;
+        double const delta = shifted - offset;
+        if (!real::is_finite(delta) && real::is_finite(sample) && is_finite()) [[unlikely]] {
+            add_far(sample, n);
+            return;
+        }
+        offset += delta / n;
+        m2 += delta * (shifted - offset);
+    }
+
+    void merge(spread const& other, std::uint64_t count, std::uint64_t others) noexcept {
+        auto const n = static_cast<double>(count);
+        auto const m = static_cast<double>(others);
+        double delta = (other.origin - origin) + (other.offset - offset);
+        double moved = offset + delta * (m / (n + m));
+        if (!real::is_finite(moved) && is_finite() && other.is_finite()) [[unlikely]] {
+            take_zero_as_origin();
+            delta = other.mean() - offset;
+            moved = offset * (n / (n + m)) + other.mean() * (m / (n + m));
+        }
+        offset = moved;
+        m2 += other.m2 + delta * delta * (n * m / (n + m));
+    }
+
+    [[nodiscard]] double mean() const noexcept { return origin + offset; }
+
+    [[nodiscard]] bool is_finite() const noexcept {
+        return real::is_finite(origin) && real::is_finite(offset);
+    }
+
+    /// Whether so many samples can have given these numbers.
+    [[nodiscard]] bool is_possible(std::uint64_t count) const noexcept {
+        if (count < 2) {
+            return offset == 0 && (m2 == 0 || !real::is_finite(origin)) &&
+                   (count == 1 || origin == 0);
+        }
+        return is_finite() ? real::is_finite(mean()) && m2 >= 0 : m2 != m2;
+    }
+
+    template <class Archive> void serialize(Archive& archive) { archive(origin, offset, m2); }
+
+  private:
+    void take_zero_as_origin() noexcept {
+        offset = mean();
+        origin = 0;
+    }
+
+    [[gnu::cold]] void add_far(double sample, double n) noexcept {
+        take_zero_as_origin();
+        double const delta = sample - offset;
+        offset = real::is_finite(delta) ? offset + delta / n : offset + (sample / n - offset / n);
+        m2 += delta * (sample - offset);
+    }
+};
+
+/// How values of one shape are averaged: number by number, of which there are `most` at most.
+template <class Value> struct shape;
+
+template <class Number>
+    requires std::is_arithmetic_v<Number>
+struct shape<Number> {
+    using value = double;
+    using spreads = std::array<spread, 1>;
+    static constexpr std::size_t most = 1;
+    static constexpr std::size_t size(Number) noexcept { return 1; }
+    static double at(Number sample, std::size_t) noexcept { return static_cast<double>(sample); }
+    template <class Get> static value make(std::size_t, Get const& get) { return get(0); }
+};
+
+template <class Number>
+    requires std::is_arithmetic_v<Number>
+struct shape<std::vector<Number>> {
+    using value = std::vector<double>;
+    using spreads = std::vector<spread>;
+    static constexpr std::size_t most = (std::numeric_limits<std::size_t>::max)();
+    static std::size_t size(std::vector<Number> const& sample) noexcept { return sample.size(); }
+    static double at(std::vector<Number> const& sample, std::size_t i) {
+        return static_cast<double>(sample[i]);
+    }
+    template <class Get> static value make(std::size_t size, Get const& get) {
+        value result(size);
+        for (std::size_t i = 0; i < size; ++i) {
+            result[i] = get(i);
+        }
+        return result;
+    }
+};
+
+template <class Number, std::size_t N>
+    requires std::is_arithmetic_v<Number>
+struct shape<std::array<Number, N>> {
+    using value = std::array<double, N>;
+    using spreads = std::array<spread, N>;
+    static constexpr std::size_t most = N;
+    static constexpr std::size_t size(std::array<Number, N> const&) noexcept { return N; }
+    static double at(std::array<Number, N> const& sample, std::size_t i) {
+        return static_cast<double>(sample[i]);
+    }
+    template <class Get> static value make(std::size_t, Get const& get) {
+        value result{};
+        for (std::size_t i = 0; i < N; ++i) {
+            result[i] = get(i);
+        }
+        return result;
+    }
+};
+
+/// A sample that can be averaged: a number, or a vector or array of numbers.
+template <class T>
+concept can_be_averaged = requires {
+    typename shape<T>::value;
+};
+
+/// Count, mean and variance of samples of type Sample.
+///
+/// Complexity:     O(numbers in a sample) for every operation
+/// Thread safety:  none of its own; backends merge under theirs
+template <can_be_averaged Sample> class moments {
+    using form = shape<Sample>;
+
+  public:
+    using value = typename form::value;
+
+    /// Throws:         memo::error (sample) if it has another length than those before
+    void add(Sample const& sample) {
+        std::size_t const size = form::size(sample);
+        fit(size);
+        ++count_;
+        for (std::size_t i = 0; i < size; ++i) {
+            spreads_[i].add(form::at(sample, i), count_);
+        }
+    }
+
+    /// Throws:         memo::error (sample) if they have another length
+    void merge(moments const& other) {
+        if (other.count_ == 0) {
+            return;
+        }
+        if (count_ == 0) {
+            *this = other;
+            return;
+        }
+        fit(other.spreads_.size());
+        for (std::size_t i = 0; i < spreads_.size(); ++i) {
+            spreads_[i].merge(other.spreads_[i], count_, other.count_);
+        }
+        count_ += other.count_;
+    }
+
+    [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
+    /// How many numbers a sample has; 0 for vectors before the first one.
+    [[nodiscard]] std::size_t size() const noexcept { return spreads_.size(); }
+
+    /// Of the i-th number. Undefined, so NaN, without samples.
+    [[nodiscard]] double mean(std::size_t i = 0) const {
+        return count_ > 0 ? spreads_[i].mean() : undefined;
+    }
+    /// Sum of squared deviations from the mean.
+    [[nodiscard]] double m2(std::size_t i = 0) const { return spreads_[i].m2; }
+    /// Unbiased. Undefined, so NaN, below two samples.
+    [[nodiscard]] double variance(std::size_t i = 0) const {
+        return count_ > 1 ? spreads_[i].m2 / static_cast<double>(count_ - 1) : undefined;
+    }
+    /// Of the mean. Undefined, so NaN, below two samples.
+    [[nodiscard]] double standard_error(std::size_t i = 0) const {
+        return real::sqrt(variance(i) / static_cast<double>(count_));
+    }
+    /// All means, in the form of a sample.
+    [[nodiscard]] value means() const {
+        return form::make(spreads_.size(), [&](std::size_t i) { return mean(i); });
+    }
+
+    /// Throws:         malformed where it reads moments that no samples have
+    template <class Archive> void serialize(Archive& archive) {
+        archive(count_, spreads_);
+        if constexpr (Archive::is_loading::value) {
+            if (!is_possible()) {
+                throw malformed();
+            }
+        }
+    }
+
+    /// No function is run so often: sums of two counts do not wrap.
+    static constexpr std::uint64_t most_samples = std::uint64_t{1} << 62;
+
+    /// Bytes that lie elsewhere.
+    friend std::size_t memo_footprint(moments const& m) noexcept {
+        return std::is_same_v<typename form::spreads, std::vector<spread>>
+                   ? m.size() * sizeof(spread)
+                   : 0;
+    }
+
+  private:
+    [[nodiscard]] bool is_possible() const noexcept {
+        bool possible = count_ <= most_samples && (count_ == 0 || !spreads_.empty());
+        if constexpr (std::is_same_v<typename form::spreads, std::vector<spread>>) {
+            possible = possible && (count_ > 0 || spreads_.empty());
+        }
+        for (auto const& each : spreads_) {
+            possible = possible && each.is_possible(count_);
+        }
+        return possible;
+    }
+
+    static constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
+
+    void fit(std::size_t size) {
+        if constexpr (requires { spreads_.resize(size); }) {
+            if (count_ == 0) {
+                spreads_.resize(size);
+            }
+        }
+        if (size != spreads_.size()) {
+            throw error(errc::sample,
+                        "averaged function: its results for the same arguments have " +
+                            std::to_string(spreads_.size()) + " and " + std::to_string(size) +
+                            " numbers; return vectors of one length");
+        }
+    }
+
+    std::uint64_t count_ = 0;
+    typename form::spreads spreads_{};
+};
+
+} // namespace memo::detail

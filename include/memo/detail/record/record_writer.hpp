@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Classes with cereal functions in, bytes out: cereal's archive for writing records. What the library
+// knows passes through its own codecs.
+
+#include <memo/detail/key/archive.hpp>
+#include <memo/detail/record/bytes.hpp>
+#include <memo/detail/record/codec_values.hpp>
+#include <memo/detail/record/nesting.hpp>
+#include <memo/error.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace memo::detail {
+
+/// cereal's side of a byte sink. One archive writes one record: pointer numbers and class versions
+/// count from its start.
+class record_writer : public cereal::OutputArchive<record_writer> {
+    using base = cereal::OutputArchive<record_writer>;
+
+  public:
+    explicit record_writer(byte_sink sink) : base(this), sink_(sink) {}
+
+    // These hide cereal's, so that every value passes through the library's codecs first.
+    template <class... Ts> record_writer& operator()(Ts const&... values) {
+        (write(values), ...);
+        return *this;
+    }
+    template <class T> record_writer& operator&(T const& value) { return (*this)(value); }
+    template <class T> record_writer& operator<<(T const& value) { return (*this)(value); }
+
+    template <class T> void put(T value) { sink_.put(value); }
+    void put_count(std::size_t count) { sink_.put_count(count); }
+    void put_bytes(void const* bytes, std::size_t size) { sink_.put_bytes(bytes, size); }
+    [[nodiscard]] std::size_t size() const noexcept { return sink_.size(); }
+    void charge(std::size_t count, std::size_t each) noexcept { sink_.charge(count, each); }
+    [[nodiscard]] bool is_readable() const noexcept { return sink_.is_readable(); }
+
+    /// Writes which pointee this is, and the pointee if it is seen for the first time.
+    template <class T> void put_shared(std::shared_ptr<T> const& pointer) {
+        std::uint32_t const tag = registerSharedPointer(pointer);
+        std::uint32_t const number = tag & ~cereal::detail::msb_32bit;
+        put(tag);
+        if (tag != number) {
+            charge(1, sizeof(T));
+            nesting_.pointee([&] { put_value(*this, *pointer); });
+        } else if (tag != 0) {
+            nesting_.again(number);
+            require_not_deep();
+        }
+    }
+
+    template <class T> void put_class(T const& value) {
+        nesting::step const deeper(nesting_, sizeof(T));
+        require_not_deep();
+        base::operator()(value);
+        put(class_end);
+    }
+
+  private:
+    void require_not_deep() const {
+        if (nesting_.too_deep()) {
+            throw error(errc::backend, "a result has classes more than " +
+                                           std::to_string(deepest_class) +
+                                           " deep in one another; return it as a flat container");
+        }
+    }
+
+    template <template <class> class Wrapper, class T>
+        requires wraps_pointer < Wrapper < std::shared_ptr<T>
+    const& >> void write(Wrapper<std::shared_ptr<T> const&> const& wrapper) {
+        put_shared(wrapper.ptr);
+    }
+    template <template <class> class Wrapper, class T, class Deleter>
+        requires wraps_pointer < Wrapper < std::unique_ptr<T, Deleter>
+    const& >> void write(Wrapper<std::unique_ptr<T, Deleter> const&> const& wrapper) {
+        charge(1, sizeof(T));
+        base::operator()(wrapper);
+    }
+    template <class T> void write(cereal::NameValuePair<T> const& pair) { write(pair.value); }
+    template <class T> void write(cereal::SizeTag<T> const& tag) {
+        auto const count = static_cast<std::size_t>(tag.size);
+        put_count(count);
+        charge(count, tagged_element_charge);
+    }
+    template <class T> void write(cereal::BinaryData<T> const& data) {
+        put_count(static_cast<std::size_t>(data.size));
+        put_bytes(data.data, static_cast<std::size_t>(data.size));
+    }
+    template <class T> void write(cereal::DeferredData<T> const& deferred) {
+        write(deferred.value);
+    }
+    template <class T, std::size_t N> void write(T const (&array)[N]) {
+        for (auto const& element : array) {
+            write(element);
+        }
+    }
+    template <class T> void write(T const& value) {
+        if constexpr (codable<T>) {
+            put_value(*this, value);
+        } else {
+            using named = typename called_for<T>::type;
+            require_own_function<named, written_by_base<named, record_writer>()>();
+            base::operator()(value); // a base class, or what only cereal's own headers know
+        }
+    }
+
+    byte_sink sink_;
+    nesting nesting_;
+};
+
+} // namespace memo::detail

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Moments and tolerances in; how far the mean may be off, and whether that is near enough, out.
+
+#include <memo/detail/math.hpp>
+#include <memo/detail/record/moments.hpp>
+#include <memo/detail/record/student.hpp>
+#include <memo/error.hpp>
+#include <memo/estimate.hpp>
+#include <memo/options.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+
+namespace memo::detail {
+
+/// Throws:         memo::error (configuration) for a rule that cannot be followed
+inline void check(stopping_rule const& rule) {
+    auto const require = [](bool holds, char const* what) {
+        if (!holds) {
+            throw error(errc::configuration, std::string("averaged function: ") + what);
+        }
+    };
+    auto const is_tolerance = [](double x) { return x >= 0 && real::is_finite(x); };
+    require(is_tolerance(rule.rtol_stderr) && is_tolerance(rule.atol_stderr),
+            "a tolerance is negative or not finite; give rtol_stderr and atol_stderr as 0 or more");
+    require(rule.max_repetitions >= std::max<std::uint64_t>(rule.min_repetitions, 2),
+            "max_repetitions is less than min_repetitions or than 2; raise it");
+    require(!rule.confidence || (*rule.confidence > 0 && *rule.confidence < 1),
+            "confidence is not between 0 and 1; 0.95 is a usual one");
+    require(!rule.range || (real::is_finite(rule.range->low) && real::is_finite(rule.range->high) &&
+                            rule.range->low < rule.range->high),
+            "range is empty or not finite; give {lowest, highest}");
+    require(
+        rule.interval == student || rule.range,
+        "interval = empirical_bernstein needs a declared range; add .range = {lowest, highest}");
+}
+
+/// A stopping rule, ready to be asked.
+///
+/// Thread safety:  safe
+class stopping {
+  public:
+    /// prepared        whether to compute the quantiles of t beforehand, in up to 2 ms
+    ///
+    /// Throws:         memo::error (configuration)
+    stopping(stopping_rule const& rule, bool prepared) : rule_(rule) {
+        check(rule);
+        auto const count =
+            static_cast<std::size_t>(std::min<std::uint64_t>(rule.max_repetitions, 200));
+        t_ = std::make_shared<student_quantiles const>(confidence(), prepared ? count : 0);
+    }
+
+    [[nodiscard]] stopping_rule const& rule() const noexcept { return rule_; }
+
+    /// Whether the mean is as exact as asked for.
+    template <class Sample> [[nodiscard]] bool settled(moments<Sample> const& m) const {
+        if (m.count() < std::max<std::uint64_t>(rule_.min_repetitions, 2)) {
+            return false;
+        }
+        auto const exact = [&](std::size_t i) {
+            double const error = error_of(m, i); // infinite for samples too far from one another
+            return real::is_finite(error) &&
+                   error <= rule_.atol_stderr + rule_.rtol_stderr * real::abs(m.mean(i));
+        };
+        if (rule_.decides) {
+            return *rule_.decides < m.size() && exact(*rule_.decides);
+        }
+        for (std::size_t i = 0; i < m.size(); ++i) {
+            if (!exact(i)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /// Whether no more samples are to be taken.
+    ///
+    /// rejected        samples that were taken and are not in the moments
+    template <class Sample>
+    [[nodiscard]] bool enough(moments<Sample> const& m, std::uint64_t rejected) const {
+        return m.count() + rejected >= rule_.max_repetitions || settled(m);
+    }
+
+    template <class Sample>
+    [[nodiscard]] auto estimate_of(moments<Sample> const& m, std::uint64_t rejected) const {
+        using form = shape<Sample>;
+        auto const all = [&](auto const& get) { return form::make(m.size(), get); };
+        basic_estimate<typename form::value> result;
+        result.mean = all([&](std::size_t i) { return m.mean(i); });
+        result.variance = all([&](std::size_t i) { return m.variance(i); });
+        result.standard_error = all([&](std::size_t i) { return m.standard_error(i); });
+        result.half_width = all([&](std::size_t i) { return half_width(m, i); });
+        result.count = m.count();
+        result.rejected = rejected;
+        result.settled = settled(m);
+        return result;
+    }
+
+  private:
+    [[nodiscard]] double confidence() const { return rule_.confidence.value_or(0.95); }
+
+    template <class Sample>
+    [[nodiscard]] double error_of(moments<Sample> const& m, std::size_t i) const {
+        if (rule_.confidence || rule_.interval == empirical_bernstein) {
+            return half_width(m, i);
+        }
+        // One standard error is the half-width at 0.683.
+        return real::hypot(m.standard_error(i), guard(m, i, 0.683));
+    }
+
+    template <class Sample>
+    [[nodiscard]] double half_width(moments<Sample> const& m, std::size_t i) const {
+        if (m.count() < 2) {
+            return std::numeric_limits<double>::quiet_NaN();
+        }
+        if (rule_.interval == empirical_bernstein) {
+            return bernstein(m, i);
+        }
+        return real::hypot(t_->quantile(m.count() - 1) * m.standard_error(i),
+                           guard(m, i, confidence()));
+    }
+
+    /// What the samples may not have shown yet of a score that has few values; 0 without a range.
+    ///
+    /// n equal samples leave another value possible, a range away, with a chance of
+    /// -ln(1 - at) / n (the rule of three; Hanley and Lippman-Hand 1983, JAMA 249(13)). The guard is
+    /// that much for samples that are equal or lie at the ends of the range, and less by the factor
+    /// by which their variance is below the largest that their mean allows (Bhatia and Davis 2000,
+    /// American Mathematical Monthly 107(4)): 1/m for the mean of m such scores.
+    template <class Sample>
+    [[nodiscard]] double guard(moments<Sample> const& m, std::size_t i, double at) const {
+        if (!rule_.range) {
+            return 0;
+        }
+        auto const n = static_cast<double>(m.count());
+        double const width = rule_.range->high - rule_.range->low;
+        double const largest = n * (rule_.range->high - m.mean(i)) * (m.mean(i) - rule_.range->low);
+        double const coarseness = m.m2(i) == 0 ? 1 : (std::min)(1., m.m2(i) / largest);
+        return -real::log1p(-at) / n * width * coarseness;
+    }
+
+    /// Holds for all counts at once, so one may stop when one likes. Source: Mnih, Szepesvari and
+    /// Audibert 2008, ICML, "Empirical Bernstein stopping", section 3.1, with p = 1.1.
+    template <class Sample>
+    [[nodiscard]] double bernstein(moments<Sample> const& m, std::size_t i) const {
+        constexpr double p = 1.1;
+        auto const n = static_cast<double>(m.count());
+        double const share = (1 - confidence()) * (p - 1) / p / real::pow(n, p);
+        double const x = real::log(3 / share);
+        return real::sqrt(2 * (m.m2(i) / n) * x / n) +
+               3 * (rule_.range->high - rule_.range->low) * x / n;
+    }
+
+    stopping_rule rule_;
+    std::shared_ptr<student_quantiles const> t_;
+};
+
+} // namespace memo::detail

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Sums, products and durations that end at the largest value of their type where they would wrap or
+// overflow.
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <limits>
+
+namespace memo::detail {
+
+template <std::integral Number>
+[[nodiscard]] constexpr Number saturated_sum(Number one, Number other) noexcept {
+    Number sum{};
+    if (!__builtin_add_overflow(one, other, &sum)) {
+        return sum;
+    }
+    using limits = std::numeric_limits<Number>;
+    return one < Number{0} ? (limits::min)() : (limits::max)();
+}
+
+template <std::unsigned_integral Number>
+[[nodiscard]] constexpr Number saturated_product(Number one, Number other) noexcept {
+    Number product{};
+    return __builtin_mul_overflow(one, other, &product) ? (std::numeric_limits<Number>::max)()
+                                                        : product;
+}
+
+[[nodiscard]] constexpr std::chrono::nanoseconds
+saturated_sum(std::chrono::nanoseconds one, std::chrono::nanoseconds other) noexcept {
+    return std::chrono::nanoseconds(saturated_sum(one.count(), other.count()));
+}
+
+/// The time that lies `span` after `start`, or the last one that a clock can tell.
+template <class Clock>
+[[nodiscard]] constexpr std::chrono::time_point<Clock, std::chrono::nanoseconds>
+saturated_sum(std::chrono::time_point<Clock, std::chrono::nanoseconds> start,
+              std::chrono::nanoseconds span) noexcept {
+    return std::chrono::time_point<Clock, std::chrono::nanoseconds>(
+        saturated_sum(start.time_since_epoch(), span));
+}
+
+/// A duration in the unit of another, cut to whole ones; the longest or shortest of To where To
+/// cannot hold it. NaN is the shortest, which every check of an option refuses.
+template <class To, class Count, class Period>
+    requires std::integral<typename To::rep>
+[[nodiscard]] constexpr To saturated_cast(std::chrono::duration<Count, Period> span) noexcept {
+    // To's largest count has 63 bits. A long double of fewer rounds it up, so nothing that passes is
+    // too large.
+    using wide = std::chrono::duration<long double, typename To::period>;
+    wide const exact = span;
+    if (!(exact > wide((To::min)()))) {
+        return (To::min)();
+    }
+    if (exact >= wide((To::max)())) {
+        return (To::max)();
+    }
+    return To(static_cast<typename To::rep>(exact.count()));
+}
+
+} // namespace memo::detail

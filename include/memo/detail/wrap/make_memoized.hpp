@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The memoized function, made of what memoize() was given once nothing is left to refuse.
+
+#include <memo/backend.hpp>
+#include <memo/detail/key/scope_digest.hpp>
+#include <memo/detail/key/state.hpp>
+#include <memo/memoized.hpp>
+
+#include <cstddef>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+namespace memo::detail {
+
+/// Makes the wrapper, once nothing is left to refuse.
+template <class Evaluation, class Places, class Backend, class F, class StateFn, class R,
+          class... P, std::size_t... Kept>
+[[gnu::visibility("hidden")]] auto
+wrap(stated<F, StateFn> callable, typename Evaluation::options const& options, Backend backend,
+     std::type_identity<R(P...)>, std::index_sequence<Kept...>) {
+    using record = typename Evaluation::record;
+    static_assert(
+        backend_of<Backend, record>,
+        "memo: the first template argument of memoize is not a backend for this result; see "
+        "memo::backend_of for what a backend has");
+    signature_names types{std::vector<std::string>(sizeof...(P)),
+                          typeid(typename Evaluation::sample).name(), Evaluation::kind};
+    using parameters = std::tuple<std::type_identity<std::remove_cvref_t<P>>...>;
+    ((types.parameters[Kept] =
+          typeid(typename std::tuple_element_t<Kept, parameters>::type).name()),
+     ...);
+    function_identity identity = identify<F, R(P...)>(
+        callable.function, {options.name, options.version, options.hash_prefix},
+        Backend::persistent, std::move(types), callable.fixed);
+    if constexpr (requires { backend.describe(identity.scope, options.name, options.version); }) {
+        backend.describe(identity.scope, options.name, options.version);
+    }
+    return memoized<Backend, stated<F, StateFn>, R(P...), Evaluation, Places>(
+        std::move(callable), options, std::move(backend), std::move(identity));
+}
+
+} // namespace memo::detail

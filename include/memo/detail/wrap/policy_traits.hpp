@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// What is said of a function in angle brackets, `memoize<Backend, Policies...>`, sorted out.
+
+#include <memo/detail/key/parameter_types.hpp>
+#include <memo/detail/key/signature.hpp>
+#include <memo/detail/key/state.hpp>
+#include <memo/detail/record/averaged.hpp>
+#include <memo/detail/record/exact.hpp>
+#include <memo/options.hpp>
+#include <memo/policies.hpp>
+#include <memo/replicate.hpp>
+
+#include <array>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+namespace memo::detail {
+
+template <class T> inline constexpr bool is_signature = false;
+template <class R, class... P> inline constexpr bool is_signature<signature<R(P...)>> = true;
+template <class T> inline constexpr bool is_ignore = false;
+template <std::size_t... Index> inline constexpr bool is_ignore<ignore<Index...>> = true;
+
+template <class T>
+concept policy = is_signature<T> || is_ignore<T> || std::is_same_v<T, verify_full> ||
+    std::is_same_v<T, averaged>;
+
+/// What stands for a signature that is not known, so that the refusal is the first error and not
+/// its consequences.
+struct unknown_result {};
+using unknown_signature = signature<unknown_result()>;
+
+/// The signature that was named, else the callable's own.
+template <class F, class... Policies> struct chosen_signature { using type = unknown_signature; };
+template <class F>
+    requires has_signature<F>
+struct chosen_signature<F> {
+    using type = typename signature_of<F>::type;
+};
+template <class F, class First, class... Rest> struct chosen_signature<F, First, Rest...> {
+    using type = typename std::conditional_t<is_signature<First>, std::type_identity<First>,
+                                             chosen_signature<F, Rest...>>::type;
+};
+
+template <class T> constexpr bool ignores(T, std::size_t) noexcept {
+    return false;
+}
+template <std::size_t... Index>
+constexpr bool ignores(ignore<Index...>, std::size_t index) noexcept {
+    return (false || ... || (Index == index));
+}
+
+template <class T> constexpr bool ignores_beyond(T, std::size_t) noexcept {
+    return false;
+}
+template <std::size_t... Index>
+constexpr bool ignores_beyond(ignore<Index...>, std::size_t count) noexcept {
+    return (false || ... || (Index >= count));
+}
+
+/// Whether a parameter is in the key.
+template <class P, class... Policies>
+constexpr bool keeps([[maybe_unused]] std::size_t place) noexcept {
+    return !is_ignored<std::remove_cvref_t<P>> && !(false || ... || ignores(Policies{}, place));
+}
+
+/// The places of the parameters that are in the key, in order.
+template <class Signature, class... Policies> struct kept_parameters;
+template <class R, class... P, class... Policies>
+struct kept_parameters<signature<R(P...)>, Policies...> {
+    struct list {
+        std::array<std::size_t, sizeof...(P) + 1> places{};
+        std::size_t count = 0;
+    };
+    static constexpr list kept = [] {
+        list found;
+        std::size_t place = 0;
+        auto const consider = [&](bool keep) {
+            if (keep) {
+                found.places[found.count++] = place;
+            }
+            ++place;
+        };
+        static_cast<void>(consider); // a function without parameters has nothing to consider
+        (consider(keeps<P, Policies...>(place)), ...);
+        return found;
+    }();
+    using places = decltype([]<std::size_t... Index>(std::index_sequence<Index...>) {
+        return std::index_sequence<kept.places[Index]...>{};
+    }(std::make_index_sequence<kept.count>{}));
+};
+
+template <class Policy, class... Policies>
+inline constexpr bool has_policy = (false || ... || std::is_same_v<Policies, Policy>);
+
+/// The signature without a memo::replicate at its end.
+template <class Signature, class Before = signature<void()>> struct numbered_signature;
+template <class R, class... B> struct numbered_signature<signature<R()>, signature<void(B...)>> {
+    static constexpr bool numbered = false;
+    using type = signature<R(B...)>;
+};
+template <class R, class Last, class... B>
+    requires std::is_same_v<std::remove_cvref_t<Last>, replicate>
+struct numbered_signature<signature<R(Last)>, signature<void(B...)>> {
+    static constexpr bool numbered = true;
+    using type = signature<R(B...)>;
+};
+template <class R, class First, class... P, class... B>
+struct numbered_signature<signature<R(First, P...)>, signature<void(B...)>>
+    : numbered_signature<signature<R(P...)>, signature<void(B..., First)>> {};
+
+/// What is remembered of results of type R.
+template <class R, bool Numbered, class... Policies> struct evaluation_of {
+    using type =
+        std::conditional_t<has_policy<verify_full, Policies...>, exact_witnessed<R>, exact<R>>;
+};
+template <class R, bool Numbered, class... Policies>
+    requires has_policy<averaged, Policies...> && can_be_averaged<R>
+struct evaluation_of<R, Numbered, Policies...> {
+    using type = averaging<R, Numbered>;
+};
+
+template <class Signature> struct result_of_signature;
+template <class R, class... P> struct result_of_signature<signature<R(P...)>> {
+    using type = std::conditional_t<std::is_void_v<R>, unknown_result, std::decay_t<R>>;
+};
+
+template <class F> struct callable_in { using type = F; };
+template <class F> struct callable_in<keyed_callable<F>> { using type = F; };
+template <class F, class S> struct callable_in<keyed_by_callable<F, S>> { using type = F; };
+template <class F> struct callable_in<stateless_callable<F>> { using type = F; };
+
+/// The signature with which the callable is called.
+template <class F, class... Policies>
+using full_signature_for =
+    typename chosen_signature<typename callable_in<std::decay_t<F>>::type, Policies...>::type;
+
+/// The signature with which the wrapper is called.
+template <class F, class... Policies>
+using signature_for = typename numbered_signature<full_signature_for<F, Policies...>>::type;
+
+template <class F, class... Policies>
+using evaluation_for =
+    typename evaluation_of<typename result_of_signature<signature_for<F, Policies...>>::type,
+                           numbered_signature<full_signature_for<F, Policies...>>::numbered,
+                           Policies...>::type;
+
+template <class F, class... Policies>
+using options_for = typename evaluation_for<F, Policies...>::options;
+
+} // namespace memo::detail

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The digest of any values that can be arguments.
+
+#include <memo/detail/key/state.hpp>
+#include <memo/key128.hpp>
+
+namespace memo {
+
+/// The digest of values that could be arguments: names a data set by its content.
+///
+/// Complexity:     linear in the bytes of the values, about 25 GB/s for contiguous scalars
+template <class... Ts> [[nodiscard]] key128 fingerprint(Ts const&... values) {
+    return detail::typed_digest(values...);
+}
+
+} // namespace memo

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The duration that options are given as.
+
+#include <memo/detail/saturated.hpp>
+
+#include <chrono>
+#include <compare>
+
+namespace memo {
+
+/// A duration of an option: any duration of std::chrono, cut to whole nanoseconds. More than 292
+/// years are 292 years, `std::chrono::seconds::max()` among them.
+class time_span {
+  public:
+    constexpr time_span() noexcept = default; ///< 0 ns
+    template <class Count, class Period>
+    // NOLINTNEXTLINE(google-explicit-constructor): `.ttl = 1h`
+    constexpr time_span(std::chrono::duration<Count, Period> span) noexcept
+        : span_(detail::saturated_cast<std::chrono::nanoseconds>(span)) {}
+
+    // NOLINTNEXTLINE(google-explicit-constructor): read as what it is
+    [[nodiscard]] constexpr operator std::chrono::nanoseconds() const noexcept { return span_; }
+
+    [[nodiscard]] constexpr bool is_zero() const noexcept { return span_.count() == 0; }
+    [[nodiscard]] constexpr bool is_negative() const noexcept { return span_.count() < 0; }
+
+    friend constexpr auto operator<=>(time_span, time_span) noexcept = default;
+
+  private:
+    std::chrono::nanoseconds span_{0};
+};
+
+} // namespace memo

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// A memoized function in, the same function with one value per call out.
+
+#include <memo/detail/hash_map.hpp>
+#include <memo/detail/system/fork.hpp>
+#include <memo/key128.hpp>
+
+#include <memory>
+#include <mutex>
+#include <utility>
+
+namespace memo {
+
+/// The values of one pass. Copies share them, and a move is a copy.
+///
+/// Thread safety:  safe; two callers who ask first get the same value
+template <class Function, class Result, class... P> class snapshot {
+  public:
+    explicit snapshot(Function function) : function_(std::move(function)) {}
+    snapshot(snapshot const&) = default;
+    snapshot& operator=(snapshot const&) = default;
+    ~snapshot() = default;
+
+    /// The function's value as this snapshot has it, or now, if it was not asked before.
+    ///
+    /// Complexity:     a lock and a look, or a call
+    /// Throws:         what the function throws
+    Result operator()(P... args) const {
+        key128 const key = function_.key(args...);
+        shared_value seen = seen_->find_or_add(key, nullptr);
+        if (seen == nullptr) {
+            seen = seen_->find_or_add(
+                key, std::make_shared<Result const>(function_(static_cast<P&&>(args)...)));
+        }
+        return *seen; // copied under no lock, as that is the user's code
+    }
+
+  private:
+    using shared_value = std::shared_ptr<Result const>;
+
+    class values_seen {
+      public:
+        /// The first value that was added for a key.
+        ///
+        /// value           is added if there is none; null: none is
+        shared_value find_or_add(key128 key, shared_value value) {
+            std::scoped_lock const lock(mutex_);
+            shared_value const* const first = values_.find(key);
+            if (first != nullptr || value == nullptr) {
+                return first != nullptr ? *first : nullptr;
+            }
+            return values_.add(key, std::move(value));
+        }
+
+      private:
+        detail::mutex mutex_;
+        detail::hash_map<key128, shared_value> values_;
+    };
+
+    Function function_;
+    std::shared_ptr<values_seen> seen_ = std::make_shared<values_seen>();
+};
+
+} // namespace memo

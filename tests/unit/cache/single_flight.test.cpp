@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: BSL-1.0
+
+#include "support/code_of.hpp"
+#include "support/contract.hpp"
+#include "support/faulty_backend.hpp"
+#include "support/process.hpp"
+#include <memo/detail/cache/single_flight.hpp>
+#include <memo/memo.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <thread>
+
+using memo_test::at_rest;
+using memo_test::code_of;
+
+namespace {
+
+using flights_of_int = memo::detail::single_flight<int>;
+
+constexpr memo::key128 one{1, 1};
+constexpr memo::key128 two{2, 1}; // the same gate
+
+/// A leader that completes its flight when it is told to.
+std::unique_ptr<flights_of_int::role> lead_for_a_while(flights_of_int& flights) {
+    // NOLINTNEXTLINE(modernize-make-unique): a role is made in place, it cannot be moved
+    return std::unique_ptr<flights_of_int::role>(new flights_of_int::role(flights.join(one, one)));
+}
+
+} // namespace
+
+TEST_CASE("the first to join a key leads, the next one follows") {
+    memo::detail::scope_flights shared;
+    flights_of_int flights(shared.under_way);
+    auto leader = flights.join(one, one);
+    CHECK(leader.leads());
+    CHECK_FALSE(flights.join(one, one).leads());
+    CHECK(flights.join(two, two).leads());
+}
+
+TEST_CASE("a follower is given the leader's result, even after the leader has gone") {
+    memo::detail::scope_flights shared;
+    flights_of_int flights(shared.under_way);
+    auto leader = lead_for_a_while(flights);
+    auto const follower = flights.join(one, one);
+    leader->complete(7);
+    leader.reset();
+    CHECK(follower.result() == 7);
+    CHECK(follower.result() == 7);
+}
+
+TEST_CASE("a follower is thrown what the leader's evaluation threw") {
+    memo::detail::scope_flights shared;
+    flights_of_int flights(shared.under_way);
+    auto leader = lead_for_a_while(flights);
+    auto const follower = flights.join(one, one);
+    leader->fail(std::make_exception_ptr(std::out_of_range("far")));
+    leader.reset();
+    CHECK_THROWS_AS(static_cast<void>(follower.result()), std::out_of_range);
+}
+
+TEST_CASE("a result that cannot be copied is its followers' exception, not their hang") {
+    struct fragile {
+        fragile() = default;
+        fragile(fragile const&) { throw std::length_error("copied"); }
+        fragile& operator=(fragile const&) = default;
+    };
+    memo::detail::scope_flights shared;
+    memo::detail::single_flight<fragile> flights(shared.under_way);
+    auto leader = flights.join(one, one);
+    auto const follower = flights.join(one, one);
+    leader.complete(fragile());
+    CHECK_THROWS_AS(static_cast<void>(follower.result()), std::length_error);
+}
+
+TEST_CASE("a flight of the process before a fork is not waited for, nor ended by its leader") {
+    memo::detail::scope_flights shared;
+    flights_of_int flights(shared.under_way);
+    auto before = lead_for_a_while(flights);
+    CHECK(memo_test::in_process([&] {
+              auto const leader = flights.join(one, one);
+              bool const leads = leader.leads();
+              before.reset(); // its copy in this process
+              return leads && !flights.join(one, one).leads() ? 0 : 1;
+          }) == 0);
+}
+
+TEST_CASE("a flight that is complete leaves its key to the next leader") {
+    memo::detail::scope_flights shared;
+    flights_of_int flights(shared.under_way);
+    { auto const leader = flights.join(one, one); }
+    CHECK(flights.join(one, one).leads());
+}
+
+TEST_CASE("a flight that began before its record was invalidated is joined by nobody any more") {
+    memo::detail::scope_flights shared;
+    flights_of_int flights(shared.under_way);
+    auto const nothing = [] { return false; };
+    auto first = lead_for_a_while(flights);
+    auto const follower_of_first = flights.join(one, one);
+    shared.invalidated.invalidate(two, nothing);
+    CHECK_FALSE(flights.join(one, one).leads());
+    shared.invalidated.invalidate(one, nothing);
+    std::thread([&] {
+        auto second = flights.join(one, one);
+        CHECK(second.leads());
+        CHECK_FALSE(flights.try_lead(one, one).leads());
+        auto const follower_of_second = flights.join(one, one);
+        shared.invalidated.invalidate_all([] {});
+        std::thread([&] {
+            auto third = flights.join(one, one);
+            CHECK(third.leads());
+            second.complete(2);
+            CHECK(follower_of_second.result() == 2);
+            first->complete(1);
+            CHECK(follower_of_first.result() == 1);
+            CHECK_FALSE(flights.join(one, one).leads());
+        }).join();
+        CHECK(flights.join(one, one).leads());
+    }).join();
+}
+
+TEST_CASE("who forgets its own result does not evaluate it within") {
+    memo::detail::scope_flights shared;
+    flights_of_int flights(shared.under_way);
+    auto const leader = flights.join(one, one);
+    shared.invalidated.invalidate(one, [] { return false; });
+    CHECK_FALSE(flights.join(one, one).leads());
+}
+
+TEST_CASE("waiting for one's own flight is an error, not a hang") {
+    memo::detail::scope_flights shared;
+    flights_of_int flights(shared.under_way);
+    auto const leader = flights.join(one, one);
+    auto const follower = flights.join(one, one);
+    CHECK(code_of([&] { static_cast<void>(follower.result()); }) == memo::errc::recursion);
+}
+
+TEST_CASE("a function may call itself for other arguments, a thousand deep") {
+    static std::function<std::uint64_t(int)> self;
+    auto fib =
+        memo::memoize([](int n) -> std::uint64_t { return n < 2 ? 1 : self(n - 1) + self(n - 2); });
+    self = fib;
+    CHECK(fib(1000) == fib(999) + fib(998));
+    auto const s = at_rest(fib);
+    CHECK(s.evaluations == 1001);
+    CHECK(s.misses == 1001);
+    CHECK(s.coalesced == 0);
+    self = nullptr;
+}
+
+TEST_CASE("a call that needs its own result is an error and leaves nothing behind") {
+    static std::function<int(int)> self;
+    static bool circular;
+    circular = true;
+    auto f = memo::memoize([](int n) { return circular ? self((n + 1) % 3) : n; });
+    self = f;
+    CHECK(code_of([&] { f(0); }) == memo::errc::recursion);
+    for (int n = 0; n < 3; ++n) {
+        CHECK_FALSE(f.contains(n));
+    }
+    auto const s = at_rest(f);
+    CHECK(s.failures == 3);
+    CHECK(s.calls == 4);
+    circular = false;
+    CHECK(f(0) == 0);
+    self = nullptr;
+}
+
+TEST_CASE("a function may go on after the error of a call that needs its own result") {
+    static std::function<int(int)> self;
+    auto f = memo::memoize([](int n) {
+        try {
+            return self(n);
+        } catch (memo::error const&) {
+            return -1;
+        }
+    });
+    self = f;
+    CHECK(f(5) == -1);
+    CHECK(f(5) == -1);
+    CHECK(at_rest(f).hits == 1);
+    self = nullptr;
+}
+
+TEST_CASE("a leader that comes late finds what was stored since its first look") {
+    // A backend whose first look fails is what a caller sees that looked just before another one stored.
+    int runs = 0;
+    memo_test::faulty_backend const backend;
+    auto f = memo::memoize(memo::ignore_state([&runs](int n) {
+                               ++runs;
+                               return n;
+                           }),
+                           {}, backend);
+    f(1);
+    backend.faults().get.only(1);
+    auto const late = f.outcome(1);
+    CHECK(late.value == 1);
+    CHECK(late.source == memo::source::hit);
+    CHECK(runs == 1);
+    auto const s = at_rest(f);
+    CHECK(s.hits == 1);
+    CHECK(s.misses == 1);
+}

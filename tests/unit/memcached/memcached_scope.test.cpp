@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSL-1.0
+
+// The generations of one function's items, while several threads clear.
+
+#include <memo/detail/memcached/memcached_scope.hpp>
+#include <memo/detail/memcached/transport.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+using memo::detail::connection_settings;
+using memo::detail::deadline;
+using memo::detail::endpoint;
+using memo::detail::memcached_scope;
+using memo::detail::wire_code;
+using memo::detail::wire_item;
+using memo::detail::wire_reply;
+
+namespace {
+
+/// A server that has nothing but a counter.
+struct counting {
+    counting() = default;
+    counting(endpoint const&, connection_settings const&) {}
+
+    std::uint64_t counter = 100;
+    wire_code code = wire_code::done;
+    std::function<void()> before_answer; ///< what another thread does meanwhile; once
+
+    wire_reply count(std::string_view, std::uint64_t, std::uint64_t step, deadline) {
+        wire_reply reply;
+        reply.code = code;
+        reply.number = counter += code == wire_code::done ? step : 0;
+        if (auto const meanwhile = std::exchange(before_answer, nullptr)) {
+            meanwhile();
+        }
+        return reply;
+    }
+    wire_code open() { return code; }
+    bool is_open() { return true; }
+    bool is_intact() { return true; }
+    void abandon() {}
+    std::uint64_t times_opened() { return 1; }
+    wire_reply get(std::string_view, deadline) { return {}; }
+    wire_code set(std::string_view, wire_item const&, deadline) { return code; }
+    wire_code add(std::string_view, wire_item const&, deadline) { return code; }
+    wire_code exchange(std::string_view, wire_item const&, std::uint64_t, deadline) { return code; }
+    wire_code erase(std::string_view, deadline) { return code; }
+};
+
+deadline soon() {
+    return deadline(std::chrono::seconds(1));
+}
+
+/// The generation in the names of items.
+std::uint64_t generation_of(memcached_scope const& scope) {
+    std::string const name(scope.name_of({1, 2}, 0).text());
+    return std::stoull(name.substr(name.size() - 49, 16), nullptr, 16);
+}
+
+} // namespace
+
+TEST_CASE("of clears at one time the last one that was counted holds") {
+    memcached_scope scope("memo", {1, 2}, 1);
+    counting server;
+    server.before_answer = [&] { CHECK(scope.count_up(server, 0, soon()) == wire_code::done); };
+    CHECK(scope.count_up(server, 0, soon()) == wire_code::done);
+    CHECK(server.counter == 102);
+    CHECK(generation_of(scope) == 102);
+}
+
+TEST_CASE("a counter that was lost and begins with less is taken as it is") {
+    memcached_scope scope("memo", {1, 2}, 1);
+    counting server;
+    CHECK(scope.count_up(server, 0, soon()) == wire_code::done);
+    server.counter = 50;
+    CHECK(scope.count_up(server, 0, soon()) == wire_code::done);
+    CHECK(generation_of(scope) == 51);
+}
+
+TEST_CASE("a clear that the server was not told is owed, whatever clear it was told of meanwhile") {
+    memcached_scope scope("memo", {1, 2}, 1);
+    counting server;
+    scope.owe_clear(0);
+    server.before_answer = [&] { // another one, of which the server is not told
+        scope.owe_clear(0);
+        server.code = wire_code::timed_out;
+        CHECK(scope.count_up(server, 0, soon()) == wire_code::timed_out);
+        server.code = wire_code::done;
+    };
+    CHECK(scope.count_up(server, 0, soon()) == wire_code::done);
+    CHECK(server.counter == 101);
+    CHECK(scope.know_generation(server, 0, soon()) == wire_code::done);
+    CHECK(server.counter == 102);
+    CHECK(scope.know_generation(server, 0, soon()) == wire_code::done);
+    CHECK(server.counter == 102);
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSL-1.0
+
+#include <memo/detail/stats/cost.hpp>
+#include <memo/detail/stats/counters.hpp>
+#include <memo/statistics.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <chrono>
+#include <cstdint>
+
+namespace {
+
+constexpr std::uint64_t century = std::uint64_t{3} << 60U; // 110 years in ns
+constexpr auto longest = std::chrono::nanoseconds::max();
+
+} // namespace
+
+TEST_CASE("more time saved than a counter holds is the longest that it holds") {
+    bool const quick = GENERATE(true, false);
+    memo::detail::call_counters counters(quick);
+    auto last = counters.since_reset();
+    for (std::uint64_t hits = 1; hits < 6; ++hits) {
+        if (!counters.quick_hit(memo::detail::cost_byte(century))) {
+            counters.hit(century);
+        }
+        auto const now = counters.since_reset();
+        CHECK(now.hits == hits);
+        CHECK(now.calls == hits);
+        CHECK(now.saved >= last.saved);
+        CHECK(now.saved == (hits < 3 ? std::chrono::nanoseconds(hits * century) : longest));
+        last = now;
+    }
+}
+
+TEST_CASE("the time that a hit saved is added as it is known") {
+    bool const quick = GENERATE(true, false);
+    memo::detail::call_counters counters(quick);
+    counters.hit(1'000'001);
+    counters.hit(1'000'001);
+    CHECK(counters.since_reset().saved == std::chrono::nanoseconds(2'000'002));
+}
+
+TEST_CASE("the sum of two times that were saved is the longest there is at most") {
+    memo::statistics one;
+    one.saved = longest - std::chrono::nanoseconds(2);
+    memo::statistics other;
+    other.saved = std::chrono::nanoseconds(1);
+    one += other;
+    CHECK(one.saved == longest - std::chrono::nanoseconds(1));
+    one += one;
+    CHECK(one.saved == longest);
+    CHECK(to_json(one).find('-') == std::string::npos);
+}
