@@ -72,7 +72,7 @@ void add(groups& all, std::string const& name, Backend const& backend, std::size
     for (int const x : calls) {
         static_cast<void>(f(x));
     }
-    if (Backend::remembers && !f.contains(batch - 1)) {
+    if (Backend::stores && !f.contains(batch - 1)) {
         throw std::logic_error(name + ": what was stored is not there");
     }
     all.hits.add(name, batches * batch, [f, calls, batches] {

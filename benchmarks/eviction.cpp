@@ -403,8 +403,8 @@ class ready_memory {
 };
 
 /// The most insertions of which the times are kept.
-constexpr std::size_t most_insertions = 10'000'000;
-using insertion_times = std::array<float, most_insertions>; ///< ns
+constexpr std::size_t max_insertions = 10'000'000;
+using insertion_times = std::array<float, max_insertions>; ///< ns
 
 /// What a table may lie in while its pauses are measured.
 enum class pages { small, huge, huge_from_the_host };
@@ -452,7 +452,7 @@ double huge_page_time() {
 
 /// With huge pages an insertion in some 50 000 waits for the first touch of one.
 void pauses(bool quick, benchmark::goals& goals) {
-    std::size_t const entries = quick ? 20'000 : most_insertions;
+    std::size_t const entries = quick ? 20'000 : max_insertions;
     double const page = huge_page_time();
     double const small = longest_insertion(entries, pages::small);
     double const huge = longest_insertion(entries, pages::huge);

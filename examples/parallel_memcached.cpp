@@ -52,7 +52,7 @@ using namespace examples;
 // About 2 ms a model: what is shared must take longer to compute than to fetch.
 constexpr gradient_descent training{.steps = 30, .rate = 1};
 
-constexpr std::size_t most_groups = 16;
+constexpr std::size_t max_groups = 16;
 
 struct settings {
     std::string server = "127.0.0.1:11211";
@@ -67,8 +67,8 @@ struct settings {
 /// What one worker has done.
 struct report {
     std::uint64_t evaluations;
-    std::uint64_t errors;                   ///< operations of the cache that failed
-    std::array<double, most_groups> values; ///< those of its players
+    std::uint64_t errors;                  ///< operations of the cache that failed
+    std::array<double, max_groups> values; ///< those of its players
 };
 
 struct valuation {
@@ -282,7 +282,7 @@ int main(int argc, char** argv) {
                       "Exact Shapley values by several processes that share a memcached");
     line.option("--server", chosen.server, "The memcached: host:port, or a unix socket");
     line.from_environment("--server", "MEMCACHED");
-    line.option("--groups", chosen.groups, "How many groups", between(std::size_t{2}, most_groups));
+    line.option("--groups", chosen.groups, "How many groups", between(std::size_t{2}, max_groups));
     line.option("--workers", chosen.workers, "How many processes", between(1, 64));
     line.option("--rounds", chosen.rounds, "How often both are timed", between(1, 100));
     line.option("--seed", chosen.seed, "Which samples are drawn");

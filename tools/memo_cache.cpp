@@ -124,7 +124,7 @@ int stat(settings const& chosen) {
                     {"entries", size.entries - names},
                     {"live_bytes", size.bytes},
                     {"file_bytes", fs::file_size(directory.data_file())},
-                    {"most_file_bytes", state.map},
+                    {"max_file_bytes", state.map},
                     {"all_on_disk", !state.dirty},
                     {"set_aside", fs::exists(directory.path("v1.bad.1"))}};
     if (chosen.as_json) {

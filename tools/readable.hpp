@@ -77,14 +77,14 @@ inline void print_json(json const& value) {
 /// The record, if it is of this type, or is one with the arguments beside it (memo::verify_full).
 template <class T>
 [[nodiscard]] bool try_as(std::uint32_t tag, std::span<std::byte const> payload, json& value) {
-    using witnessed = std::pair<T, std::vector<std::uint64_t>>;
+    using verified_record = std::pair<T, std::vector<std::uint64_t>>;
     static std::uint32_t const of_value = memo::detail::type_tag(typeid(T));
-    static std::uint32_t const of_witnessed = memo::detail::type_tag(typeid(witnessed));
+    static std::uint32_t const of_verified = memo::detail::type_tag(typeid(verified_record));
     try {
         if (tag == of_value) {
             value = to_json(memo::detail::decode_record<T>(payload));
-        } else if (tag == of_witnessed) {
-            value = to_json(memo::detail::decode_record<witnessed>(payload).first);
+        } else if (tag == of_verified) {
+            value = to_json(memo::detail::decode_record<verified_record>(payload).first);
         } else {
             return false;
         }

@@ -20,14 +20,14 @@
 namespace memo {
 
 /// A record as a backend gives it back.
-template <class Record> struct remembered {
+template <class Record> struct cached_value {
     Record record;
     std::uint64_t cost = 0;           ///< ns that computing it took, to 12 %
     std::chrono::nanoseconds left{0}; ///< how long it is to be served yet; 0: for ever
 };
 
 /// The same of a record that is served at first sight, and for ever.
-template <class Record> struct sighted {
+template <class Record> struct fast_hit {
     Record record;
     std::uint8_t cost = 0; ///< see cost_byte
 };
@@ -55,7 +55,7 @@ class validity {
 };
 
 /// What is told of a record when it is stored.
-struct storing {
+struct put_options {
     std::chrono::nanoseconds cost{0}; ///< what computing it took
     std::chrono::nanoseconds ttl{0};  ///< how long to serve it; 0: for ever
     validity valid{};                 ///< asked until it is stored, and not afterwards
@@ -122,8 +122,8 @@ struct backend_statistics {
 ///                 told when to throw
 template <class P, class Record>
 concept partition_of = requires(P const& partition, key128 key, Record const& record,
-                                storing about) {
-    { partition.get(key) } -> std::same_as<std::optional<remembered<Record>>>;
+                                put_options about) {
+    { partition.get(key) } -> std::same_as<std::optional<cached_value<Record>>>;
     { partition.put(key, record, about) } -> std::same_as<bool>;
     {
         partition.update(key, merge_example<Record>{}, about)
@@ -148,13 +148,13 @@ concept validating_partition = requires {
 
 /// A partition that has most hits at first sight.
 template <class P, class Record>
-concept glancing_partition = requires(P const& partition, detail::unfinished_key key) {
+concept glancing_partition = requires(P const& partition, detail::unfinalized_key key) {
     { partition.glance(key) }
-    noexcept->std::same_as<std::optional<sighted<Record>>>;
+    noexcept->std::same_as<std::optional<fast_hit<Record>>>;
 };
 
 /// How a function wants its partition to be.
-struct opening {
+struct partition_options {
     on_error_policy on_error = on_error_policy::degrade;
     bool worthwhile = false; ///< `time_threshold = memo::worthwhile`
 };
@@ -163,16 +163,16 @@ struct opening {
 ///
 /// A backend may have members more. `describe(scope, name, version)` is told what a function is
 /// called. `partition(scope, on_error)` is told when to throw; one that is made of other backends has
-/// `partition(scope, opening)`, and opens theirs as it is told. `identity()` says which store it is a
+/// `partition(scope, partition_options)`, and opens theirs as it is told. `identity()` says which store it is a
 /// handle on: wrappers of one function on stores of equal identity evaluate a call once among them, and
 /// know of each other's invalidations. Without it that holds among the copies of a wrapper.
 ///
 /// persistent      whether entries outlive the process, so that builds must be told apart
-/// remembers       false for the backend that keeps nothing
+/// stores          false for the backend that keeps nothing
 template <class B, class Record>
 concept backend_of = std::copyable<B> && requires(B const& backend, key128 scope) {
     { B::persistent } -> std::convertible_to<bool>;
-    { B::remembers } -> std::convertible_to<bool>;
+    { B::stores } -> std::convertible_to<bool>;
     { backend.template partition<Record>(scope) } -> partition_of<Record>;
     { backend.stats() } -> std::same_as<backend_statistics>;
 };

@@ -107,7 +107,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     /// Complexity:     as a call without its evaluation; the arguments are copied, see claim.hpp
     /// Throws:         as a call, but for what the function throws
     [[nodiscard]] auto try_claim(P... args) const {
-        using held = detail::held_call<memoized, P...>;
+        using held = detail::owned_call<memoized, P...>;
         name const called = name_of(args...);
         return claim<walk, result_type, held>(core_->way, called,
                                               held(*this, static_cast<P&&>(args)...));
@@ -217,12 +217,12 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
               identity(std::move(who)),
               listed(identity.title(), way.counted()) {}
 
-        detail::stream_head const head; ///< of every key
+        detail::hash_midstate const head; ///< of every key
         Backend const backend;
         walk way;
         Callable callable;
         detail::function_identity const identity;
-        detail::ledger::entry const listed;
+        detail::function_registry::entry const listed;
     };
 
     // Arguments to key.
@@ -248,11 +248,11 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     }
 
     template <class... Args> name name_from(Args const&... args) const {
-        if constexpr (std::is_empty_v<typename Evaluation::witness>) {
+        if constexpr (std::is_empty_v<typename Evaluation::key_material>) {
             return {detail::call_key(core_->head, args...), {}, {}};
         } else {
             name named;
-            named.key = detail::unfinished_key(
+            named.key = detail::unfinalized_key(
                 detail::gathered_key(core_->head.scope(), &named.stream, args...));
             return named;
         }

@@ -93,7 +93,7 @@ TEST_CASE("a history is linearizable if some order explains it") {
     operation const put{action::put, 7, {}, 2, 5};
     CHECK(linearization({put, got({}, 1, 3), got(7, 4, 6), got(7, 7, 8)}).exists());
     CHECK(linearization({put, got(7, 3, 4), got(7, 4, 6)}).exists());
-    CHECK_FALSE(linearization({put, got(8, 3, 4)}).exists());                // from nowhere
+    CHECK_FALSE(linearization({put, got(8, 3, 4)}).exists());                // from no_slot
     CHECK_FALSE(linearization({put, got({}, 6, 7)}).exists());               // lost
     CHECK_FALSE(linearization({put, got(7, 0, 1)}).exists());                // from the future
     CHECK_FALSE(linearization({put, got(7, 3, 4), got({}, 6, 7)}).exists()); // there and gone

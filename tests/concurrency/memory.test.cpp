@@ -44,7 +44,7 @@ template <> std::vector<std::uint64_t> made_for(std::uint64_t number) {
 }
 
 /// A value that is in the word or behind it, as the moment has it: with a ttl it needs a block.
-memo::storing about(std::uint64_t draw) {
+memo::put_options about(std::uint64_t draw) {
     return {std::chrono::nanoseconds(draw % 1000),
             draw % 3 == 0 ? std::chrono::hours(1) : std::chrono::nanoseconds(0)};
 }

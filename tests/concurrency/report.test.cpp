@@ -34,9 +34,9 @@ TEST_CASE("a report may be made while functions are made, called and ended, and 
         }
         --at_work;
     });
-    std::map<std::string, memo::detail::account> accounts;
-    memo::detail::process_wide<memo::detail::ledger>().for_each(
-        [&](std::string const& title, memo::detail::account const& a) { accounts[title] = a; });
+    std::map<std::string, memo::detail::function_totals> accounts;
+    memo::detail::process_wide<memo::detail::function_registry>().for_each(
+        [&](std::string const& title, memo::detail::function_totals const& a) { accounts[title] = a; });
     auto const& own = accounts.at("concurrent/own").counted;
     CHECK(own.calls == makers * 100 * 20);
     CHECK(own.hits == makers * 100 * 16);

@@ -103,7 +103,7 @@ TEMPLATE_LIST_TEST_CASE("a backend looks up many keys as it looks up each", "", 
         }
     }
     for (int round = 0; round < 2; ++round) {
-        std::vector<std::optional<memo::remembered<std::string>>> kept(keys.size());
+        std::vector<std::optional<memo::cached_value<std::string>>> kept(keys.size());
         memo::detail::get_many<std::string>(partition, std::span<memo::key128 const>(keys),
                                             std::span(kept));
         std::size_t found = 0;
@@ -365,7 +365,7 @@ TEMPLATE_LIST_TEST_CASE("a record that is updated lives no longer for it", "", b
     fresh<TestType> const made;
     auto const partition = made.backend.template partition<std::string>(scope);
     auto const grow = [](std::string const* old) { return old != nullptr ? *old + "+" : "new"; };
-    memo::storing const five_seconds{.cost = 0ns, .ttl = 5s};
+    memo::put_options const five_seconds{.cost = 0ns, .ttl = 5s};
     CHECK(partition.update(key_of(1), grow, five_seconds) == "new");
     made.clock.advance(3s);
     CHECK(partition.update(key_of(1), grow, five_seconds) == "new+");
@@ -451,7 +451,7 @@ TEMPLATE_LIST_TEST_CASE("a backend that asks whether a record is valid does so a
                 }
                 return now;
             };
-            memo::storing const about{0ns, 0ns, memo::validity(valid)};
+            memo::put_options const about{0ns, 0ns, memo::validity(valid)};
             if (updates) {
                 static_cast<void>(partition.update(key_of(3), grow, about));
             } else {

@@ -218,9 +218,9 @@ TEST_CASE("the tool tells how large the file may be, by the bound of those who u
     memo_test::temp_dir const directory;
     auto const most = [&](std::string const& name) {
         std::string const text = run("stat --json", directory / name).text;
-        auto const place = text.find("most_file_bytes\": ");
+        auto const place = text.find("max_file_bytes\": ");
         REQUIRE(place != std::string::npos);
-        return std::stoull(text.substr(place + std::string("most_file_bytes\": ").size()));
+        return std::stoull(text.substr(place + std::string("max_file_bytes\": ").size()));
     };
     constexpr std::uint64_t gib = std::uint64_t{1} << 30U;
     memo::disk const small({.directory = directory / "small", .max_bytes = 1'000'000});
@@ -602,7 +602,7 @@ TEST_CASE("of a line to import no more is kept than a record of the bytes that a
 namespace {
 
 /// The most memory that the tool has for what it imports from a file.
-long most_memory_kib(std::string const& file, std::string const& directory) {
+long max_memory_kib(std::string const& file, std::string const& directory) {
     pid_t const tool = ::fork();
     REQUIRE(tool >= 0);
     if (tool == 0) {
@@ -624,7 +624,7 @@ TEST_CASE("a line to import takes no memory, however long it is") {
     std::string const file = directory / "lines.jsonl";
     std::ofstream(file) << R"({"a":")";
     fs::resize_file(file, std::uintmax_t{1} << 28U); // zeros, and nothing on the disk
-    CHECK(most_memory_kib(file, directory / "away") < 150'000);
+    CHECK(max_memory_kib(file, directory / "away") < 150'000);
 }
 
 TEST_CASE("an imported record stays out where a good one is or its time is over") {
@@ -1010,19 +1010,19 @@ TEST_CASE("the tool says what is wrong, and with which exit status") {
     memo_test::temp_dir const directory;
     for (std::string const command :
          {"stat", "ls", "verify", "prune", "compact", "clear --name x", "export", "diff 1 2"}) {
-        result const told = run(command, directory / "nowhere");
+        result const told = run(command, directory / "no_slot");
         CHECK(told.code == 1);
         CHECK(told.text.find("holds no cache") != std::string::npos);
-        CHECK_FALSE(fs::exists(directory / "nowhere"));
+        CHECK_FALSE(fs::exists(directory / "no_slot"));
     }
     CHECK(run("salvage", directory.path()).code == 1);
     CHECK(run("prune --max-bytes many", directory.path()).code == 2);
     CHECK(run("export --records --format csv", directory.path()).code == 2);
     CHECK(run("clear --name ''", directory.path()).code == 2); // not all that have no name
-    result const unread = run("import " + (directory / "nothing.jsonl"), directory / "nowhere");
+    result const unread = run("import " + (directory / "nothing.jsonl"), directory / "no_slot");
     CHECK(unread.code == 1);
     CHECK(has(unread.text, "cannot read"));
-    CHECK_FALSE(fs::exists(directory / "nowhere"));
+    CHECK_FALSE(fs::exists(directory / "no_slot"));
     result const broken_off = run("import - <.", directory / "elsewhere");
     CHECK(broken_off.code == 1);
     CHECK(has(broken_off.text, "cannot read on behind line 0"));

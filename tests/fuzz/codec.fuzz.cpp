@@ -23,12 +23,12 @@ using bytes = std::vector<std::byte>;
 
 // The largest element of most records takes some 200 bytes and one in the stream; a list's nodes, and
 // the table of a hash map that grows, ask for more. Where an element takes 4 KiB the allowance counts.
-constexpr std::size_t most_per_byte = 1024;
-constexpr std::size_t most_for_none = std::size_t{1} << 20U;
+constexpr std::size_t max_per_byte = 1024;
+constexpr std::size_t max_for_none = std::size_t{1} << 20U;
 
-template <class Record> std::size_t most_memory(std::size_t size) {
+template <class Record> std::size_t max_memory(std::size_t size) {
     return std::is_same_v<Record, memo_test::sparse> ? 2 * memo::detail::reading_allowance(size)
-                                                     : most_for_none + most_per_byte * size;
+                                                     : max_for_none + max_per_byte * size;
 }
 
 template <class Record> Record decode_within_bound(std::span<std::byte const> payload) {
@@ -40,7 +40,7 @@ template <class Record> Record decode_within_bound(std::span<std::byte const> pa
                 std::abort();
             }
         }
-    } const here{most_memory<Record>(payload.size())};
+    } const here{max_memory<Record>(payload.size())};
     return memo::detail::decode_record<Record>(payload);
 }
 

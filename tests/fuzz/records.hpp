@@ -139,7 +139,7 @@ inline auto one_of_each() {
         vector.samples.add({sample, sample * 2, 0.125});
     }
     number.begun = 4;
-    number.birth = 0x1234567890abcdefU;
+    number.incarnation = 0x1234567890abcdefU;
 
     tree grown{1, {}, std::make_unique<tree>()};
     grown.children.resize(2);

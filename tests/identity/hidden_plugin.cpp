@@ -21,7 +21,7 @@ extern "C" [[gnu::visibility("default")]] int plugin_call(int x) {
 }
 
 extern "C" [[gnu::visibility("default")]] unsigned plugin_fork_generation() {
-    return memo::detail::process_wide<memo::detail::thread_lines>().generation();
+    return memo::detail::process_wide<memo::detail::thread_slots>().generation();
 }
 
 extern "C" [[gnu::visibility("default")]] void const* plugin_names() {
@@ -29,5 +29,5 @@ extern "C" [[gnu::visibility("default")]] void const* plugin_names() {
 }
 
 extern "C" [[gnu::visibility("default")]] bool plugin_is_auditing() {
-    return memo::detail::this_thread_line().is_auditing;
+    return memo::detail::this_thread_slot().is_auditing;
 }

@@ -67,11 +67,11 @@ TEST_CASE("plugins know of each other which names are taken") {
 }
 
 TEST_CASE("plugins agree about forks, also one that asks only afterwards") {
-    static_cast<void>(memo::detail::this_thread_line()); // forks are counted from then on
-    unsigned const before = memo::detail::process_wide<memo::detail::thread_lines>().generation();
+    static_cast<void>(memo::detail::this_thread_slot()); // forks are counted from then on
+    unsigned const before = memo::detail::process_wide<memo::detail::thread_slots>().generation();
     CHECK(memo_test::in_process([&] {
               bool const forked =
-                  memo::detail::process_wide<memo::detail::thread_lines>().generation() ==
+                  memo::detail::process_wide<memo::detail::thread_slots>().generation() ==
                   before + 1;
               return forked && a().fork_generation() == before + 1 ? 0 : 1;
           }) == 0);

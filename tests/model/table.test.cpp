@@ -94,7 +94,7 @@ class history {
     std::uint64_t look(std::vector<key128> const& keys) {
         return run(keys, [&](key128 key) { return std::optional(entries_.find(key)); }) +
                run(keys, [&](key128 key) {
-                   memo::detail::unfinished_key const glanced(key);
+                   memo::detail::unfinalized_key const glanced(key);
                    slot_value found;
                    return entries_.glance<false>(glanced, found) ||
                                   entries_.glance_further<false>(glanced, found)

@@ -56,7 +56,7 @@ struct faults {
 class faulty_backend {
   public:
     static constexpr bool persistent = false;
-    static constexpr bool remembers = true;
+    static constexpr bool stores = true;
 
     template <class Record> class partition_type {
       public:
@@ -64,17 +64,17 @@ class faulty_backend {
                        std::shared_ptr<memo_test::faults> told)
             : inner_(std::move(inner)), told_(std::move(told)) {}
 
-        [[nodiscard]] std::optional<memo::remembered<Record>> get(memo::key128 key) const {
+        [[nodiscard]] std::optional<memo::cached_value<Record>> get(memo::key128 key) const {
             told_->get.pass();
             return inner_.get(key);
         }
-        bool put(memo::key128 key, Record const& record, memo::storing about) const {
+        bool put(memo::key128 key, Record const& record, memo::put_options about) const {
             told_->put.pass();
             return inner_.put(key, record, about);
         }
         template <class Merge>
         std::optional<Record> update(memo::key128 key, Merge const& merge,
-                                     memo::storing about) const {
+                                     memo::put_options about) const {
             told_->put.pass();
             return inner_.update(key, merge, about);
         }

@@ -10,7 +10,7 @@ namespace memo_test {
 class persistent_memory {
   public:
     static constexpr bool persistent = true;
-    static constexpr bool remembers = true;
+    static constexpr bool stores = true;
 
     template <class Record>
     [[nodiscard]] memo::memory::partition_type<Record> partition(memo::key128 scope) const {

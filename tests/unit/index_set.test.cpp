@@ -119,9 +119,9 @@ TEST_CASE("a set holds what a standard set holds after any inserts and erases") 
 }
 
 TEST_CASE("the words of a set are how many there are and its bits") {
-    std::vector<std::uint64_t> witness;
-    memo::detail::word_stream stream(&witness);
+    std::vector<std::uint64_t> key_material;
+    memo::detail::word_stream stream(&key_material);
     memo::detail::encode_all(stream, index_set{64, 3, 1}, index_set{});
     static_cast<void>(stream.digest());
-    CHECK(witness == std::vector<std::uint64_t>{2, 0b1010, 1, 0});
+    CHECK(key_material == std::vector<std::uint64_t>{2, 0b1010, 1, 0});
 }

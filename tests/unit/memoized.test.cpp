@@ -53,18 +53,18 @@ struct scale {
 /// Gives the record of one key for every key: what a collision of hashes would look like.
 struct one_record {
     static constexpr bool persistent = false;
-    static constexpr bool remembers = true;
+    static constexpr bool stores = true;
     template <class Record> struct partition_type {
         std::shared_ptr<std::optional<Record>> kept = std::make_shared<std::optional<Record>>();
-        [[nodiscard]] std::optional<memo::remembered<Record>> get(memo::key128) const {
-            return *kept ? std::optional(memo::remembered<Record>{**kept, 0}) : std::nullopt;
+        [[nodiscard]] std::optional<memo::cached_value<Record>> get(memo::key128) const {
+            return *kept ? std::optional(memo::cached_value<Record>{**kept, 0}) : std::nullopt;
         }
-        bool put(memo::key128, Record const& record, memo::storing) const {
+        bool put(memo::key128, Record const& record, memo::put_options) const {
             *kept = record;
             return true;
         }
         template <class Merge>
-        std::optional<Record> update(memo::key128, Merge const& merge, memo::storing) const {
+        std::optional<Record> update(memo::key128, Merge const& merge, memo::put_options) const {
             *kept = merge(*kept ? &**kept : nullptr);
             return *kept;
         }
@@ -293,7 +293,7 @@ TEST_CASE("a signature names the parameters of a generic callable") {
     CHECK(at_rest(f).hits == 1);
 }
 
-TEST_CASE("a record with its witness is served for its own arguments") {
+TEST_CASE("a record with its key_material is served for its own arguments") {
     int runs = 0;
     auto f = memo::memoize<memo::memory, memo::verify_full>(
         memo::ignore_state([&runs](std::vector<int> const& v) {

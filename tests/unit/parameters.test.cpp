@@ -24,11 +24,11 @@ using words = std::vector<std::uint64_t>;
 using numbers = std::vector<int>;
 
 template <class... Ts> words words_in(Ts const&... values) {
-    words witness;
-    memo::detail::word_stream stream(&witness);
+    words key_material;
+    memo::detail::word_stream stream(&key_material);
     memo::detail::encode_all(stream, values...);
     static_cast<void>(stream.digest());
-    return witness;
+    return key_material;
 }
 
 int first_of(numbers const& values) {

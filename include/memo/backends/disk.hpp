@@ -46,7 +46,7 @@ class disk {
     using settings = disk_settings;
 
     static constexpr bool persistent = true;
-    static constexpr bool remembers = true;
+    static constexpr bool stores = true;
 
     disk() : disk(settings{}) {}
     explicit disk(settings chosen)
@@ -61,39 +61,39 @@ class disk {
       public:
         static constexpr bool validates = true;
 
-        partition_type(std::shared_ptr<detail::disk_store> store, detail::disk_shelf& shelf)
-            : store_(std::move(store)), shelf_(&shelf) {}
+        partition_type(std::shared_ptr<detail::disk_store> store, detail::disk_partition& partition)
+            : store_(std::move(store)), partition_(&partition) {}
 
         /// Complexity:     O(log entries), no lock
-        [[nodiscard]] std::optional<remembered<Record>> get(key128 key) const {
+        [[nodiscard]] std::optional<cached_value<Record>> get(key128 key) const {
             return look_up(key, true);
         }
 
-        [[nodiscard]] std::optional<remembered<Record>> peek(key128 key) const {
+        [[nodiscard]] std::optional<cached_value<Record>> peek(key128 key) const {
             return look_up(key, false);
         }
 
-        bool put(key128 key, Record const& record, storing about) const {
+        bool put(key128 key, Record const& record, put_options about) const {
             if (store_->read_only()) {
                 return false;
             }
             auto const now = store_->now();
             std::vector<std::byte> frame;
             if (!encode(frame,
-                        detail::new_header(shelf_->scope, key, now, about.cost,
+                        detail::new_header(partition_->scope, key, now, about.cost,
                                            detail::expiry(now, about.ttl)),
                         record)) {
                 return false;
             }
             return store_->write(
                 [&](detail::disk_write const& write) {
-                    return about.valid() && store_->insert_frame(write, *shelf_, key, frame);
+                    return about.valid() && store_->insert_frame(write, *partition_, key, frame);
                 },
-                shelf_);
+                partition_);
         }
 
         template <class Merge>
-        std::optional<Record> update(key128 key, Merge const& merge, storing about) const {
+        std::optional<Record> update(key128 key, Merge const& merge, put_options about) const {
             std::optional<Record> stored;
             if (store_->read_only()) {
                 return stored;
@@ -101,16 +101,16 @@ class disk {
             bool const done = store_->write(
                 [&](detail::disk_write const& write) {
                     auto const now = store_->now();
-                    auto header = detail::new_header(shelf_->scope, key, now, about.cost,
+                    auto header = detail::new_header(partition_->scope, key, now, about.cost,
                                                      detail::expiry(now, about.ttl));
                     detail::bytes_copy frame_before;
                     auto const before = stored_in(write, key, frame_before, header);
                     stored.emplace(merge(before ? &*before : nullptr));
                     std::vector<std::byte> frame;
                     return encode(frame, header, *stored) && about.valid() &&
-                           store_->insert_frame(write, *shelf_, key, frame);
+                           store_->insert_frame(write, *partition_, key, frame);
                 },
-                shelf_);
+                partition_);
             if (!done) {
                 stored.reset();
             }
@@ -118,17 +118,18 @@ class disk {
         }
 
         [[nodiscard]] bool erase(key128 key) const {
-            return !store_->read_only() && store_->write(
-                                               [&](detail::disk_write const& write) {
-                                                   return detail::remove_record(
-                                                       write, detail::place_of(shelf_->scope, key));
-                                               },
-                                               shelf_);
+            return !store_->read_only() &&
+                   store_->write(
+                       [&](detail::disk_write const& write) {
+                           return detail::remove_record(write,
+                                                        detail::place_of(partition_->scope, key));
+                       },
+                       partition_);
         }
 
         void clear() const {
             if (!store_->read_only()) {
-                detail::drop_function(*store_, shelf_->scope);
+                detail::drop_function(*store_, partition_->scope);
             }
         }
 
@@ -136,27 +137,27 @@ class disk {
         /// some 2 percent of all; the rest is what this process saw.
         [[nodiscard]] backend_statistics stats() const {
             return detail::disk_store::with_size(
-                detail::disk_store::events(*shelf_), shelf_->errors,
-                [&] { return detail::size_of_function(*store_, shelf_->scope); });
+                detail::disk_store::events(*partition_), partition_->errors,
+                [&] { return detail::size_of_function(*store_, partition_->scope); });
         }
         [[nodiscard]] backend_statistics events() const {
-            return detail::disk_store::events(*shelf_);
+            return detail::disk_store::events(*partition_);
         }
 
         /// Waits until no other process computes what has this key, or for as long as `max_wait`, and
         /// keeps others from it for as long as what it gives lives.
         [[nodiscard]] detail::disk_flight lead(key128 key) const {
-            return {store_->opened(), shelf_->scope, key, store_->max_wait()};
+            return {store_->opened(), partition_->scope, key, store_->max_wait()};
         }
 
         /// The same without waiting: nothing if another process computes it.
         [[nodiscard]] std::optional<detail::disk_flight> try_lead(key128 key) const {
-            return detail::disk_flight::if_free(store_->opened(), shelf_->scope, key);
+            return detail::disk_flight::if_free(store_->opened(), partition_->scope, key);
         }
 
       private:
         /// is_use          whether a record counts as used, and damage is counted
-        [[nodiscard]] std::optional<remembered<Record>> look_up(key128 key, bool is_use) const {
+        [[nodiscard]] std::optional<cached_value<Record>> look_up(key128 key, bool is_use) const {
             detail::bytes_copy frame;
             std::optional<Record> large;
             auto const decode = [&](detail::bytes_view lying) {
@@ -165,7 +166,7 @@ class disk {
                 }
                 return large.has_value();
             };
-            auto const header = store_->read(*shelf_, key, type_, frame, decode, is_use);
+            auto const header = store_->read(*partition_, key, type_, frame, decode, is_use);
             if (!header) {
                 return std::nullopt;
             }
@@ -177,7 +178,7 @@ class disk {
             if (!frame.get().empty()) [[likely]] {
                 large = try_decode(frame.get());
                 if (!large && is_use) { // as corrupt as a wrong checksum
-                    shelf_->corrupt.fetch_add(1, std::memory_order_relaxed);
+                    partition_->corrupt.fetch_add(1, std::memory_order_relaxed);
                 }
             }
             return with_times(std::move(large), *header, *left);
@@ -192,14 +193,14 @@ class disk {
             }
         }
 
-        [[nodiscard]] static std::optional<remembered<Record>>
+        [[nodiscard]] static std::optional<cached_value<Record>>
         with_times(std::optional<Record> record, detail::frame_header const& header,
                    std::chrono::nanoseconds left) {
             if (!record) {
                 return std::nullopt;
             }
-            return remembered<Record>{std::move(*record),
-                                      static_cast<std::uint64_t>(header.computing().count()), left};
+            return cached_value<Record>{
+                std::move(*record), static_cast<std::uint64_t>(header.computing().count()), left};
         }
 
         /// What is stored for a key within a write, if it is to be served yet. Its header's times are those
@@ -207,12 +208,12 @@ class disk {
         [[nodiscard]] std::optional<Record> stored_in(detail::disk_write const& write, key128 key,
                                                       detail::bytes_copy& frame,
                                                       detail::frame_header& next) const {
-            auto const found = detail::find_record(write, detail::place_of(shelf_->scope, key));
+            auto const found = detail::find_record(write, detail::place_of(partition_->scope, key));
             if (!found) {
                 return std::nullopt;
             }
             frame.assign(*found);
-            auto const header = detail::check_frame(frame.get(), shelf_->scope, key, type_);
+            auto const header = detail::check_frame(frame.get(), partition_->scope, key, type_);
             if (!header) { // counted by the lookup before it
                 return std::nullopt;
             }
@@ -231,7 +232,7 @@ class disk {
             if (detail::encode_frame(frame, header, record)) {
                 return true;
             }
-            shelf_->too_large.fetch_add(1, std::memory_order_relaxed);
+            partition_->too_large.fetch_add(1, std::memory_order_relaxed);
             return false;
         }
 
@@ -239,7 +240,7 @@ class disk {
             if (store_->read_only()) {
                 return;
             }
-            auto const place = detail::place_of(shelf_->scope, key);
+            auto const place = detail::place_of(partition_->scope, key);
             auto const drop = [&](detail::disk_write const& write) {
                 auto const frame = detail::find_record(write, place);
                 auto const header = frame ? detail::header_of(*frame) : std::nullopt;
@@ -247,7 +248,7 @@ class disk {
             };
             try {
                 if (store_->write(drop, nullptr, false)) {
-                    shelf_->expirations.fetch_add(1, std::memory_order_relaxed);
+                    partition_->expirations.fetch_add(1, std::memory_order_relaxed);
                 }
             } catch (detail::disk_error const& failure) {
                 if (failure.code() !=
@@ -258,7 +259,7 @@ class disk {
         }
 
         std::shared_ptr<detail::disk_store> store_;
-        detail::disk_shelf* shelf_;
+        detail::disk_partition* partition_;
         std::uint32_t type_ = detail::type_tag(typeid(Record));
     };
 

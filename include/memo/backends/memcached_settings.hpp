@@ -49,10 +49,11 @@ struct memcached_settings {
 
 /// What happened on the way to memcached's servers, beyond backend_statistics.
 struct memcached_statistics {
-    std::uint64_t conflicts = 0;     ///< updates that read and merged again, as another was quicker
-    std::uint64_t ambiguous = 0;     ///< updates whose answer was lost: stored or not, never twice
-    std::uint64_t skipped = 0;       ///< operations not tried, as the server was away a moment ago
-    std::uint64_t out_of_step = 0;   ///< answers that belonged to no request, and were not believed
+    std::uint64_t conflicts = 0; ///< updates that read and merged again, as another was quicker
+    std::uint64_t ambiguous = 0; ///< updates whose answer was lost: stored or not, never twice
+    std::uint64_t skipped = 0;   ///< operations not tried, as the server was away a moment ago
+    std::uint64_t desynchronized =
+        0;                           ///< answers that belonged to no request, and were not believed
     std::uint64_t server_full = 0;   ///< records that the server had no memory for
     std::uint64_t breaker_opens = 0; ///< times that a server was found to be away
     std::uint64_t lease_waits = 0;   ///< calls that waited for another process's lease

@@ -32,7 +32,7 @@ class memory {
     using settings = memory_settings;
 
     static constexpr bool persistent = false;
-    static constexpr bool remembers = true;
+    static constexpr bool stores = true;
 
     memory() : memory(settings{}) {}
     explicit memory(settings chosen)
@@ -48,13 +48,13 @@ class memory {
         static constexpr bool validates = true;
 
         partition_type(std::shared_ptr<detail::memory_store> store, key128 scope)
-            : shelf_(std::move(store), scope) {}
+            : partition_(std::move(store), scope) {}
 
         /// Complexity:     O(1), no lock, no allocation but the record's own copy
-        [[nodiscard]] std::optional<remembered<Record>> get(key128 key) const {
+        [[nodiscard]] std::optional<cached_value<Record>> get(key128 key) const {
             if constexpr (detail::fits_word<Record>) {
                 // Words need no read section, which would be a good part of the hit.
-                if (auto const found = shelf_->entries.find(key); !found.is_block()) {
+                if (auto const found = partition_->entries.find(key); !found.is_block()) {
                     return found.exists() ? remember(found, {}) : std::nullopt;
                 }
             }
@@ -62,39 +62,39 @@ class memory {
             return find(key);
         }
 
-        [[nodiscard]] std::optional<remembered<Record>> peek(key128 key) const {
+        [[nodiscard]] std::optional<cached_value<Record>> peek(key128 key) const {
             detail::read_section const reading;
-            return served(key, shelf_->entries.find(key, false));
+            return served(key, partition_->entries.find(key, false));
         }
 
         // Inlined by force, so that key and record stay in registers.
-        [[nodiscard, gnu::always_inline]] inline std::optional<sighted<Record>>
-        glance(detail::unfinished_key key) const noexcept requires detail::fits_word<Record> {
+        [[nodiscard, gnu::always_inline]] inline std::optional<fast_hit<Record>>
+        glance(detail::unfinalized_key key) const noexcept requires detail::fits_word<Record> {
             detail::slot_value value;
-            if (shelf_->entries.glance<true>(key, value)) [[likely]] {
-                return sighted<Record>{detail::record_of<Record>(value), value.cost};
+            if (partition_->entries.glance<true>(key, value)) [[likely]] {
+                return fast_hit<Record>{detail::record_of<Record>(value), value.cost};
             }
             return std::nullopt;
         }
 
-        [[nodiscard]] std::optional<sighted<Record>> glance_further(
-            detail::unfinished_key key) const noexcept requires detail::fits_word<Record> {
+        [[nodiscard]] std::optional<fast_hit<Record>> glance_further(
+            detail::unfinalized_key key) const noexcept requires detail::fits_word<Record> {
             detail::slot_value value;
-            if (shelf_->entries.glance_further<true>(key, value)) {
-                return sighted<Record>{detail::record_of<Record>(value), value.cost};
+            if (partition_->entries.glance_further<true>(key, value)) {
+                return fast_hit<Record>{detail::record_of<Record>(value), value.cost};
             }
             return std::nullopt;
         }
 
         /// The same for many keys, whose places in memory are fetched together.
         void get_many(std::span<key128 const> keys,
-                      std::span<std::optional<remembered<Record>>> kept) const {
+                      std::span<std::optional<cached_value<Record>>> kept) const {
             constexpr std::size_t together = 32; // more than a core fetches at once, few to keep
             for (std::size_t first = 0; first < keys.size(); first += together) {
                 std::size_t const last = (std::min)(first + together, keys.size());
                 detail::read_section const reading;
                 for (std::size_t i = first; i < last; ++i) {
-                    shelf_->entries.prefetch(keys[i]);
+                    partition_->entries.prefetch(keys[i]);
                 }
                 for (std::size_t i = first; i < last; ++i) {
                     kept[i] = find(keys[i]);
@@ -102,14 +102,14 @@ class memory {
             }
         }
 
-        bool put(key128 key, Record const& record, storing about) const {
+        bool put(key128 key, Record const& record, put_options about) const {
             auto const cost = detail::cost_byte(static_cast<std::uint64_t>(about.cost.count()));
-            return shelf_.store().put(
-                *shelf_, key, detail::slot_value_of(record, cost, expiry(about)), about.valid);
+            return partition_.store().put(
+                *partition_, key, detail::slot_value_of(record, cost, expiry(about)), about.valid);
         }
 
         template <class Merge>
-        std::optional<Record> update(key128 key, Merge const& merge, storing about) const {
+        std::optional<Record> update(key128 key, Merge const& merge, put_options about) const {
             auto const cost = detail::cost_byte(static_cast<std::uint64_t>(about.cost.count()));
             std::optional<Record> stored;
             auto const merged = [&](detail::slot_value old) {
@@ -123,36 +123,37 @@ class memory {
                 }
                 return detail::slot_value_of(*stored, cost, expires);
             };
-            if (!shelf_.store().update(*shelf_, key, merged, about.valid)) {
+            if (!partition_.store().update(*partition_, key, merged, about.valid)) {
                 stored.reset();
             }
             return stored;
         }
 
         [[nodiscard]] bool erase(key128 key) const {
-            return shelf_.store().erase_if(*shelf_, key, [](detail::slot_value) { return true; });
+            return partition_.store().erase_if(*partition_, key,
+                                               [](detail::slot_value) { return true; });
         }
 
-        void clear() const { shelf_.store().clear(*shelf_); }
+        void clear() const { partition_.store().clear(*partition_); }
 
         [[nodiscard]] backend_statistics stats() const {
-            return detail::memory_store::stats(*shelf_);
+            return detail::memory_store::stats(*partition_);
         }
 
       private:
         /// Within a read section.
-        [[nodiscard, gnu::always_inline]] inline std::optional<remembered<Record>>
+        [[nodiscard, gnu::always_inline]] inline std::optional<cached_value<Record>>
         find(key128 key) const {
             detail::slot_value found;
-            if (!shelf_->entries.glance<detail::fits_word<Record>>(detail::unfinished_key(key),
-                                                                   found)) [[unlikely]] {
-                found = shelf_->entries.find(key);
+            if (!partition_->entries.glance<detail::fits_word<Record>>(detail::unfinalized_key(key),
+                                                                       found)) [[unlikely]] {
+                found = partition_->entries.find(key);
             }
             return served(key, found);
         }
 
         /// Within a read section that began before it was found.
-        [[nodiscard, gnu::always_inline]] inline std::optional<remembered<Record>>
+        [[nodiscard, gnu::always_inline]] inline std::optional<cached_value<Record>>
         served(key128 key, detail::slot_value found) const {
             if (!found.exists()) {
                 return std::nullopt;
@@ -160,7 +161,7 @@ class memory {
             std::chrono::nanoseconds left{0};
             if (found.is_block() && detail::header_of(found).expires != 0) {
                 left = std::chrono::nanoseconds(detail::header_of(found).expires -
-                                                shelf_.store().now());
+                                                partition_.store().now());
                 if (left.count() <= 0) {
                     drop_expired(key);
                     return std::nullopt;
@@ -169,34 +170,34 @@ class memory {
             return remember(found, left);
         }
 
-        [[nodiscard, gnu::always_inline]] static inline std::optional<remembered<Record>>
+        [[nodiscard, gnu::always_inline]] static inline std::optional<cached_value<Record>>
         remember(detail::slot_value found, std::chrono::nanoseconds left) {
-            return remembered<Record>{detail::record_of<Record>(found), detail::cost_of(found.cost),
-                                      left};
+            return cached_value<Record>{detail::record_of<Record>(found),
+                                        detail::cost_of(found.cost), left};
         }
 
-        [[nodiscard]] std::int64_t expiry(storing about) const {
-            return about.ttl.count() == 0 ? 0 : shelf_.store().after(about.ttl);
+        [[nodiscard]] std::int64_t expiry(put_options about) const {
+            return about.ttl.count() == 0 ? 0 : partition_.store().after(about.ttl);
         }
 
         [[nodiscard]] bool expired(std::int64_t expires) const {
-            return expires != 0 && shelf_.store().now() >= expires;
+            return expires != 0 && partition_.store().now() >= expires;
         }
 
         [[gnu::noinline]] void drop_expired(key128 key) const {
-            std::int64_t const now = shelf_.store().now(); // the user's clock: not under a lock
+            std::int64_t const now = partition_.store().now(); // the user's clock: not under a lock
             bool const dropped =
-                shelf_.store().erase_if(*shelf_, key, [&](detail::slot_value value) {
+                partition_.store().erase_if(*partition_, key, [&](detail::slot_value value) {
                     std::int64_t const expires =
                         value.is_block() ? detail::header_of(value).expires : 0;
                     return expires != 0 && now >= expires;
                 });
             if (dropped) {
-                shelf_->expirations.fetch_add(1, std::memory_order_relaxed);
+                partition_->expirations.fetch_add(1, std::memory_order_relaxed);
             }
         }
 
-        detail::open_shelf shelf_;
+        detail::partition_user partition_;
     };
 
     /// Throws:         memo::error (configuration) in a module that was built in another way than the

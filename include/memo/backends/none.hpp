@@ -14,12 +14,13 @@ namespace memo {
 class none {
   public:
     static constexpr bool persistent = false;
-    static constexpr bool remembers = false;
+    static constexpr bool stores = false;
 
     template <class Record> struct partition_type {
-        [[nodiscard]] std::optional<remembered<Record>> get(key128) const { return std::nullopt; }
-        bool put(key128, Record const&, storing) const { return false; }
-        template <class Merge> std::optional<Record> update(key128, Merge const&, storing) const {
+        [[nodiscard]] std::optional<cached_value<Record>> get(key128) const { return std::nullopt; }
+        bool put(key128, Record const&, put_options) const { return false; }
+        template <class Merge>
+        std::optional<Record> update(key128, Merge const&, put_options) const {
             return std::nullopt;
         }
         [[nodiscard]] bool erase(key128) const { return false; }

@@ -45,7 +45,7 @@ namespace memo {
 template <class Near, class Far> class tiered {
   public:
     static constexpr bool persistent = Near::persistent || Far::persistent;
-    static constexpr bool remembers = Near::remembers || Far::remembers;
+    static constexpr bool stores = Near::stores || Far::stores;
 
     tiered() : tiered(Near(), Far()) {}
 
@@ -59,7 +59,7 @@ template <class Near, class Far> class tiered {
     template <class Record> class partition_type {
         using near_type = decltype(detail::open_whole<Record>(std::declval<Near const&>(), {}, {}));
         using far_type =
-            decltype(detail::open_selective<Record>(std::declval<Far const&>(), {}, {}));
+            decltype(detail::open_admitting<Record>(std::declval<Far const&>(), {}, {}));
         static constexpr bool is_merged =
             detail::kind_of_record<Record> == detail::record_kind::moments;
 
@@ -71,7 +71,7 @@ template <class Near, class Far> class tiered {
             : near_(std::move(near)), far_(std::move(far)), dropped_(&dropped) {}
 
         /// Complexity:     the near tier's for what is there, otherwise the sum of both
-        [[nodiscard]] std::optional<remembered<Record>> get(key128 key) const {
+        [[nodiscard]] std::optional<cached_value<Record>> get(key128 key) const {
             if constexpr (!is_merged) {
                 if (auto kept = near_.get(key)) {
                     return kept;
@@ -86,7 +86,7 @@ template <class Near, class Far> class tiered {
         }
 
         /// What is far stays there.
-        [[nodiscard]] std::optional<remembered<Record>> peek(key128 key) const {
+        [[nodiscard]] std::optional<cached_value<Record>> peek(key128 key) const {
             if constexpr (!is_merged) {
                 if (auto kept = detail::peek<Record>(near_, key)) {
                     return kept;
@@ -95,21 +95,21 @@ template <class Near, class Far> class tiered {
             return detail::peek<Record>(far_, key);
         }
 
-        [[nodiscard, gnu::always_inline]] inline std::optional<sighted<Record>>
-        glance(detail::unfinished_key key) const noexcept
+        [[nodiscard, gnu::always_inline]] inline std::optional<fast_hit<Record>>
+        glance(detail::unfinalized_key key) const noexcept
             requires(!is_merged && glancing_partition<near_type, Record>) {
             return near_.glance(key);
         }
 
-        [[nodiscard]] std::optional<sighted<Record>>
-        glance_further(detail::unfinished_key key) const noexcept
+        [[nodiscard]] std::optional<fast_hit<Record>>
+        glance_further(detail::unfinalized_key key) const noexcept
             requires(!is_merged && glancing_partition<near_type, Record>) {
             return detail::glance_further<Record>(near_, key);
         }
 
         /// The same for many keys: the far tier is asked for those that are not near.
         void get_many(std::span<key128 const> keys,
-                      std::span<std::optional<remembered<Record>>> kept) const {
+                      std::span<std::optional<cached_value<Record>>> kept) const {
             if constexpr (!is_merged) {
                 detail::get_many<Record>(near_, keys, kept);
             }
@@ -124,7 +124,7 @@ template <class Near, class Far> class tiered {
             if (left.empty()) {
                 return;
             }
-            std::vector<std::optional<remembered<Record>>> found(left.size());
+            std::vector<std::optional<cached_value<Record>>> found(left.size());
             std::uint64_t const before = *dropped_;
             detail::get_many<Record>(far_, std::span<key128 const>(left), std::span(found));
             for (std::size_t i = 0; i < left.size(); ++i) {
@@ -136,7 +136,7 @@ template <class Near, class Far> class tiered {
         }
 
         /// Near first, so that a failure of the far tier leaves the near one with the record.
-        bool put(key128 key, Record const& record, storing about) const {
+        bool put(key128 key, Record const& record, put_options about) const {
             bool stored = false;
             if constexpr (!is_merged) {
                 stored = near_.put(key, record, about);
@@ -145,7 +145,7 @@ template <class Near, class Far> class tiered {
         }
 
         template <class Merge>
-        std::optional<Record> update(key128 key, Merge const& merge, storing about) const {
+        std::optional<Record> update(key128 key, Merge const& merge, put_options about) const {
             std::optional<Record> stored = far_.update(key, merge, about);
             if constexpr (!is_merged) {
                 *dropped_ += 1;
@@ -208,7 +208,7 @@ template <class Near, class Far> class tiered {
         }
 
         /// before          *dropped_ before the record was found
-        void copy_near(key128 key, remembered<Record> const& found, std::uint64_t before) const {
+        void copy_near(key128 key, cached_value<Record> const& found, std::uint64_t before) const {
             if constexpr (!is_merged) {
                 auto const unchanged = [&] { return *dropped_ == before; };
                 near_.put(key, found.record,
@@ -226,9 +226,9 @@ template <class Near, class Far> class tiered {
     };
 
     template <class Record>
-    [[nodiscard]] partition_type<Record> partition(key128 scope, opening how = {}) const {
+    [[nodiscard]] partition_type<Record> partition(key128 scope, partition_options how = {}) const {
         return {detail::open_whole<Record>(near_, scope, {how.on_error, false}),
-                detail::open_selective<Record>(far_, scope, how),
+                detail::open_admitting<Record>(far_, scope, how),
                 detail::process_wide<detail::tier_drops>().of(scope)};
     }
 

@@ -5,7 +5,7 @@
 // and the special functions beside them, and costs a compiler as much as a tenth of memo.hpp
 // (docs/decisions/0040-compile-time.md).
 
-namespace memo::detail::real {
+namespace memo::detail::math {
 
 inline bool is_finite(double x) noexcept {
     return __builtin_isfinite(x) != 0;
@@ -47,4 +47,4 @@ inline double erf(double x) noexcept {
     return __builtin_erf(x);
 }
 
-} // namespace memo::detail::real
+} // namespace memo::detail::math

@@ -14,8 +14,8 @@
 namespace memo::detail {
 
 template <class Record, glancing_partition<Record> Partition>
-[[nodiscard]] std::optional<sighted<Record>> glance_further(Partition const& partition,
-                                                            unfinished_key key) noexcept {
+[[nodiscard]] std::optional<fast_hit<Record>> glance_further(Partition const& partition,
+                                                             unfinalized_key key) noexcept {
     if constexpr (requires { partition.glance_further(key); }) {
         return partition.glance_further(key);
     } else {
@@ -35,7 +35,7 @@ template <class Partition> [[nodiscard]] backend_statistics events_of(Partition 
 /// The record that `get` gives, without a trace if the partition can: for who only watches, and for the
 /// second lookup of a call.
 template <class Record, class Partition>
-[[nodiscard]] std::optional<remembered<Record>> peek(Partition const& partition, key128 key) {
+[[nodiscard]] std::optional<cached_value<Record>> peek(Partition const& partition, key128 key) {
     if constexpr (requires { partition.peek(key); }) {
         return partition.peek(key);
     } else {
@@ -48,7 +48,7 @@ template <class Record, class Partition>
 /// kept            as many as there are keys, and nothing in them
 template <class Record, class Partition>
 void get_many(Partition const& partition, std::span<key128 const> keys,
-              std::span<std::optional<remembered<Record>>> kept) {
+              std::span<std::optional<cached_value<Record>>> kept) {
     if constexpr (requires { partition.get_many(keys, kept); }) {
         partition.get_many(keys, kept);
     } else {

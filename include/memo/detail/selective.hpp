@@ -21,48 +21,49 @@ namespace memo::detail {
 /// only now and then: see worth.
 ///
 /// Thread safety:  as the partition's; copies share what they have measured
-template <class Partition, class Record> class selective {
+template <class Partition, class Record> class admitting {
   public:
     static constexpr bool validates = validating_partition<Partition>;
 
-    selective(Partition inner, bool worthwhile)
-        : inner_(std::move(inner)), worth_(worthwhile ? std::make_shared<worth>() : nullptr) {}
+    admitting(Partition inner, bool worthwhile)
+        : inner_(std::move(inner)),
+          admission_(worthwhile ? std::make_shared<admission>() : nullptr) {}
 
-    [[nodiscard]] std::optional<remembered<Record>> get(key128 key) const {
-        if (worth_ && !worth_->looking_pays()) {
+    [[nodiscard]] std::optional<cached_value<Record>> get(key128 key) const {
+        if (admission_ && !admission_->looking_pays()) {
             return std::nullopt;
         }
-        timed_step const timed(worth_ ? &worth_->looking.took : nullptr);
+        timed_step const timed(admission_ ? &admission_->looking.took : nullptr);
         return inner_.get(key);
     }
 
-    [[nodiscard]] std::optional<remembered<Record>> peek(key128 key) const {
-        if (worth_ && !worth_->looking_pays()) {
+    [[nodiscard]] std::optional<cached_value<Record>> peek(key128 key) const {
+        if (admission_ && !admission_->looking_pays()) {
             return std::nullopt;
         }
-        timed_step const timed(worth_ ? &worth_->looking.took : nullptr);
+        timed_step const timed(admission_ ? &admission_->looking.took : nullptr);
         return detail::peek<Record>(inner_, key);
     }
 
     void get_many(std::span<key128 const> keys,
-                  std::span<std::optional<remembered<Record>>> kept) const {
-        if (keys.empty() || (worth_ && !worth_->looking_pays())) {
+                  std::span<std::optional<cached_value<Record>>> kept) const {
+        if (keys.empty() || (admission_ && !admission_->looking_pays())) {
             return;
         }
-        timed_step const timed(worth_ ? &worth_->looking.took : nullptr, keys.size());
+        timed_step const timed(admission_ ? &admission_->looking.took : nullptr, keys.size());
         detail::get_many<Record>(inner_, keys, kept);
     }
 
-    bool put(key128 key, Record const& record, storing about) const {
-        if (worth_ && !worth_->storing_pays(about.cost)) {
+    bool put(key128 key, Record const& record, put_options about) const {
+        if (admission_ && !admission_->storing_pays(about.cost)) {
             return false;
         }
-        timed_step const timed(worth_ ? &worth_->storing.took : nullptr);
+        timed_step const timed(admission_ ? &admission_->storing.took : nullptr);
         return inner_.put(key, record, about);
     }
 
     template <class Merge>
-    std::optional<Record> update(key128 key, Merge const& merge, storing about) const {
+    std::optional<Record> update(key128 key, Merge const& merge, put_options about) const {
         return inner_.update(key, merge, about);
     }
 
@@ -74,8 +75,8 @@ template <class Partition, class Record> class selective {
     /// What is not worth to be stored is not waited for either.
     [[nodiscard]] auto lead(key128 key) const requires leading_partition<Partition> {
         using right = decltype(inner_.lead(key));
-        return worth_ && !worth_->pays() ? std::optional<right>()
-                                         : std::optional<right>(inner_.lead(key));
+        return admission_ && !admission_->pays() ? std::optional<right>()
+                                                 : std::optional<right>(inner_.lead(key));
     }
 
     [[nodiscard]] auto try_lead(key128 key) const requires leading_partition<Partition> {
@@ -84,7 +85,7 @@ template <class Partition, class Record> class selective {
 
   private:
     Partition inner_;
-    std::shared_ptr<worth> worth_; ///< none: everything is kept
+    std::shared_ptr<admission> admission_; ///< none: everything is kept
 };
 
 } // namespace memo::detail

@@ -64,7 +64,7 @@ class timed_step {
 /// may have changed.
 ///
 /// Thread safety:  safe; of two who add at once one may be lost
-class tried_step {
+class periodic_trial {
   public:
     /// What the steps that are made take.
     running_average took;
@@ -92,10 +92,10 @@ class tried_step {
 };
 
 /// What steps and evaluations of one function take on one backend. What is not known yet is tried.
-class worth {
+class admission {
   public:
-    tried_step looking; ///< get
-    tried_step storing; ///< put
+    periodic_trial looking; ///< get
+    periodic_trial storing; ///< put
 
     /// Whether a result is stored: computing it again takes longer than storing it and fetching it once,
     /// or it is time to see what storing takes now.

@@ -35,24 +35,24 @@ namespace memo {
 /// Thread safety:  safe, while functions are made, called and destroyed; calls under way may be counted
 ///                 in part
 inline void stats_report(std::ostream& out) {
-    std::forward_list<detail::titled_account> rows;
-    detail::process_wide<detail::ledger>().for_each(
-        [&](std::string const& title, detail::account const& a) {
+    std::forward_list<detail::titled_totals> rows;
+    detail::process_wide<detail::function_registry>().for_each(
+        [&](std::string const& title, detail::function_totals const& a) {
             rows.push_front({title, a});
         });
     rows.sort(detail::goes_before);
     std::string table = // whole, whoever else writes there, and whatever flags are set
         "      calls       hits evaluations  computing s  caching s    saved s speed-up  verdict"
         "                   function\n";
-    detail::account all;
+    detail::function_totals all;
     std::size_t count = 0;
-    for (auto const& [title, account] : rows) {
-        table += detail::account_line(title, account, detail::verdict(account));
-        all += account;
+    for (auto const& [title, function_totals] : rows) {
+        table += detail::report_line(title, function_totals, detail::verdict(function_totals));
+        all += function_totals;
         ++count;
     }
     if (count > 1) {
-        table += detail::account_line("all", all, "");
+        table += detail::report_line("all", all, "");
     }
     out << table;
 }
@@ -62,7 +62,7 @@ inline void stats_report(std::ostream& out) {
 ///
 /// Thread safety:  safe
 inline void stats_report_at_exit() {
-    if (!detail::process_wide<detail::ledger>().is_first_to_report()) {
+    if (!detail::process_wide<detail::function_registry>().is_first_to_report()) {
         return;
     }
     static auto const asked_by = ::getpid();

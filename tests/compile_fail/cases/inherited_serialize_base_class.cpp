@@ -14,9 +14,9 @@ struct boosted : tree {
 #endif
 };
 struct stopped : boosted {
-    int patience = 1;
+    int backoff = 1;
     template <class Archive> void serialize(Archive& archive) {
-        archive(cereal::base_class<boosted>(this), patience);
+        archive(cereal::base_class<boosted>(this), backoff);
     }
 };
 

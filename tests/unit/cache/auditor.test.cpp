@@ -145,18 +145,18 @@ TEST_CASE("whichever of the hits it is, the turn comes to it") {
 }
 
 TEST_CASE("a NaN is like the NaN of the same bits, and like nothing else") {
-    using memo::detail::alike;
+    using memo::detail::same_value;
     double const nan = std::nan("");
-    CHECK(alike(nan, nan));
-    CHECK_FALSE(alike(nan, std::nan("1")));
-    CHECK_FALSE(alike(nan, -nan));
-    CHECK_FALSE(alike(nan, 1.0));
-    CHECK(alike(std::vector{1.0, nan}, std::vector{1.0, nan}));
-    CHECK_FALSE(alike(std::vector{1.0, nan}, std::vector{2.0, nan}));
-    CHECK(alike(std::optional(nan), std::optional(nan)));
-    CHECK(alike(only_equality{nan, 1}, only_equality{nan, 1}));
-    CHECK_FALSE(alike(only_equality{nan, 1}, only_equality{nan, 2}));
-    CHECK(alike(only_equality{0.0, 1}, only_equality{-0.0, 1}));
+    CHECK(same_value(nan, nan));
+    CHECK_FALSE(same_value(nan, std::nan("1")));
+    CHECK_FALSE(same_value(nan, -nan));
+    CHECK_FALSE(same_value(nan, 1.0));
+    CHECK(same_value(std::vector{1.0, nan}, std::vector{1.0, nan}));
+    CHECK_FALSE(same_value(std::vector{1.0, nan}, std::vector{2.0, nan}));
+    CHECK(same_value(std::optional(nan), std::optional(nan)));
+    CHECK(same_value(only_equality{nan, 1}, only_equality{nan, 1}));
+    CHECK_FALSE(same_value(only_equality{nan, 1}, only_equality{nan, 2}));
+    CHECK(same_value(only_equality{0.0, 1}, only_equality{-0.0, 1}));
 
     double now = nan;
     auto const f = wrapped([&](int) { return now; }, memo::options<double>{.audit = 1});
@@ -169,18 +169,18 @@ TEST_CASE("a NaN is like the NaN of the same bits, and like nothing else") {
 }
 
 TEST_CASE("results are alike by their value, wherever it lies") {
-    using memo::detail::alike;
+    using memo::detail::same_value;
     using memo::detail::comparable;
-    CHECK(alike(0.0, -0.0));
-    CHECK(alike(std::make_shared<int>(4), std::make_shared<int>(4)));
-    CHECK_FALSE(alike(std::make_shared<int>(4), std::make_shared<int>(5)));
+    CHECK(same_value(0.0, -0.0));
+    CHECK(same_value(std::make_shared<int>(4), std::make_shared<int>(4)));
+    CHECK_FALSE(same_value(std::make_shared<int>(4), std::make_shared<int>(5)));
     std::unordered_set<int> one{1, 2, 3};
     std::unordered_set<int> other(100);
     other.insert({3, 2, 1});
-    CHECK(alike(one, other));
+    CHECK(same_value(one, other));
     int const place = 1;
-    CHECK(alike(with_pointer{&place, 3}, with_pointer{nullptr, 3}));
-    CHECK_FALSE(alike(std::vector{with_pointer{&place, 3}}, std::vector{with_pointer{&place, 4}}));
+    CHECK(same_value(with_pointer{&place, 3}, with_pointer{nullptr, 3}));
+    CHECK_FALSE(same_value(std::vector{with_pointer{&place, 3}}, std::vector{with_pointer{&place, 4}}));
     STATIC_REQUIRE_FALSE(comparable<opaque>);
     STATIC_REQUIRE_FALSE(comparable<std::vector<opaque>>);
     STATIC_REQUIRE_FALSE(comparable<std::shared_ptr<opaque const>>);

@@ -31,11 +31,11 @@ using words = std::vector<std::uint64_t>;
 constexpr std::uint64_t closing = 0x517cc1b727220a95;
 
 template <class... Ts> words words_in(Ts const&... values) {
-    words witness;
-    memo::detail::word_stream stream(&witness);
+    words key_material;
+    memo::detail::word_stream stream(&key_material);
     memo::detail::encode_all(stream, values...);
     static_cast<void>(stream.digest());
-    return witness;
+    return key_material;
 }
 
 words between(words inner) {

@@ -39,11 +39,11 @@ namespace {
 using words = std::vector<std::uint64_t>;
 
 template <class... Ts> words words_in(Ts const&... values) {
-    words witness;
-    memo::detail::word_stream stream(&witness);
+    words key_material;
+    memo::detail::word_stream stream(&key_material);
     memo::detail::encode_all(stream, values...);
     static_cast<void>(stream.digest());
-    return witness;
+    return key_material;
 }
 
 constexpr std::uint64_t minus_one = std::numeric_limits<std::uint64_t>::max();

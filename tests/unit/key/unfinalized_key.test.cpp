@@ -13,17 +13,17 @@
 #include <span>
 
 using memo::key128;
-using memo::detail::unfinished_key;
+using memo::detail::unfinalized_key;
 
 TEST_CASE("a key is the same after its last step was taken back and done again") {
     std::mt19937_64 random(1);
     for (int i = 0; i < 100'000; ++i) {
         key128 const key{random(), random()};
-        REQUIRE(key128(unfinished_key(key)) == key);
+        REQUIRE(key128(unfinalized_key(key)) == key);
     }
     for (std::uint64_t const edge : {std::uint64_t{0}, std::uint64_t{1}, UINT64_MAX}) {
         key128 const key{edge, edge};
-        CHECK(key128(unfinished_key(key)) == key);
+        CHECK(key128(unfinalized_key(key)) == key);
     }
 }
 
@@ -31,11 +31,11 @@ TEST_CASE("a call's key that is not finished has the tag of the finished one") {
     std::mt19937_64 random(2);
     std::set<std::uint16_t> tags;
     for (int i = 0; i < 10'000; ++i) {
-        memo::detail::stream_head const head(key128{random(), random()});
+        memo::detail::hash_midstate const head(key128{random(), random()});
         std::array<std::uint64_t, 3> const words{random(), random(), random()};
-        unfinished_key const made = head.digest(std::span(words));
-        REQUIRE(unfinished_key(key128(made)) == made);
-        REQUIRE(unfinished_key(key128(made)).tag() == made.tag());
+        unfinalized_key const made = head.digest(std::span(words));
+        REQUIRE(unfinalized_key(key128(made)) == made);
+        REQUIRE(unfinalized_key(key128(made)).tag() == made.tag());
         tags.insert(made.tag());
     }
     CHECK(tags.size() > 9'000); // of 65 536: about 9 270 if they are even

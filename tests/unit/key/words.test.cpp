@@ -40,8 +40,8 @@ key128 reference(words stream) {
     return hash128(stream.data(), stream.size() * sizeof(std::uint64_t));
 }
 
-key128 put_one_by_one(words const& values, words* witness = nullptr) {
-    word_stream stream(witness);
+key128 put_one_by_one(words const& values, words* key_material = nullptr) {
+    word_stream stream(key_material);
     for (auto const value : values) {
         stream.put(value);
     }
@@ -86,10 +86,10 @@ TEST_CASE("a stream of any length is the hash of its words and their guard") {
     std::mt19937_64 random(seed);
     for (std::size_t count = 0; count < 1100; ++count) {
         words const values = random_words(random, count);
-        words witness;
+        words key_material;
         CAPTURE(count);
-        CHECK(put_one_by_one(values, &witness) == reference(values));
-        CHECK(witness == values);
+        CHECK(put_one_by_one(values, &key_material) == reference(values));
+        CHECK(key_material == values);
     }
 }
 
@@ -101,8 +101,8 @@ TEST_CASE("bytes give the words they fill, wherever they meet the border of a pi
     for (std::size_t first = 476; first <= 513; ++first) {
         for (std::size_t const second : std::initializer_list<std::size_t>{0, 1, 2, 16, 30, 31}) {
             words expected = random_words(random, first);
-            words witness;
-            word_stream stream(&witness);
+            words key_material;
+            word_stream stream(&key_material);
             for (std::uint64_t const word : expected) {
                 stream.put(word);
             }
@@ -112,17 +112,17 @@ TEST_CASE("bytes give the words they fill, wherever they meet the border of a pi
             CAPTURE(first, second);
             CHECK(stream.position() == first + second);
             CHECK(stream.digest() == reference(expected));
-            CHECK(witness == expected);
+            CHECK(key_material == expected);
         }
     }
 }
 
-TEST_CASE("long bytes are in a stream by their digest, and count and witness in full") {
+TEST_CASE("long bytes are in a stream by their digest, and count and key_material in full") {
     std::vector<std::uint8_t> bytes(5000);
     std::iota(bytes.begin(), bytes.end(), std::uint8_t{0});
     for (std::size_t const size : {long_bytes - 1, long_bytes, long_bytes + 1, std::size_t{5000}}) {
-        words witness;
-        word_stream stream(&witness);
+        words key_material;
+        word_stream stream(&key_material);
         stream.put(7);
         stream.put_bytes(bytes.data(), size);
         words seen(1 + memo::detail::words_for(size));
@@ -133,7 +133,7 @@ TEST_CASE("long bytes are in a stream by their digest, and count and witness in 
         CHECK(stream.position() == seen.size());
         CHECK(stream.digest() ==
               reference(size < long_bytes ? seen : words{7, digest.low, digest.high}));
-        CHECK(witness == seen);
+        CHECK(key_material == seen);
     }
 }
 
@@ -146,8 +146,8 @@ TEST_CASE("any sequence of words and bytes gives one digest") {
     for (int round = 0; round < 2000; ++round) {
         words hashed;
         words seen;
-        words witness;
-        word_stream stream(&witness);
+        words key_material;
+        word_stream stream(&key_material);
         for (auto pieces = random() % 24; pieces > 0; --pieces) {
             words put;
             if (random() % 2 == 0) {
@@ -177,7 +177,7 @@ TEST_CASE("any sequence of words and bytes gives one digest") {
         CAPTURE(round, seen.size());
         CHECK(stream.position() == seen.size());
         CHECK(stream.digest() == reference(hashed));
-        CHECK(witness == seen);
+        CHECK(key_material == seen);
     }
 }
 
@@ -185,8 +185,8 @@ TEST_CASE("the last word of bytes is padded with zeros") {
     for (std::size_t size = 0; size <= 17; ++size) {
         std::array<std::uint8_t, 17> bytes{};
         bytes.fill(0xff);
-        words witness;
-        word_stream stream(&witness);
+        words key_material;
+        word_stream stream(&key_material);
         stream.put_bytes(bytes.data(), size);
         static_cast<void>(stream.digest());
         words expected(memo::detail::words_for(size));
@@ -194,7 +194,7 @@ TEST_CASE("the last word of bytes is padded with zeros") {
             std::memcpy(expected.data(), bytes.data(), size);
         }
         CAPTURE(size);
-        CHECK(witness == expected);
+        CHECK(key_material == expected);
     }
 }
 
@@ -294,7 +294,7 @@ TEST_CASE("the scope's part of a digest is that of the whole stream") {
                 all.push_back(word);
             }
             all.push_back(memo::detail::guard_of(all.data(), all.size()));
-            memo::detail::stream_head const head(scope);
+            memo::detail::hash_midstate const head(scope);
             CHECK(head.digest(std::span<std::uint64_t const, Count>(rest)) ==
                   memo::detail::hash128(all.data(), all.size() * sizeof all.front()));
         }
@@ -302,7 +302,7 @@ TEST_CASE("the scope's part of a digest is that of the whole stream") {
     [&]<std::size_t... Count>(std::index_sequence<Count...>) {
         (check(std::integral_constant<std::size_t, Count>{}), ...);
     }
-    (std::make_index_sequence<memo::detail::stream_head::most_words + 1>{});
+    (std::make_index_sequence<memo::detail::hash_midstate::max_words + 1>{});
 }
 
 TEST_CASE("every word of a guarded stream has an odd factor of its own") {

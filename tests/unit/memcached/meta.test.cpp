@@ -139,7 +139,7 @@ TEST_CASE("an answer with another number, another key or something more is not b
     lied_to lied;
     CHECK(lied.get_with([](std::string&) {}) == wire_code::done);
     auto const refused = [&](std::function<void(std::string&)> const& lie) {
-        CHECK(lied.get_with(lie) == wire_code::out_of_step);
+        CHECK(lied.get_with(lie) == wire_code::desynchronized);
         CHECK_FALSE(lied.connection.is_open());
     };
     refused([](std::string& answer) { replace(answer, " O", " O1"); });
@@ -167,7 +167,7 @@ TEST_CASE("an answer with another number, another key or something more is not b
 TEST_CASE("nobody who listens is told from a server that says nothing") {
     auto const nobody = resolve(memo_test::on_loopback(memo_test::unused_port()));
     meta_connection refused(nobody, patient);
-    CHECK(refused.open() == wire_code::unattended);
+    CHECK(refused.open() == wire_code::connection_refused);
     CHECK_FALSE(refused.is_open());
 
     auto const silent = memo_test::listen_on_loopback(); // the kernel accepts, nobody answers
@@ -196,7 +196,8 @@ TEST_CASE("of the addresses of a name the first that answers serves from then on
     REQUIRE(one.open() == wire_code::done);
     server.kill();
     meta_connection two(where, patient);
-    CHECK(two.open() == wire_code::unattended); // and not at the other server, where no key is
+    CHECK(two.open() ==
+          wire_code::connection_refused); // and not at the other server, where no key is
     server.restart();
     REQUIRE(two.open() == wire_code::done);
     CHECK(two.set("key", {bytes_of("value"), 0, 0}, soon()) == wire_code::done);
@@ -292,12 +293,12 @@ TEST_CASE(
     CHECK(lied.get_with([&](std::string& answer) {
         failing(answer);
         answer += answer;
-    }) == wire_code::out_of_step);
+    }) == wire_code::desynchronized);
     CHECK_FALSE(lied.connection.is_open());
     CHECK(lied.get_with([&](std::string& answer) {
         failing(answer);
         answer += "x";
-    }) == wire_code::out_of_step);
+    }) == wire_code::desynchronized);
 }
 
 TEST_CASE("a server that takes no more connections says so, on a port and on a unix socket") {

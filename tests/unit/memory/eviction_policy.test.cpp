@@ -25,8 +25,8 @@ namespace {
 constexpr memo::key128 scope{11, 12};
 constexpr memo::key128 other_scope{21, 22};
 
-memo::memory by_cost(std::size_t most_entries) {
-    return memo::memory({.max_entries = most_entries, .eviction = memo::eviction::by_cost});
+memo::memory by_cost(std::size_t max_entries) {
+    return memo::memory({.max_entries = max_entries, .eviction = memo::eviction::by_cost});
 }
 
 template <class Partition>
@@ -38,7 +38,7 @@ std::uint64_t kept_of(Partition const& partition, std::uint64_t first, std::uint
     return kept;
 }
 
-memo::storing that_took(std::chrono::nanoseconds cost) {
+memo::put_options that_took(std::chrono::nanoseconds cost) {
     return {.cost = cost, .ttl = 0ns};
 }
 

@@ -21,7 +21,7 @@ constexpr std::uint64_t many = 5000; // which is more than one segment
 
 /// Allocations that were not given back, with none that merely waits to be.
 std::size_t allocations() {
-    static_cast<void>(memo::detail::this_thread_line()); // which stays
+    static_cast<void>(memo::detail::this_thread_slot()); // which stays
     memo::detail::process_wide<memo::detail::reclaimer>().reclaim();
     return memo_test::heap.live;
 }

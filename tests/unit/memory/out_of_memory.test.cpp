@@ -39,7 +39,7 @@ class leak_check {
 
   private:
     static std::size_t allocations() {
-        static_cast<void>(memo::detail::this_thread_line()); // which stays
+        static_cast<void>(memo::detail::this_thread_slot()); // which stays
         memo::detail::process_wide<memo::detail::reclaimer>().reclaim();
         return memo_test::heap.live;
     }
@@ -79,7 +79,7 @@ class checked_texts {
 
     /// Finds a text, or that it was evicted.
     bool ask_for(std::uint64_t number) const {
-        std::optional<memo::remembered<std::string>> found;
+        std::optional<memo::cached_value<std::string>> found;
         until_it_succeeds([&] { found = texts_.get(key_of(number)); }, [] {});
         CHECK((!found || found->record == texts_by_number_.at(number)));
         return found.has_value();
@@ -126,7 +126,7 @@ class checked_texts {
         return std::to_string(10'000 + number) + std::string(60, version);
     }
 
-    static memo::storing storing_of(std::uint64_t number) {
+    static memo::put_options storing_of(std::uint64_t number) {
         return {.cost = 1us * (1 + number % 7), .ttl = 0ns};
     }
 

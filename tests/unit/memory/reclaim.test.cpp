@@ -178,13 +178,13 @@ TEST_CASE("sections of any number of threads are all waited for") {
 }
 
 TEST_CASE("live threads have lines of their own, and an ended thread's serves the next one") {
-    using memo::detail::this_thread_line;
+    using memo::detail::this_thread_slot;
     auto const number_of_a_thread = [] {
         std::size_t number = 0;
-        std::thread([&] { number = this_thread_line().number; }).join();
+        std::thread([&] { number = this_thread_slot().number; }).join();
         return number;
     };
-    std::size_t const mine = this_thread_line().number;
+    std::size_t const mine = this_thread_slot().number;
     std::size_t const first = number_of_a_thread();
     CHECK(first != mine);
     CHECK(number_of_a_thread() == first);

@@ -8,7 +8,7 @@
 #include <cstdint>
 
 TEST_CASE("a queue gives its keys in their order, while it goes round and grows") {
-    memo::detail::key_queue queue;
+    memo::detail::ring_buffer queue;
     std::uint64_t in = 0;
     std::uint64_t out = 0;
     for (std::size_t round = 0; round < 200; ++round) {

@@ -27,9 +27,9 @@ struct place {
         kept = merge(kept ? &*kept : nullptr);
         return *kept;
     }
-    memo::detail::ticket begin() {
-        auto const begun = update(numbered::begin(memo::detail::random_birth()));
-        return {begun.begun - 1, begun.birth};
+    memo::detail::sample_id begin() {
+        auto const begun = update(numbered::begin(memo::detail::random_incarnation()));
+        return {begun.begun - 1, begun.incarnation};
     }
     void drop() { kept.reset(); }
 };
@@ -50,7 +50,7 @@ TEST_CASE("records that two samples of a dropped one begin are told apart") {
     here.update(numbered::add(3.0, third)); // the third record
     here.update(numbered::add(3.0, third_of_second));
     CHECK(here.kept->samples.count() == 1);
-    CHECK(here.kept->birth != third_of_second.birth);
+    CHECK(here.kept->incarnation != third_of_second.incarnation);
 }
 
 TEST_CASE("an update that is tried again begins the same record") {
@@ -60,7 +60,7 @@ TEST_CASE("an update that is tried again begins the same record") {
     here.drop();
     auto const begun = here.update(add);
     here.drop();
-    CHECK(here.update(add).birth == begun.birth);
+    CHECK(here.update(add).incarnation == begun.incarnation);
     CHECK(begun.begun == 1);
 }
 
@@ -81,9 +81,9 @@ template <class Spreads> struct raw_record {
     } samples;
     std::uint64_t rejected = 0;
     std::uint64_t begun = 0;
-    std::uint64_t birth = 0;
+    std::uint64_t incarnation = 0;
     template <class Archive> void serialize(Archive& archive) {
-        archive(samples, rejected, begun, birth);
+        archive(samples, rejected, begun, incarnation);
     }
 };
 

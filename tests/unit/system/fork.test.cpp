@@ -40,7 +40,7 @@ template <class Mutex> struct guarded_pair {
 
 /// How many of the children do not have it free and equal.
 template <class Mutex> int bad_children(int children) {
-    static_cast<void>(memo::detail::this_thread_line()); // the first one asks the loader
+    static_cast<void>(memo::detail::this_thread_slot()); // the first one asks the loader
     static guarded_pair<Mutex> pair;
     static std::atomic<bool> done{false};
     int bad = 0;
@@ -83,7 +83,7 @@ TEST_CASE("a thread in a section takes further mutexes while another one forks")
     memo::detail::mutex inner;
     std::atomic<bool> holds{false};
     int child = -1;
-    auto const& orders = memo::detail::process_wide<memo::detail::thread_lines>().orders();
+    auto const& orders = memo::detail::process_wide<memo::detail::thread_slots>().orders();
     memo_test::together(2, [&](std::size_t i) {
         if (i == 0) {
             std::scoped_lock const lock(outer);
@@ -120,12 +120,12 @@ TEST_CASE("threads that fork at once, within sections and without, do not wait f
 }
 
 TEST_CASE("a child counts one fork more, and has its own thread's line alone") {
-    auto& lines = memo::detail::process_wide<memo::detail::thread_lines>();
+    auto& lines = memo::detail::process_wide<memo::detail::thread_slots>();
     auto const before = lines.generation();
     std::atomic<bool> done{false};
     int child = -1;
     memo_test::together(2, [&](std::size_t i) {
-        auto const& mine = memo::detail::this_thread_line();
+        auto const& mine = memo::detail::this_thread_slot();
         while (i == 0 && !done) {
             std::this_thread::yield();
         }

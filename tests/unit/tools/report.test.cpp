@@ -84,11 +84,11 @@ struct far_away : memo::memory {
             spend(200us);
             return near.get(key);
         }
-        bool put(memo::key128 key, Record const& record, memo::storing about) const {
+        bool put(memo::key128 key, Record const& record, memo::put_options about) const {
             return near.put(key, record, about);
         }
         template <class Merge>
-        auto update(memo::key128 key, Merge const& merge, memo::storing about) const {
+        auto update(memo::key128 key, Merge const& merge, memo::put_options about) const {
             return near.update(key, merge, about);
         }
         [[nodiscard]] bool erase(memo::key128 key) const { return near.erase(key); }
@@ -147,7 +147,7 @@ TEST_CASE("the report says why it does not pay") {
 }
 
 TEST_CASE("the verdict is about what is saved, beside what the function and the cache take") {
-    memo::detail::account a;
+    memo::detail::function_totals a;
     CHECK(memo::detail::verdict(a) == "not called");
     a.counted.calls = 100;
     a.counted.computing = 1s;
@@ -255,7 +255,7 @@ TEST_CASE("functions of ever new names are counted in one line, beyond many") {
             [](int x) { return x; }, {.name = "report/new " + std::to_string(i), .version = "1"});
         return f(i);
     };
-    int const names = 2 * static_cast<int>(memo::detail::ledger::max_rows);
+    int const names = 2 * static_cast<int>(memo::detail::function_registry::max_rows);
     for (int i = 0; i < names; ++i) {
         CHECK(once(i) == i);
     }
@@ -264,5 +264,5 @@ TEST_CASE("functions of ever new names are counted in one line, beyond many") {
     std::string const text = out.str();
     CHECK(has(text, " others that have ended\n"));
     std::size_t const lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
-    CHECK(lines < memo::detail::ledger::max_rows + 100);
+    CHECK(lines < memo::detail::function_registry::max_rows + 100);
 }

@@ -44,14 +44,14 @@ class audit_turns {
         if (share_ > 0.5) {
             return uniform(turn) < share_;
         }
-        double const group = real::floor(turn * share_);
+        double const group = math::floor(turn * share_);
         return chosen_in(group) == turn || chosen_in(group + 1) == turn;
     }
 
   private:
     /// Groups are 1 / share long, which need not be a whole number.
     [[nodiscard]] double chosen_in(double group) const noexcept {
-        return real::floor((group + uniform(group)) / share_);
+        return math::floor((group + uniform(group)) / share_);
     }
 
     /// A number from 0 to 1, without 1.
@@ -68,10 +68,10 @@ class audit_turns {
 /// Within an audit nothing is audited: a function that calls itself would be run again and again.
 /// It may call itself through another module.
 struct audit_under_way {
-    audit_under_way() { this_thread_line().is_auditing = true; }
+    audit_under_way() { this_thread_slot().is_auditing = true; }
     audit_under_way(audit_under_way const&) = delete;
     audit_under_way& operator=(audit_under_way const&) = delete;
-    ~audit_under_way() { this_thread_line().is_auditing = false; }
+    ~audit_under_way() { this_thread_slot().is_auditing = false; }
 };
 
 /// The audits of one function.
@@ -101,7 +101,7 @@ template <class Evaluation> class auditor {
     [[nodiscard]] bool is_chosen() const noexcept { return turns_.is_any(); }
 
     /// Whether this hit is audited.
-    [[nodiscard]] bool is_due() { return !this_thread_line().is_auditing && turns_.next(); }
+    [[nodiscard]] bool is_due() { return !this_thread_slot().is_auditing && turns_.next(); }
 
     /// Throws:         what comparing them throws
     [[nodiscard]] bool disagree(Evaluation const& evaluation, key128 key, record const& kept,

@@ -30,8 +30,8 @@ template <class Partition, class Record> class guarded {
     guarded(Partition partition, call_counters& counters, on_error_policy on_error)
         : partition_(std::move(partition)), counters_(counters), on_error_(on_error) {}
 
-    [[nodiscard, gnu::always_inline]] inline std::optional<sighted<Record>>
-    glance(unfinished_key key) const noexcept {
+    [[nodiscard, gnu::always_inline]] inline std::optional<fast_hit<Record>>
+    glance(unfinalized_key key) const noexcept {
         if constexpr (glancing_partition<Partition, Record>) {
             return partition_.glance(key);
         } else {
@@ -39,7 +39,8 @@ template <class Partition, class Record> class guarded {
         }
     }
 
-    [[nodiscard]] std::optional<sighted<Record>> glance_further(unfinished_key key) const noexcept {
+    [[nodiscard]] std::optional<fast_hit<Record>>
+    glance_further(unfinalized_key key) const noexcept {
         if constexpr (glancing_partition<Partition, Record>) {
             return detail::glance_further<Record>(partition_, key);
         } else {
@@ -47,32 +48,32 @@ template <class Partition, class Record> class guarded {
         }
     }
 
-    [[nodiscard]] std::optional<remembered<Record>> get(key128 key) const {
+    [[nodiscard]] std::optional<cached_value<Record>> get(key128 key) const {
         return attempt("get", [&] { return partition_.get(key); });
     }
 
     /// See detail::peek.
-    [[nodiscard]] std::optional<remembered<Record>> peek(key128 key) const {
+    [[nodiscard]] std::optional<cached_value<Record>> peek(key128 key) const {
         return attempt("get", [&] { return detail::peek<Record>(partition_, key); });
     }
 
     /// kept            as many as there are keys, and nothing in them
     void get_many(std::span<key128 const> keys,
-                  std::span<std::optional<remembered<Record>>> kept) const {
+                  std::span<std::optional<cached_value<Record>>> kept) const {
         attempt("get", [&] {
             detail::get_many<Record>(partition_, keys, kept);
             return true;
         });
     }
 
-    [[nodiscard]] bool put(key128 key, Record const& record, storing about) const {
+    [[nodiscard]] bool put(key128 key, Record const& record, put_options about) const {
         return attempt("put", [&] { return partition_.put(key, record, about); });
     }
 
     /// The record that is there now; nothing if it was not stored.
     template <class Merge>
     [[nodiscard]] std::optional<Record> update(key128 key, Merge const& merge,
-                                               storing about) const {
+                                               put_options about) const {
         return attempt("update", [&] { return partition_.update(key, merge, about); });
     }
 

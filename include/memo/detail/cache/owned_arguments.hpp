@@ -121,7 +121,7 @@ template <class T, class From> consteval bool check_copied() {
 }
 
 /// How an argument for a parameter P is kept, as a std::type_identity.
-template <class P> consteval auto held_as() {
+template <class P> consteval auto owned_as() {
     using argument = std::remove_cvref_t<P>;
     using view = typename view_in<argument>::type;
     if constexpr (is_written_through<P>) {
@@ -143,6 +143,6 @@ template <class P> consteval auto held_as() {
 
 /// A call with its own copy of the arguments.
 template <class Function, class... P>
-using held_call = call<Function, typename decltype(held_as<P>())::type...>;
+using owned_call = call<Function, typename decltype(owned_as<P>())::type...>;
 
 } // namespace memo::detail

@@ -54,7 +54,7 @@ struct no_state {};
 /// What names a call: its key, under verify_full the words that were hashed, and under keyed_by the digest
 /// of the state that is in the key.
 template <class Witness, class State> struct call_name {
-    unfinished_key key;
+    unfinalized_key key;
     [[no_unique_address]] Witness stream{};
     [[no_unique_address]] State state{};
 };
@@ -65,7 +65,7 @@ template <class Witness, class State> struct call_name {
 template <class Backend, class Evaluation, class State> class recorder {
   public:
     using record = typename Evaluation::record;
-    using name = call_name<typename Evaluation::witness, State>;
+    using name = call_name<typename Evaluation::key_material, State>;
 
     /// invalidated     of this function on this store, by whichever wrapper; outlives this
     recorder(Backend const& backend, key128 scope, typename Evaluation::options const& chosen,
@@ -93,7 +93,7 @@ template <class Backend, class Evaluation, class State> class recorder {
     /// nothing was done.
     // Inlined by force, so that key and record stay in registers.
     [[nodiscard, gnu::always_inline]] inline std::optional<record> glance(name const& called) {
-        if constexpr (std::is_empty_v<typename Evaluation::witness>) {
+        if constexpr (std::is_empty_v<typename Evaluation::key_material>) {
             return quick_hit(partition_.glance(called.key));
         } else {
             return std::nullopt;
@@ -102,7 +102,7 @@ template <class Backend, class Evaluation, class State> class recorder {
 
     /// Most of the other hits.
     [[nodiscard]] std::optional<record> glance_further(name const& called) {
-        if constexpr (std::is_empty_v<typename Evaluation::witness>) {
+        if constexpr (std::is_empty_v<typename Evaluation::key_material>) {
             return quick_hit(partition_.glance_further(called.key));
         } else {
             return std::nullopt;
@@ -111,7 +111,7 @@ template <class Backend, class Evaluation, class State> class recorder {
 
     /// What is remembered of a call, for who only watches, and for the second lookup of a call: nothing
     /// is counted, and the record is not used.
-    [[nodiscard]] std::optional<remembered<record>> peek(name const& called) const {
+    [[nodiscard]] std::optional<cached_value<record>> peek(name const& called) const {
         auto kept = partition_.peek(called.key);
         if (kept && !Evaluation::is_of(kept->record, called.stream)) {
             kept.reset();
@@ -119,7 +119,7 @@ template <class Backend, class Evaluation, class State> class recorder {
         return kept;
     }
 
-    [[nodiscard]] std::optional<remembered<record>> look(name const& called) {
+    [[nodiscard]] std::optional<cached_value<record>> look(name const& called) {
         auto kept = partition_.get(called.key);
         if (kept && !is_of(*kept, called)) {
             kept.reset();
@@ -128,11 +128,11 @@ template <class Backend, class Evaluation, class State> class recorder {
     }
 
     /// What is remembered of each of many calls, looked up together.
-    [[nodiscard]] std::vector<std::optional<remembered<record>>>
+    [[nodiscard]] std::vector<std::optional<cached_value<record>>>
     look(std::span<name const> called) {
         std::vector<key128> keys(called.size());
         std::ranges::transform(called, keys.begin(), &name::key);
-        std::vector<std::optional<remembered<record>>> kept(called.size());
+        std::vector<std::optional<cached_value<record>>> kept(called.size());
         partition_.get_many(keys, kept);
         for (std::size_t i = 0; i < called.size(); ++i) {
             if (kept[i] && !is_of(*kept[i], called[i])) {
@@ -165,10 +165,10 @@ template <class Backend, class Evaluation, class State> class recorder {
     record one_more(name const& called, std::optional<record> now, Draw& draw) {
         std::uint64_t const since = invalidated_.now();
         if constexpr (Evaluation::merges) {
-            ticket const by = take_number(called.key);
+            sample_id const by = take_number(called.key);
             timed_run run(counters_.beyond_hits());
             auto const drawn = draw(replicate_of(called.key, by));
-            storing const about{run.returned(), ttl_};
+            put_options const about{run.returned(), ttl_};
             record before = now ? *std::move(now) : record{};
             if (evaluation_.accepts(drawn)) {
                 return merge(called, draw, since, Evaluation::add(drawn, by),
@@ -187,9 +187,10 @@ template <class Backend, class Evaluation, class State> class recorder {
             bool const accepted = evaluation_.accepts(drawn);
             counters_.beyond_hits().rejected += accepted ? 0 : 1;
             record made = Evaluation::remember(std::move(drawn), called.stream);
-            if (Backend::remembers && accepted && evaluation_.slow_enough(taken)) {
-                keep(called, draw, since, {taken, ttl_},
-                     [&](storing const& about) { return partition_.put(called.key, made, about); });
+            if (Backend::stores && accepted && evaluation_.slow_enough(taken)) {
+                keep(called, draw, since, {taken, ttl_}, [&](put_options const& about) {
+                    return partition_.put(called.key, made, about);
+                });
             }
             return made;
         }
@@ -257,7 +258,7 @@ template <class Backend, class Evaluation, class State> class recorder {
     }
 
     [[nodiscard, gnu::always_inline]] inline std::optional<record>
-    quick_hit(std::optional<sighted<record>> kept) {
+    quick_hit(std::optional<fast_hit<record>> kept) {
         if (kept && evaluation_.enough(kept->record) && counters_.quick_hit(kept->cost))
             [[likely]] {
             return std::move(kept->record);
@@ -265,7 +266,7 @@ template <class Backend, class Evaluation, class State> class recorder {
         return std::nullopt;
     }
 
-    bool is_of(remembered<record> const& kept, name const& called) {
+    bool is_of(cached_value<record> const& kept, name const& called) {
         bool const same = Evaluation::is_of(kept.record, called.stream);
         if (!same) {
             counters_.beyond_hits().corrupt += 1;
@@ -280,7 +281,7 @@ template <class Backend, class Evaluation, class State> class recorder {
     /// draw            what ran the function
     /// store           given what to tell the backend; returns whether that has stored it
     template <class Draw, class Store>
-    void keep(name const& called, Draw const& draw, std::uint64_t since, storing about,
+    void keep(name const& called, Draw const& draw, std::uint64_t since, put_options about,
               Store const& store) {
         key128 const key = called.key;
         if (!draw.has_state(called.state)) {
@@ -307,10 +308,10 @@ template <class Backend, class Evaluation, class State> class recorder {
     /// the backend does not store it.
     template <class Draw, class Merge>
     record merge(name const& called, Draw const& draw, std::uint64_t since, Merge const& change,
-                 record expected, storing about) {
-        if constexpr (Backend::remembers) {
+                 record expected, put_options about) {
+        if constexpr (Backend::stores) {
             std::optional<record> stored;
-            keep(called, draw, since, about, [&](storing const& while_valid) {
+            keep(called, draw, since, about, [&](put_options const& while_valid) {
                 stored = partition_.update(called.key, change, while_valid);
                 return stored.has_value();
             });
@@ -322,15 +323,16 @@ template <class Backend, class Evaluation, class State> class recorder {
         return expected;
     }
 
-    ticket take_number(key128 key) {
+    sample_id take_number(key128 key) {
         if constexpr (!Evaluation::numbered) {
             return {};
-        } else if constexpr (!Backend::remembers) {
+        } else if constexpr (!Backend::stores) {
             return {next_number_.fetch_add(1, std::memory_order_relaxed), 0};
         } else {
-            auto const begun = partition_.update(key, Evaluation::begin(random_birth()),
+            auto const begun = partition_.update(key, Evaluation::begin(random_incarnation()),
                                                  {std::chrono::nanoseconds(0), ttl_});
-            return begun ? ticket{begun->begun - 1, begun->birth} : ticket{random_number(), 0};
+            return begun ? sample_id{begun->begun - 1, begun->incarnation}
+                         : sample_id{random_number(), 0};
         }
     }
 

@@ -44,7 +44,7 @@ class flights_under_way {
     /// make            makes a flight to follow; null if the caller does not wait for one
     [[nodiscard]] std::shared_ptr<flight_base> begin(key128 key, key128 of, bool& leads,
                                                      make_flight make) {
-        gate& mine = gate_of(key);
+        shard& mine = shard_of(key);
         std::scoped_lock const lock(mine.mutex);
         under_way* const found = mine.flights.find(key);
         // A child has its parent's flights, but not their leaders.
@@ -69,7 +69,7 @@ class flights_under_way {
 
     /// Ends a leader's flight: nobody joins it any more. Returns it if it has followers.
     [[nodiscard]] std::shared_ptr<flight_base> end(key128 key, flight_leader const& leader) {
-        gate& mine = gate_of(key);
+        shard& mine = shard_of(key);
         std::scoped_lock const lock(mine.mutex);
         under_way* newer = nullptr;
         under_way* found = mine.flights.find(key);
@@ -111,12 +111,12 @@ class flights_under_way {
         under_way* older = nullptr; ///< owned; nobody joins it any more, but it is not complete
     };
 
-    struct alignas(64) gate {
+    struct alignas(64) shard {
         detail::mutex mutex;
         hash_map<key128, under_way> flights;
     };
 
-    gate& gate_of(key128 key) { return gates_[key.high % gates_.size()]; }
+    shard& shard_of(key128 key) { return shards_[key.high % shards_.size()]; }
 
     /// Whether the record that a flight is for was invalidated since it began. Not for its leader, who
     /// would wait for itself: a function that forgets its own result and asks for it would never end.
@@ -125,7 +125,7 @@ class flights_under_way {
     }
 
     invalidation_log const& invalidated_;
-    std::array<gate, 16> gates_;
+    std::array<shard, 16> shards_;
 };
 
 /// What the wrappers of one function on one store share while one of them lives.
@@ -267,12 +267,12 @@ template <class Result> class single_flight {
                 try {
                     tell(followed);
                 } catch (thread_cancelled const&) {
-                    followed.land(); // without a result: one of them goes on
+                    followed.complete(); // without a result: one of them goes on
                     throw;
                 } catch (...) { // a result that cannot be copied
                     followed.exception = std::current_exception();
                 }
-                followed.land();
+                followed.complete();
             }
         }
 

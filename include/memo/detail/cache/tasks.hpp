@@ -21,15 +21,15 @@ class tasks {
     using count = std::atomic<std::uint32_t>;
 
     /// One task's right to run once.
-    class ticket {
+    class single_run {
       public:
-        ticket(std::shared_ptr<count> of, std::function<void()> body)
+        single_run(std::shared_ptr<count> of, std::function<void()> body)
             : open_(std::move(of)), body_(std::move(body)) {
             open_->fetch_add(1, std::memory_order_relaxed);
         }
-        ticket(ticket const&) = delete;
-        ticket& operator=(ticket const&) = delete;
-        ~ticket() { close(); }
+        single_run(single_run const&) = delete;
+        single_run& operator=(single_run const&) = delete;
+        ~single_run() { close(); }
 
         /// Nothing at a second time.
         void run() {
@@ -65,7 +65,7 @@ class tasks {
     /// body            does not throw
     /// Throws:         what the executor throws; the body may have run all the same
     template <class Executor> void start(Executor& execute, std::function<void()> body) {
-        execute([given = std::make_shared<ticket>(open_, std::move(body))] { given->run(); });
+        execute([given = std::make_shared<single_run>(open_, std::move(body))] { given->run(); });
     }
 
     /// Returns when each task has run or cannot run any more.

@@ -24,11 +24,11 @@ namespace memo::detail {
 /// Who runs an evaluation: a thread of one process. A child has its parent's flights, but not their
 /// leaders.
 struct flight_leader {
-    thread_line const* thread = &this_thread_line();
-    std::uint32_t generation = process_wide<thread_lines>().generation();
+    thread_slot const* thread = &this_thread_slot();
+    std::uint32_t generation = process_wide<thread_slots>().generation();
 
     [[nodiscard]] bool is_of_this_process() const {
-        return generation == process_wide<thread_lines>().generation();
+        return generation == process_wide<thread_slots>().generation();
     }
     friend bool operator==(flight_leader const&, flight_leader const&) = default;
 };
@@ -110,7 +110,7 @@ class waiting_threads {
   private:
     /// A child has none of its parent's threads, and they are on their stacks. The lock is held.
     void forget_other_processes() noexcept {
-        if (std::uint32_t const now = process_wide<thread_lines>().generation();
+        if (std::uint32_t const now = process_wide<thread_slots>().generation();
             generation_ != now) {
             generation_ = now;
             first_ = nullptr;
@@ -139,19 +139,19 @@ class flight_base {
     /// Throws:         memo::error (recursion) if the leader waits, maybe through others, for the
     ///                 calling thread
     void wait() const {
-        if (!has_landed()) {
+        if (!is_complete()) {
             waiting_threads::follower const me(*this);
             // A circle may be closed later, by a thread that waits for tasks: it is looked for again.
-            while (wait_while(landed_, 0, std::chrono::seconds(1)), !has_landed()) {
+            while (wait_while(completed_, 0, std::chrono::seconds(1)), !is_complete()) {
                 me.check();
             }
         }
     }
 
     /// Lets the followers go. Called once, by the leader, when no one can board any more.
-    void land() noexcept {
-        landed_.store(1, std::memory_order_release);
-        wake_all(landed_);
+    void complete() noexcept {
+        completed_.store(1, std::memory_order_release);
+        wake_all(completed_);
     }
 
     /// How many threads of the process wait now, for whatever flight.
@@ -160,17 +160,17 @@ class flight_base {
   private:
     friend waiting_threads;
 
-    [[nodiscard]] bool has_landed() const noexcept {
-        return landed_.load(std::memory_order_acquire) != 0;
+    [[nodiscard]] bool is_complete() const noexcept {
+        return completed_.load(std::memory_order_acquire) != 0;
     }
 
     flight_leader const leader_;
-    std::atomic<std::uint32_t> landed_{0};
+    std::atomic<std::uint32_t> completed_{0};
 };
 
 inline bool waiting_threads::waits_for(flight_base const& flight,
                                        flight_leader const& other) noexcept {
-    return !flight.has_landed() && waits_for(flight.leader_, other);
+    return !flight.is_complete() && waits_for(flight.leader_, other);
 }
 
 inline bool waiting_threads::waits_for(flight_leader const& thread,

@@ -38,7 +38,7 @@ namespace memo::detail {
 template <class Backend, class Evaluation, class State> class walk {
   public:
     using record = typename Evaluation::record;
-    using name = call_name<typename Evaluation::witness, State>;
+    using name = call_name<typename Evaluation::key_material, State>;
     using options = typename Evaluation::options;
     using keeper = recorder<Backend, Evaluation, State>;
 
@@ -57,10 +57,10 @@ template <class Backend, class Evaluation, class State> class walk {
 
     [[nodiscard]] Evaluation const& evaluation() const noexcept { return records_.evaluation(); }
     [[nodiscard]] call_counters const& counted() noexcept { return records_.counters(); }
-    [[nodiscard]] std::optional<remembered<record>> look(name const& called) {
+    [[nodiscard]] std::optional<cached_value<record>> look(name const& called) {
         return records_.look(called);
     }
-    [[nodiscard]] std::optional<remembered<record>> peek(name const& called) const {
+    [[nodiscard]] std::optional<cached_value<record>> peek(name const& called) const {
         return records_.peek(called);
     }
 
@@ -76,8 +76,8 @@ template <class Backend, class Evaluation, class State> class walk {
     ///
     /// examine         given the record of a hit that may be audited; it calls audit()
     template <class Examine>
-    [[nodiscard]] std::optional<remembered<record>> hit(name const& called,
-                                                        Examine const& examine) {
+    [[nodiscard]] std::optional<cached_value<record>> hit(name const& called,
+                                                          Examine const& examine) {
         auto kept = look(called);
         serve(kept, examine);
         return kept;
@@ -87,8 +87,8 @@ template <class Backend, class Evaluation, class State> class walk {
     ///
     /// examine         given the place of a call besides
     template <class Examine>
-    [[nodiscard]] std::vector<std::optional<remembered<record>>> hits(std::span<name const> called,
-                                                                      Examine const& examine) {
+    [[nodiscard]] std::vector<std::optional<cached_value<record>>>
+    hits(std::span<name const> called, Examine const& examine) {
         auto all = records_.look(called);
         for (std::size_t i = 0; i < all.size(); ++i) {
             serve(all[i], [&](record const& of) { examine(i, of); });
@@ -110,7 +110,7 @@ template <class Backend, class Evaluation, class State> class walk {
         if (!runs_) { // no leader: it has nothing for those who may run the function
             return lead(called, wanted, draw, true);
         }
-        if (!single_flight_ || !Backend::remembers) {
+        if (!single_flight_ || !Backend::stores) {
             return lead(called, wanted, draw, false);
         }
         for (;;) {
@@ -195,7 +195,7 @@ template <class Backend, class Evaluation, class State> class walk {
 
     // Two streams with one key, if ever there are, share neither a record nor a flight.
     [[nodiscard]] static key128 flight_of(name const& called) {
-        if constexpr (std::is_empty_v<typename Evaluation::witness>) {
+        if constexpr (std::is_empty_v<typename Evaluation::key_material>) {
             return called.key;
         } else {
             key128 const key = called.key;
@@ -211,7 +211,7 @@ template <class Backend, class Evaluation, class State> class walk {
 
     /// Takes away what is not enough; counts the hit of what is, and has it examined if it may be.
     template <class Examine>
-    void serve(std::optional<remembered<record>>& kept, Examine const& examine) {
+    void serve(std::optional<cached_value<record>>& kept, Examine const& examine) {
         if (kept && !evaluation().enough(kept->record)) {
             kept.reset();
         }
@@ -272,7 +272,7 @@ template <class Backend, class Evaluation, class State> class walk {
         std::optional<record> now;
         // A leader before this one may have completed its flight since the first look, here or in
         // another process; and an averaged record goes on from what is there.
-        if (Backend::remembers && (look_first || Evaluation::merges)) {
+        if (Backend::stores && (look_first || Evaluation::merges)) {
             if (auto kept = look_again(called)) {
                 if (wanted.enough(kept->record)) {
                     count(counters().late_hits);
@@ -293,7 +293,7 @@ template <class Backend, class Evaluation, class State> class walk {
         return {*std::move(now), refines ? source::refined : source::computed};
     }
 
-    [[nodiscard]] std::optional<remembered<record>> look_again(name const& called) {
+    [[nodiscard]] std::optional<cached_value<record>> look_again(name const& called) {
         step_cost::step const timed(counters().looking);
         return records_.peek(called);
     }

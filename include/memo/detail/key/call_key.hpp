@@ -19,9 +19,9 @@
 namespace memo::detail {
 
 template <class... Args>
-[[gnu::noinline]] key128 gathered_key(key128 scope, std::vector<std::uint64_t>* witness,
+[[gnu::noinline]] key128 gathered_key(key128 scope, std::vector<std::uint64_t>* key_material,
                                       Args const&... args) {
-    word_stream stream(witness);
+    word_stream stream(key_material);
     stream.put(scope.low);
     stream.put(scope.high);
     encode_all(stream, args...);
@@ -49,17 +49,17 @@ template <class T> [[nodiscard]] bool is_long([[maybe_unused]] T const& value) n
 }
 
 template <class Stream, class... Args>
-[[nodiscard]] unfinished_key key_by(stream_head const& head, Args const&... args) {
+[[nodiscard]] unfinalized_key key_by(hash_midstate const& head, Args const&... args) {
     Stream rest;
     (detail::encode(rest, args), ...);
     return head.digest(rest.words());
 }
 
 template <class... Args>
-[[nodiscard]] unfinished_key counted_key(stream_head const& head, Args const&... args) {
+[[nodiscard]] unfinalized_key counted_key(hash_midstate const& head, Args const&... args) {
     constexpr std::size_t least =
         (std::size_t{0} + ... + (counted_bytes<Args> ? 1 : words_of<Args>));
-    if constexpr (least + 4 <= stream_head::most_words) {
+    if constexpr (least + 4 <= hash_midstate::max_words) {
         switch ((std::size_t{0} + ... + words_in(args)) - least) {
         case 0:
             return key_by<fixed_words<least>>(head, args...);
@@ -77,12 +77,12 @@ template <class... Args>
     }
     constexpr std::size_t digests =
         (std::size_t{0} + ... + (counted_bytes<Args> ? 3 : words_of<Args>));
-    if constexpr (digests <= stream_head::most_words) {
+    if constexpr (digests <= hash_midstate::max_words) {
         if ((true && ... && is_long(args))) {
             return key_by<fixed_digests<digests>>(head, args...);
         }
     }
-    return unfinished_key(gathered_key(head.scope(), nullptr, args...));
+    return unfinalized_key(gathered_key(head.scope(), nullptr, args...));
 }
 
 /// The key of a call.
@@ -92,11 +92,11 @@ template <class... Args>
 /// Thread safety:  safe while nobody changes the arguments
 /// Throws:         what a serialize() throws; memo::error for an argument that would be sliced
 template <class... Args>
-[[nodiscard]] unfinished_key call_key(stream_head const& head, Args const&... args) {
+[[nodiscard]] unfinalized_key call_key(hash_midstate const& head, Args const&... args) {
     // A type that cannot be encoded was refused where the function was wrapped.
     if constexpr ((true && ... && encodable<Args>)) {
         constexpr std::size_t words = sum_of_words({words_of<Args>...});
-        if constexpr (words <= stream_head::most_words) {
+        if constexpr (words <= hash_midstate::max_words) {
             fixed_words<words> rest;
             (detail::encode(rest, args), ...);
             return head.digest(rest.words());
@@ -105,12 +105,12 @@ template <class... Args>
             stream.put(head.scope().low);
             stream.put(head.scope().high);
             (detail::encode(stream, args), ...);
-            return unfinished_key(stream.digest());
+            return unfinalized_key(stream.digest());
         } else if constexpr (words == varying &&
                              (true && ... && (counted_bytes<Args> || words_of<Args> != varying))) {
             return counted_key(head, args...);
         } else {
-            return unfinished_key(gathered_key(head.scope(), nullptr, args...));
+            return unfinalized_key(gathered_key(head.scope(), nullptr, args...));
         }
     } else {
         return {};

@@ -22,13 +22,13 @@ namespace memo::detail {
 inline constexpr std::size_t scope_words = 2;
 
 /// Source: xxHash, doc/xxhash_spec.md, "XXH3 Algorithm Details (medium inputs)": 17 to 128 bytes.
-class stream_head {
+class hash_midstate {
   public:
     /// How many words may follow the scope in a stream that is digested here.
-    static constexpr std::size_t most_words = 128 / word_size - scope_words - 1;
+    static constexpr std::size_t max_words = 128 / word_size - scope_words - 1;
 
     // NOLINTNEXTLINE(google-explicit-constructor): it is a scope, and something beside
-    constexpr stream_head(key128 scope) noexcept
+    constexpr hash_midstate(key128 scope) noexcept
         : scope_(scope),
           guard_(scope.low * guard_factors[0] + scope.high * guard_factors[1]),
           mixed_(mix(scope.low, scope.high, 0)),
@@ -41,9 +41,8 @@ class stream_head {
     // Inlined by force: g++ calls it in a file with several functions, and a key of 800 bytes then takes
     // a tenth longer.
     template <std::size_t Count>
-    [[nodiscard, gnu::always_inline]] constexpr inline unfinished_key
-    digest(std::span<std::uint64_t const, Count> rest) const noexcept
-        requires(Count <= most_words) {
+    [[nodiscard, gnu::always_inline]] constexpr inline unfinalized_key
+    digest(std::span<std::uint64_t const, Count> rest) const noexcept requires(Count <= max_words) {
         constexpr std::size_t size = scope_words + Count + 1;
         std::array<std::uint64_t, size> all{scope_.low, scope_.high};
         for (std::size_t i = 0; i < Count; ++i) {

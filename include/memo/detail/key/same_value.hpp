@@ -77,7 +77,7 @@ template <class T, class... Around> consteval bool has_equality() {
     }
 }
 
-/// Whether alike() has an answer for T.
+/// Whether same_value() has an answer for T.
 template <class T> inline constexpr bool comparable = has_words<T>() || has_equality<T>();
 
 /// Whether two values are the same: by `==`, or by the words that they would have as arguments. So a
@@ -86,7 +86,7 @@ template <class T> inline constexpr bool comparable = has_words<T>() || has_equa
 ///
 /// Complexity:     linear in the bytes of both
 /// Throws:         what `==` or a serialize() throws
-template <class T> [[nodiscard]] bool alike(T const& one, T const& other) {
+template <class T> [[nodiscard]] bool same_value(T const& one, T const& other) {
     if constexpr (has_equality<T>()) {
         if (one == other) {
             return true;

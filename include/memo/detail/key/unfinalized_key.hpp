@@ -13,14 +13,14 @@
 namespace memo::detail {
 
 /// Thread safety:  safe
-class unfinished_key {
+class unfinalized_key {
   public:
-    unfinished_key() = default;
+    unfinalized_key() = default;
 
     /// high            before it went through the avalanche
-    constexpr unfinished_key(std::uint64_t low, std::uint64_t high) noexcept
+    constexpr unfinalized_key(std::uint64_t low, std::uint64_t high) noexcept
         : low_(low), high_(high) {}
-    constexpr explicit unfinished_key(key128 key) noexcept
+    constexpr explicit unfinalized_key(key128 key) noexcept
         : low_(key.low), high_(xxh3::before_avalanche(0 - key.high)) {}
 
     // NOLINTNEXTLINE(google-explicit-constructor): it is a key, of which a part is not computed yet
@@ -35,7 +35,7 @@ class unfinished_key {
         return static_cast<std::uint16_t>(high_ >> 48);
     }
 
-    friend constexpr bool operator==(unfinished_key, unfinished_key) = default;
+    friend constexpr bool operator==(unfinalized_key, unfinalized_key) = default;
 
   private:
     std::uint64_t low_ = 0;

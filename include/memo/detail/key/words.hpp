@@ -118,25 +118,25 @@ template <std::size_t Count> class fixed_digests : public fixed_words<Count> {
 
 /// A stream of any length: gathered on the stack up to 4 KiB and hashed in one go, in pieces beyond.
 ///
-/// witness         if given, receives every word of the stream but the guard, and long bytes as
+/// key_material         if given, receives every word of the stream but the guard, and long bytes as
 ///                 they are
 class word_stream {
   public:
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): 4 KiB that are mostly never used
-    explicit word_stream(std::vector<std::uint64_t>* witness = nullptr) noexcept
-        : witness_(witness) {}
+    explicit word_stream(std::vector<std::uint64_t>* key_material = nullptr) noexcept
+        : key_material_(key_material) {}
 
     word_stream(word_stream const&) = delete;
     word_stream& operator=(word_stream const&) = delete;
 
     void put(std::uint64_t word) {
-        bear_witness(&word, word_size);
+        keep_material(&word, word_size);
         gather(word);
     }
 
     /// Bytes as they lie in memory, padded with zeros to whole words, or the digest of long ones.
     void put_bytes(void const* bytes, std::size_t size) {
-        bear_witness(bytes, size);
+        keep_material(bytes, size);
         if (size >= long_bytes) {
             key128 const digest = hash128(bytes, size);
             gather(digest.low);
@@ -194,11 +194,11 @@ class word_stream {
         count_ = 0;
     }
 
-    void bear_witness(void const* bytes, std::size_t size) {
-        if (witness_ != nullptr && size != 0) {
-            auto const old = witness_->size();
-            witness_->resize(old + words_for(size));
-            std::memcpy(witness_->data() + old, bytes, size);
+    void keep_material(void const* bytes, std::size_t size) {
+        if (key_material_ != nullptr && size != 0) {
+            auto const old = key_material_->size();
+            key_material_->resize(old + words_for(size));
+            std::memcpy(key_material_->data() + old, bytes, size);
         }
     }
 
@@ -209,7 +209,7 @@ class word_stream {
         0; ///< words that long bytes would have filled beyond their digests
     std::uint64_t guard_ = 0;
     std::optional<hash128_pieces> pieces_;
-    std::vector<std::uint64_t>* witness_;
+    std::vector<std::uint64_t>* key_material_;
 };
 
 } // namespace memo::detail

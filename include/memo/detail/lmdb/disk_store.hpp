@@ -39,8 +39,8 @@
 namespace memo::detail {
 
 /// What happened to one function's records, as far as this backend saw it.
-struct disk_shelf {
-    explicit disk_shelf(key128 of) : scope(of) {}
+struct disk_partition {
+    explicit disk_partition(key128 of) : scope(of) {}
 
     key128 const scope;
     std::atomic<std::uint64_t> evictions{0};
@@ -100,23 +100,23 @@ class disk_store {
     [[nodiscard]] unix_time now() const { return settings_.clock(); }
 
     /// The counters of one function, the same for every wrapper of it.
-    [[nodiscard]] disk_shelf& open(key128 scope) {
+    [[nodiscard]] disk_partition& open(key128 scope) {
         std::scoped_lock const lock(mutex_);
-        auto& shelf = by_scope_[scope];
-        if (!shelf) {
-            shelf = std::make_unique<disk_shelf>(scope);
+        auto& partition = by_scope_[scope];
+        if (!partition) {
+            partition = std::make_unique<disk_partition>(scope);
         }
-        return *shelf;
+        return *partition;
     }
 
     /// Says what a function is called: for tools, stored with its next record.
     void describe(key128 scope, std::string const& name, std::string const& version) {
-        disk_shelf& shelf = open(scope);
+        disk_partition& partition = open(scope);
         std::scoped_lock const lock(mutex_);
-        if (!name.empty() && shelf.name.empty()) {
-            shelf.name = name;
-            shelf.version = version;
-            shelf.named = false;
+        if (!name.empty() && partition.name.empty()) {
+            partition.name = name;
+            partition.version = version;
+            partition.named = false;
         }
     }
 
@@ -128,26 +128,26 @@ class disk_store {
     ///                 first; false if it makes nothing of it. Runs no code of a user. What it made counts
     ///                 where `frame` is empty
     template <class Decode>
-    [[nodiscard]] std::optional<frame_header> read(disk_shelf& shelf, key128 key,
+    [[nodiscard]] std::optional<frame_header> read(disk_partition& partition, key128 key,
                                                    std::uint32_t type, bytes_copy& frame,
                                                    Decode const& decode, bool is_use) {
-        record_place const place = place_of(shelf.scope, key);
+        record_place const place = place_of(partition.scope, key);
         std::optional<frame_header> header;
         auto const check = [&](bytes_view bytes) {
-            header = check_frame(bytes, shelf.scope, key, type);
+            header = check_frame(bytes, partition.scope, key, type);
             return header.has_value();
         };
         auto const check_and_decode = [&](bytes_view bytes) {
             return check(bytes) && decode(bytes);
         };
         std::int64_t tick = 0;
-        auto const outcome = again_if_recovered(&shelf, [&](disk_environment& environment) {
+        auto const outcome = again_if_recovered(&partition, [&](disk_environment& environment) {
             auto const found = copy_place(environment, place, frame, check, check_and_decode);
             tick = environment.tick();
             return found;
         });
         if (outcome == stored_bytes::refused && is_use) {
-            shelf.corrupt.fetch_add(1, std::memory_order_relaxed);
+            partition.corrupt.fetch_add(1, std::memory_order_relaxed);
         }
         if (outcome != stored_bytes::whole) {
             return std::nullopt;
@@ -168,14 +168,15 @@ class disk_store {
 
     /// Runs change(disk_write) as one step. It may run twice, the first time for nothing.
     ///
-    /// shelf           whose timeouts are counted; may be null
+    /// partition           whose timeouts are counted; may be null
     /// waits           false: it fails at once where another process writes
     template <class Change>
-    auto write(Change const& change, disk_shelf* shelf = nullptr, bool waits = true) {
+    auto write(Change const& change, disk_partition* partition = nullptr, bool waits = true) {
         std::chrono::nanoseconds const most =
             waits ? max_lock_wait(settings_) : std::chrono::nanoseconds(0);
-        return again_if_recovered(
-            shelf, [&](disk_environment& environment) { return environment.write(most, change); });
+        return again_if_recovered(partition, [&](disk_environment& environment) {
+            return environment.write(most, change);
+        });
     }
 
     /// What happened, with the entries and bytes of size(); without those if they cannot be had, which is
@@ -218,17 +219,17 @@ class disk_store {
     [[nodiscard]] bool is_old(frame_header const& header) const { return !left(header); }
 
     /// Puts a frame where it belongs, within a write, and keeps the bound. False if it is too large.
-    [[nodiscard]] bool insert_frame(disk_write const& write, disk_shelf& shelf, key128 key,
+    [[nodiscard]] bool insert_frame(disk_write const& write, disk_partition& partition, key128 key,
                                     bytes_view frame) {
         disk_limits const limits = limits_of(write.environment.map());
         if (frame.size() > limits.max_bytes / 2) {
-            shelf.too_large.fetch_add(1, std::memory_order_relaxed);
+            partition.too_large.fetch_add(1, std::memory_order_relaxed);
             return false;
         }
-        record_place const place = place_of(shelf.scope, key);
+        record_place const place = place_of(partition.scope, key);
         insert_record(write, place, frame);
-        if (!shelf.named) {
-            insert_name(write, shelf);
+        if (!partition.named) {
+            insert_name(write, partition);
         }
         clock_.touch(key, write.environment.tick());
         keep_bound(write, frame.size(), clock_, limits, [&](key128 scope) {
@@ -237,14 +238,14 @@ class disk_store {
         return true;
     }
 
-    [[nodiscard]] static backend_statistics events(disk_shelf const& shelf) {
+    [[nodiscard]] static backend_statistics events(disk_partition const& partition) {
         backend_statistics sum;
-        sum.evictions = shelf.evictions;
-        sum.expirations = shelf.expirations;
-        sum.corrupt = shelf.corrupt;
-        sum.too_large = shelf.too_large;
-        sum.timeouts = shelf.timeouts;
-        sum.errors = shelf.errors;
+        sum.evictions = partition.evictions;
+        sum.expirations = partition.expirations;
+        sum.corrupt = partition.corrupt;
+        sum.too_large = partition.too_large;
+        sum.timeouts = partition.timeouts;
+        sum.errors = partition.errors;
         return sum;
     }
 
@@ -253,8 +254,8 @@ class disk_store {
         sum.errors = errors_;
         sum.corrupt = corrupt_;
         std::scoped_lock const lock(mutex_);
-        for (auto const& [scope, shelf] : by_scope_) {
-            sum += events(*shelf);
+        for (auto const& [scope, partition] : by_scope_) {
+            sum += events(*partition);
         }
         return sum;
     }
@@ -284,32 +285,34 @@ class disk_store {
         return {bound, oldest_created(time), time};
     }
 
-    void insert_name(disk_write const& write, disk_shelf& shelf) const {
+    void insert_name(disk_write const& write, disk_partition& partition) const {
         std::vector<std::byte> frame(frame_header_size);
         static_cast<void>(
-            encode_record(frame, std::tuple(shelf.name, shelf.version))); // two strings
-        frame_header header = new_header(shelf.scope, {}, now(), std::chrono::nanoseconds(0), 0);
+            encode_record(frame, std::tuple(partition.name, partition.version))); // two strings
+        frame_header header =
+            new_header(partition.scope, {}, now(), std::chrono::nanoseconds(0), 0);
         header.kind = record_kind::name;
         if (seal(frame, header)) {
-            name_place const place = name_place_of(shelf.scope);
+            name_place const place = name_place_of(partition.scope);
             insert_record(write, place, frame);
         }
-        shelf.named = true;
+        partition.named = true;
     }
 
     // What was to be stored is not there, a function's name among it.
     void name_all_again() {
         std::scoped_lock const lock(mutex_);
-        for (auto const& [scope, shelf] : by_scope_) {
-            shelf->named = shelf->name.empty();
+        for (auto const& [scope, partition] : by_scope_) {
+            partition->named = partition->name.empty();
         }
     }
 
     /// Runs a step on what is open, and once more if it failed for files that could be opened anew.
     ///
-    /// shelf           whose timeouts and damaged data are counted; may be null
+    /// partition           whose timeouts and damaged data are counted; may be null
     template <class Step>
-    auto again_if_recovered(disk_shelf* shelf, Step const& step) -> decltype(step(current())) {
+    auto again_if_recovered(disk_partition* partition, Step const& step)
+        -> decltype(step(current())) {
         try {
             disk_environment& environment = current();
             try {
@@ -319,13 +322,13 @@ class disk_store {
                     throw;
                 }
                 if (says_damaged(failure.code())) {
-                    (shelf != nullptr ? shelf->corrupt : corrupt_) += 1;
+                    (partition != nullptr ? partition->corrupt : corrupt_) += 1;
                 }
             }
             return step(current());
         } catch (disk_error const& failure) {
-            if (failure.code() == ETIMEDOUT && shelf != nullptr) {
-                shelf->timeouts.fetch_add(1, std::memory_order_relaxed);
+            if (failure.code() == ETIMEDOUT && partition != nullptr) {
+                partition->timeouts.fetch_add(1, std::memory_order_relaxed);
             }
             throw;
         }
@@ -394,7 +397,7 @@ class disk_store {
     std::atomic<disk_environment*> current_{nullptr};
     mutable mutex mutex_; ///< of what follows; nothing is waited for under it
     std::vector<std::shared_ptr<disk_environment>> kept_;
-    std::unordered_map<key128, std::unique_ptr<disk_shelf>> by_scope_;
+    std::unordered_map<key128, std::unique_ptr<disk_partition>> by_scope_;
 };
 
 } // namespace memo::detail

@@ -58,7 +58,7 @@ class disk_environment {
     ///
     /// Throws:         disk_error; says_damaged(its code) where the data cannot be used
     explicit disk_environment(disk_opening how) : how_(std::move(how)), files_(open_files(how_)) {
-        settle_first(files_, how_);
+        mark_first_open(files_, how_);
         show_pages();
     }
     disk_environment(disk_environment const&) = delete;
@@ -73,7 +73,7 @@ class disk_environment {
         readers_.drain();
         try {
             if (!how_.read_only && files_.are_ours()) { // who wrote may have left before
-                settle_alone(files_, how_);
+                mark_clean(files_, how_);
             }
         } catch (std::exception const&) { // an error, or no memory: the next one finds it dirty
         }
@@ -140,9 +140,9 @@ class disk_environment {
     /// Before a write to a place, within write().
     ///
     /// Throws:         disk_error; says_damaged(its code) if a page on the way is none
-    void require_sound(bytes_view place, sound_pages::change how) const {
+    void require_valid_path(bytes_view place, page_validator::change how) const {
         require_not_forked();
-        if (roots_ && !pages_.way_is_sound(roots_->records, place, roots_->pages, how)) {
+        if (roots_ && !pages_.path_is_valid(roots_->records, place, roots_->pages, how)) {
             lmdb_failed("put", MDB_CORRUPTED);
         }
     }
@@ -451,11 +451,11 @@ class disk_environment {
             return;
         }
         roots_ = pages_.newest();
-        if (!roots_ || !pages_.free_pages_are_sound(roots_->free_pages, roots_->pages)) {
+        if (!roots_ || !pages_.free_lists_are_valid(roots_->free_pages, roots_->pages)) {
             lmdb_failed("put", MDB_CORRUPTED);
         }
         if (!pages_counted_) {
-            if (!page_uses(pages_, *roots_).are_single()) {
+            if (!page_accounting(pages_, *roots_).are_single()) {
                 lmdb_failed("put", MDB_CORRUPTED);
             }
             pages_counted_ = true;
@@ -491,7 +491,7 @@ class disk_environment {
     mutex flights_mutex_; ///< of files_.flights
     disk_files files_;
     disk_readers readers_;
-    sound_pages pages_;
+    page_validator pages_;
     std::optional<page_view::roots> roots_; ///< as the write under way found them
     bool has_pages_ = false;                ///< whether pages_ shows them until the end
     bool pages_counted_ = false;
@@ -508,19 +508,19 @@ class disk_environment {
 /// The bytes at a place, within a write.
 [[nodiscard]] inline std::optional<bytes_view> find_record(disk_write const& write,
                                                            bytes_view place) {
-    write.environment.require_sound(place, sound_pages::change::insert);
+    write.environment.require_valid_path(place, page_validator::change::insert);
     return find(write.txn, place);
 }
 
 /// Puts a record at a place, within a write, and replaces what is there.
 inline void insert_record(disk_write const& write, bytes_view place, bytes_view record) {
-    write.environment.require_sound(place, sound_pages::change::insert);
+    write.environment.require_valid_path(place, page_validator::change::insert);
     insert(write.txn, place, record);
 }
 
 /// Drops the record at a place, within a write. False if there is none.
 inline bool remove_record(disk_write const& write, bytes_view place) {
-    write.environment.require_sound(place, sound_pages::change::remove);
+    write.environment.require_valid_path(place, page_validator::change::remove);
     return remove(write.txn, place);
 }
 

@@ -301,7 +301,7 @@ inline void check_sizes(file const& data, disk_opening const& how) {
 /// it opened them, that lead to its files and are open in its way.
 [[nodiscard]] inline lmdb_descriptors descriptors_of(MDB_env* env, int lowest, file_identity data,
                                                      std::optional<file_identity> lock) {
-    constexpr int most_between = 4096; // that other threads opened meanwhile
+    constexpr int max_between = 4096; // that other threads opened meanwhile
     lmdb_descriptors found;
     auto& [of_data, of_meta, of_lock] = found.all;
     mdb_filehandle_t told = -1;
@@ -311,7 +311,7 @@ inline void check_sizes(file const& data, disk_opening const& how) {
     lmdb_check("open", mdb_env_get_flags(env, &flags));
     bool const has_meta = (flags & MDB_RDONLY) == 0;
     bool const has_lock = (flags & MDB_NOLOCK) == 0 && lock;
-    for (int each = lowest; each < lowest + most_between; ++each) {
+    for (int each = lowest; each < lowest + max_between; ++each) {
         if ((of_meta.descriptor >= 0 || !has_meta) && (of_lock.descriptor >= 0 || !has_lock)) {
             break;
         }
@@ -451,7 +451,7 @@ inline void mark_dirty(disk_opening const& how, std::chrono::nanoseconds most) {
 /// Waits for the disk, and says so, if that was not said since somebody wrote and nobody else has the data
 /// open. What killed processes committed is the kernel's, which hands it to the disk like all of the file.
 /// Under open.lock; leaves users.lock free if that somebody may be there.
-inline void settle_alone(disk_files const& files, disk_opening const& how) {
+inline void mark_clean(disk_files const& files, disk_opening const& how) {
     disk_state state = how.directory.state();
     if (!state.dirty || identity_of_file(how.directory.data_file()) != files.identity ||
         !files.users.is_ours() || !try_lock_file(files.users, LOCK_EX)) {
@@ -464,10 +464,10 @@ inline void settle_alone(disk_files const& files, disk_opening const& how) {
 
 /// Who waits for the disk with each put must not lose that to what another wrote before without waiting.
 /// Under open.lock.
-inline void settle_first(disk_files const& files, disk_opening const& how) {
+inline void mark_first_open(disk_files const& files, disk_opening const& how) {
     if (how.durable && !how.read_only) {
         try {
-            settle_alone(files, how);
+            mark_clean(files, how);
         } catch (disk_error const&) { // a full disk: what is there can be served
         }
         static_cast<void>(try_lock_file(files.users, LOCK_SH)); // nobody else takes it now

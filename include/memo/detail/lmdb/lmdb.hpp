@@ -209,8 +209,8 @@ struct database_size {
 /// Throws:         disk_error (MDB_CORRUPTED) for more entries than fit into so many pages
 [[nodiscard]] inline database_size checked_size(database_size size, std::size_t leaf_pages,
                                                 std::size_t page_size) {
-    constexpr std::size_t least_entry = 11; // bytes: its place in the page, its head, a key
-    if (size.entries > leaf_pages * (page_size / least_entry)) {
+    constexpr std::size_t min_entry = 11; // bytes: its place in the page, its head, a key
+    if (size.entries > leaf_pages * (page_size / min_entry)) {
         lmdb_failed("stat", MDB_CORRUPTED);
     }
     return size;

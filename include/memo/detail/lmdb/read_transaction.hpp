@@ -192,7 +192,7 @@ stored_bytes copy_place(disk_environment& environment, bytes_view place, bytes_c
             }
         }
         if (look.holds()) {
-            if (outcome == search::unsound) {
+            if (outcome == search::invalid) {
                 lmdb_failed("get", MDB_CORRUPTED);
             }
             return outcome == search::found ? stored_bytes::refused : stored_bytes::none;

@@ -81,7 +81,7 @@ class disk_readers {
     };
 
     [[nodiscard]] std::atomic<MDB_txn*>& place() noexcept {
-        return places_[this_thread_line().number % places].txn;
+        return places_[this_thread_slot().number % places].txn;
     }
 
     [[gnu::noinline]] MDB_txn* take_any() noexcept {

@@ -47,8 +47,8 @@ std::optional<std::vector<std::byte>> scan(disk_cursor entries, bytes_view from,
 /// chosen          given a key_and_value, and again when it is dropped: it may have been renewed since it
 ///                 was looked at; must not run code of a user
 template <class Chosen>
-std::size_t drop_records(disk_store& store, Chosen const& chosen, disk_shelf* shelf = nullptr,
-                         std::size_t portion = 1024) {
+std::size_t drop_records(disk_store& store, Chosen const& chosen,
+                         disk_partition* partition = nullptr, std::size_t portion = 1024) {
     std::size_t dropped = 0;
     std::optional<std::vector<std::byte>> from{std::in_place};
     while (from) {
@@ -73,7 +73,7 @@ std::size_t drop_records(disk_store& store, Chosen const& chosen, disk_shelf* sh
                 }
                 return count;
             };
-            dropped += store.write(drop, shelf);
+            dropped += store.write(drop, partition);
         }
     }
     return dropped;

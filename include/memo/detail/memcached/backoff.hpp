@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// How two who want one thing get out of each other's way.
+// How several processes that want one item get out of each other's way.
 
 #include <algorithm>
 #include <chrono>
@@ -11,60 +11,38 @@
 
 namespace memo::detail {
 
-/// The tries of one update. Each conflict means that another update has got through, so what is
-/// bounded is time, and generously: 20 operations.
-class patience {
-  public:
-    using clock = std::chrono::steady_clock;
-
-    explicit patience(std::chrono::nanoseconds operation_timeout)
-        : until_(clock::now() + 20 * operation_timeout) {}
-
-    /// Waits a random while, longer from one conflict to the next; false when it is enough.
-    [[nodiscard]] bool lasts() {
-        constexpr std::uint32_t first_wait = 20; // us, about three round trips
-        constexpr std::uint32_t doublings = 5;
-        if (clock::now() >= until_) {
-            return false;
-        }
-        if (conflicts_ > 0) {
-            std::uint32_t const most = first_wait << (std::min)(conflicts_ - 1, doublings);
-            static thread_local std::minstd_rand random(std::random_device{}());
-            std::uniform_int_distribution<std::uint32_t> wait(0, most);
-            std::this_thread::sleep_for(std::chrono::microseconds(wait(random)));
-        }
-        ++conflicts_;
-        return true;
-    }
-
-  private:
-    clock::time_point until_;
-    std::uint32_t conflicts_ = 0;
-};
-
-/// Waits for what another process does.
+/// Waits between the attempts of one operation: random times, each about twice as long as the one
+/// before, until a time limit.
+///
+/// Thread safety:  none
 class backoff {
   public:
     using clock = std::chrono::steady_clock;
+    using microseconds = std::chrono::duration<std::uint32_t, std::micro>;
 
-    explicit backoff(std::chrono::nanoseconds at_most) : until_(clock::now() + at_most) {}
+    /// first_wait      0: the second attempt follows at once
+    backoff(std::chrono::nanoseconds limit, microseconds first_wait, microseconds max_wait)
+        : until_(clock::now() + limit), wait_(first_wait), max_wait_(max_wait) {}
 
-    /// Waits a random while: up to 0.5 ms at first, up to 16 ms at last; false when it is enough.
-    [[nodiscard]] bool lasts() {
-        constexpr std::uint32_t last_wait = 16'000;
+    /// Sleeps for half of the current wait to all of it; false, at once, when the limit has passed.
+    [[nodiscard]] bool wait() {
         if (clock::now() >= until_) {
             return false;
         }
-        static thread_local std::minstd_rand random(std::random_device{}());
-        std::uniform_int_distribution<std::uint32_t> wait(most_ / 2, most_);
-        std::this_thread::sleep_for(std::chrono::microseconds(wait(random)));
-        most_ = (std::min)(2 * most_, last_wait);
+        if (wait_.count() != 0) {
+            static thread_local std::minstd_rand random(std::random_device{}());
+            std::uniform_int_distribution<std::uint32_t> time(wait_.count() / 2, wait_.count());
+            std::this_thread::sleep_for(microseconds(time(random)));
+        }
+        constexpr microseconds round_trips(20); // about three
+        wait_ = std::clamp(2 * wait_, round_trips, max_wait_);
         return true;
     }
 
   private:
     clock::time_point until_;
-    std::uint32_t most_ = 500; // us
+    microseconds wait_;
+    microseconds max_wait_;
 };
 
 } // namespace memo::detail

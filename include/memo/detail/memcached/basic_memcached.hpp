@@ -28,7 +28,7 @@ template <class Connection> class basic_memcached {
     using settings = memcached_settings;
 
     static constexpr bool persistent = true;
-    static constexpr bool remembers = true;
+    static constexpr bool stores = true;
 
     basic_memcached() : basic_memcached(settings{}) {}
 

@@ -34,7 +34,7 @@ struct socket_address {
 struct endpoint {
     static constexpr std::size_t unknown = static_cast<std::size_t>(-1);
 
-    std::string spelled; ///< as the user wrote it: its place among several servers
+    std::string as_written; ///< as the user wrote it: its place among several servers
     std::vector<socket_address> addresses;
     /// Which of them a connection was made to first. It serves from then on: another one may be
     /// another server, which was not told what this one was. Copies share it.
@@ -47,14 +47,14 @@ struct endpoint {
 };
 
 /// A name, which has no deadline, is never looked up for it: the host is in numbers.
-struct spelled_address {
+struct as_written {
     std::string host; ///< or the path of a unix socket
     std::uint16_t port = 0;
 };
 
 /// An empty host, if there is no memory for it.
-[[nodiscard]] inline spelled_address spell(socket_address const& address) {
-    spelled_address made;
+[[nodiscard]] inline as_written spell(socket_address const& address) {
+    as_written made;
     if (address.bytes.ss_family == AF_UNIX) {
         sockaddr_un path{};
         std::memcpy(&path, &address.bytes, sizeof path);
@@ -72,38 +72,38 @@ struct spelled_address {
     return made;
 }
 
-[[noreturn]] inline void refuse_server(std::string const& spelled, std::string const& why) {
-    throw error(errc::configuration, "memcached server \"" + spelled + "\": " + why +
+[[noreturn]] inline void refuse_server(std::string const& as_written, std::string const& why) {
+    throw error(errc::configuration, "memcached server \"" + as_written + "\": " + why +
                                          "; write host, host:port, [address]:port or /a/socket");
 }
 
-[[nodiscard]] inline endpoint unix_endpoint(std::string const& spelled, std::string_view path) {
+[[nodiscard]] inline endpoint unix_endpoint(std::string const& as_written, std::string_view path) {
     endpoint made;
     sockaddr_un address{};
     if (path.size() >= sizeof address.sun_path) {
-        refuse_server(spelled, "the path of a socket has at most " +
-                                   std::to_string(sizeof address.sun_path - 1) + " bytes");
+        refuse_server(as_written, "the path of a socket has at most " +
+                                      std::to_string(sizeof address.sun_path - 1) + " bytes");
     }
     address.sun_family = AF_UNIX;
     std::memcpy(&address.sun_path, path.data(), path.size());
     auto& kept = made.addresses.emplace_back();
     std::memcpy(&kept.bytes, &address, sizeof address);
     kept.size = static_cast<socklen_t>(sizeof address);
-    made.spelled = spelled;
+    made.as_written = as_written;
     return made;
 }
 
 /// host, host:port, [address]:port, /path or unix:/path. The port is 11211 if none is given.
 ///
 /// Throws:         configuration, if it is none of these or the name is not known
-[[nodiscard]] inline endpoint resolve(std::string const& spelled) {
+[[nodiscard]] inline endpoint resolve(std::string const& as_written) {
     constexpr std::string_view scheme = "unix:";
-    std::string_view text = spelled;
+    std::string_view text = as_written;
     if (text.starts_with(scheme)) {
         text.remove_prefix(scheme.size());
     }
     if (text.starts_with('/')) {
-        return unix_endpoint(spelled, text);
+        return unix_endpoint(as_written, text);
     }
     std::string host(text);
     std::string port = "11211";
@@ -111,7 +111,7 @@ struct spelled_address {
     bool const bracketed = text.starts_with('[');
     auto const bracket = text.find(']');
     if (bracketed && bracket == std::string_view::npos) {
-        refuse_server(spelled, "no ] ends the address");
+        refuse_server(as_written, "no ] ends the address");
     }
     bool const is_bare_v6 = !bracketed && text.find(':') != colon;
     if (colon != std::string_view::npos && !is_bare_v6 && (!bracketed || colon > bracket)) {
@@ -125,7 +125,7 @@ struct spelled_address {
     auto const* const end = port.data() + port.size();
     auto const [stopped, failure] = std::from_chars(port.data(), end, number);
     if (host.empty() || failure != std::errc() || stopped != end || number == 0) {
-        refuse_server(spelled, "the host is missing, or the port is no number of 1 to 65535");
+        refuse_server(as_written, "the host is missing, or the port is no number of 1 to 65535");
     }
 
     addrinfo wanted{};
@@ -134,7 +134,7 @@ struct spelled_address {
     wanted.ai_flags = AI_NUMERICSERV;
     addrinfo* found = nullptr;
     if (int const unknown = ::getaddrinfo(host.c_str(), port.c_str(), &wanted, &found)) {
-        refuse_server(spelled, ::gai_strerror(unknown));
+        refuse_server(as_written, ::gai_strerror(unknown));
     }
     std::unique_ptr<addrinfo, void (*)(addrinfo*)> const held(found, &::freeaddrinfo);
     endpoint made;
@@ -143,7 +143,7 @@ struct spelled_address {
         std::memcpy(&kept.bytes, each->ai_addr, each->ai_addrlen);
         kept.size = each->ai_addrlen;
     }
-    made.spelled = spelled;
+    made.as_written = as_written;
     return made;
 }
 

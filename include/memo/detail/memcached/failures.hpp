@@ -59,8 +59,8 @@ inline void count_failure(memcached_counters& counters, wire_code code) {
     case wire_code::timed_out:
         count_one(counters.timeouts);
         break;
-    case wire_code::out_of_step:
-        count_one(counters.out_of_step);
+    case wire_code::desynchronized:
+        count_one(counters.desynchronized);
         break;
     case wire_code::too_large:
         count_one(counters.too_large);
@@ -95,14 +95,14 @@ inline void count_failure(memcached_counters& counters, wire_code code) {
         return "the server does not understand the meta protocol, or wants a username and password";
     case wire_code::timed_out:
         return "no answer within " + milliseconds(settings.operation_timeout);
-    case wire_code::unattended:
+    case wire_code::connection_refused:
         return "nobody listens at " + server +
                "; start memcached there, or name another in .servers";
     case wire_code::unreachable:
         return "no connection within " + milliseconds(settings.connect_timeout);
     case wire_code::closed:
         return "the connection was closed";
-    case wire_code::out_of_step:
+    case wire_code::desynchronized:
         return "the answer belongs to no request";
     case wire_code::skipped:
         return "not tried, as the server was away a moment ago";
@@ -150,7 +150,7 @@ class memcached_troubles {
         throw error(errc::backend,
                     std::string("memcached ") + verb + ' ' + to_string(key) + ": " +
                         describe(code, *settings_, server) +
-                        (code == wire_code::unattended ? "" : " (server " + server + ')'));
+                        (code == wire_code::connection_refused ? "" : " (server " + server + ')'));
     }
 
     memcached_counters* counters_;
@@ -160,7 +160,7 @@ class memcached_troubles {
 
 inline void count_if_ambiguous(memcached_counters& counters, wire_code code) {
     if (code == wire_code::timed_out || code == wire_code::closed ||
-        code == wire_code::out_of_step) {
+        code == wire_code::desynchronized) {
         count_one(counters.ambiguous);
     }
 }
@@ -180,7 +180,7 @@ inline void add_to(memcached_statistics& sum, memcached_counters const& counters
     sum.conflicts += value(counters.conflicts);
     sum.ambiguous += value(counters.ambiguous);
     sum.skipped += value(counters.skipped);
-    sum.out_of_step += value(counters.out_of_step);
+    sum.desynchronized += value(counters.desynchronized);
     sum.server_full += value(counters.server_full);
     sum.breaker_opens += value(counters.breaker_opens);
     sum.lease_waits += value(counters.lease_waits);

@@ -84,7 +84,7 @@ class item_codec {
     }
 
     /// ns since 1970; 0: never. The shorter of what the function and the settings say.
-    [[nodiscard]] std::int64_t expiry(storing about) const {
+    [[nodiscard]] std::int64_t expiry(put_options about) const {
         std::chrono::nanoseconds const most = settings_->ttl;
         bool const both = about.ttl.count() != 0 && most.count() != 0;
         return detail::expiry(now(),

@@ -86,12 +86,14 @@ template <wire_connection Connection> class memcached_lease {
     ///                 or what went wrong
     template <class Look> [[nodiscard]] wire_code wait_for(Look const& look) {
         // A lease ends by itself, and memcached counts in seconds.
-        backoff waiting(std::chrono::nanoseconds(store_->settings.lease) + std::chrono::seconds(2));
+        detail::backoff backoff(
+            std::chrono::nanoseconds(store_->settings.lease) + std::chrono::seconds(2),
+            detail::backoff::microseconds(500), detail::backoff::microseconds(16'000));
         wire_code code = take();
         if (code == wire_code::conflict) {
             count_one(scope_->counters.lease_waits);
         }
-        while (code == wire_code::conflict && waiting.lasts()) {
+        while (code == wire_code::conflict && backoff.wait()) {
             wire_code const seen = look();
             if (seen == wire_code::done) {
                 return wire_code::conflict;

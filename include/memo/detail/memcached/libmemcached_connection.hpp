@@ -326,7 +326,7 @@ class libmemcached_connection {
         case MEMCACHED_SERVER_MARKED_DEAD:
             return wire_code::closed;
         default:
-            return wire_code::out_of_step;
+            return wire_code::desynchronized;
         }
     }
 

@@ -39,12 +39,12 @@ template <wire_connection Connection, class Record> class memcached_lookups {
           troubles_(scope_->counters, store_->settings, on_error == on_error_policy::strict) {}
 
     /// Complexity:     one round trip; one more in a second for the function's generation
-    [[nodiscard]] std::optional<remembered<Record>> get(key128 key) const {
+    [[nodiscard]] std::optional<cached_value<Record>> get(key128 key) const {
         return look_up(key, true);
     }
 
     /// A server's own order of eviction takes it for a use; damage is not counted.
-    [[nodiscard]] std::optional<remembered<Record>> peek(key128 key) const {
+    [[nodiscard]] std::optional<cached_value<Record>> peek(key128 key) const {
         return look_up(key, false);
     }
 
@@ -52,7 +52,7 @@ template <wire_connection Connection, class Record> class memcached_lookups {
     ///
     /// Complexity:     a round trip for 64 keys of one server, by its own operation_timeout
     void get_many(std::span<key128 const> keys,
-                  std::span<std::optional<remembered<Record>>> kept) const {
+                  std::span<std::optional<cached_value<Record>>> kept) const {
         std::vector<std::vector<std::size_t>> of_server(store_->size());
         for (std::size_t i = 0; i < keys.size(); ++i) {
             of_server[store_->server_of(keys[i])].push_back(i);
@@ -90,11 +90,11 @@ template <wire_connection Connection, class Record> class memcached_lookups {
     }
 
     void skip(char const* verb, key128 key) const {
-        troubles_.skip(verb, key, store_->spelled(store_->server_of(key)));
+        troubles_.skip(verb, key, store_->as_written(store_->server_of(key)));
     }
 
     [[gnu::cold]] void failed(char const* verb, key128 key, wire_code code) const {
-        troubles_.failed(verb, key, code, store_->spelled(store_->server_of(key)));
+        troubles_.failed(verb, key, code, store_->as_written(store_->server_of(key)));
     }
 
     std::shared_ptr<store_type> store_;
@@ -103,7 +103,8 @@ template <wire_connection Connection, class Record> class memcached_lookups {
     memcached_troubles troubles_;
 
   private:
-    [[nodiscard]] std::optional<remembered<Record>> look_up(key128 key, bool counts_damage) const {
+    [[nodiscard]] std::optional<cached_value<Record>> look_up(key128 key,
+                                                              bool counts_damage) const {
         if (lookup_failed(scope_->number, key, store_->settings.operation_timeout)) {
             skip("get", key);
             return std::nullopt;
@@ -130,7 +131,7 @@ template <wire_connection Connection, class Record> class memcached_lookups {
     /// some            which of `keys`
     void get_some(std::size_t server, std::span<key128 const> keys,
                   std::span<std::size_t const> some,
-                  std::span<std::optional<remembered<Record>>> kept) const {
+                  std::span<std::optional<cached_value<Record>>> kept) const {
         constexpr std::size_t most = 64;
         auto visit = store_->visit(server, scope_->counters);
         while (!some.empty()) {
@@ -160,7 +161,7 @@ template <wire_connection Connection, class Record> class memcached_lookups {
     }
 
     /// A record for the walk, or why there is none, counted.
-    [[nodiscard]] std::optional<remembered<Record>> served(decoded<Record>&& found) const {
+    [[nodiscard]] std::optional<cached_value<Record>> served(decoded<Record>&& found) const {
         if (found.trouble == frame_trouble::expired) {
             count_one(scope_->counters.expirations);
         }
@@ -168,8 +169,8 @@ template <wire_connection Connection, class Record> class memcached_lookups {
             return std::nullopt;
         }
         auto const cost = found.header.computing().count();
-        return remembered<Record>{*std::move(found.record), static_cast<std::uint64_t>(cost),
-                                  codec_.left(found.header.expires)};
+        return cached_value<Record>{*std::move(found.record), static_cast<std::uint64_t>(cost),
+                                    codec_.left(found.header.expires)};
     }
 };
 

@@ -49,7 +49,7 @@ class memcached_partition : public memcached_lookups<Connection, Record> {
         : lookups(std::move(store), digest, on_error), digest_(digest) {}
 
     /// Complexity:     one round trip
-    bool put(key128 key, Record const& record, storing about) const {
+    bool put(key128 key, Record const& record, put_options about) const {
         if (take_failed_lookup(scope_->number, key)) {
             skip("put", key);
             return false;
@@ -75,14 +75,17 @@ class memcached_partition : public memcached_lookups<Connection, Record> {
 
     /// Complexity:     two round trips, and two more for each update of another that is quicker
     template <class Merge>
-    std::optional<Record> update(key128 key, Merge const& merge, storing about) const {
+    std::optional<Record> update(key128 key, Merge const& merge, put_options about) const {
         if (take_failed_lookup(scope_->number, key)) {
             skip("update", key);
             return std::nullopt;
         }
         std::size_t const server = store_->server_of(key);
         auto visit = store_->visit(server, scope_->counters);
-        patience patience(store_->settings.operation_timeout);
+        // Each conflict means that another update has got through: what is bounded is time, generously.
+        detail::backoff backoff(20 * std::chrono::nanoseconds(store_->settings.operation_timeout),
+                                detail::backoff::microseconds(0),
+                                detail::backoff::microseconds(640));
         for (;;) {
             item const found = read(visit, key, false); // a lookup has counted it
             if (!is_answer(found.code)) {
@@ -112,7 +115,7 @@ class memcached_partition : public memcached_lookups<Connection, Record> {
                 return std::nullopt;
             }
             count_one(scope_->counters.conflicts);
-            if (!patience.lasts()) {
+            if (!backoff.wait()) {
                 failed("update", key, wire_code::conflict);
                 return std::nullopt;
             }

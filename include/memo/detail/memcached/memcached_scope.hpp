@@ -36,7 +36,7 @@ struct memcached_counters {
     std::atomic<std::uint64_t> conflicts{0};
     std::atomic<std::uint64_t> ambiguous{0};
     std::atomic<std::uint64_t> skipped{0};
-    std::atomic<std::uint64_t> out_of_step{0};
+    std::atomic<std::uint64_t> desynchronized{0};
     std::atomic<std::uint64_t> server_full{0};
     std::atomic<std::uint64_t> breaker_opens{0};
     std::atomic<std::uint64_t> lease_waits{0};

@@ -139,7 +139,7 @@ template <wire_connection Connection, class Clock> class connection_pool_by {
 
     /// A number that a child of fork() does not share; getpid(2) is a system call.
     [[nodiscard]] static std::uint32_t this_process() {
-        return process_wide<thread_lines>().generation();
+        return process_wide<thread_slots>().generation();
     }
 
     static void abandon(connections& of_another_process) noexcept {

@@ -28,8 +28,8 @@
 namespace memo::detail {
 
 template <wire_connection Connection> struct memcached_server {
-    memcached_server(std::string const& spelled, connection_settings const& settings)
-        : where(resolve(spelled)), pool(where, settings) {}
+    memcached_server(std::string const& as_written, connection_settings const& settings)
+        : where(resolve(as_written)), pool(where, settings) {}
 
     endpoint const where;
     breaker guard;
@@ -89,7 +89,7 @@ template <wire_connection Connection> class server_visit {
     /// Whether only this connection could not be made, perhaps: a server that takes no more of them
     /// serves those that it has.
     [[nodiscard]] bool has_others(wire_code code) const {
-        return code != wire_code::unattended && server_->pool.in_use() > 1;
+        return code != wire_code::connection_refused && server_->pool.in_use() > 1;
     }
 
     [[nodiscard]] wire_code open() {
@@ -119,9 +119,9 @@ template <wire_connection Connection> class memcached_store {
           connections_{settings.connect_timeout, settings.operation_timeout,
                        settings.max_value_bytes, settings.username, settings.password},
           ring_(settings.servers) {
-        for (std::string const& spelled : settings.servers) {
+        for (std::string const& as_written : settings.servers) {
             servers_.push_back(
-                std::make_unique<memcached_server<Connection>>(spelled, connections_));
+                std::make_unique<memcached_server<Connection>>(as_written, connections_));
         }
     }
 
@@ -129,8 +129,8 @@ template <wire_connection Connection> class memcached_store {
 
     [[nodiscard]] std::size_t size() const noexcept { return servers_.size(); }
     [[nodiscard]] std::size_t server_of(key128 key) const { return ring_.server_of(key); }
-    [[nodiscard]] std::string const& spelled(std::size_t server) const {
-        return servers_[server]->where.spelled;
+    [[nodiscard]] std::string const& as_written(std::size_t server) const {
+        return servers_[server]->where.as_written;
     }
 
     [[nodiscard]] server_visit<Connection> visit(std::size_t server,

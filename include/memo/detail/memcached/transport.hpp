@@ -28,11 +28,11 @@ enum class wire_code {
     crowded,     ///< the server takes no more connections
     refused,     ///< the server does not understand, or wants a password
     timed_out,   ///< no whole answer by the deadline
-    unattended,  ///< nobody listens there
-    unreachable, ///< the connection was not made, or not in time
-    closed,      ///< the connection ended before a whole answer
-    out_of_step, ///< the answer belongs to no request of ours, or is none
-    skipped,     ///< not asked: the server was away a moment ago
+    connection_refused, ///< nobody listens there
+    unreachable,        ///< the connection was not made, or not in time
+    closed,             ///< the connection ended before a whole answer
+    desynchronized,     ///< the answer belongs to no request of ours, or is none
+    skipped,            ///< not asked: the server was away a moment ago
 };
 
 /// Whether the server has answered for this very request, and done what it was asked for.
@@ -48,7 +48,7 @@ enum class wire_code {
 
 /// Whether nobody is there to talk to, so that the next one need not try.
 [[nodiscard]] constexpr bool is_away(wire_code code) noexcept {
-    return code == wire_code::unattended || code == wire_code::unreachable;
+    return code == wire_code::connection_refused || code == wire_code::unreachable;
 }
 
 /// The answer to a request.
@@ -120,7 +120,7 @@ template <class Attempt>
     if (serving != endpoint::unknown) {
         return attempt(server.addresses[serving], 1);
     }
-    auto code = wire_code::unattended;
+    auto code = wire_code::connection_refused;
     std::size_t const count = server.addresses.size();
     for (std::size_t i = 0; i < count; ++i) {
         auto const tried = attempt(server.addresses[i], count - i);
@@ -128,7 +128,7 @@ template <class Attempt>
             bool const is_first = server.serving->compare_exchange_strong(serving, i);
             return is_first || serving == i ? tried : attempt(server.addresses[serving], 1);
         }
-        code = tried == wire_code::unattended ? code : tried;
+        code = tried == wire_code::connection_refused ? code : tried;
     }
     return code;
 }

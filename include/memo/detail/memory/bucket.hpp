@@ -32,8 +32,8 @@ struct slot_key {
     std::uint64_t low; ///< odd: 0 marks a free slot
     std::uint16_t high;
 
-    explicit slot_key(unfinished_key key) noexcept : low(key.low() | 1), high(key.tag()) {}
-    explicit slot_key(key128 key) noexcept : slot_key(unfinished_key(key)) {}
+    explicit slot_key(unfinalized_key key) noexcept : low(key.low() | 1), high(key.tag()) {}
+    explicit slot_key(key128 key) noexcept : slot_key(unfinalized_key(key)) {}
 };
 
 /// What the word of a slot is. Numbered so that a hit makes it of the state's bit by a shift.
@@ -51,7 +51,7 @@ struct slot_value {
 
 struct alignas(64) bucket {
     static constexpr std::size_t slot_count = 3;
-    static constexpr std::size_t nowhere = slot_count;
+    static constexpr std::size_t no_slot = slot_count;
 
     std::array<shared<std::uint64_t>, slot_count> low{};
     std::array<shared<std::uint64_t>, slot_count> word{};
@@ -98,7 +98,7 @@ struct alignas(64) bucket {
             }
             slot = find(key);
             sight seen = sight::absent;
-            if (slot != nowhere) {
+            if (slot != no_slot) {
                 value = read(slot, content_of(slot, before));
                 seen = sight::hit;
             } else if (passed.load(std::memory_order_acquire) != 0) {
@@ -130,7 +130,7 @@ struct alignas(64) bucket {
                 return slot;
             }
         }
-        return nowhere;
+        return no_slot;
     }
 
     [[nodiscard]] std::size_t find_low(std::uint64_t wanted) const {

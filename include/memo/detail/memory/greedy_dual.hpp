@@ -78,15 +78,15 @@ class greedy_dual {
     /// The rank of the key to evict.
     template <class Look> [[nodiscard]] std::optional<double> least(Look look) noexcept {
         // Readers may set visited bits as fast as they are cleared; two rounds are enough of mercy.
-        std::size_t patience = 2 * heap_.size();
+        std::size_t second_chances = 2 * heap_.size();
         while (!heap_.empty()) {
             auto const found = look(heap_.front().key);
-            if (found && (!found->visited || patience == 0)) {
+            if (found && (!found->visited || second_chances == 0)) {
                 return heap_.front().rank;
             }
             ranked first = pop();
             if (found) {
-                --patience;
+                --second_chances;
                 ++first.times;
                 first.rank = age_->rank(found->value, first.times);
                 push(first); // where there was one, so it needs no memory
@@ -97,7 +97,7 @@ class greedy_dual {
 
     template <class IsThere> void tidy(std::size_t entries, IsThere is_there) noexcept {
         if (heap_.size() > 2 * entries + 64) {
-            seen_keys seen; // one that was forgotten and inserted anew is here twice
+            small_set seen; // one that was forgotten and inserted anew is here twice
             std::size_t kept = 0;
             for (ranked const& each : heap_) {
                 if (is_there(each.key) && seen.add(each.key)) {

@@ -14,16 +14,16 @@
 namespace memo::detail {
 
 /// So many entries, and the bytes they take. Differences are modulo 2^64, as the sums are.
-struct burden {
+struct usage {
     std::size_t entries = 0;
     std::size_t bytes = 0;
 
-    burden& operator+=(burden other) noexcept {
+    usage& operator+=(usage other) noexcept {
         entries += other.entries;
         bytes += other.bytes;
         return *this;
     }
-    burden& operator-=(burden other) noexcept {
+    usage& operator-=(usage other) noexcept {
         entries -= other.entries;
         bytes -= other.bytes;
         return *this;
@@ -32,11 +32,11 @@ struct burden {
 
 /// What is kept, as all threads see it. Those who only replace do not write here: threads that did
 /// so with each insertion would wait for each other.
-struct alignas(128) kept_sum {
+struct alignas(128) usage_sum {
     std::atomic<std::size_t> entries{0};
     std::atomic<std::size_t> bytes{0};
 
-    void operator+=(burden more) noexcept {
+    void operator+=(usage more) noexcept {
         if (more.entries != 0) {
             entries.fetch_add(more.entries, std::memory_order_relaxed);
         }
@@ -47,18 +47,18 @@ struct alignas(128) kept_sum {
 };
 
 /// One function's entries, without their type, and what happened to them.
-struct shelf {
-    shelf(key128 of, eviction_rule* rule) : scope(of), entries(rule) {}
+struct partition {
+    partition(key128 of, eviction_rule* rule) : scope(of), entries(rule) {}
 
     key128 const scope;
     table entries;
-    kept_sum kept;
+    usage_sum kept;
     std::atomic<std::uint64_t> expirations{0};
     std::atomic<std::uint64_t> too_large{0};
 
-    // Guarded by the lock of all shelves.
+    // Guarded by the lock of all partitions.
     std::size_t users = 0;
-    std::size_t idle_table = 0; ///< what its table counts as, while nobody uses it: see shelves.hpp
+    std::size_t idle_table = 0; ///< what its table counts as, while nobody uses it: see partition_map.hpp
 };
 
 } // namespace memo::detail

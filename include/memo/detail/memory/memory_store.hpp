@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What the functions that share one memory backend have in common: the clock, and a shelf for each,
+// What the functions that share one memory backend have in common: the clock, and a partition for each,
 // on which values come one by one and within the bounds.
 
 #include <memo/backend.hpp>
@@ -26,8 +26,8 @@ namespace memo::detail {
 class memory_store {
   public:
     explicit memory_store(memory_settings settings)
-        : settings_(std::move(settings)), shelves_(settings_) {
-        if (settings_.eviction == eviction::by_cost && !shelves_.bounded()) {
+        : settings_(std::move(settings)), partitions_(settings_) {
+        if (settings_.eviction == eviction::by_cost && !partitions_.bounded()) {
             throw error(errc::configuration,
                         "memo::memory: eviction by_cost where nothing is evicted; "
                         "set max_bytes or max_entries");
@@ -49,8 +49,8 @@ class memory_store {
     }
 
     /// The entries of one function, for one user more.
-    [[nodiscard]] shelf& open(key128 scope) { return shelves_.open(scope); }
-    void close(shelf& closed) noexcept { shelves_.close(closed); }
+    [[nodiscard]] partition& open(key128 scope) { return partitions_.open(scope); }
+    void close(partition& closed) noexcept { partitions_.close(closed); }
 
     [[nodiscard]] std::int64_t now() const { return settings_.clock().time_since_epoch().count(); }
 
@@ -62,20 +62,20 @@ class memory_store {
     /// Stores a value, or disposes of it and gives false.
     ///
     /// valid           asked under the lock under which it is stored
-    bool put(shelf& shelf, key128 key, slot_value value, validity const& valid = {}) {
-        if (!admit(shelf, key, value, {})) {
+    bool put(partition& partition, key128 key, slot_value value, validity const& valid = {}) {
+        if (!admit(partition, key, value, {})) {
             retire(value);
             return false;
         }
         bool stored = false;
         try {
             std::optional<slot_value> old;
-            stored = shelf.entries.put_if(key, value, valid, old);
+            stored = partition.entries.put_if(key, value, valid, old);
             if (!stored || old) {
-                shelves_.forget(shelf, stored ? *old : value);
+                partitions_.forget(partition, stored ? *old : value);
             }
         } catch (...) { // no memory to grow
-            shelves_.forget(shelf, value);
+            partitions_.forget(partition, value);
             throw;
         }
         process_wide<reclaimer>().tend();
@@ -87,27 +87,27 @@ class memory_store {
     ///
     /// valid           asked under the lock under which it is stored
     template <class Make>
-    bool update(shelf& shelf, key128 key, Make make, validity const& valid = {}) {
+    bool update(partition& partition, key128 key, Make make, validity const& valid = {}) {
         bool done = false;
         while (!done && valid()) {
             read_section const reading; // what was found is not freed, so its address is no other's
-            slot_value const old = shelf.entries.find(key);
+            slot_value const old = partition.entries.find(key);
             slot_value const value = make(old);
-            if (!admit(shelf, key, value, old)) {
+            if (!admit(partition, key, value, old)) {
                 retire(value);
                 break;
             }
             try {
-                done = shelf.entries.exchange(key, old, value, valid);
+                done = partition.entries.exchange(key, old, value, valid);
             } catch (...) { // no memory to grow
-                shelves_.account(shelf, shelves_.burden_of(old, value));
+                partitions_.account(partition, partitions_.usage_of(old, value));
                 retire(value);
                 throw;
             }
             if (done) {
                 retire(old);
             } else {
-                shelves_.account(shelf, shelves_.burden_of(old, value));
+                partitions_.account(partition, partitions_.usage_of(old, value));
                 retire(value);
             }
         }
@@ -115,22 +115,22 @@ class memory_store {
         return done;
     }
 
-    template <class Agrees> bool erase_if(shelf& shelf, key128 key, Agrees agrees) {
-        auto const old = shelf.entries.erase_if(key, agrees);
+    template <class Agrees> bool erase_if(partition& partition, key128 key, Agrees agrees) {
+        auto const old = partition.entries.erase_if(key, agrees);
         if (old) {
-            shelves_.forget(shelf, *old);
+            partitions_.forget(partition, *old);
             process_wide<reclaimer>().tend();
         }
         return old.has_value();
     }
 
-    void clear(shelf& shelf) noexcept { shelves_.clear(shelf); }
+    void clear(partition& partition) noexcept { partitions_.clear(partition); }
 
-    [[nodiscard]] static backend_statistics stats(shelf const& shelf) {
-        return shelves::stats(shelf);
+    [[nodiscard]] static backend_statistics stats(partition const& partition) {
+        return partition_map::stats(partition);
     }
 
-    [[nodiscard]] backend_statistics stats() const { return shelves_.stats(); }
+    [[nodiscard]] backend_statistics stats() const { return partitions_.stats(); }
 
   private:
     // First, so that modules which agree about nothing else find it.
@@ -138,16 +138,17 @@ class memory_store {
 
     /// Accounts for a value that is about to be stored, maybe in the place of an old one, and evicts
     /// until it fits. False if it cannot be made to fit.
-    [[nodiscard]] bool admit(shelf& shelf, key128 key, slot_value value, slot_value old) noexcept {
-        if (shelves_.too_large(value)) {
-            shelf.too_large.fetch_add(1, std::memory_order_relaxed);
+    [[nodiscard]] bool admit(partition& partition, key128 key, slot_value value,
+                             slot_value old) noexcept {
+        if (partitions_.too_large(value)) {
+            partition.too_large.fetch_add(1, std::memory_order_relaxed);
             return false;
         }
-        burden const wanted = shelves_.burden_of(value, old);
-        burden more = wanted;
+        usage const wanted = partitions_.usage_of(value, old);
+        usage more = wanted;
         for (int round = 0; round < 2; ++round) { // other threads may have taken the same room
-            bool const fits = make_room(shelf, key, more);
-            shelves_.account(shelf, fits ? more : more -= wanted);
+            bool const fits = make_room(partition, key, more);
+            partitions_.account(partition, fits ? more : more -= wanted);
             if (!fits) {
                 return false;
             }
@@ -157,9 +158,9 @@ class memory_store {
     }
 
     /// Evicts until it is not too much with `more`, which becomes less by what went.
-    [[nodiscard]] bool make_room(shelf& shelf, key128 key, burden& more) noexcept {
-        while (shelves_.over(more)) {
-            auto const freed = shelves_.evict_one(shelf, key);
+    [[nodiscard]] bool make_room(partition& partition, key128 key, usage& more) noexcept {
+        while (partitions_.over(more)) {
+            auto const freed = partitions_.evict_one(partition, key);
             if (!freed) {
                 return false;
             }
@@ -169,31 +170,32 @@ class memory_store {
     }
 
     memory_settings const settings_;
-    shelves shelves_;
+    partition_map partitions_;
 };
 
 /// The entries of one function, the same for every wrapper of it, while one uses them; and the store
 /// that they are in. They outlive this, as long as the store does and there is room for them.
 // A shared_ptr with a deleter would do, and costs a compiler ten times as much.
-class open_shelf {
+class partition_user {
   public:
-    open_shelf(std::shared_ptr<memory_store> store, key128 scope)
-        : store_(std::move(store)), shelf_(&store_->open(scope)) {}
-    open_shelf(open_shelf const& other) : open_shelf(other.store_, other.shelf_->scope) {}
-    open_shelf& operator=(open_shelf other) noexcept {
+    partition_user(std::shared_ptr<memory_store> store, key128 scope)
+        : store_(std::move(store)), partition_(&store_->open(scope)) {}
+    partition_user(partition_user const& other)
+        : partition_user(other.store_, other.partition_->scope) {}
+    partition_user& operator=(partition_user other) noexcept {
         store_.swap(other.store_);
-        std::swap(shelf_, other.shelf_);
+        std::swap(partition_, other.partition_);
         return *this;
     }
-    ~open_shelf() { store_->close(*shelf_); }
+    ~partition_user() { store_->close(*partition_); }
 
     [[nodiscard]] memory_store& store() const noexcept { return *store_; }
-    [[nodiscard]] shelf& operator*() const noexcept { return *shelf_; }
-    [[nodiscard]] shelf* operator->() const noexcept { return shelf_; }
+    [[nodiscard]] partition& operator*() const noexcept { return *partition_; }
+    [[nodiscard]] partition* operator->() const noexcept { return partition_; }
 
   private:
     std::shared_ptr<memory_store> store_;
-    shelf* shelf_;
+    partition* partition_;
 };
 
 } // namespace memo::detail

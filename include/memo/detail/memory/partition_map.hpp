@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Scopes in, their shelves out; and, once there is too much on them, which one loses an entry.
+// Scopes in, their partitions out; and, once there is too much on them, which one loses an entry.
 //
-// A shelf that nobody uses any more keeps its entries for the next wrapper of its function, and is
+// A partition that nobody uses any more keeps its entries for the next wrapper of its function, and is
 // dropped as soon as it has none. Until then it is idle, and its table takes what it took, however
-// few of its entries are left: some 26 KiB for a single one. So under a bound in bytes an idle shelf
+// few of its entries are left: some 26 KiB for a single one. So under a bound in bytes an idle partition
 // counts as what its table takes; and what so many tables waste goes before the entries of functions
 // in use do.
 
@@ -30,29 +30,29 @@
 
 namespace memo::detail {
 
-/// All shelves of one store, and the sums of what is on them.
+/// All partitions of one store, and the sums of what is on them.
 ///
 /// Thread safety:  safe
-class shelves {
+class partition_map {
   public:
-    explicit shelves(memory_settings const& settings)
-        : most_entries_(settings.max_entries),
-          most_bytes_((std::min)(settings.max_bytes, std::size_t{1} << 62)), // no sum wraps
+    explicit partition_map(memory_settings const& settings)
+        : max_entries_(settings.max_entries),
+          max_bytes_((std::min)(settings.max_bytes, std::size_t{1} << 62)), // no sum wraps
           rule_{settings.eviction, common_age(settings.max_bytes != 0)} {}
-    shelves(shelves const&) = delete;
-    shelves& operator=(shelves const&) = delete;
-    ~shelves() {
-        by_scope_.for_each([&](key128, shelf& each) { clear(each); });
+    partition_map(partition_map const&) = delete;
+    partition_map& operator=(partition_map const&) = delete;
+    ~partition_map() {
+        by_scope_.for_each([&](key128, partition& each) { clear(each); });
     }
 
-    [[nodiscard]] bool bounded() const noexcept { return most_entries_ != 0 || most_bytes_ != 0; }
+    [[nodiscard]] bool bounded() const noexcept { return max_entries_ != 0 || max_bytes_ != 0; }
 
-    /// The shelf of a scope, for one user more.
+    /// The partition of a scope, for one user more.
     ///
     /// Throws:         std::bad_alloc, and nothing is changed
-    [[nodiscard]] shelf& open(key128 scope) {
+    [[nodiscard]] partition& open(key128 scope) {
         std::scoped_lock const lock(mutex_);
-        shelf* opened = by_scope_.find(scope);
+        partition* opened = by_scope_.find(scope);
         if (opened == nullptr) {
             opened = &by_scope_.add(scope, scope, bounded() ? &rule_ : nullptr);
             note_only();
@@ -63,7 +63,7 @@ class shelves {
     }
 
     /// For one user less.
-    void close(shelf& closed) noexcept {
+    void close(partition& closed) noexcept {
         std::scoped_lock const lock(mutex_);
         if (--closed.users > 0) {
             return;
@@ -71,13 +71,13 @@ class shelves {
         std::size_t const entries = closed.kept.entries;
         if (entries == 0) {
             drop(closed);
-        } else if (most_bytes_ != 0) {
-            count_table(closed, (std::max)(least_table_bytes, entries * slot_bytes));
+        } else if (max_bytes_ != 0) {
+            count_table(closed, (std::max)(min_table_bytes, entries * slot_bytes));
         }
     }
 
     /// Takes all entries out.
-    void clear(shelf& cleared) noexcept {
+    void clear(partition& cleared) noexcept {
         cleared.entries.clear([&](slot_value value) { forget(cleared, value); });
         process_wide<reclaimer>().reclaim();
     }
@@ -85,23 +85,23 @@ class shelves {
     // What is kept.
 
     /// Whether it is too much with so much more.
-    [[nodiscard]] bool over(burden more) const noexcept {
-        return (most_entries_ != 0 && kept_.entries + more.entries > most_entries_) ||
-               (most_bytes_ != 0 && kept_.bytes + more.bytes > most_bytes_);
+    [[nodiscard]] bool over(usage more) const noexcept {
+        return (max_entries_ != 0 && kept_.entries + more.entries > max_entries_) ||
+               (max_bytes_ != 0 && kept_.bytes + more.bytes > max_bytes_);
     }
 
     /// Whether a value is more than all entries may be.
     [[nodiscard]] bool too_large(slot_value value) const noexcept {
-        return most_bytes_ != 0 && burden_of(value).bytes > most_bytes_;
+        return max_bytes_ != 0 && usage_of(value).bytes > max_bytes_;
     }
 
     /// For `now` in the place of `before`; either may be nothing.
-    [[nodiscard]] burden burden_of(slot_value now, slot_value before) const noexcept {
-        burden difference = burden_of(now);
-        return difference -= burden_of(before);
+    [[nodiscard]] usage usage_of(slot_value now, slot_value before) const noexcept {
+        usage difference = usage_of(now);
+        return difference -= usage_of(before);
     }
 
-    void account(shelf& of, burden more) noexcept {
+    void account(partition& of, usage more) noexcept {
         of.kept += more;
         if (bounded()) {
             kept_ += more;
@@ -109,24 +109,24 @@ class shelves {
     }
 
     /// Accounts for a value that left the table.
-    void forget(shelf& of, slot_value value) noexcept {
-        account(of, burden_of({}, value));
+    void forget(partition& of, slot_value value) noexcept {
+        account(of, usage_of({}, value));
         retire(value);
     }
 
     /// Evicts an entry to make room for a key. What went is accounted for as if it had been of the
-    /// shelf that asks, but not taken off the sums: most insertions into a full store leave these as
+    /// partition that asks, but not taken off the sums: most insertions into a full store leave these as
     /// they are.
     // Keys are random bits, so they draw the segment, which is the one that the key will be in, and
     // the function.
-    [[nodiscard]] std::optional<burden> evict_one(shelf& asking, key128 key) noexcept {
+    [[nodiscard]] std::optional<usage> evict_one(partition& asking, key128 key) noexcept {
         if (only_.load(std::memory_order_acquire) == &asking) {
             return evict_from(asking, asking, key.low).freed;
         }
         evicted went;
         {
             std::shared_lock const lock(mutex_);
-            if (waste_ > most_bytes_ / most_waste) {
+            if (waste_ > max_bytes_ / max_waste) {
                 went = evict_by_share(asking, key, waste_, waste_of);
             } else if (rule_.by == eviction::by_cost) {
                 went = evict_least(asking, key.low);
@@ -136,7 +136,7 @@ class shelves {
         }
         if (went.emptied) {
             std::scoped_lock const lock(mutex_);
-            shelf* const left = by_scope_.find(*went.emptied);
+            partition* const left = by_scope_.find(*went.emptied);
             if (left != nullptr && left->users == 0 && left->kept.entries == 0) {
                 drop(*left);
             } // or somebody else has dropped or opened it
@@ -144,7 +144,7 @@ class shelves {
         return went.freed;
     }
 
-    [[nodiscard]] static backend_statistics stats(shelf const& of) {
+    [[nodiscard]] static backend_statistics stats(partition const& of) {
         backend_statistics sum;
         sum.entries = of.kept.entries;
         sum.bytes = of.kept.bytes;
@@ -157,35 +157,35 @@ class shelves {
     [[nodiscard]] backend_statistics stats() const {
         std::shared_lock const lock(mutex_);
         backend_statistics sum = dropped_;
-        by_scope_.for_each([&](key128, shelf const& each) { sum += stats(each); });
+        by_scope_.for_each([&](key128, partition const& each) { sum += stats(each); });
         return sum;
     }
 
   private:
     /// What the least table takes with all that belongs to it: measured.
-    static constexpr std::size_t least_table_bytes = std::size_t{26} * 1024;
+    static constexpr std::size_t min_table_bytes = std::size_t{26} * 1024;
 
     /// Idle tables may waste one in so many of the bytes before they go first.
-    static constexpr std::size_t most_waste = 8;
+    static constexpr std::size_t max_waste = 8;
 
-    [[nodiscard]] burden burden_of(slot_value value) const noexcept {
+    [[nodiscard]] usage usage_of(slot_value value) const noexcept {
         if (!value.exists()) {
             return {};
         }
         return {1, bytes_of(value) + (bounded() ? rule_.bytes_an_entry() : 0)};
     }
 
-    /// What an idle shelf counts as beyond its entries; 0 if it is none.
-    [[nodiscard]] static std::size_t waste_of(shelf const& of) noexcept {
+    /// What an idle partition counts as beyond its entries; 0 if it is none.
+    [[nodiscard]] static std::size_t waste_of(partition const& of) noexcept {
         return of.idle_table != 0 ? of.idle_table - of.kept.entries * slot_bytes : 0;
     }
 
-    [[nodiscard]] static std::size_t entries_of(shelf const& of) noexcept {
+    [[nodiscard]] static std::size_t entries_of(partition const& of) noexcept {
         return of.kept.entries;
     }
 
-    /// Has a shelf's table count as so many bytes; as those of its entries, if 0. The lock is held.
-    void count_table(shelf& of, std::size_t bytes) noexcept {
+    /// Has a partition's table count as so many bytes; as those of its entries, if 0. The lock is held.
+    void count_table(partition& of, std::size_t bytes) noexcept {
         std::size_t const before = waste_of(of);
         of.idle_table = bytes;
         std::size_t const more = waste_of(of) - before; // modulo 2^64, as all sums
@@ -193,8 +193,8 @@ class shelves {
         waste_ += more;
     }
 
-    /// Drops a shelf that has neither users nor entries. The lock is held.
-    void drop(shelf& empty) noexcept {
+    /// Drops a partition that has neither users nor entries. The lock is held.
+    void drop(partition& empty) noexcept {
         count_table(empty, 0);
         dropped_ += stats(empty);
         by_scope_.erase(key128(empty.scope));
@@ -202,25 +202,26 @@ class shelves {
     }
 
     void note_only() noexcept {
-        shelf* only = nullptr;
+        partition* only = nullptr;
         if (by_scope_.size() == 1) {
-            by_scope_.for_each([&](key128, shelf& each) { only = &each; });
+            by_scope_.for_each([&](key128, partition& each) { only = &each; });
         }
         only_.store(only, std::memory_order_release);
     }
 
     struct evicted {
-        std::optional<burden> freed;   ///< nothing if there was nothing to evict
-        std::optional<key128> emptied; ///< the scope of an idle shelf that lost its last entry
+        std::optional<usage> freed;    ///< nothing if there was nothing to evict
+        std::optional<key128> emptied; ///< the scope of an idle partition that lost its last entry
     };
 
     /// Evicts from one of the functions, each with the chance of its share of a sum; from another one
     /// if that has no entries.
     template <class ShareOf>
-    evicted evict_by_share(shelf& asking, key128 key, std::size_t sum, ShareOf share_of) noexcept {
+    evicted evict_by_share(partition& asking, key128 key, std::size_t sum,
+                           ShareOf share_of) noexcept {
         std::size_t rest = key.high % std::max<std::size_t>(sum, 1);
-        shelf* drawn = nullptr;
-        by_scope_.for_each([&](key128, shelf& each) {
+        partition* drawn = nullptr;
+        by_scope_.for_each([&](key128, partition& each) {
             std::size_t const share = share_of(each);
             if (drawn == nullptr && rest < share) {
                 drawn = &each;
@@ -231,7 +232,7 @@ class shelves {
         if (drawn != nullptr) {
             went = evict_from(*drawn, asking, key.low);
         }
-        by_scope_.for_each([&](key128, shelf& each) {
+        by_scope_.for_each([&](key128, partition& each) {
             if (!went.freed) {
                 went = evict_from(each, asking, key.low);
             }
@@ -240,12 +241,12 @@ class shelves {
     }
 
     /// Evicts from the function that has the entry of the least rank in the segment that was drawn.
-    evicted evict_least(shelf& asking, std::uint64_t draw) noexcept {
+    evicted evict_least(partition& asking, std::uint64_t draw) noexcept {
         for (;;) {
-            shelf* from = nullptr;
+            partition* from = nullptr;
             double least = std::numeric_limits<double>::infinity();
-            by_scope_.for_each([&](key128, shelf& each) {
-                auto const rank = each.entries.least_rank(draw);
+            by_scope_.for_each([&](key128, partition& each) {
+                auto const rank = each.entries.min_rank(draw);
                 if (rank && *rank < least) {
                     from = &each;
                     least = *rank;
@@ -260,12 +261,12 @@ class shelves {
         }
     }
 
-    evicted evict_from(shelf& from, shelf& asking, std::uint64_t draw) noexcept {
+    evicted evict_from(partition& from, partition& asking, std::uint64_t draw) noexcept {
         auto const value = from.entries.evict(draw);
         if (!value) {
             return {};
         }
-        burden freed = burden_of(*value);
+        usage freed = usage_of(*value);
         retire(*value);
         if (&from == &asking) {
             return {freed, std::nullopt};
@@ -275,20 +276,20 @@ class shelves {
             waste_ += slot_bytes;
         }
         asking.kept += freed;
-        from.kept += burden{} -= freed;
+        from.kept += usage{} -= freed;
         bool const emptied = from.users == 0 && from.kept.entries == 0;
         return {freed, emptied ? std::optional(from.scope) : std::nullopt};
     }
 
-    std::size_t const most_entries_; ///< 0: any number
-    std::size_t const most_bytes_;
+    std::size_t const max_entries_; ///< 0: any number
+    std::size_t const max_bytes_;
     eviction_rule rule_;
-    kept_sum kept_;                     ///< known only if there is a bound
-    std::atomic<std::size_t> waste_{0}; ///< that idle shelves count as beyond their entries
-    std::atomic<shelf*> only_{nullptr}; ///< the one there is; null if there are more
+    usage_sum kept_;                        ///< known only if there is a bound
+    std::atomic<std::size_t> waste_{0};     ///< that idle partition_map count as beyond their entries
+    std::atomic<partition*> only_{nullptr}; ///< the one there is; null if there are more
     mutable shared_mutex mutex_;
-    hash_map<key128, shelf> by_scope_;
-    backend_statistics dropped_; ///< what was counted on shelves that are gone
+    hash_map<key128, partition> by_scope_;
+    backend_statistics dropped_; ///< what was counted on partition_map that are gone
 };
 
 } // namespace memo::detail

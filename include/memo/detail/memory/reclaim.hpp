@@ -24,13 +24,13 @@ namespace memo::detail {
 /// While one lives in a thread, nothing that the thread can reach is freed. They nest.
 class read_section {
   public:
-    read_section() : read_section(this_thread_line()) {}
+    read_section() : read_section(this_thread_slot()) {}
     read_section(read_section const&) = delete;
     read_section& operator=(read_section const&) = delete;
     ~read_section() { epoch_.store(outer_, std::memory_order_release); }
 
   private:
-    explicit read_section(thread_line& line)
+    explicit read_section(thread_slot& line)
         : epoch_(line.epoch), outer_(epoch_.load(std::memory_order_relaxed)) {
         if (outer_ == 0) [[likely]] { // else the section around this one holds what it can reach
             // release: whoever sees this epoch has seen the end of this thread's earlier sections
@@ -62,7 +62,7 @@ class reclaimer {
         thing.next = std::exchange(fresh_, &thing);
         fresh_things_ += 1;
         fresh_bytes_ += bytes;
-        if (fresh_things_ >= most_things || fresh_bytes_ >= most_bytes) {
+        if (fresh_things_ >= max_things || fresh_bytes_ >= max_bytes) {
             due_.store(true, std::memory_order_relaxed);
         }
     }
@@ -86,8 +86,8 @@ class reclaimer {
     }
 
   private:
-    static constexpr std::size_t most_things = 64;
-    static constexpr std::size_t most_bytes = std::size_t{256} * 1024;
+    static constexpr std::size_t max_things = 64;
+    static constexpr std::size_t max_bytes = std::size_t{256} * 1024;
 
     /// Raises the epoch, and gives the lists of what can be freed. What is fresh when the last things
     /// can go waits in their place: one epoch is enough for all of them.
@@ -116,7 +116,7 @@ class reclaimer {
 
     [[nodiscard]] std::uint64_t oldest_reader() const noexcept {
         std::uint64_t oldest = (std::numeric_limits<std::uint64_t>::max)();
-        lines_.for_each([&](thread_line const& line) {
+        lines_.for_each([&](thread_slot const& line) {
             if (auto const epoch = line.epoch.load(std::memory_order_seq_cst); epoch != 0) {
                 oldest = epoch < oldest ? epoch : oldest;
             }
@@ -124,7 +124,7 @@ class reclaimer {
         return oldest;
     }
 
-    thread_lines& lines_ = process_wide<thread_lines>();
+    thread_slots& lines_ = process_wide<thread_slots>();
     mutex mutex_;
     retirable* waiting_ = nullptr;    ///< a list of those that go next
     std::uint64_t waiting_epoch_ = 0; ///< readers of this epoch began after they were unlinked

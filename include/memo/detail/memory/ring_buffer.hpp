@@ -12,7 +12,7 @@
 namespace memo::detail {
 
 /// Part of an order of eviction, see eviction.hpp.
-class key_queue {
+class ring_buffer {
   public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }

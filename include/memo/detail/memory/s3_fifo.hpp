@@ -32,7 +32,7 @@ class s3_fifo {
 
     template <class Look> [[nodiscard]] std::optional<std::uint64_t> victim(Look look) noexcept {
         // Readers may set visited bits as fast as they are cleared; two rounds are enough of mercy.
-        std::size_t patience = 2 * (small_.size() + main_.size());
+        std::size_t second_chances = 2 * (small_.size() + main_.size());
         while (!small_.empty() || !main_.empty()) {
             bool const from_small =
                 main_.empty() || small_.size() * 10 > small_.size() + main_.size();
@@ -43,8 +43,8 @@ class s3_fifo {
                 continue;
             }
             // Where there is no memory to keep it in order, it goes: a victim must be found.
-            if (found->visited && patience > 0 && main_.try_push(key)) {
-                --patience;
+            if (found->visited && second_chances > 0 && main_.try_push(key)) {
+                --second_chances;
                 continue;
             }
             if (&queue == &small_) {
@@ -57,8 +57,8 @@ class s3_fifo {
 
     template <class IsThere> void tidy(std::size_t entries, IsThere is_there) noexcept {
         if (small_.size() + main_.size() > 2 * entries + 64) {
-            seen_keys seen; // one that was forgotten and inserted anew is here twice
-            for (key_queue* const queue : {&small_, &main_}) {
+            small_set seen; // one that was forgotten and inserted anew is here twice
+            for (ring_buffer* const queue : {&small_, &main_}) {
                 for (std::size_t left = queue->size(); left > 0; --left) {
                     std::uint64_t const key = queue->pop();
                     if (is_there(key) && seen.add(key)) {
@@ -71,7 +71,7 @@ class s3_fifo {
 
     template <class Belongs> [[nodiscard]] s3_fifo part(Belongs belongs) const {
         s3_fifo chosen;
-        auto const choose = [&](key_queue const& from, key_queue& to) {
+        auto const choose = [&](ring_buffer const& from, ring_buffer& to) {
             for (std::size_t i = 0; i < from.size(); ++i) {
                 if (belongs(from[i])) {
                     to.push(from[i]);
@@ -87,8 +87,8 @@ class s3_fifo {
     void clear() noexcept { *this = {}; }
 
   private:
-    key_queue small_;
-    key_queue main_;
+    ring_buffer small_;
+    ring_buffer main_;
     ghosts ghosts_;
 };
 

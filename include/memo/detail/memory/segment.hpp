@@ -31,7 +31,7 @@ class alignas(64) segment {
     /// Where a key is.
     struct place {
         bucket* at = nullptr;
-        std::size_t slot = bucket::nowhere;
+        std::size_t slot = bucket::no_slot;
         [[nodiscard]] bool exists() const noexcept { return at != nullptr; }
         [[nodiscard]] slot_value value() const { return at->read(slot); }
         [[nodiscard]] std::uint64_t low() const {
@@ -105,7 +105,7 @@ class alignas(64) segment {
     }
 
     /// The rank of that entry, where eviction is by cost.
-    [[nodiscard]] std::optional<double> least_rank() noexcept {
+    [[nodiscard]] std::optional<double> min_rank() noexcept {
         return order_.least([&](std::uint64_t key) { return ask(key); });
     }
 
@@ -199,9 +199,9 @@ class alignas(64) segment {
     void insert(std::uint64_t low, std::uint16_t high, slot_value value, bool visited) {
         bucket& home = home_of(low);
         place there{&home, home.free_slot()};
-        if (there.slot == bucket::nowhere) {
+        if (there.slot == bucket::no_slot) {
             there.slot = guest_of(home);
-            if (there.slot != bucket::nowhere) {
+            if (there.slot != bucket::no_slot) {
                 move_on(there);
             } else {
                 there = pass_on_from(home);
@@ -229,8 +229,8 @@ class alignas(64) segment {
     /// The next free slot for an entry that finds none in a bucket; it goes past those between.
     [[nodiscard]] place pass_on_from(bucket& full) {
         bucket* here = &full;
-        std::size_t slot = bucket::nowhere;
-        while (slot == bucket::nowhere) {
+        std::size_t slot = bucket::no_slot;
+        while (slot == bucket::no_slot) {
             here->pass();
             here = &after(buckets_, *here);
             slot = here->free_slot();
@@ -250,7 +250,7 @@ class alignas(64) segment {
     template <class Find> place walk(std::uint64_t low, Find find) const {
         bucket* here = &home_of(low);
         for (std::size_t probes = count; probes > 0; --probes) {
-            if (std::size_t const slot = find(*here); slot != bucket::nowhere) {
+            if (std::size_t const slot = find(*here); slot != bucket::no_slot) {
                 return {here, slot};
             }
             if (here->passed.load(std::memory_order_relaxed) == 0) {

@@ -10,7 +10,7 @@
 namespace memo::detail {
 
 /// Keys of one segment, of which no more are there than it has slots. It needs no memory.
-class seen_keys {
+class small_set {
   public:
     /// Whether a key is seen for the first time.
     [[nodiscard]] bool add(std::uint64_t key) noexcept {

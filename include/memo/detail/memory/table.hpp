@@ -41,7 +41,7 @@ class table {
     ///
     /// Words           whether blocks are not expected, see bucket::glance
     template <bool Words>
-    [[nodiscard, gnu::always_inline]] inline bool glance(unfinished_key key,
+    [[nodiscard, gnu::always_inline]] inline bool glance(unfinalized_key key,
                                                          slot_value& value) const {
         slot_key const wanted(key);
         return glance_at<Words>(home_of(wanted.low), wanted, value);
@@ -50,7 +50,7 @@ class table {
     /// Whether it is in one of the buckets after its own: one hit in eight, where the table is as
     /// full as it gets.
     template <bool Words>
-    [[nodiscard]] bool glance_further(unfinished_key key, slot_value& value) const {
+    [[nodiscard]] bool glance_further(unfinalized_key key, slot_value& value) const {
         slot_key const wanted(key);
         bucket* const buckets = buckets_of(wanted.low);
         bucket* here = &buckets[segment::number_of(wanted.low)];
@@ -173,8 +173,8 @@ class table {
     }
 
     /// The rank of that entry, where eviction is by cost. Entries of one store compare by it.
-    std::optional<double> least_rank(std::uint64_t draw) const noexcept {
-        return first_given(draw, [](segment& each) { return each.least_rank(); });
+    std::optional<double> min_rank(std::uint64_t draw) const noexcept {
+        return first_given(draw, [](segment& each) { return each.min_rank(); });
     }
 
     /// Removes everything; `dispose` is given each value once no lookup can find it.
@@ -253,7 +253,7 @@ class table {
     /// The same, with a free slot in it.
     [[nodiscard]] held hold_with_room(std::uint64_t low) {
         held here = hold(low);
-        while (here.home->entries() >= most_entries(here.home->depth()) && split(here, low)) {
+        while (here.home->entries() >= max_entries(here.home->depth()) && split(here, low)) {
         }
         return here;
     }
@@ -287,7 +287,7 @@ class table {
 
     /// A hit that is not in its own bucket costs as much as three that are. While the table is small
     /// it is kept half empty.
-    [[nodiscard]] static std::size_t most_entries(unsigned depth) noexcept {
+    [[nodiscard]] static std::size_t max_entries(unsigned depth) noexcept {
         return depth < 6 ? segment::slot_count / 2 : segment::slot_count * 7 / 10;
     }
 

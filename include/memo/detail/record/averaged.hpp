@@ -27,12 +27,13 @@ template <class Sample> struct averaged_record {
     moments<Sample> samples;
     std::uint64_t rejected = 0; ///< samples that count as repetitions only
     std::uint64_t begun = 0;    ///< samples that were given a number
-    std::uint64_t birth = 0;    ///< tells this record from one that is begun after it was dropped
+    std::uint64_t incarnation =
+        0; ///< tells this record from one that is begun after it was dropped
 
     template <class Archive> void serialize(Archive& archive) {
-        archive(samples, rejected, begun, birth);
+        archive(samples, rejected, begun, incarnation);
         if constexpr (Archive::is_loading::value) {
-            constexpr std::uint64_t most = moments<Sample>::most_samples;
+            constexpr std::uint64_t most = moments<Sample>::max_samples;
             if (rejected > most || begun > most) {
                 throw malformed();
             }
@@ -60,7 +61,7 @@ template <class Sample, bool Numbered> class averaging {
     using result = typename form::value;
     using record = averaged_record<Sample>;
     using options = averaged_options<Sample>;
-    struct witness {};
+    struct key_material {};
     static constexpr bool merges = true;
     static constexpr bool numbered = Numbered;
     static constexpr bool comparable = true;
@@ -100,7 +101,7 @@ template <class Sample, bool Numbered> class averaging {
         return tighter;
     }
 
-    static bool is_of(record const&, witness) noexcept { return true; }
+    static bool is_of(record const&, key_material) noexcept { return true; }
 
     /// Whether there is a mean to give.
     static bool gives(record const& kept) noexcept { return kept.samples.count() > 0; }
@@ -167,10 +168,10 @@ template <class Sample, bool Numbered> class averaging {
 
     // Merges, for backend.update. None of them depends on the order in which they are made.
 
-    static auto begin(std::uint64_t birth) {
-        return [birth](record const* old) {
+    static auto begin(std::uint64_t incarnation) {
+        return [incarnation](record const* old) {
             record now = old != nullptr ? *old : record{};
-            now.birth = old != nullptr ? old->birth : birth;
+            now.incarnation = old != nullptr ? old->incarnation : incarnation;
             now.begun += 1;
             return now;
         };
@@ -178,11 +179,11 @@ template <class Sample, bool Numbered> class averaging {
 
     /// A sample whose number was given by a record that is gone does not enter the one after it:
     /// its number may have been given again.
-    static auto add(Sample const& drawn, ticket by) {
+    static auto add(Sample const& drawn, sample_id by) {
         return change(by, [&drawn](record& now) { now.samples.add(drawn); });
     }
 
-    static auto add_rejected(ticket by) {
+    static auto add_rejected(sample_id by) {
         return change(by, [](record& now) { now.rejected += 1; });
     }
 
@@ -194,23 +195,24 @@ template <class Sample, bool Numbered> class averaging {
                     "them from 0");
     }
 
-    template <class Change> static auto change(ticket by, Change change) {
+    template <class Change> static auto change(sample_id by, Change change) {
         // Of the record that this sample may have to begin. Not drawn by the merge: where an update is
         // tried again, all tries begin one record. Not const: where nothing is numbered it would be a
         // constant, and clang captures none.
-        std::uint64_t birth = 0;
-        if (Numbered && by.birth != 0) {
-            birth = random_birth();
+        std::uint64_t incarnation = 0;
+        if (Numbered && by.incarnation != 0) {
+            incarnation = random_incarnation();
         }
-        return [by, change, birth](record const* old) {
+        return [by, change, incarnation](record const* old) {
             record now = old != nullptr ? *old : record{};
-            if (!Numbered || by.birth == 0 || old == nullptr || old->birth == by.birth) {
+            if (!Numbered || by.incarnation == 0 || old == nullptr ||
+                old->incarnation == by.incarnation) {
                 change(now);
             }
-            if (Numbered && old == nullptr && by.birth != 0) {
+            if (Numbered && old == nullptr && by.incarnation != 0) {
                 // Dropped meanwhile. Higher numbers may be under way; they will not enter.
                 now.begun = by.number + 1;
-                now.birth = birth;
+                now.incarnation = incarnation;
             }
             return now;
         };
@@ -218,7 +220,7 @@ template <class Sample, bool Numbered> class averaging {
 
     static bool is_number(Sample const& drawn) {
         for (std::size_t i = 0; i < form::size(drawn); ++i) {
-            if (!real::is_finite(form::at(drawn, i))) {
+            if (!math::is_finite(form::at(drawn, i))) {
                 return false;
             }
         }

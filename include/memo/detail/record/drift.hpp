@@ -35,7 +35,7 @@ template <class Sample> class drift {
     /// stored          at least one sample
     /// Throws:         memo::error (sample) if the fresh one has another length
     [[nodiscard]] bool add(key128 key, moments<Sample> const& stored, Sample const& fresh) {
-        if (calls_.size() >= most_calls) {
+        if (calls_.size() >= max_calls) {
             forget();
         }
         call& one = calls_[key];
@@ -69,12 +69,12 @@ template <class Sample> class drift {
         one.variance = m * n / (m + n);
         one.excess.resize(all.size());
         for (std::size_t i = 0; i < all.size(); ++i) {
-            double const deviation = real::sqrt(all.m2(i) / (m + n - 1));
+            double const deviation = math::sqrt(all.m2(i) / (m + n - 1));
             double const off = m * (one.drawn.mean(i) - all.mean(i)) / deviation;
-            one.excess[i] = real::is_finite(off) ? off : 0; // all equal, or no numbers
+            one.excess[i] = math::is_finite(off) ? off : 0; // all equal, or no numbers
         }
         // No value is further from the mean of N than this (Samuelson 1968, JASA 63(324)).
-        largest_ = (std::max)(largest_, (m + n - 1) / real::sqrt(m + n));
+        largest_ = (std::max)(largest_, (m + n - 1) / math::sqrt(m + n));
     }
 
     void change_by(call const& one, double sign) {
@@ -89,12 +89,12 @@ template <class Sample> class drift {
     /// sides, for each number of a sample.
     [[nodiscard]] bool is_beyond_chance() const {
         auto const asked = static_cast<double>(samples_);
-        double const level = real::log(1e6) + real::log(2 * asked * (asked + 1)) +
-                             real::log(static_cast<double>(total_.size()));
+        double const level = math::log(1e6) + math::log(2 * asked * (asked + 1)) +
+                             math::log(static_cast<double>(total_.size()));
         bool beyond = false;
         for (double const total : total_) {
-            double const u = largest_ * real::abs(total) / variance_;
-            double const h = (1 + u) * real::log1p(u) - u;
+            double const u = largest_ * math::abs(total) / variance_;
+            double const h = (1 + u) * math::log1p(u) - u;
             beyond = beyond || variance_ / (largest_ * largest_) * h > level;
         }
         return beyond;
@@ -108,7 +108,7 @@ template <class Sample> class drift {
         samples_ = 0;
     }
 
-    static constexpr std::size_t most_calls = 10'000;
+    static constexpr std::size_t max_calls = 10'000;
 
     hash_map<key128, call> calls_;
     std::vector<double> total_; ///< excess of all calls, for each number of a sample

@@ -52,34 +52,38 @@ template <class R> class single_result {
 /// The record of an exact function is its result.
 template <class R> struct exact : single_result<R> {
     using record = R;
-    struct witness {};
+    struct key_material {};
     static constexpr std::string_view kind = "exact";
 
     using single_result<R>::single_result;
 
-    static record remember(R&& value, witness) { return std::move(value); }
-    static bool is_of(record const&, witness) noexcept { return true; }
+    static record remember(R&& value, key_material) { return std::move(value); }
+    static bool is_of(record const&, key_material) noexcept { return true; }
     static R&& give(record&& kept) noexcept { return std::move(kept); }
     static bool contradicts(typename single_result<R>::audited, key128, record const& kept,
                             R const& now) {
-        return !alike(kept, now);
+        return !same_value(kept, now);
     }
 };
 
 /// The same, with the stream of words that was hashed.
-template <class R> struct exact_witnessed : single_result<R> {
+template <class R> struct exact_verified : single_result<R> {
     using record = std::pair<R, std::vector<std::uint64_t>>;
-    using witness = std::vector<std::uint64_t>;
+    using key_material = std::vector<std::uint64_t>;
     static constexpr std::string_view kind = "exact, witnessed";
 
     using single_result<R>::single_result;
 
-    static record remember(R&& value, witness const& stream) { return {std::move(value), stream}; }
-    static bool is_of(record const& kept, witness const& stream) { return kept.second == stream; }
+    static record remember(R&& value, key_material const& stream) {
+        return {std::move(value), stream};
+    }
+    static bool is_of(record const& kept, key_material const& stream) {
+        return kept.second == stream;
+    }
     static R&& give(record&& kept) noexcept { return std::move(kept.first); }
     static bool contradicts(typename single_result<R>::audited, key128, record const& kept,
                             R const& now) {
-        return !alike(kept.first, now);
+        return !same_value(kept.first, now);
     }
 };
 

@@ -34,13 +34,13 @@ struct spread {
 
     void add(double sample, std::uint64_t count_with_it) noexcept {
         if (count_with_it == 1) {
-            *this = {sample, 0, real::is_finite(sample) ? 0 : sample - sample};
+            *this = {sample, 0, math::is_finite(sample) ? 0 : sample - sample};
             return;
         }
         auto const n = static_cast<double>(count_with_it);
         double const shifted = sample - origin;
         double const delta = shifted - offset;
-        if (!real::is_finite(delta) && real::is_finite(sample) && is_finite()) [[unlikely]] {
+        if (!math::is_finite(delta) && math::is_finite(sample) && is_finite()) [[unlikely]] {
             add_far(sample, n);
             return;
         }
@@ -53,7 +53,7 @@ struct spread {
         auto const m = static_cast<double>(others);
         double delta = (other.origin - origin) + (other.offset - offset);
         double moved = offset + delta * (m / (n + m));
-        if (!real::is_finite(moved) && is_finite() && other.is_finite()) [[unlikely]] {
+        if (!math::is_finite(moved) && is_finite() && other.is_finite()) [[unlikely]] {
             take_zero_as_origin();
             delta = other.mean() - offset;
             moved = offset * (n / (n + m)) + other.mean() * (m / (n + m));
@@ -65,16 +65,16 @@ struct spread {
     [[nodiscard]] double mean() const noexcept { return origin + offset; }
 
     [[nodiscard]] bool is_finite() const noexcept {
-        return real::is_finite(origin) && real::is_finite(offset);
+        return math::is_finite(origin) && math::is_finite(offset);
     }
 
     /// Whether so many samples can have given these numbers.
     [[nodiscard]] bool is_possible(std::uint64_t count) const noexcept {
         if (count < 2) {
-            return offset == 0 && (m2 == 0 || !real::is_finite(origin)) &&
+            return offset == 0 && (m2 == 0 || !math::is_finite(origin)) &&
                    (count == 1 || origin == 0);
         }
-        return is_finite() ? real::is_finite(mean()) && m2 >= 0 : m2 != m2;
+        return is_finite() ? math::is_finite(mean()) && m2 >= 0 : m2 != m2;
     }
 
     template <class Archive> void serialize(Archive& archive) { archive(origin, offset, m2); }
@@ -88,7 +88,7 @@ struct spread {
     [[gnu::cold]] void add_far(double sample, double n) noexcept {
         take_zero_as_origin();
         double const delta = sample - offset;
-        offset = real::is_finite(delta) ? offset + delta / n : offset + (sample / n - offset / n);
+        offset = math::is_finite(delta) ? offset + delta / n : offset + (sample / n - offset / n);
         m2 += delta * (sample - offset);
     }
 };
@@ -203,7 +203,7 @@ template <can_be_averaged Sample> class moments {
     }
     /// Of the mean. Undefined, so NaN, below two samples.
     [[nodiscard]] double standard_error(std::size_t i = 0) const {
-        return real::sqrt(variance(i) / static_cast<double>(count_));
+        return math::sqrt(variance(i) / static_cast<double>(count_));
     }
     /// All means, in the form of a sample.
     [[nodiscard]] value means() const {
@@ -221,7 +221,7 @@ template <can_be_averaged Sample> class moments {
     }
 
     /// No function is run so often: sums of two counts do not wrap.
-    static constexpr std::uint64_t most_samples = std::uint64_t{1} << 62;
+    static constexpr std::uint64_t max_samples = std::uint64_t{1} << 62;
 
     /// Bytes that lie elsewhere.
     friend std::size_t memo_footprint(moments const& m) noexcept {
@@ -232,7 +232,7 @@ template <can_be_averaged Sample> class moments {
 
   private:
     [[nodiscard]] bool is_possible() const noexcept {
-        bool possible = count_ <= most_samples && (count_ == 0 || !spreads_.empty());
+        bool possible = count_ <= max_samples && (count_ == 0 || !spreads_.empty());
         if constexpr (std::is_same_v<typename form::spreads, std::vector<spread>>) {
             possible = possible && (count_ > 0 || spreads_.empty());
         }

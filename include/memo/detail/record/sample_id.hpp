@@ -14,9 +14,9 @@
 namespace memo::detail {
 
 /// The right to draw one numbered sample.
-struct ticket {
+struct sample_id {
     std::uint64_t number = 0;
-    std::uint64_t birth = 0; ///< of the record that numbers it; 0: no record does
+    std::uint64_t incarnation = 0; ///< of the record that numbers it; 0: no record does
 };
 
 // From the system each time: a generator's state would be the same on both sides of a fork. Not by std::random_device:
@@ -30,7 +30,7 @@ inline std::uint64_t random_word() {
 }
 
 /// What tells a record from all others that are made for its key. Never 0.
-inline std::uint64_t random_birth() {
+inline std::uint64_t random_incarnation() {
     return random_word() | 1;
 }
 
@@ -41,7 +41,7 @@ inline std::uint64_t random_number() {
 
 /// Different numbers of one key have different seeds: splitmix64 (Steele, Lea, Flood 2014, OOPSLA,
 /// figure 13) is one to one.
-inline replicate replicate_of(key128 key, ticket by) {
+inline replicate replicate_of(key128 key, sample_id by) {
     std::uint64_t z = (key.low ^ key.high) + (by.number + 1) * 0x9e3779b97f4a7c15;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
     z = (z ^ (z >> 27)) * 0x94d049bb133111eb;

@@ -26,14 +26,14 @@ inline void check(stopping_rule const& rule) {
             throw error(errc::configuration, std::string("averaged function: ") + what);
         }
     };
-    auto const is_tolerance = [](double x) { return x >= 0 && real::is_finite(x); };
+    auto const is_tolerance = [](double x) { return x >= 0 && math::is_finite(x); };
     require(is_tolerance(rule.rtol_stderr) && is_tolerance(rule.atol_stderr),
             "a tolerance is negative or not finite; give rtol_stderr and atol_stderr as 0 or more");
     require(rule.max_repetitions >= std::max<std::uint64_t>(rule.min_repetitions, 2),
             "max_repetitions is less than min_repetitions or than 2; raise it");
     require(!rule.confidence || (*rule.confidence > 0 && *rule.confidence < 1),
             "confidence is not between 0 and 1; 0.95 is a usual one");
-    require(!rule.range || (real::is_finite(rule.range->low) && real::is_finite(rule.range->high) &&
+    require(!rule.range || (math::is_finite(rule.range->low) && math::is_finite(rule.range->high) &&
                             rule.range->low < rule.range->high),
             "range is empty or not finite; give {lowest, highest}");
     require(
@@ -65,8 +65,8 @@ class stopping {
         }
         auto const exact = [&](std::size_t i) {
             double const error = error_of(m, i); // infinite for samples too far from one another
-            return real::is_finite(error) &&
-                   error <= rule_.atol_stderr + rule_.rtol_stderr * real::abs(m.mean(i));
+            return math::is_finite(error) &&
+                   error <= rule_.atol_stderr + rule_.rtol_stderr * math::abs(m.mean(i));
         };
         if (rule_.decides) {
             return *rule_.decides < m.size() && exact(*rule_.decides);
@@ -111,7 +111,7 @@ class stopping {
             return half_width(m, i);
         }
         // One standard error is the half-width at 0.683.
-        return real::hypot(m.standard_error(i), guard(m, i, 0.683));
+        return math::hypot(m.standard_error(i), guard(m, i, 0.683));
     }
 
     template <class Sample>
@@ -122,7 +122,7 @@ class stopping {
         if (rule_.interval == empirical_bernstein) {
             return bernstein(m, i);
         }
-        return real::hypot(t_->quantile(m.count() - 1) * m.standard_error(i),
+        return math::hypot(t_->quantile(m.count() - 1) * m.standard_error(i),
                            guard(m, i, confidence()));
     }
 
@@ -142,7 +142,7 @@ class stopping {
         double const width = rule_.range->high - rule_.range->low;
         double const largest = n * (rule_.range->high - m.mean(i)) * (m.mean(i) - rule_.range->low);
         double const coarseness = m.m2(i) == 0 ? 1 : (std::min)(1., m.m2(i) / largest);
-        return -real::log1p(-at) / n * width * coarseness;
+        return -math::log1p(-at) / n * width * coarseness;
     }
 
     /// Holds for all counts at once, so one may stop when one likes. Source: Mnih, Szepesvari and
@@ -151,9 +151,9 @@ class stopping {
     [[nodiscard]] double bernstein(moments<Sample> const& m, std::size_t i) const {
         constexpr double p = 1.1;
         auto const n = static_cast<double>(m.count());
-        double const share = (1 - confidence()) * (p - 1) / p / real::pow(n, p);
-        double const x = real::log(3 / share);
-        return real::sqrt(2 * (m.m2(i) / n) * x / n) +
+        double const share = (1 - confidence()) * (p - 1) / p / math::pow(n, p);
+        double const x = math::log(3 / share);
+        return math::sqrt(2 * (m.m2(i) / n) * x / n) +
                3 * (rule_.range->high - rule_.range->low) * x / n;
     }
 

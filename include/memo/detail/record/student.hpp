@@ -19,9 +19,9 @@ namespace memo::detail {
 /// freedom         1, 2, …
 /// Complexity:     O(freedom)
 [[nodiscard]] inline double student_within(double t, std::uint64_t freedom) {
-    double const angle = real::atan(t / real::sqrt(static_cast<double>(freedom)));
-    double const sine = real::sin(angle);
-    double const cosine = real::cos(angle);
+    double const angle = math::atan(t / math::sqrt(static_cast<double>(freedom)));
+    double const sine = math::sin(angle);
+    double const cosine = math::cos(angle);
     bool const odd = freedom % 2 == 1;
     double term = odd ? cosine : 1;
     double sum = freedom == 1 ? 0 : term;
@@ -55,8 +55,8 @@ class student_quantiles {
     /// prepared        up to how many degrees of freedom to compute now, a few us each
     explicit student_quantiles(double confidence, std::size_t prepared = 0)
         : confidence_(confidence),
-          normal_(where(confidence, [](double z) { return real::erf(z / std::numbers::sqrt2); })) {
-        for (std::size_t freedom = 1; freedom <= prepared && freedom <= most_exact; ++freedom) {
+          normal_(where(confidence, [](double z) { return math::erf(z / std::numbers::sqrt2); })) {
+        for (std::size_t freedom = 1; freedom <= prepared && freedom <= max_exact; ++freedom) {
             prepared_.push_back(quantile(freedom));
         }
     }
@@ -66,7 +66,7 @@ class student_quantiles {
         if (freedom <= prepared_.size()) {
             return prepared_[static_cast<std::size_t>(freedom - 1)];
         }
-        if (freedom > most_exact) {
+        if (freedom > max_exact) {
             return expanded(static_cast<double>(freedom));
         }
         return where(confidence_, [&](double t) { return student_within(t, freedom); });
@@ -75,7 +75,7 @@ class student_quantiles {
     [[nodiscard]] double confidence() const noexcept { return confidence_; }
 
   private:
-    static constexpr std::size_t most_exact = 200;
+    static constexpr std::size_t max_exact = 200;
 
     /// The expansion around the normal quantile, off by 1e-10 from 200 degrees on. Source:
     /// Abramowitz and Stegun, 26.7.5.

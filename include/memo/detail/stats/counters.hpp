@@ -192,7 +192,7 @@ class call_counters {
     };
 
     [[nodiscard]] tally& of_this_thread() {
-        std::size_t const place = place_of(this_thread_line());
+        std::size_t const place = place_of(this_thread_slot());
         if (!quick_ || place == no_place) {
             return of_others_;
         }

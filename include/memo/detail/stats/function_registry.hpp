@@ -18,44 +18,44 @@
 namespace memo::detail {
 
 /// The counters of all functions of one title, without those of their backends.
-struct account {
+struct function_totals {
     statistics counted;
     std::chrono::nanoseconds caching{0}; ///< see call_counters::caching
 
-    account& operator+=(account const& other) {
+    function_totals& operator+=(function_totals const& other) {
         counted += other.counted;
         caching += other.caching;
         return *this;
     }
 };
 
-/// All accounts of the process: one per process, see process_wide. Functions that live in static storage
+/// All function_totals of the process: one per process, see process_wide. Functions that live in static storage
 /// end after main() has returned.
 ///
 /// Thread safety:  safe; no call of a function comes here, only its making and its end
-class ledger {
+class function_registry {
   public:
     class entry;
 
     /// The functions of one title: the name and version, or the type of a callable without a name.
     struct row {
-        account ended;
+        function_totals ended;
         entry* live = nullptr; ///< the first of a list
     };
 
-    /// The account of one function, from its making to its end.
+    /// The function_totals of one function, from its making to its end.
     class entry {
       public:
         entry(std::string title, call_counters const& counters)
             : title_(std::move(title)), counters_(counters) {
-            auto& all = process_wide<ledger>();
+            auto& all = process_wide<function_registry>();
             std::scoped_lock const lock(all.mutex_);
             link(all.rows_[title_]);
         }
         entry(entry const&) = delete;
         entry& operator=(entry const&) = delete;
         ~entry() {
-            auto& all = process_wide<ledger>();
+            auto& all = process_wide<function_registry>();
             std::scoped_lock const lock(all.mutex_);
             row_->ended += now();
             (previous_ != nullptr ? previous_->next_ : row_->live) = next_;
@@ -70,7 +70,7 @@ class ledger {
         }
 
       private:
-        friend class ledger;
+        friend class function_registry;
 
         void link(row& mine) noexcept {
             row_ = &mine;
@@ -81,7 +81,7 @@ class ledger {
             mine.live = this;
         }
 
-        [[nodiscard]] account now() const {
+        [[nodiscard]] function_totals now() const {
             statistics const counted = counters_.since_reset();
             return {counted, counters_.caching(counted)};
         }
@@ -97,11 +97,11 @@ class ledger {
     /// make functions of ever new names.
     static constexpr std::size_t max_rows = 1024;
 
-    /// Calls visit(title, account) for each title, in no order, and for what was merged.
+    /// Calls visit(title, function_totals) for each title, in no order, and for what was merged.
     template <class Visit> void for_each(Visit visit) const {
         std::scoped_lock const lock(mutex_);
         rows_.for_each([&](std::string const& title, row const& of) {
-            account sum = of.ended;
+            function_totals sum = of.ended;
             for (entry const* each = of.live; each != nullptr; each = each->next_) {
                 sum += each->now();
             }
@@ -121,7 +121,7 @@ class ledger {
   private:
     mutable mutex mutex_;
     hash_map<std::string, row> rows_;
-    account others_; ///< of rows that were merged
+    function_totals others_; ///< of rows that were merged
     std::size_t count_of_others_ = 0;
     bool reports_ = false; ///< at exit
 };

@@ -21,7 +21,7 @@ namespace memo::detail {
 
 /// Three digits at least, as far as microseconds have them.
 [[nodiscard]] inline std::string three_digits(double number) {
-    int const before = number > 0 ? static_cast<int>(real::floor(real::log10(number))) : 0;
+    int const before = number > 0 ? static_cast<int>(math::floor(math::log10(number))) : 0;
     return fixed_text(number, std::clamp(2 - before, 0, 6));
 }
 
@@ -32,7 +32,7 @@ namespace memo::detail {
 }
 
 /// Whether remembering pays: callers that waited for another one's evaluation were spared one, too.
-[[nodiscard]] inline std::string verdict(account const& a) {
+[[nodiscard]] inline std::string verdict(function_totals const& a) {
     statistics const& s = a.counted;
     if (s.disagreements != 0) {
         return "audits disagree";
@@ -57,8 +57,8 @@ namespace memo::detail {
     return std::string(width - (std::min)(width, text.size()), ' ') + text;
 }
 
-[[nodiscard]] inline std::string account_line(std::string const& title, account const& a,
-                                              std::string judged) {
+[[nodiscard]] inline std::string report_line(std::string const& title, function_totals const& a,
+                                             std::string judged) {
     statistics const& s = a.counted;
     judged.resize((std::max)(judged.size(), std::size_t{24}), ' ');
     return cell(std::to_string(s.calls), 11) + cell(std::to_string(s.hits), 11) +
@@ -69,13 +69,13 @@ namespace memo::detail {
            "  " + printable(title) + '\n';
 }
 
-struct titled_account {
+struct titled_totals {
     std::string title;
-    account sum;
+    function_totals sum;
 };
 
 /// The dearest first, equal ones by title.
-[[nodiscard]] inline bool goes_before(titled_account const& one, titled_account const& other) {
+[[nodiscard]] inline bool goes_before(titled_totals const& one, titled_totals const& other) {
     auto const seconds = saturated_sum(one.sum.counted.computing, one.sum.counted.saved);
     auto const others = saturated_sum(other.sum.counted.computing, other.sum.counted.saved);
     return seconds != others ? seconds > others : one.title < other.title;

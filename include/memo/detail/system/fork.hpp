@@ -22,11 +22,11 @@ namespace memo::detail {
 /// Waits until no fork is under way, and enters a section; but one that forks by itself passes. A fork
 /// that takes too long waits for a thread that waits here: nobody is to wait for it any more.
 [[gnu::noinline, gnu::cold, gnu::visibility("hidden")]] inline void
-enter_after_forks(thread_line& line) noexcept {
+enter_after_forks(thread_slot& line) noexcept {
     std::uint32_t under_way = 0;
     while (!line.forks && (under_way = line.orders->forks.load(std::memory_order_seq_cst)) != 0) {
         line.depth.store(0, std::memory_order_release);
-        if (!wait_while(line.orders->forks, under_way, thread_lines::most_wait) &&
+        if (!wait_while(line.orders->forks, under_way, thread_slots::max_wait) &&
             line.orders->forks.compare_exchange_strong(under_way, 0)) {
             wake_all(line.orders->forks);
         }
@@ -37,9 +37,9 @@ enter_after_forks(thread_line& line) noexcept {
 
 /// Begins a section in which no other thread forks. They nest, across mutexes and modules.
 ///
-/// Throws:         std::bad_alloc, as this_thread_line
+/// Throws:         std::bad_alloc, as this_thread_slot
 [[gnu::visibility("hidden")]] inline void enter_fork_section() {
-    thread_line& line = this_thread_line();
+    thread_slot& line = this_thread_slot();
     std::uint32_t const depth = line.depth.load(std::memory_order_relaxed);
     line.depth.store(depth + 1, std::memory_order_release);
     if (depth == 0) {
@@ -51,7 +51,7 @@ enter_after_forks(thread_line& line) noexcept {
 }
 
 [[gnu::visibility("hidden")]] inline void leave_fork_section() noexcept {
-    thread_line& line = this_thread_line(); // maybe of another module than where it was entered
+    thread_slot& line = this_thread_slot(); // maybe of another module than where it was entered
     line.depth.store(line.depth.load(std::memory_order_relaxed) - 1, std::memory_order_release);
 }
 

@@ -51,7 +51,7 @@ struct alignas(128) thread_orders {
     std::atomic<std::uint32_t> forks{0}; ///< under way
 };
 
-struct alignas(128) thread_line {
+struct alignas(128) thread_slot {
     std::atomic<std::uint64_t> epoch{0}; ///< of the thread's outermost read section; 0: not reading
     std::atomic<std::uint32_t> depth{0}; ///< of the thread's fork sections
     bool is_auditing = false;            ///< read and written by the thread alone
@@ -77,20 +77,20 @@ struct alignas(128) thread_line {
 
 /// All lines: one per process, see process_wide. A thread has one in all modules, and gives it back for
 /// the next thread when it ends.
-class thread_lines {
+class thread_slots {
   public:
     /// How long threads wait for each other at a fork. None does but for a handler of the user's, of
     /// pthread_atfork, that waits for a lock whose owner calls a memoized function.
-    static constexpr std::chrono::seconds most_wait{10};
+    static constexpr std::chrono::seconds max_wait{10};
 
-    thread_lines() {
+    thread_slots() {
         if (enlist()) {
             orders_.barrier = thread_orders::barriers::by_those_who_look;
         }
         add_lines();
     }
-    thread_lines(thread_lines const&) = delete;
-    thread_lines& operator=(thread_lines const&) = delete;
+    thread_slots(thread_slots const&) = delete;
+    thread_slots& operator=(thread_slots const&) = delete;
 
     [[nodiscard]] thread_orders& orders() noexcept { return orders_; }
 
@@ -102,16 +102,16 @@ class thread_lines {
     /// The line of the calling thread, for one module more.
     ///
     /// Throws:         std::bad_alloc; not for the first threads
-    thread_line& take() {
+    thread_slot& take() {
         std::scoped_lock const lock(mutex_);
         watch_forks();
-        thread_line* found = line_of(::pthread_self());
+        thread_slot* found = line_of(::pthread_self());
         if (found == nullptr) {
-            found = least_free();
+            found = min_free();
         }
         if (found == nullptr) {
             add_lines();
-            found = least_free();
+            found = min_free();
         }
         found->owner = ::pthread_self();
         found->users += 1;
@@ -120,7 +120,7 @@ class thread_lines {
 
     // The lock also orders the last writes of a thread before the first ones of the next owner of
     // its line.
-    void give_back(thread_line& line) noexcept {
+    void give_back(thread_slot& line) noexcept {
         std::scoped_lock const lock(mutex_);
         line.users -= 1;
     }
@@ -128,7 +128,7 @@ class thread_lines {
     /// Calls visit(line) for the line of each thread.
     template <class Visit> void for_each(Visit visit) const noexcept {
         std::scoped_lock const lock(mutex_);
-        for_each_line([&](thread_line& line) {
+        for_each_line([&](thread_slot& line) {
             if (line.users != 0) {
                 visit(line);
             }
@@ -162,25 +162,25 @@ class thread_lines {
     static constexpr std::size_t together = 32;
     struct some_lines {
         some_lines(thread_orders& orders, std::size_t first) {
-            for (thread_line& line : lines) {
+            for (thread_slot& line : lines) {
                 line.orders = &orders;
                 line.number = first++;
             }
         }
-        std::array<thread_line, together> lines;
+        std::array<thread_slot, together> lines;
     };
 
     template <class Visit> void for_each_line(Visit visit) const noexcept {
         lines_.for_each([&](auto& some) {
-            for (thread_line& line : some.lines) {
+            for (thread_slot& line : some.lines) {
                 visit(line);
             }
         });
     }
 
-    [[nodiscard]] thread_line* line_of(pthread_t thread) const noexcept {
-        thread_line* found = nullptr;
-        for_each_line([&](thread_line& line) {
+    [[nodiscard]] thread_slot* line_of(pthread_t thread) const noexcept {
+        thread_slot* found = nullptr;
+        for_each_line([&](thread_slot& line) {
             if (line.users != 0 && ::pthread_equal(line.owner, thread) != 0) {
                 found = &line;
             }
@@ -188,9 +188,9 @@ class thread_lines {
         return found;
     }
 
-    [[nodiscard]] thread_line* least_free() const noexcept {
-        thread_line* found = nullptr;
-        for_each_line([&](thread_line& line) {
+    [[nodiscard]] thread_slot* min_free() const noexcept {
+        thread_slot* found = nullptr;
+        for_each_line([&](thread_slot& line) {
             if (line.users == 0 && (found == nullptr || line.number < found->number)) {
                 found = &line;
             }
@@ -208,9 +208,9 @@ class thread_lines {
     /// Registered by the first thread that takes a line, and once: under the lock.
     void watch_forks() {
         if (!watches_) {
-            if (::pthread_atfork([] { process_wide<thread_lines>().before_fork(); },
-                                 [] { process_wide<thread_lines>().after_fork_in_parent(); },
-                                 [] { process_wide<thread_lines>().after_fork_in_child(); }) != 0) {
+            if (::pthread_atfork([] { process_wide<thread_slots>().before_fork(); },
+                                 [] { process_wide<thread_slots>().after_fork_in_parent(); },
+                                 [] { process_wide<thread_slots>().after_fork_in_child(); }) != 0) {
                 throw std::bad_alloc();
             }
             watches_ = true;
@@ -225,13 +225,13 @@ class thread_lines {
     void before_fork() noexcept {
         orders_.forks.fetch_add(1, std::memory_order_seq_cst);
         try {
-            thread_line& mine = take();
+            thread_slot& mine = take();
             std::scoped_lock const lock(mutex_);
             mine.forks = true;
         } catch (std::bad_alloc const&) { // it has no line, and so is in no section
         }
         barrier_for_all();
-        auto const end = std::chrono::steady_clock::now() + most_wait;
+        auto const end = std::chrono::steady_clock::now() + max_wait;
         while (!none_is_within() && std::chrono::steady_clock::now() < end) {
             ::sched_yield(); // a section is some memory accesses long
         }
@@ -240,7 +240,7 @@ class thread_lines {
     [[nodiscard]] bool none_is_within() const noexcept {
         std::scoped_lock const lock(mutex_);
         bool within = false;
-        for_each_line([&](thread_line const& line) {
+        for_each_line([&](thread_slot const& line) {
             // Not those who fork, too: they would wait for each other.
             within = within || (line.users != 0 && !line.forks &&
                                 line.depth.load(std::memory_order_seq_cst) != 0);
@@ -261,7 +261,7 @@ class thread_lines {
     }
 
     void no_longer_forks() noexcept {
-        if (thread_line* const mine = line_of(::pthread_self()); mine != nullptr && mine->forks) {
+        if (thread_slot* const mine = line_of(::pthread_self()); mine != nullptr && mine->forks) {
             mine->forks = false;
             mine->users -= 1;
         }
@@ -271,7 +271,7 @@ class thread_lines {
     void after_fork_in_child() noexcept {
         new (&mutex_) std::mutex;
         no_longer_forks();
-        for_each_line([&](thread_line& line) {
+        for_each_line([&](thread_slot& line) {
             if (::pthread_equal(line.owner, ::pthread_self()) == 0) {
                 line.forks = false;
                 line.epoch.store(0, std::memory_order_relaxed);
@@ -318,13 +318,13 @@ class thread_lines {
 };
 
 // Of each module: the line that it points to is one for the thread.
-[[gnu::visibility("hidden")]] inline constinit thread_local thread_line* line_of_this_thread =
+[[gnu::visibility("hidden")]] inline constinit thread_local thread_slot* line_of_this_thread =
     nullptr;
 
 /// What is each thread's own lies in arrays of so many places. Threads beyond have none.
 inline constexpr std::size_t no_place = 128;
 
-[[nodiscard]] inline std::size_t place_of(thread_line const& line) noexcept {
+[[nodiscard]] inline std::size_t place_of(thread_slot const& line) noexcept {
     return (std::min)(line.number, no_place);
 }
 
@@ -340,7 +340,7 @@ inline constexpr std::size_t no_place = 128;
         auto const give_back = [](void* line) {
             line_of_this_thread = nullptr;
             place_of_this_thread = no_place;
-            process_wide<thread_lines>().give_back(*static_cast<thread_line*>(line));
+            process_wide<thread_slots>().give_back(*static_cast<thread_slot*>(line));
         };
         if (::pthread_key_create(&made, give_back) != 0) {
             throw std::bad_alloc();
@@ -351,10 +351,10 @@ inline constexpr std::size_t no_place = 128;
 }
 
 /// Once more, if the thread still runs destructors when it has given its line back.
-[[gnu::noinline, gnu::visibility("hidden")]] inline thread_line& lease_line() {
+[[gnu::noinline, gnu::visibility("hidden")]] inline thread_slot& lease_line() {
     pthread_key_t const key = key_of_lines();
-    auto& lines = process_wide<thread_lines>();
-    thread_line& line = lines.take();
+    auto& lines = process_wide<thread_slots>();
+    thread_slot& line = lines.take();
     if (::pthread_setspecific(key, &line) != 0) {
         lines.give_back(line);
         throw std::bad_alloc();
@@ -369,8 +369,8 @@ inline constexpr std::size_t no_place = 128;
 /// Complexity:     O(1); the first call in a thread takes a lock
 /// Thread safety:  safe
 /// Throws:         std::bad_alloc, at the first call in a thread only
-[[nodiscard, gnu::visibility("hidden")]] inline thread_line& this_thread_line() {
-    thread_line* const line = line_of_this_thread;
+[[nodiscard, gnu::visibility("hidden")]] inline thread_slot& this_thread_slot() {
+    thread_slot* const line = line_of_this_thread;
     return line != nullptr ? *line : lease_line();
 }
 

@@ -115,7 +115,7 @@ struct numbered_signature<signature<R(First, P...)>, signature<void(B...)>>
 /// What is remembered of results of type R.
 template <class R, bool Numbered, class... Policies> struct evaluation_of {
     using type =
-        std::conditional_t<has_policy<verify_full, Policies...>, exact_witnessed<R>, exact<R>>;
+        std::conditional_t<has_policy<verify_full, Policies...>, exact_verified<R>, exact<R>>;
 };
 template <class R, bool Numbered, class... Policies>
     requires has_policy<averaged, Policies...> && can_be_averaged<R>

@@ -22,9 +22,9 @@
 namespace memo::detail {
 
 /// Counts the pages of the last commit. Nobody may be writing.
-class page_uses {
+class page_accounting {
   public:
-    page_uses(page_view const& pages, page_view::roots const& trees)
+    page_accounting(page_view const& pages, page_view::roots const& trees)
         : pages_(pages), trees_(trees), sizes_(pages.sizes_of(trees)), used_(trees.pages) {}
 
     /// Whether no page is seen to have two uses, and the lists of free pages are those of this commit.
@@ -37,7 +37,7 @@ class page_uses {
     }
 
   private:
-    static constexpr std::uint64_t most_looked_at = 8192;
+    static constexpr std::uint64_t max_looked_at = 8192;
 
     // Counts what a tree says that it has. Each number may be anything.
     [[nodiscard]] bool adds_up(page_view::tree_size const& size) {
@@ -124,14 +124,14 @@ class page_uses {
     }
 
     [[nodiscard]] bool take_records() {
-        if (sizes_.records.branches > most_looked_at) {
+        if (sizes_.records.branches > max_looked_at) {
             return true;
         }
         auto const leaves = take_tree(trees_.records);
         if (!leaves) {
             return false;
         }
-        if (sizes_.records.in_own_pages == 0 || leaves->size() > most_looked_at) {
+        if (sizes_.records.in_own_pages == 0 || leaves->size() > max_looked_at) {
             return true;
         }
         return std::ranges::all_of(*leaves, [&](std::uint64_t leaf) {

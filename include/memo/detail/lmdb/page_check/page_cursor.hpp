@@ -37,18 +37,18 @@ class page_cursor {
             keep_key(from);
         }
         if (!enter(trees_.records.root)) {
-            return search::unsound;
+            return search::invalid;
         }
         while (page().is_branch) {
             if (!go_to(from)) {
-                return search::unsound;
+                return search::invalid;
             }
             auto const child = page_view::node_of(page(), index());
             if (!child || !enter(child->child)) {
-                return search::unsound;
+                return search::invalid;
             }
         }
-        return go_to(from) ? arrive(entry) : search::unsound;
+        return go_to(from) ? arrive(entry) : search::invalid;
     }
 
     /// The entry behind the one that was found last.
@@ -126,22 +126,22 @@ class page_cursor {
         while (page().is_branch) {
             auto const child = page_view::node_of(page(), index());
             if (!child) {
-                return search::unsound;
+                return search::invalid;
             }
             if (index() != 0) {
                 may_equal_ = false;
                 if (!ascends(child->key)) {
-                    return search::unsound;
+                    return search::invalid;
                 }
                 may_equal_ = true; // it may be the first key of its page
             }
             if (!enter(child->child)) {
-                return search::unsound;
+                return search::invalid;
             }
         }
         auto const node = page_view::node_of(page(), index());
         if (!node || !ascends(node->key)) {
-            return search::unsound;
+            return search::invalid;
         }
         may_equal_ = false;
         entry.key = key_before();
@@ -198,7 +198,7 @@ class disk_cursor {
   private:
     static std::optional<key_and_value> told(page_view::search outcome,
                                              key_and_value const& entry) {
-        if (outcome == page_view::search::unsound) {
+        if (outcome == page_view::search::invalid) {
             lmdb_failed("scan", MDB_CORRUPTED);
         }
         return outcome == page_view::search::found ? std::optional(entry) : std::nullopt;

@@ -16,7 +16,7 @@
 
 namespace memo::detail {
 
-class sound_pages : public page_view {
+class page_validator : public page_view {
   public:
     /// What a write does to a tree. A search and an insertion see no page beside the way to the leaf; a
     /// removal merges pages, or moves nodes between them.
@@ -25,26 +25,26 @@ class sound_pages : public page_view {
 
     /// Whether the pages from a root to a key's leaf look like pages, before a removal their neighbours,
     /// too, and are as many as the tree says: LMDB counts on that when the tree loses a level.
-    [[nodiscard]] bool way_is_sound(tree const& of, bytes_view key, std::uint64_t pages,
-                                    change how) const noexcept {
+    [[nodiscard]] bool path_is_valid(tree const& of, bytes_view key, std::uint64_t pages,
+                                     change how) const noexcept {
         if (of.root == none) {
             return of.depth == 0;
         }
         std::uint64_t next = of.root;
         for (int depth = 1; depth <= deepest; ++depth) {
-            auto const page = sound_page(next, pages);
+            auto const page = valid_page(next, pages);
             if (!page) {
                 return false;
             }
             if (!page->is_branch) {
-                return depth == static_cast<int>(of.depth) && value_is_sound(*page, key, pages);
+                return depth == static_cast<int>(of.depth) && value_is_valid(*page, key, pages);
             }
             std::size_t const child = child_for(*page, key);
             std::size_t const beside = how == change::remove ? 1 : 0;
             std::size_t const last = (std::min)(child + beside, page->count - 1);
             for (std::size_t i = child - (std::min)(child, beside); i <= last; ++i) {
                 auto const node = node_of(*page, i);
-                if (!node || (i != child && !sound_page(node->child, pages))) {
+                if (!node || (i != child && !valid_page(node->child, pages))) {
                     return false;
                 }
                 if (i == child) {
@@ -56,13 +56,13 @@ class sound_pages : public page_view {
     }
 
     /// Whether the lists of free pages that a write takes from and adds to are lists.
-    [[nodiscard]] bool free_pages_are_sound(tree const& of, std::uint64_t pages) const noexcept {
+    [[nodiscard]] bool free_lists_are_valid(tree const& of, std::uint64_t pages) const noexcept {
         std::array<std::byte, 8> first{};
         std::array<std::byte, 8> last{};
         last.fill(std::byte{0xff});
         bool const is_one_page = of.depth <= 1; // both ways are the same
-        if (!way_is_sound(of, last, pages, change::remove) ||
-            (!is_one_page && !way_is_sound(of, first, pages, change::remove))) {
+        if (!path_is_valid(of, last, pages, change::remove) ||
+            (!is_one_page && !path_is_valid(of, first, pages, change::remove))) {
             return false;
         }
         if (of.root == none) {
@@ -78,7 +78,7 @@ class sound_pages : public page_view {
             bytes_view list;
             if (!node || value_of(*page, *node, pages, list) != search::found || list.size() < 8 ||
                 number<std::uint64_t>(list.data()) > list.size() / 8 - 1 ||
-                !descends(list.data(), most_looked_at, pages)) {
+                !descends(list.data(), max_looked_at, pages)) {
                 return false;
             }
         }
@@ -87,7 +87,7 @@ class sound_pages : public page_view {
 
   private:
     /// How many numbers of a list are looked at: those that a write takes first are at its end.
-    static constexpr std::uint64_t most_looked_at = 512;
+    static constexpr std::uint64_t max_looked_at = 512;
 
     /// Whether the last numbers of a list of free pages are numbers of pages, the largest first. One
     /// that stands there twice would be given out twice, and LMDB ends the process then.
@@ -106,7 +106,7 @@ class sound_pages : public page_view {
     }
 
     /// Nothing if what it says of its nodes does not add up.
-    [[nodiscard]] std::optional<tree_page> sound_page(std::uint64_t number_of,
+    [[nodiscard]] std::optional<tree_page> valid_page(std::uint64_t number_of,
                                                       std::uint64_t pages) const noexcept {
         auto const page = page_of(number_of, pages);
         if (!page) {
@@ -139,7 +139,7 @@ class sound_pages : public page_view {
         return sum == page_size - page->upper ? page : std::nullopt;
     }
 
-    [[nodiscard]] bool value_is_sound(tree_page const& leaf_page, bytes_view key,
+    [[nodiscard]] bool value_is_valid(tree_page const& leaf_page, bytes_view key,
                                       std::uint64_t pages) const noexcept {
         for (std::size_t index = 0; index < leaf_page.count; ++index) {
             auto const node = node_of(leaf_page, index);

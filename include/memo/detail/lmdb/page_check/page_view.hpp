@@ -147,7 +147,7 @@ class page_view {
                             size.leaves, page_size);
     }
 
-    enum class search : std::uint8_t { found, missing, unsound };
+    enum class search : std::uint8_t { found, missing, invalid };
 
     /// Looks for a key, and believes no page. Takes less time than LMDB, which believes all.
     [[nodiscard]] search find(roots const& trees, bytes_view key,
@@ -159,7 +159,7 @@ class page_view {
         for (int depth = 0; depth < deepest; ++depth) {
             auto const page = page_of(next, trees.pages);
             if (!page) {
-                return search::unsound;
+                return search::invalid;
             }
             std::size_t low =
                 page->is_branch ? 1 : 0; // the key of a branch's first node is not used
@@ -168,7 +168,7 @@ class page_view {
                 std::size_t const middle = (low + high) / 2;
                 auto const entry = node_of(*page, middle);
                 if (!entry) {
-                    return search::unsound;
+                    return search::invalid;
                 }
                 int const order = compare(entry->key, key);
                 if (order == 0 && !page->is_branch) {
@@ -181,18 +181,18 @@ class page_view {
             }
             auto const child = node_of(*page, low - 1);
             if (!child) {
-                return search::unsound;
+                return search::invalid;
             }
             next = child->child;
         }
-        return search::unsound;
+        return search::invalid;
     }
 
     static constexpr std::size_t page_size = 4096;
 
   protected:
     friend class page_cursor;
-    friend class page_uses;
+    friend class page_accounting;
 
     static constexpr std::size_t page_header = 16;
     static constexpr std::size_t node_header = 8;
@@ -314,14 +314,14 @@ class page_view {
         auto const room = static_cast<std::size_t>(in.bytes + page_size - content);
         if (of.flags == 0) {
             value = {content, of.size};
-            return of.size <= room ? search::found : search::unsound;
+            return of.size <= room ? search::found : search::invalid;
         }
         if (room < sizeof(std::uint64_t)) {
-            return search::unsound;
+            return search::invalid;
         }
         auto const own = number<std::uint64_t>(content);
         if (!is_overflow(own, of.size, pages)) {
-            return search::unsound;
+            return search::invalid;
         }
         value = {at(own) + page_header, of.size};
         return search::found;

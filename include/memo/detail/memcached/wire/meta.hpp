@@ -66,7 +66,7 @@ class meta_connection {
 
     /// Asks for all keys before it reads the first answer.
     ///
-    /// name_of         name_of(i) gives the key of number i; at most `most_at_once` of them, so that
+    /// name_of         name_of(i) gives the key of number i; at most `max_at_once` of them, so that
     ///                 the requests lie in the socket's buffers while the answers come
     /// visit           visit(i, reply) for each answer, in order, while its value can be read
     /// Returns:        done when all are answered; otherwise what went wrong with the first that is
@@ -96,7 +96,7 @@ class meta_connection {
         return drained({wire_code::done}).code;
     }
 
-    static constexpr std::size_t most_at_once = 64;
+    static constexpr std::size_t max_at_once = 64;
 
     [[nodiscard]] wire_code set(std::string_view key, wire_item const& item, deadline const& by) {
         return store(key, item, " MS", 0, by);
@@ -131,7 +131,7 @@ class meta_connection {
                 static_cast<char const*>(static_cast<void const*>(reply.value.data())),
                 reply.value.size());
             if (!read_number(digits, reply.number)) {
-                return fail(wire_code::out_of_step);
+                return fail(wire_code::desynchronized);
             }
         }
         return reply;
@@ -172,7 +172,7 @@ class meta_connection {
 
     /// A reply after which nothing is left: more than was asked for would be the next one's.
     [[nodiscard]] wire_reply drained(wire_reply reply) {
-        return reader_.is_drained() ? reply : fail(wire_code::out_of_step);
+        return reader_.is_drained() ? reply : fail(wire_code::desynchronized);
     }
 
     [[nodiscard]] wire_code send(body value, deadline const& by) {
@@ -210,7 +210,7 @@ class meta_connection {
         }
         auto const parsed = parse_meta_line(text);
         if (!parsed) {
-            return fail(wire_code::out_of_step);
+            return fail(wire_code::desynchronized);
         }
         if (parsed->kind == meta_kind::server_error) {
             return {unable_of(*parsed)};
@@ -219,7 +219,7 @@ class meta_connection {
             return fail(error_of(*parsed));
         }
         if (!is_mine(*parsed, key, opaque)) {
-            return fail(wire_code::out_of_step);
+            return fail(wire_code::desynchronized);
         }
         wire_reply reply;
         reply.flags = parsed->flags;

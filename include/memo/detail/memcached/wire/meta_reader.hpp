@@ -42,7 +42,7 @@ class meta_reader {
                 return {wire_code::done, text.substr(0, end)};
             }
             if (text.size() == meta_line_bytes) {
-                return {wire_code::out_of_step, {}};
+                return {wire_code::desynchronized, {}};
             }
             wire_code const code = receive(from, text.size() + 1, by);
             if (code != wire_code::done) {
@@ -70,7 +70,7 @@ class meta_reader {
         std::string_view const text(buffer_.data() + read_, whole);
         read_ += whole;
         if (!text.ends_with(meta_line_end)) {
-            return {wire_code::out_of_step, {}};
+            return {wire_code::desynchronized, {}};
         }
         return {wire_code::done, std::as_bytes(std::span(text.data(), size))};
     }

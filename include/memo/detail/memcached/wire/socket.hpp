@@ -137,7 +137,7 @@ class stream_socket {
         if (failure != 0) {
             close();
             bool const is_refused = failure == ECONNREFUSED || failure == ENOENT; // no such socket
-            return is_refused ? wire_code::unattended : wire_code::unreachable;
+            return is_refused ? wire_code::connection_refused : wire_code::unreachable;
         }
         return wire_code::done;
     }
