@@ -9,6 +9,7 @@
 #include <memo/detail/system/compiler.hpp>
 #include <memo/key128.hpp>
 #include <memo/options.hpp>
+#include <memo/outcome.hpp>
 
 #include <chrono>
 #include <concepts>
@@ -16,6 +17,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 
 namespace memo {
 
@@ -24,6 +26,32 @@ template <class Record> struct cached_value {
     Record record;
     std::uint64_t cost = 0;           ///< ns that computing it took, to 12 %
     std::chrono::nanoseconds left{0}; ///< how long it is to be served yet; 0: for ever
+};
+
+/// What a lookup returns: the record, or the reason why there is none to serve.
+template <class Record> class lookup_result {
+  public:
+    lookup_result(miss_reason reason = miss_reason::absent) : reason_(reason) {}
+    lookup_result(std::nullopt_t) {} ///< absent
+    lookup_result(cached_value<Record> found) : found_(std::move(found)) {}
+    lookup_result(std::optional<cached_value<Record>> found) : found_(std::move(found)) {}
+
+    [[nodiscard]] bool has_value() const noexcept { return found_.has_value(); }
+    [[nodiscard]] explicit operator bool() const noexcept { return found_.has_value(); }
+
+    // Only if there is a record.
+    [[nodiscard]] cached_value<Record>& operator*() & noexcept { return *found_; }
+    [[nodiscard]] cached_value<Record> const& operator*() const& noexcept { return *found_; }
+    [[nodiscard]] cached_value<Record>&& operator*() && noexcept { return *std::move(found_); }
+    [[nodiscard]] cached_value<Record>* operator->() noexcept { return &*found_; }
+    [[nodiscard]] cached_value<Record> const* operator->() const noexcept { return &*found_; }
+
+    /// Why there is no record; only if there is none.
+    [[nodiscard]] miss_reason reason() const noexcept { return reason_; }
+
+  private:
+    std::optional<cached_value<Record>> found_;
+    miss_reason reason_ = miss_reason::absent;
 };
 
 /// The same of a record that is served at first sight, and for ever.
@@ -93,7 +121,9 @@ struct backend_statistics {
 
 /// The part of a backend that belongs to one function.
 ///
-/// get             a record that is whole, was stored for this key, and is not too old
+/// get             a record that is whole, was stored for this key, and is not too old; or the reason
+///                 why there is none. It may return a std::optional<cached_value<Record>>: nothing is
+///                 then `miss_reason::absent`
 /// put             replaces what is there. Gives whether the record was stored
 /// update          reads, merges and writes as one step: of any number of updates at the same time,
 ///                 in any thread, process or machine that shares the store, each one's merge is in
@@ -101,8 +131,9 @@ struct backend_statistics {
 ///                 none. A record that is there keeps its time to live: it counts from the first
 ///                 sample
 ///
-/// A partition may have members more. `get_many(keys, kept)` looks up all keys together and writes
-/// kept[i] for keys[i], which is nothing before; without it they are looked up one by one. `peek(key)`
+/// A partition may have members more. `get_many(keys, found)` looks up all keys together and
+/// writes what `get` returns for keys[i] to found[i], a lookup_result that is `absent` before; without it
+/// they are looked up one by one. `peek(key)`
 /// gives what `get(key)` gives and is no use of the record, which is evicted as if nobody had asked, nor
 /// counts it as corrupt.
 /// `lead(key)` and `try_lead(key)`, for a backend that other processes share: the first waits until
@@ -123,7 +154,7 @@ struct backend_statistics {
 template <class P, class Record>
 concept partition_of = requires(P const& partition, key128 key, Record const& record,
                                 put_options about) {
-    { partition.get(key) } -> std::same_as<std::optional<cached_value<Record>>>;
+    { partition.get(key) } -> std::convertible_to<lookup_result<Record>>;
     { partition.put(key, record, about) } -> std::same_as<bool>;
     {
         partition.update(key, merge_example<Record>{}, about)

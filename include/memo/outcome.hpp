@@ -1,13 +1,49 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A value together with where it came from.
+// A value together with where it came from, and why the cache did not serve it.
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
 
 namespace memo {
 
 /// Where a value came from: the cache, this call's evaluation, samples added to a record, another
 /// caller's evaluation.
 enum class source { hit, computed, refined, coalesced };
+
+/// Why a lookup returned no record that serves the call.
+enum class miss_reason : std::uint8_t {
+    absent,       ///< nothing is stored for the key
+    expired,      ///< the record's ttl, or the store's bound of age, was over
+    corrupt,      ///< what is stored failed a check, or could not be decoded
+    other_stream, ///< verify_full: the record belongs to other arguments that have the same key
+    unsettled,    ///< averaged: the mean is not known well enough
+    unavailable,  ///< the store did not answer, or failed
+    version,      ///< the store knows the function only under another version
+};
+
+/// The name of the enumerator.
+[[nodiscard]] constexpr std::string_view to_string(miss_reason reason) noexcept {
+    switch (reason) {
+    case miss_reason::absent:
+        return "absent";
+    case miss_reason::expired:
+        return "expired";
+    case miss_reason::corrupt:
+        return "corrupt";
+    case miss_reason::other_stream:
+        return "other_stream";
+    case miss_reason::unsettled:
+        return "unsettled";
+    case miss_reason::unavailable:
+        return "unavailable";
+    case miss_reason::version:
+        return "version";
+    }
+    return "unknown";
+}
 
 /// A value and where it came from.
 template <class R> struct outcome {

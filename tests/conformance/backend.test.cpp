@@ -103,7 +103,7 @@ TEMPLATE_LIST_TEST_CASE("a backend looks up many keys as it looks up each", "", 
         }
     }
     for (int round = 0; round < 2; ++round) {
-        std::vector<std::optional<memo::cached_value<std::string>>> kept(keys.size());
+        std::vector<memo::lookup_result<std::string>> kept(keys.size());
         memo::detail::get_many<std::string>(partition, std::span<memo::key128 const>(keys),
                                             std::span(kept));
         std::size_t found = 0;

@@ -273,7 +273,7 @@ TEMPLATE_LIST_TEST_CASE("no fault on the wire gives many lookups another key's v
         auto const look = [&](int times) {
             tally result;
             for (int round = 0; round < times; ++round) {
-                std::vector<std::optional<memo::cached_value<std::string>>> kept(numbers);
+                std::vector<memo::lookup_result<std::string>> kept(numbers);
                 partition.get_many(keys, kept);
                 for (std::uint64_t i = 0; i < numbers; ++i) {
                     bool const is_right = kept[i] && kept[i]->record == value_of(i);
@@ -319,7 +319,7 @@ TEST_CASE("many lookups on a server that stands still cost one timeout") {
     for (std::uint64_t i = 0; i < 300; ++i) {
         keys.push_back(key_of(i));
     }
-    std::vector<std::optional<memo::cached_value<int>>> kept(keys.size());
+    std::vector<memo::lookup_result<int>> kept(keys.size());
     partition.get_many(keys, kept);
     CHECK(partition.stats().timeouts == 1);
     auto const all = f.many(calls); // two timeouts more, and the breaker is open
@@ -487,7 +487,7 @@ TEMPLATE_LIST_TEST_CASE("a server that is killed and started again is used again
     CHECK(partition.stats().errors > 0);
     server.restart();
     // A record may be lost once more, with the generation that the server has forgotten.
-    std::optional<memo::cached_value<std::string>> kept;
+    memo::lookup_result<std::string> kept;
     auto const back = time_of([&] {
         while (!kept) {
             partition.put(key_of(1), value_of(1), {});
@@ -774,7 +774,7 @@ TEMPLATE_LIST_TEST_CASE("the longest times that there are are times", "", backen
     CHECK(partition.get(key_of(2))->left > 24h * 365 * 200);
     CHECK(partition.update(key_of(2), [](int const* old) { return *old + 1; }, {}) == 3);
     std::vector<memo::key128> const keys{key_of(1), key_of(2)};
-    std::vector<std::optional<memo::cached_value<int>>> kept(keys.size());
+    std::vector<memo::lookup_result<int>> kept(keys.size());
     partition.get_many(keys, kept);
     CHECK((kept[0].has_value() && kept[1].has_value()));
     CHECK(backend.stats().errors == 0);
@@ -805,7 +805,7 @@ TEMPLATE_LIST_TEST_CASE("64 lookups are one round trip", "", backends) {
         ++deliveries;
         return delivery{answer};
     });
-    std::vector<std::optional<memo::cached_value<std::string>>> kept(numbers);
+    std::vector<memo::lookup_result<std::string>> kept(numbers);
     partition.get_many(keys, kept);
     for (std::uint64_t i = 0; i < numbers; ++i) {
         CHECK(kept[i].has_value() == (i / 2 % 3 != 0));

@@ -64,7 +64,7 @@ class faulty_backend {
                        std::shared_ptr<memo_test::faults> told)
             : inner_(std::move(inner)), told_(std::move(told)) {}
 
-        [[nodiscard]] std::optional<memo::cached_value<Record>> get(memo::key128 key) const {
+        [[nodiscard]] memo::lookup_result<Record> get(memo::key128 key) const {
             told_->get.pass();
             return inner_.get(key);
         }

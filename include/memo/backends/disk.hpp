@@ -65,13 +65,9 @@ class disk {
             : store_(std::move(store)), partition_(&partition) {}
 
         /// Complexity:     O(log entries), no lock
-        [[nodiscard]] std::optional<cached_value<Record>> get(key128 key) const {
-            return look_up(key, true);
-        }
+        [[nodiscard]] lookup_result<Record> get(key128 key) const { return look_up(key, true); }
 
-        [[nodiscard]] std::optional<cached_value<Record>> peek(key128 key) const {
-            return look_up(key, false);
-        }
+        [[nodiscard]] lookup_result<Record> peek(key128 key) const { return look_up(key, false); }
 
         bool put(key128 key, Record const& record, put_options about) const {
             if (store_->read_only()) {
@@ -157,7 +153,7 @@ class disk {
 
       private:
         /// is_use          whether a record counts as used, and damage is counted
-        [[nodiscard]] std::optional<cached_value<Record>> look_up(key128 key, bool is_use) const {
+        [[nodiscard]] lookup_result<Record> look_up(key128 key, bool is_use) const {
             detail::bytes_copy frame;
             std::optional<Record> large;
             auto const decode = [&](detail::bytes_view lying) {
@@ -166,14 +162,17 @@ class disk {
                 }
                 return large.has_value();
             };
-            auto const header = store_->read(*partition_, key, type_, frame, decode, is_use);
-            if (!header) {
-                return std::nullopt;
+            detail::frame_header header;
+            auto const stored =
+                store_->read(*partition_, key, type_, header, frame, decode, is_use);
+            if (stored != detail::stored_bytes::whole) {
+                return stored == detail::stored_bytes::none ? miss_reason::absent
+                                                            : miss_reason::corrupt;
             }
-            auto const left = store_->left(*header);
+            auto const left = store_->left(header);
             if (!left) [[unlikely]] {
                 drop_old(key);
-                return std::nullopt;
+                return miss_reason::expired;
             }
             if (!frame.get().empty()) [[likely]] {
                 large = try_decode(frame.get());
@@ -181,7 +180,11 @@ class disk {
                     partition_->corrupt.fetch_add(1, std::memory_order_relaxed);
                 }
             }
-            return with_times(std::move(large), *header, *left);
+            if (!large) {
+                return miss_reason::corrupt;
+            }
+            return cached_value<Record>{
+                *std::move(large), static_cast<std::uint64_t>(header.computing().count()), *left};
         }
 
         /// The record in a frame that was checked; nothing if it is none.
@@ -191,16 +194,6 @@ class disk {
             } catch (detail::malformed const&) {
                 return std::nullopt;
             }
-        }
-
-        [[nodiscard]] static std::optional<cached_value<Record>>
-        with_times(std::optional<Record> record, detail::frame_header const& header,
-                   std::chrono::nanoseconds left) {
-            if (!record) {
-                return std::nullopt;
-            }
-            return cached_value<Record>{
-                std::move(*record), static_cast<std::uint64_t>(header.computing().count()), left};
         }
 
         /// What is stored for a key within a write, if it is to be served yet. Its header's times are those

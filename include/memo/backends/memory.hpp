@@ -51,18 +51,18 @@ class memory {
             : partition_(std::move(store), scope) {}
 
         /// Complexity:     O(1), no lock, no allocation but the record's own copy
-        [[nodiscard]] std::optional<cached_value<Record>> get(key128 key) const {
+        [[nodiscard]] lookup_result<Record> get(key128 key) const {
             if constexpr (detail::fits_word<Record>) {
                 // Words need no read section, which would be a good part of the hit.
                 if (auto const found = partition_->entries.find(key); !found.is_block()) {
-                    return found.exists() ? remember(found, {}) : std::nullopt;
+                    return found.exists() ? remember(found, {}) : miss_reason::absent;
                 }
             }
             detail::read_section const reading; // the word may expire, and is in a block
             return find(key);
         }
 
-        [[nodiscard]] std::optional<cached_value<Record>> peek(key128 key) const {
+        [[nodiscard]] lookup_result<Record> peek(key128 key) const {
             detail::read_section const reading;
             return served(key, partition_->entries.find(key, false));
         }
@@ -87,8 +87,7 @@ class memory {
         }
 
         /// The same for many keys, whose places in memory are fetched together.
-        void get_many(std::span<key128 const> keys,
-                      std::span<std::optional<cached_value<Record>>> kept) const {
+        void get_many(std::span<key128 const> keys, std::span<lookup_result<Record>> kept) const {
             constexpr std::size_t together = 32; // more than a core fetches at once, few to keep
             for (std::size_t first = 0; first < keys.size(); first += together) {
                 std::size_t const last = (std::min)(first + together, keys.size());
@@ -142,8 +141,7 @@ class memory {
 
       private:
         /// Within a read section.
-        [[nodiscard, gnu::always_inline]] inline std::optional<cached_value<Record>>
-        find(key128 key) const {
+        [[nodiscard, gnu::always_inline]] inline lookup_result<Record> find(key128 key) const {
             detail::slot_value found;
             if (!partition_->entries.glance<detail::fits_word<Record>>(detail::unfinalized_key(key),
                                                                        found)) [[unlikely]] {
@@ -153,10 +151,10 @@ class memory {
         }
 
         /// Within a read section that began before it was found.
-        [[nodiscard, gnu::always_inline]] inline std::optional<cached_value<Record>>
+        [[nodiscard, gnu::always_inline]] inline lookup_result<Record>
         served(key128 key, detail::slot_value found) const {
             if (!found.exists()) {
-                return std::nullopt;
+                return miss_reason::absent;
             }
             std::chrono::nanoseconds left{0};
             if (found.is_block() && detail::header_of(found).expires != 0) {
@@ -164,13 +162,13 @@ class memory {
                                                 partition_.store().now());
                 if (left.count() <= 0) {
                     drop_expired(key);
-                    return std::nullopt;
+                    return miss_reason::expired;
                 }
             }
             return remember(found, left);
         }
 
-        [[nodiscard, gnu::always_inline]] static inline std::optional<cached_value<Record>>
+        [[nodiscard, gnu::always_inline]] static inline lookup_result<Record>
         remember(detail::slot_value found, std::chrono::nanoseconds left) {
             return cached_value<Record>{detail::record_of<Record>(found),
                                         detail::cost_of(found.cost), left};

@@ -17,7 +17,7 @@ class none {
     static constexpr bool stores = false;
 
     template <class Record> struct partition_type {
-        [[nodiscard]] std::optional<cached_value<Record>> get(key128) const { return std::nullopt; }
+        [[nodiscard]] lookup_result<Record> get(key128) const { return {}; }
         bool put(key128, Record const&, put_options) const { return false; }
         template <class Merge>
         std::optional<Record> update(key128, Merge const&, put_options) const {

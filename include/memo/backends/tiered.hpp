@@ -71,28 +71,32 @@ template <class Near, class Far> class tiered {
             : near_(std::move(near)), far_(std::move(far)), dropped_(&dropped) {}
 
         /// Complexity:     the near tier's for what is there, otherwise the sum of both
-        [[nodiscard]] std::optional<cached_value<Record>> get(key128 key) const {
+        [[nodiscard]] lookup_result<Record> get(key128 key) const {
+            lookup_result<Record> near;
             if constexpr (!is_merged) {
-                if (auto kept = near_.get(key)) {
-                    return kept;
+                near = near_.get(key);
+                if (near) {
+                    return near;
                 }
             }
             std::uint64_t const before = *dropped_;
-            auto kept = far_.get(key);
-            if (kept) {
-                copy_near(key, *kept, before);
+            lookup_result<Record> far = far_.get(key);
+            if (far) {
+                copy_near(key, *far, before);
             }
-            return kept;
+            return last_of(near.reason(), std::move(far));
         }
 
         /// What is far stays there.
-        [[nodiscard]] std::optional<cached_value<Record>> peek(key128 key) const {
+        [[nodiscard]] lookup_result<Record> peek(key128 key) const {
+            lookup_result<Record> near;
             if constexpr (!is_merged) {
-                if (auto kept = detail::peek<Record>(near_, key)) {
-                    return kept;
+                near = detail::peek<Record>(near_, key);
+                if (near) {
+                    return near;
                 }
             }
-            return detail::peek<Record>(far_, key);
+            return last_of(near.reason(), detail::peek<Record>(far_, key));
         }
 
         [[nodiscard, gnu::always_inline]] inline std::optional<fast_hit<Record>>
@@ -108,8 +112,7 @@ template <class Near, class Far> class tiered {
         }
 
         /// The same for many keys: the far tier is asked for those that are not near.
-        void get_many(std::span<key128 const> keys,
-                      std::span<std::optional<cached_value<Record>>> kept) const {
+        void get_many(std::span<key128 const> keys, std::span<lookup_result<Record>> kept) const {
             if constexpr (!is_merged) {
                 detail::get_many<Record>(near_, keys, kept);
             }
@@ -124,14 +127,14 @@ template <class Near, class Far> class tiered {
             if (left.empty()) {
                 return;
             }
-            std::vector<std::optional<cached_value<Record>>> found(left.size());
+            std::vector<lookup_result<Record>> found(left.size());
             std::uint64_t const before = *dropped_;
             detail::get_many<Record>(far_, std::span<key128 const>(left), std::span(found));
             for (std::size_t i = 0; i < left.size(); ++i) {
                 if (found[i]) {
                     copy_near(left[i], *found[i], before);
-                    kept[places[i]] = std::move(found[i]);
                 }
+                kept[places[i]] = last_of(kept[places[i]].reason(), std::move(found[i]));
             }
         }
 
@@ -183,6 +186,13 @@ template <class Near, class Far> class tiered {
         }
 
       private:
+        /// The far tier's result; the near tier's reason if the far tier has none of its own.
+        [[nodiscard]] static lookup_result<Record> last_of(miss_reason near,
+                                                           lookup_result<Record> far) {
+            return far || far.reason() != miss_reason::absent ? std::move(far)
+                                                              : lookup_result<Record>(near);
+        }
+
         [[nodiscard]] auto const& leading() const {
             if constexpr (leading_partition<far_type>) {
                 return far_;

@@ -35,7 +35,7 @@ template <class Partition> [[nodiscard]] backend_statistics events_of(Partition 
 /// The record that `get` gives, without a trace if the partition can: for who only watches, and for the
 /// second lookup of a call.
 template <class Record, class Partition>
-[[nodiscard]] std::optional<cached_value<Record>> peek(Partition const& partition, key128 key) {
+[[nodiscard]] lookup_result<Record> peek(Partition const& partition, key128 key) {
     if constexpr (requires { partition.peek(key); }) {
         return partition.peek(key);
     } else {
@@ -45,15 +45,15 @@ template <class Record, class Partition>
 
 /// Looks up all keys, together if the partition can.
 ///
-/// kept            as many as there are keys, and nothing in them
+/// found           as many as there are keys; `absent` before
 template <class Record, class Partition>
 void get_many(Partition const& partition, std::span<key128 const> keys,
-              std::span<std::optional<cached_value<Record>>> kept) {
-    if constexpr (requires { partition.get_many(keys, kept); }) {
-        partition.get_many(keys, kept);
+              std::span<lookup_result<Record>> found) {
+    if constexpr (requires { partition.get_many(keys, found); }) {
+        partition.get_many(keys, found);
     } else {
         for (std::size_t i = 0; i < keys.size(); ++i) {
-            kept[i] = partition.get(keys[i]);
+            found[i] = partition.get(keys[i]);
         }
     }
 }

@@ -29,24 +29,23 @@ template <class Partition, class Record> class admitting {
         : inner_(std::move(inner)),
           admission_(worthwhile ? std::make_shared<admission>() : nullptr) {}
 
-    [[nodiscard]] std::optional<cached_value<Record>> get(key128 key) const {
+    [[nodiscard]] lookup_result<Record> get(key128 key) const {
         if (admission_ && !admission_->looking_pays()) {
-            return std::nullopt;
+            return miss_reason::absent;
         }
         timed_step const timed(admission_ ? &admission_->looking.took : nullptr);
         return inner_.get(key);
     }
 
-    [[nodiscard]] std::optional<cached_value<Record>> peek(key128 key) const {
+    [[nodiscard]] lookup_result<Record> peek(key128 key) const {
         if (admission_ && !admission_->looking_pays()) {
-            return std::nullopt;
+            return miss_reason::absent;
         }
         timed_step const timed(admission_ ? &admission_->looking.took : nullptr);
         return detail::peek<Record>(inner_, key);
     }
 
-    void get_many(std::span<key128 const> keys,
-                  std::span<std::optional<cached_value<Record>>> kept) const {
+    void get_many(std::span<key128 const> keys, std::span<lookup_result<Record>> kept) const {
         if (keys.empty() || (admission_ && !admission_->looking_pays())) {
             return;
         }

@@ -137,7 +137,7 @@ TEST_CASE("what was found far before it was dropped is not near afterwards") {
         CHECK_FALSE(is_near());
         far.partition<int>(scope).put(key_of(1), 1, {});
         near.faults().put.before_next(drop);
-        std::vector<std::optional<memo::cached_value<int>>> kept(1);
+        std::vector<memo::lookup_result<int>> kept(1);
         partition.get_many(std::vector{key_of(1)}, kept);
         CHECK(kept[0]->record == 1);
         CHECK_FALSE(is_near());
@@ -320,7 +320,7 @@ TEST_CASE("many keys are looked up near, and what is left far in one go") {
     near.partition<int>(scope).put(key_of(1), 1, {});
     far.partition<int>(scope).put(key_of(2), 2, {.cost = 5ms, .ttl = 0ns});
     std::vector<memo::key128> const keys{key_of(1), key_of(2), key_of(3)};
-    std::vector<std::optional<memo::cached_value<int>>> kept(keys.size());
+    std::vector<memo::lookup_result<int>> kept(keys.size());
     partition.get_many(keys, kept);
     CHECK(kept[0]->record == 1);
     CHECK(kept[1]->record == 2);
@@ -329,7 +329,7 @@ TEST_CASE("many keys are looked up near, and what is left far in one go") {
 
     far.faults().get.always();
     std::vector<memo::key128> const near_ones{key_of(1), key_of(2)};
-    std::vector<std::optional<memo::cached_value<int>>> again(near_ones.size());
+    std::vector<memo::lookup_result<int>> again(near_ones.size());
     partition.get_many(near_ones, again);
     CHECK((again[0].has_value() && again[1].has_value()));
 }

@@ -79,7 +79,7 @@ class checked_texts {
 
     /// Finds a text, or that it was evicted.
     bool ask_for(std::uint64_t number) const {
-        std::optional<memo::cached_value<std::string>> found;
+        memo::lookup_result<std::string> found;
         until_it_succeeds([&] { found = texts_.get(key_of(number)); }, [] {});
         CHECK((!found || found->record == texts_by_number_.at(number)));
         return found.has_value();

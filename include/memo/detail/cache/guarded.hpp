@@ -49,17 +49,16 @@ template <class Partition, class Record> class guarded {
     }
 
     [[nodiscard]] std::optional<cached_value<Record>> get(key128 key) const {
-        return attempt("get", [&] { return partition_.get(key); });
+        return attempt("get", [&] { return found(partition_.get(key)); });
     }
 
     /// See detail::peek.
     [[nodiscard]] std::optional<cached_value<Record>> peek(key128 key) const {
-        return attempt("get", [&] { return detail::peek<Record>(partition_, key); });
+        return attempt("get", [&] { return found(detail::peek<Record>(partition_, key)); });
     }
 
     /// kept            as many as there are keys, and nothing in them
-    void get_many(std::span<key128 const> keys,
-                  std::span<std::optional<cached_value<Record>>> kept) const {
+    void get_many(std::span<key128 const> keys, std::span<lookup_result<Record>> kept) const {
         attempt("get", [&] {
             detail::get_many<Record>(partition_, keys, kept);
             return true;
@@ -110,6 +109,10 @@ template <class Partition, class Record> class guarded {
     }
 
   private:
+    [[nodiscard]] static std::optional<cached_value<Record>> found(lookup_result<Record> result) {
+        return result ? std::optional(*std::move(result)) : std::nullopt;
+    }
+
     template <class Operation>
     auto attempt(char const* verb, Operation operation) const -> decltype(operation()) {
         try {

@@ -132,11 +132,12 @@ template <class Backend, class Evaluation, class State> class recorder {
     look(std::span<name const> called) {
         std::vector<key128> keys(called.size());
         std::ranges::transform(called, keys.begin(), &name::key);
+        std::vector<lookup_result<record>> found(called.size());
+        partition_.get_many(keys, found);
         std::vector<std::optional<cached_value<record>>> kept(called.size());
-        partition_.get_many(keys, kept);
         for (std::size_t i = 0; i < called.size(); ++i) {
-            if (kept[i] && !is_of(*kept[i], called[i])) {
-                kept[i].reset();
+            if (found[i] && is_of(*found[i], called[i])) {
+                kept[i] = *std::move(found[i]);
             }
         }
         return kept;

@@ -120,22 +120,25 @@ class disk_store {
         }
     }
 
-    /// Copies the frame that is stored for a key, whole and of this type: its header, or nothing. What
-    /// is there and is no such frame counts as corrupt.
+    /// Copies the frame that is stored for a key, if it is whole and of this type. What is there and is no
+    /// such frame is refused and counts as corrupt.
     ///
+    /// header          set to that of a frame that is whole
     /// is_use          false: it counts neither as used, for eviction, nor as corrupt
     /// decode          given a large frame that was checked where it lies, for what need not be copied
     ///                 first; false if it makes nothing of it. Runs no code of a user. What it made counts
     ///                 where `frame` is empty
     template <class Decode>
-    [[nodiscard]] std::optional<frame_header> read(disk_partition& partition, key128 key,
-                                                   std::uint32_t type, bytes_copy& frame,
-                                                   Decode const& decode, bool is_use) {
+    [[nodiscard]] stored_bytes read(disk_partition& partition, key128 key, std::uint32_t type,
+                                    frame_header& header, bytes_copy& frame, Decode const& decode,
+                                    bool is_use) {
         record_place const place = place_of(partition.scope, key);
-        std::optional<frame_header> header;
         auto const check = [&](bytes_view bytes) {
-            header = check_frame(bytes, partition.scope, key, type);
-            return header.has_value();
+            auto const checked = check_frame(bytes, partition.scope, key, type);
+            if (checked) {
+                header = *checked;
+            }
+            return checked.has_value();
         };
         auto const check_and_decode = [&](bytes_view bytes) {
             return check(bytes) && decode(bytes);
@@ -149,13 +152,10 @@ class disk_store {
         if (outcome == stored_bytes::refused && is_use) {
             partition.corrupt.fetch_add(1, std::memory_order_relaxed);
         }
-        if (outcome != stored_bytes::whole) {
-            return std::nullopt;
-        }
-        if (is_use) {
+        if (outcome == stored_bytes::whole && is_use) {
             clock_.touch(key, tick);
         }
-        return header;
+        return outcome;
     }
 
     /// What body(look) gives: see read_snapshot(). Again if the data turned out to be damaged: of what

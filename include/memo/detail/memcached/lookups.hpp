@@ -39,20 +39,15 @@ template <wire_connection Connection, class Record> class memcached_lookups {
           troubles_(scope_->counters, store_->settings, on_error == on_error_policy::strict) {}
 
     /// Complexity:     one round trip; one more in a second for the function's generation
-    [[nodiscard]] std::optional<cached_value<Record>> get(key128 key) const {
-        return look_up(key, true);
-    }
+    [[nodiscard]] lookup_result<Record> get(key128 key) const { return look_up(key, true); }
 
     /// A server's own order of eviction takes it for a use; damage is not counted.
-    [[nodiscard]] std::optional<cached_value<Record>> peek(key128 key) const {
-        return look_up(key, false);
-    }
+    [[nodiscard]] lookup_result<Record> peek(key128 key) const { return look_up(key, false); }
 
     /// The same for many keys: those of one server are asked for together, 64 at a time.
     ///
     /// Complexity:     a round trip for 64 keys of one server, by its own operation_timeout
-    void get_many(std::span<key128 const> keys,
-                  std::span<std::optional<cached_value<Record>>> kept) const {
+    void get_many(std::span<key128 const> keys, std::span<lookup_result<Record>> kept) const {
         std::vector<std::vector<std::size_t>> of_server(store_->size());
         for (std::size_t i = 0; i < keys.size(); ++i) {
             of_server[store_->server_of(keys[i])].push_back(i);
@@ -103,11 +98,10 @@ template <wire_connection Connection, class Record> class memcached_lookups {
     memcached_troubles troubles_;
 
   private:
-    [[nodiscard]] std::optional<cached_value<Record>> look_up(key128 key,
-                                                              bool counts_damage) const {
+    [[nodiscard]] lookup_result<Record> look_up(key128 key, bool counts_damage) const {
         if (lookup_failed(scope_->number, key, store_->settings.operation_timeout)) {
             skip("get", key);
-            return std::nullopt;
+            return miss_reason::unavailable;
         }
         auto visit = store_->visit(store_->server_of(key), scope_->counters);
         item found = read(visit, key, counts_damage);
@@ -115,12 +109,12 @@ template <wire_connection Connection, class Record> class memcached_lookups {
             if (counts_damage) {
                 count_one(scope_->counters.corrupt);
             }
-            return std::nullopt;
+            return miss_reason::corrupt;
         }
         if (!is_answer(found.code)) {
             remember_failed_lookup(scope_->number, key);
             failed("get", key, found.code);
-            return std::nullopt;
+            return miss_reason::unavailable;
         }
         forget_failed_lookup();
         return served(std::move(found.record));
@@ -130,8 +124,7 @@ template <wire_connection Connection, class Record> class memcached_lookups {
     ///
     /// some            which of `keys`
     void get_some(std::size_t server, std::span<key128 const> keys,
-                  std::span<std::size_t const> some,
-                  std::span<std::optional<cached_value<Record>>> kept) const {
+                  std::span<std::size_t const> some, std::span<lookup_result<Record>> kept) const {
         constexpr std::size_t most = 64;
         auto visit = store_->visit(server, scope_->counters);
         while (!some.empty()) {
@@ -154,6 +147,13 @@ template <wire_connection Connection, class Record> class memcached_lookups {
             if (code == wire_code::too_large) { // as in get
                 count_one(scope_->counters.corrupt);
             } else if (!is_answer(code)) {
+                for (auto const unanswered : {now, some}) {
+                    for (std::size_t const i : unanswered) {
+                        if (!kept[i] && kept[i].reason() == miss_reason::absent) {
+                            kept[i] = miss_reason::unavailable;
+                        }
+                    }
+                }
                 failed("get", keys[now.front()], code);
                 return; // one failure a server
             }
@@ -161,12 +161,14 @@ template <wire_connection Connection, class Record> class memcached_lookups {
     }
 
     /// A record for the walk, or why there is none, counted.
-    [[nodiscard]] std::optional<cached_value<Record>> served(decoded<Record>&& found) const {
+    [[nodiscard]] lookup_result<Record> served(decoded<Record>&& found) const {
         if (found.trouble == frame_trouble::expired) {
             count_one(scope_->counters.expirations);
+            return miss_reason::expired;
         }
         if (!found.record) {
-            return std::nullopt;
+            return found.trouble == frame_trouble::corrupt ? miss_reason::corrupt
+                                                           : miss_reason::absent;
         }
         auto const cost = found.header.computing().count();
         return cached_value<Record>{*std::move(found.record), static_cast<std::uint64_t>(cost),
