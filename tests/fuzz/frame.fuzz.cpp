@@ -5,6 +5,7 @@
 
 #include <memo/detail/record/averaged.hpp>
 #include <memo/detail/record/frame.hpp>
+#include <memo/detail/record/frame_codec.hpp>
 
 #include "fuzz/allocations.hpp"
 #include <chrono>
@@ -35,16 +36,16 @@ template <class Record> void read_as(detail::frame_header header, bytes frame) {
     require(detail::seal(frame, header));
     detail::unix_time const now{std::chrono::seconds(header.created)};
     std::size_t const before = memo_test::allocated();
-    auto const here = detail::decode_frame<Record>(frame, header.scope, header.key, now);
+    detail::frame_codec<Record> const codec(header.scope);
+    auto const here = codec.decode(frame, header.key, now);
     require(memo_test::allocated() - before <= (std::size_t{1} << 20U) + 64 * frame.size());
     require(here.record.has_value() == (here.trouble == detail::frame_trouble::none));
     require((here.trouble == detail::frame_trouble::expired) == header.expired(now));
     if (here.record) {
         bytes again;
-        require(detail::encode_frame(again, here.header, *here.record));
+        require(codec.encode(again, here.header, *here.record));
         require(again.size() == frame.size());
-        require(
-            detail::decode_frame<Record>(again, header.scope, header.key, now).record.has_value());
+        require(codec.decode(again, header.key, now).record.has_value());
     }
     auto const other = memo::key128{header.key.low + 1, header.key.high};
     require(!detail::check_frame(frame, header.scope, other, header.type));

@@ -6,7 +6,7 @@
 #include "support/net.hpp"
 #include "support/temp_dir.hpp"
 #include <memo/detail/memcached/wire/meta.hpp>
-#include <memo/detail/record/frame.hpp>
+#include <memo/detail/record/frame_codec.hpp>
 
 #include <array>
 #include <chrono>
@@ -66,7 +66,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* bytes, std::size_t siz
         if (!connection.is_open() || reply.value.size() > settings.max_value_bytes) {
             std::abort();
         }
-        static_cast<void>(decode_frame<std::vector<std::string>>(reply.value, {}, {}, {}));
+        frame_codec<std::vector<std::string>> const codec({});
+        static_cast<void>(codec.decode(reply.value, {}, {}));
     } else if (!is_answer(reply.code) && reply.code != wire_code::server_full &&
                reply.code != wire_code::unable && connection.is_open()) {
         std::abort(); // only a plain no leaves the connection in step

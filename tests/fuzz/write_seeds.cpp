@@ -5,6 +5,7 @@
 
 #include <memo/detail/record/codec.hpp>
 #include <memo/detail/record/frame.hpp>
+#include <memo/detail/record/frame_codec.hpp>
 
 #include "fuzz/records.hpp"
 #include <cstddef>
@@ -60,7 +61,9 @@ int main(int argc, char** argv) {
             header.cost = 0.5F;
             header.expires =
                 I % 3 == 0 ? 0 : static_cast<std::int64_t>(I % 3 * 1'500'000'000'000'000'000);
-            if (memo::detail::encode_frame(frame, header, std::get<I>(all))) {
+            using record = std::tuple_element_t<I, std::decay_t<decltype(all)>>;
+            memo::detail::frame_codec<record> const codec(header.scope);
+            if (codec.encode(frame, header, std::get<I>(all))) {
                 write(directory / "frame" / name, frame);
             }
         });

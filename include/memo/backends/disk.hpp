@@ -14,6 +14,7 @@
 #include <memo/detail/lmdb/scan.hpp>
 #include <memo/detail/record/codec.hpp>
 #include <memo/detail/record/frame.hpp>
+#include <memo/detail/record/frame_codec.hpp>
 #include <memo/detail/system/compiler.hpp>
 #include <memo/fingerprint.hpp>
 
@@ -27,7 +28,6 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <typeinfo>
 #include <utility>
 #include <vector>
 
@@ -62,7 +62,7 @@ class disk {
         static constexpr bool validates = true;
 
         partition_type(std::shared_ptr<detail::disk_store> store, detail::disk_partition& partition)
-            : store_(std::move(store)), partition_(&partition) {}
+            : store_(std::move(store)), partition_(&partition), codec_(partition.scope) {}
 
         /// Complexity:     O(log entries), no lock
         [[nodiscard]] lookup_result<Record> get(key128 key) const { return look_up(key, true); }
@@ -73,12 +73,8 @@ class disk {
             if (store_->read_only()) {
                 return false;
             }
-            auto const now = store_->now();
             std::vector<std::byte> frame;
-            if (!encode(frame,
-                        detail::new_header(partition_->scope, key, now, about.cost,
-                                           detail::expiry(now, about.ttl)),
-                        record)) {
+            if (!encode(frame, codec_.header(key, store_->now(), about.cost, about.ttl), record)) {
                 return false;
             }
             return store_->write(
@@ -96,12 +92,10 @@ class disk {
             }
             bool const done = store_->write(
                 [&](detail::disk_write const& write) {
-                    auto const now = store_->now();
-                    auto header = detail::new_header(partition_->scope, key, now, about.cost,
-                                                     detail::expiry(now, about.ttl));
-                    detail::bytes_copy frame_before;
-                    auto const before = stored_in(write, key, frame_before, header);
-                    stored.emplace(merge(before ? &*before : nullptr));
+                    auto const before = stored_in(write, key);
+                    auto const header =
+                        codec_.merged_header(before, key, store_->now(), about.cost, about.ttl);
+                    stored.emplace(merge(before.record ? &*before.record : nullptr));
                     std::vector<std::byte> frame;
                     return encode(frame, header, *stored) && about.valid() &&
                            store_->insert_frame(write, *partition_, key, frame);
@@ -158,13 +152,13 @@ class disk {
             std::optional<Record> large;
             auto const decode = [&](detail::bytes_view lying) {
                 if constexpr (detail::plain_record<Record>) {
-                    large = try_decode(lying);
+                    large = codec_.payload(lying);
                 }
                 return large.has_value();
             };
             detail::frame_header header;
             auto const stored =
-                store_->read(*partition_, key, type_, header, frame, decode, is_use);
+                store_->read(*partition_, key, codec_.type(), header, frame, decode, is_use);
             if (stored != detail::stored_bytes::whole) {
                 return stored == detail::stored_bytes::none ? miss_reason::absent
                                                             : miss_reason::corrupt;
@@ -175,7 +169,7 @@ class disk {
                 return miss_reason::expired;
             }
             if (!frame.get().empty()) [[likely]] {
-                large = try_decode(frame.get());
+                large = codec_.payload(frame.get());
                 if (!large && is_use) { // as corrupt as a wrong checksum
                     partition_->corrupt.fetch_add(1, std::memory_order_relaxed);
                 }
@@ -187,42 +181,24 @@ class disk {
                 *std::move(large), static_cast<std::uint64_t>(header.computing().count()), *left};
         }
 
-        /// The record in a frame that was checked; nothing if it is none.
-        [[nodiscard]] static std::optional<Record> try_decode(detail::bytes_view frame) {
-            try {
-                return detail::decode_record<Record>(detail::payload_of(frame));
-            } catch (detail::malformed const&) {
-                return std::nullopt;
-            }
-        }
-
-        /// What is stored for a key within a write, if it is to be served yet. Its header's times are those
-        /// of what takes its place.
-        [[nodiscard]] std::optional<Record> stored_in(detail::disk_write const& write, key128 key,
-                                                      detail::bytes_copy& frame,
-                                                      detail::frame_header& next) const {
+        /// The record of a key within a write. The lookup before it has counted damage.
+        [[nodiscard]] detail::decoded<Record> stored_in(detail::disk_write const& write,
+                                                        key128 key) const {
             auto const found = detail::find_record(write, detail::place_of(partition_->scope, key));
             if (!found) {
-                return std::nullopt;
+                return {};
             }
+            detail::bytes_copy frame;
             frame.assign(*found);
-            auto const header = detail::check_frame(frame.get(), partition_->scope, key, type_);
-            if (!header) { // counted by the lookup before it
-                return std::nullopt;
-            }
-            auto const left = store_->left(*header);
-            auto before = left ? try_decode(frame.get()) : std::nullopt;
-            if (before) {
-                next.expires = header->expires;
-                next.created = header->created;
-            }
-            return before;
+            return codec_.decode(frame.get(), key, [&](detail::frame_header const& header) {
+                return store_->left(header);
+            });
         }
 
         // False, and counted, if it is too large.
         [[nodiscard]] bool encode(std::vector<std::byte>& frame, detail::frame_header const& header,
                                   Record const& record) const {
-            if (detail::encode_frame(frame, header, record)) {
+            if (codec_.encode(frame, header, record)) {
                 return true;
             }
             partition_->too_large.fetch_add(1, std::memory_order_relaxed);
@@ -253,7 +229,7 @@ class disk {
 
         std::shared_ptr<detail::disk_store> store_;
         detail::disk_partition* partition_;
-        std::uint32_t type_ = detail::type_tag(typeid(Record));
+        detail::frame_codec<Record> codec_;
     };
 
     template <class Record> [[nodiscard]] partition_type<Record> partition(key128 scope) const {

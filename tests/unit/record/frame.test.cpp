@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include <memo/detail/record/frame.hpp>
+#include <memo/detail/record/frame_codec.hpp>
 
 #include <catch2/catch.hpp>
 
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 using namespace std::chrono_literals;
+using memo::detail::frame_codec;
 using memo::detail::frame_trouble;
 using memo::detail::unix_time;
 
@@ -27,14 +30,13 @@ template <class Record>
 bytes framed(Record const& record, std::chrono::nanoseconds cost = 0ns,
              std::chrono::nanoseconds ttl = 0ns) {
     bytes out;
-    REQUIRE(memo::detail::encode_frame(
-        out, memo::detail::new_header(scope, key, now, cost, memo::detail::expiry(now, ttl)),
-        record));
+    frame_codec<Record> const codec(scope);
+    REQUIRE(codec.encode(out, codec.header(key, now, cost, ttl), record));
     return out;
 }
 
 template <class Record> auto decoded(std::span<std::byte const> frame, unix_time at = now) {
-    return memo::detail::decode_frame<Record>(frame, scope, key, at);
+    return frame_codec<Record>(scope).decode(frame, key, at);
 }
 
 std::string hexadecimal(bytes const& all) {
@@ -89,11 +91,13 @@ TEST_CASE("a frame that is made when its seconds cannot tell has the nearest tha
 
 TEST_CASE("a frame of another call, function or type is corrupt") {
     bytes const frame = framed(1);
-    using memo::detail::decode_frame;
-    CHECK(decode_frame<int>(frame, scope, {3, 5}, now).trouble == frame_trouble::corrupt);
-    CHECK(decode_frame<int>(frame, scope, {4, 4}, now).trouble == frame_trouble::corrupt);
-    CHECK(decode_frame<int>(frame, {1, 3}, key, now).trouble == frame_trouble::corrupt);
-    CHECK(decode_frame<float>(frame, scope, key, now).trouble == frame_trouble::corrupt);
+    auto const trouble = [&]<class Record>(frame_codec<Record> const& codec, memo::key128 of) {
+        return codec.decode(frame, of, now).trouble;
+    };
+    CHECK(trouble(frame_codec<int>(scope), {3, 5}) == frame_trouble::corrupt);
+    CHECK(trouble(frame_codec<int>(scope), {4, 4}) == frame_trouble::corrupt);
+    CHECK(trouble(frame_codec<int>({1, 3}), key) == frame_trouble::corrupt);
+    CHECK(trouble(frame_codec<float>(scope), key) == frame_trouble::corrupt);
 }
 
 TEST_CASE("any flipped bit makes a frame corrupt") {
@@ -125,4 +129,29 @@ TEST_CASE("a frame whose checksum holds and whose payload is no record is corrup
     REQUIRE(memo::detail::seal(frame, header));
     CHECK(memo::detail::check_frame(frame).has_value());
     CHECK(decoded<std::vector<double>>(frame).trouble == frame_trouble::corrupt);
+}
+
+TEST_CASE("a merged record keeps the expiry and the age of the record before it") {
+    frame_codec<int> const codec(scope);
+    auto const before = decoded<int>(framed(1, 0ns, 5s));
+    auto const header = codec.merged_header(before, key, now + 3s, 1s, 5s);
+    CHECK(header.expires == before.header.expires);
+    CHECK(header.created == before.header.created);
+    CHECK(header.computing() == 1s);
+    auto const first = codec.merged_header({}, key, now + 3s, 1s, 5s);
+    CHECK(first.expires == memo::detail::expiry(now + 3s, 5s));
+    CHECK(first.created == 1'700'000'003);
+}
+
+TEST_CASE("a decoded record has the rest of its time to live") {
+    CHECK(decoded<int>(framed(1, 0ns, 5s), now + 2s).remaining == 3s);
+    CHECK(decoded<int>(framed(1), now + 2s).remaining == 0s);
+    auto const aged = frame_codec<int>(scope).decode(
+        framed(1), key, [](auto const&) { return std::optional<std::chrono::nanoseconds>(); });
+    CHECK(aged.trouble == frame_trouble::expired);
+    CHECK_FALSE(aged.record.has_value());
+    CHECK(memo::detail::shorter_ttl(0s, 2s) == 2s);
+    CHECK(memo::detail::shorter_ttl(3s, 2s) == 2s);
+    CHECK(memo::detail::shorter_ttl(2s, 0s) == 2s);
+    CHECK(memo::detail::shorter_ttl(0s, 0s) == 0s);
 }

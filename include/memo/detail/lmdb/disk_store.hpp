@@ -16,6 +16,7 @@
 #include <memo/detail/lmdb/environment_registry.hpp>
 #include <memo/detail/lmdb/lmdb.hpp>
 #include <memo/detail/lmdb/read_transaction.hpp>
+#include <memo/detail/record/codec.hpp>
 #include <memo/detail/record/frame.hpp>
 #include <memo/detail/system/fork.hpp>
 #include <memo/detail/system/process.hpp>

@@ -4,6 +4,7 @@
 // Settings of memo::memcached, checked.
 
 #include <memo/backends/memcached_settings.hpp>
+#include <memo/detail/byte_store/item_name.hpp>
 #include <memo/error.hpp>
 #include <memo/time_span.hpp>
 
@@ -11,7 +12,6 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 namespace memo::detail {
 
@@ -23,16 +23,13 @@ inline constexpr std::chrono::milliseconds longest_timeout{INT32_MAX};
 ///
 /// Throws:         configuration, for settings that cannot be meant
 [[nodiscard]] inline memcached_settings checked(memcached_settings chosen) {
-    constexpr std::string_view allowed =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     auto const refuse_if = [](bool wrong, char const* what) {
         if (wrong) {
             throw error(errc::configuration, std::string("memcached: ") + what);
         }
     };
     refuse_if(chosen.servers.empty(), "no servers are named");
-    refuse_if(chosen.name_space.empty() || chosen.name_space.size() > 64 ||
-                  chosen.name_space.find_first_not_of(allowed) != std::string::npos,
+    refuse_if(!is_name_space(chosen.name_space),
               "name_space must be 1 to 64 letters, digits, dots, hyphens and underscores");
     refuse_if(chosen.connect_timeout <= time_span() || chosen.operation_timeout <= time_span(),
               "timeouts must be more than 0 ms");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A record in, an item for a server out, and back: the frame of detail/record/frame.hpp, flags that tell our
+// A record in, an item for a server out, and back: the frame of detail/record/frame_codec.hpp, flags that tell our
 // items from another program's, and two times to live, the frame's and the server's.
 
 #include <memo/backend.hpp>
@@ -9,8 +9,8 @@
 #include <memo/detail/memcached/memcached_scope.hpp>
 #include <memo/detail/memcached/transport.hpp>
 #include <memo/detail/record/frame.hpp>
+#include <memo/detail/record/frame_codec.hpp>
 #include <memo/key128.hpp>
-#include <memo/time_span.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -42,36 +42,41 @@ namespace memo::detail {
     return (std::min)(now.count() + seconds, longest_absolute);
 }
 
-/// Makes and reads the items of one function.
+/// Encodes and decodes the items of one function: frames with flags and a time to live of the server's.
 ///
 /// Thread safety:  safe
-class item_codec {
+template <class Record> class item_codec {
   public:
-    /// All three outlive the codec, or are copied.
+    /// settings, counters  outlive the codec
     item_codec(memcached_settings const& settings, memcached_counters& counters, key128 scope)
-        : settings_(&settings), counters_(&counters), scope_(scope) {}
+        : settings_(&settings), counters_(&counters), frames_(scope) {}
+
+    /// The header of a record that is stored now, or merged from the one before, with the shorter time
+    /// to live of the function's and the settings'.
+    [[nodiscard]] frame_header header(decoded<Record> const& before, key128 key,
+                                      put_options about) const {
+        return frames_.merged_header(before, key, now(), about.cost,
+                                     shorter_ttl(about.ttl, settings_->ttl));
+    }
 
     /// False, and counted, if the record is too large.
-    template <class Record>
-    [[nodiscard]] bool encode(std::vector<std::byte>& frame, key128 key, Record const& record,
-                              std::chrono::nanoseconds cost, std::int64_t expires) const {
-        auto const header = new_header(scope_, key, now(), cost, expires);
+    [[nodiscard]] bool encode(std::vector<std::byte>& frame, frame_header const& header,
+                              Record const& record) const {
         bool const fits =
-            encode_frame(frame, header, record) && frame.size() <= settings_->max_value_bytes;
+            frames_.encode(frame, header, record) && frame.size() <= settings_->max_value_bytes;
         if (!fits) {
             count_one(counters_->too_large);
         }
         return fits;
     }
 
-    /// Why there is no record is counted, if it is to be, if the bytes were not ours.
-    template <class Record>
+    /// counts_damage   whether bytes that are no frame of this key count as corrupt
     [[nodiscard]] decoded<Record> decode(wire_reply const& reply, key128 key,
                                          bool counts_damage) const {
         decoded<Record> read{};
         read.trouble = frame_trouble::corrupt;
         if (reply.flags == flags) {
-            read = decode_frame<Record>(reply.value, scope_, key, now());
+            read = frames_.decode(reply.value, key, now());
         }
         if (read.trouble == frame_trouble::corrupt && counts_damage) {
             count_one(counters_->corrupt);
@@ -80,30 +85,11 @@ class item_codec {
     }
 
     [[nodiscard]] wire_item item(std::span<std::byte const> frame, std::int64_t expires) const {
-        return {frame, flags, expires == 0 ? 0 : item_expiry(until(expires))};
-    }
-
-    /// ns since 1970; 0: never. The shorter of what the function and the settings say.
-    [[nodiscard]] std::int64_t expiry(put_options about) const {
-        std::chrono::nanoseconds const most = settings_->ttl;
-        bool const both = about.ttl.count() != 0 && most.count() != 0;
-        return detail::expiry(now(),
-                              both ? (std::min)(about.ttl, most) : (std::max)(about.ttl, most));
-    }
-
-    /// From an expiry to what is left of it; 0: for ever.
-    [[nodiscard]] std::chrono::nanoseconds left(std::int64_t expires) const {
-        return std::chrono::nanoseconds(expires == 0 ? 0
-                                                     : std::max<std::int64_t>(until(expires), 1));
+        return {frame, flags, expires == 0 ? 0 : item_expiry(remaining_ns(expires, now()))};
     }
 
   private:
     static constexpr std::uint32_t flags = frame_magic;
-
-    /// ns from now: a number whatever a frame says.
-    [[nodiscard]] std::int64_t until(std::int64_t expires) const {
-        return saturated_sum(expires, -now().time_since_epoch().count());
-    }
 
     [[nodiscard]] unix_time now() const {
         return settings_->clock ? settings_->clock() : std::chrono::system_clock::now();
@@ -111,7 +97,7 @@ class item_codec {
 
     memcached_settings const* settings_;
     memcached_counters* counters_;
-    key128 scope_;
+    frame_codec<Record> frames_;
 };
 
 } // namespace memo::detail

@@ -6,7 +6,7 @@
 // Nishtala et al., "Scaling Memcache at Facebook", NSDI 2013, section 3.2.1, by add and CAS, which
 // every server has.
 
-#include <memo/detail/memcached/backoff.hpp>
+#include <memo/detail/backoff.hpp>
 #include <memo/detail/memcached/item_codec.hpp>
 #include <memo/detail/memcached/memcached_scope.hpp>
 #include <memo/detail/memcached/servers.hpp>

@@ -10,7 +10,7 @@
 #include <memo/detail/memcached/memcached_scope.hpp>
 #include <memo/detail/memcached/servers.hpp>
 #include <memo/detail/memcached/transport.hpp>
-#include <memo/detail/record/frame.hpp>
+#include <memo/detail/record/frame_codec.hpp>
 #include <memo/key128.hpp>
 #include <memo/options.hpp>
 
@@ -76,7 +76,7 @@ template <wire_connection Connection, class Record> class memcached_lookups {
                 auto const reply = connection.get(scope_->name_of(key, server).text(), by);
                 if (reply.code == wire_code::done) {
                     found.token = reply.token;
-                    found.record = codec_.template decode<Record>(reply, key, counts_damage);
+                    found.record = codec_.decode(reply, key, counts_damage);
                 }
                 return reply.code;
             });
@@ -94,7 +94,7 @@ template <wire_connection Connection, class Record> class memcached_lookups {
 
     std::shared_ptr<store_type> store_;
     memcached_scope* scope_;
-    item_codec codec_;
+    item_codec<Record> codec_;
     memcached_troubles troubles_;
 
   private:
@@ -135,8 +135,7 @@ template <wire_connection Connection, class Record> class memcached_lookups {
             };
             auto const take = [&](std::size_t i, wire_reply const& reply) {
                 if (reply.code == wire_code::done) {
-                    kept[now[i]] =
-                        served(codec_.template decode<Record>(reply, keys[now[i]], true));
+                    kept[now[i]] = served(codec_.decode(reply, keys[now[i]], true));
                 }
             };
             auto const code = visit.ask([&](Connection& connection, deadline const& by) {
@@ -172,7 +171,7 @@ template <wire_connection Connection, class Record> class memcached_lookups {
         }
         auto const cost = found.header.computing().count();
         return cached_value<Record>{*std::move(found.record), static_cast<std::uint64_t>(cost),
-                                    codec_.left(found.header.expires)};
+                                    found.remaining};
     }
 };
 

@@ -5,7 +5,7 @@
 // what fails on the way is not stored, and counted.
 
 #include <memo/backend.hpp>
-#include <memo/detail/memcached/backoff.hpp>
+#include <memo/detail/backoff.hpp>
 #include <memo/detail/memcached/failures.hpp>
 #include <memo/detail/memcached/lease.hpp>
 #include <memo/detail/memcached/lookups.hpp>
@@ -55,11 +55,11 @@ class memcached_partition : public memcached_lookups<Connection, Record> {
             return false;
         }
         std::vector<std::byte> frame;
-        std::int64_t const expires = codec_.expiry(about);
-        if (!codec_.encode(frame, key, record, about.cost, expires)) {
+        frame_header const header = codec_.header({}, key, about);
+        if (!codec_.encode(frame, header, record)) {
             return false;
         }
-        wire_item const offered = codec_.item(frame, expires);
+        wire_item const offered = codec_.item(frame, header.expires);
         std::size_t const server = store_->server_of(key);
         auto visit = store_->visit(server, scope_->counters);
         auto const code = visit.ask([&](Connection& connection, deadline const& by) {
@@ -92,14 +92,14 @@ class memcached_partition : public memcached_lookups<Connection, Record> {
                 failed("update", key, found.code);
                 return std::nullopt;
             }
-            auto const& [record, header, trouble] = found.record;
-            Record next = merge(record ? &*record : nullptr);
-            std::int64_t const expires = record ? header.expires : codec_.expiry(about);
+            auto const& before = found.record.record;
+            Record next = merge(before ? &*before : nullptr);
+            frame_header const header = codec_.header(found.record, key, about);
             std::vector<std::byte> frame;
-            if (!codec_.encode(frame, key, next, about.cost, expires)) {
+            if (!codec_.encode(frame, header, next)) {
                 return std::nullopt;
             }
-            wire_item const offered = codec_.item(frame, expires);
+            wire_item const offered = codec_.item(frame, header.expires);
             auto const code = visit.ask_once([&](Connection& connection, deadline const& by) {
                 auto const name = scope_->name_of(key, server);
                 return found.code == wire_code::absent

@@ -10,11 +10,11 @@
 // behind it. It begins with the time of day in us, so that
 // a counter that the server has dropped does not come back with a number that was there before.
 
+#include <memo/detail/byte_store/item_name.hpp>
 #include <memo/detail/memcached/deadline.hpp>
 #include <memo/detail/memcached/transport.hpp>
 #include <memo/key128.hpp>
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -46,35 +46,6 @@ inline void count_one(std::atomic<std::uint64_t>& counter) noexcept {
     counter.fetch_add(1, std::memory_order_relaxed);
 }
 
-/// The name of one item on a server: at most 153 bytes.
-class item_name {
-  public:
-    // NOLINTNEXTLINE(*-member-init): only what was written of the text is read
-    item_name(std::string_view prefix, std::uint64_t generation, key128 key,
-              std::string_view suffix) {
-        append(prefix);
-        append(generation);
-        append(":");
-        append(key.high);
-        append(key.low);
-        append(suffix);
-    }
-    [[nodiscard]] std::string_view text() const noexcept { return {text_.data(), size_}; }
-
-  private:
-    void append(std::string_view part) { size_ += part.copy(text_.data() + size_, part.size()); }
-
-    void append(std::uint64_t word) {
-        constexpr std::string_view digits = "0123456789abcdef";
-        for (int shift = 60; shift >= 0; shift -= 4) {
-            text_[size_++] = digits[(word >> shift) & 15];
-        }
-    }
-
-    std::array<char, 160> text_;
-    std::size_t size_ = 0;
-};
-
 /// One function's items on all servers.
 ///
 /// Thread safety:  safe
@@ -84,7 +55,7 @@ class memcached_scope {
     static constexpr std::chrono::seconds generation_is_fresh{1};
 
     memcached_scope(std::string const& name_space, key128 scope, std::size_t servers)
-        : prefix_(name_space + ':' + to_string(scope) + ':'),
+        : prefix_(item_prefix(name_space, scope)),
           generation_name_(prefix_ + "gen"),
           generations_(servers) {}
 

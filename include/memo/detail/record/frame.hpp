@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A record in, the bytes that are kept of it out, and back: format 1 of docs/format.md, "Record at
-// rest". Disk and network hold these bytes, and what comes back from there may be anything. Size,
-// magic, format, whose record it is, length and checksum are checked before the codec sees a byte.
+// The frame around every record at rest: format 1 of docs/format.md, "Record at rest". Disk and network
+// return any bytes. Size, magic, format, function, key, type, length and checksum are checked here,
+// before a codec sees a byte; frame_codec.hpp turns records into frames and back.
 
 #include <memo/detail/key/hash.hpp>
-#include <memo/detail/record/bytes.hpp>
-#include <memo/detail/record/codec.hpp>
 #include <memo/detail/record/kind.hpp>
 #include <memo/key128.hpp>
 #include <memo/time_span.hpp>
@@ -112,22 +110,6 @@ inline constexpr std::size_t largest_payload = (std::numeric_limits<std::uint32_
     return true;
 }
 
-/// Makes the frame of a record, in the place of what `bytes` held. False, and no frame, if the payload
-/// is larger than `largest_payload` or such that a reader may refuse it.
-///
-/// Throws:         what a serialize() throws
-template <class Record>
-[[nodiscard]] bool encode_frame(std::vector<std::byte>& bytes, frame_header header,
-                                Record const& record) {
-    bytes.assign(frame_header_size, std::byte{0});
-    if (!encode_record(bytes, record)) {
-        return false;
-    }
-    header.kind = kind_of_record<Record>;
-    header.type = type_tag(typeid(Record));
-    return seal(bytes, header);
-}
-
 /// What bytes say of themselves, unchecked; nothing if they are too few for a header.
 [[nodiscard]] inline std::optional<frame_header>
 header_of(std::span<std::byte const> bytes) noexcept {
@@ -170,37 +152,6 @@ check_frame(std::span<std::byte const> bytes) noexcept {
 [[nodiscard]] inline std::span<std::byte const>
 payload_of(std::span<std::byte const> frame) noexcept {
     return frame.subspan(frame_header_size);
-}
-
-/// Why a frame gives no record.
-enum class frame_trouble : std::uint8_t { none, corrupt, expired };
-
-/// A record out of a frame, or why there is none.
-template <class Record> struct decoded {
-    std::optional<Record> record;
-    frame_header header;
-    frame_trouble trouble = frame_trouble::none;
-};
-
-/// Reads the record of a key out of a frame.
-///
-/// Throws:         what a serialize() throws; never because of what the bytes are
-template <class Record>
-[[nodiscard]] decoded<Record> decode_frame(std::span<std::byte const> bytes, key128 scope,
-                                           key128 key, unix_time now) {
-    static std::uint32_t const type = type_tag(typeid(Record));
-    auto const header = check_frame(bytes, scope, key, type);
-    if (!header) {
-        return {std::nullopt, {}, frame_trouble::corrupt};
-    }
-    if (header->expired(now)) {
-        return {std::nullopt, *header, frame_trouble::expired};
-    }
-    try {
-        return {decode_record<Record>(payload_of(bytes)), *header, frame_trouble::none};
-    } catch (malformed const&) {
-        return {std::nullopt, *header, frame_trouble::corrupt};
-    }
 }
 
 } // namespace memo::detail

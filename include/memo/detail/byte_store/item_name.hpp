@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The names of one function's items in a store of bytes that functions and users share.
+
+#include <memo/key128.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace memo::detail {
+
+/// What a name space consists of: 1 to 64 of these.
+[[nodiscard]] inline bool is_name_space(std::string_view text) {
+    constexpr std::string_view allowed =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    return !text.empty() && text.size() <= 64 &&
+           text.find_first_not_of(allowed) == std::string_view::npos;
+}
+
+/// What all names of one function begin with: `<name_space>:<scope>:`.
+[[nodiscard]] inline std::string item_prefix(std::string const& name_space, key128 scope) {
+    return name_space + ':' + to_string(scope) + ':';
+}
+
+/// The name of one item: `<name_space>:<scope>:<generation>:<key><suffix>`, hexadecimal but for the name
+/// space; at most 153 bytes.
+class item_name {
+  public:
+    // NOLINTNEXTLINE(*-member-init): only what was written of the text is read
+    item_name(std::string_view prefix, std::uint64_t generation, key128 key,
+              std::string_view suffix) {
+        append(prefix);
+        append(generation);
+        append(":");
+        append(key.high);
+        append(key.low);
+        append(suffix);
+    }
+    [[nodiscard]] std::string_view text() const noexcept { return {text_.data(), size_}; }
+
+  private:
+    void append(std::string_view part) { size_ += part.copy(text_.data() + size_, part.size()); }
+
+    void append(std::uint64_t word) {
+        constexpr std::string_view digits = "0123456789abcdef";
+        for (int shift = 60; shift >= 0; shift -= 4) {
+            text_[size_++] = digits[(word >> shift) & 15];
+        }
+    }
+
+    std::array<char, 160> text_;
+    std::size_t size_ = 0;
+};
+
+} // namespace memo::detail
