@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// How to say which function a callable is, and what its state is. Captures, members and bound arguments
-// that are in no key would give stale values, so memoize() refuses a callable with state until it is
-// wrapped by one of these.
+// Declares the state of a callable. Captures, members and bound arguments outside the key would produce
+// stale values, so memoize() refuses a callable with state until one of these functions wraps it.
 
 #include <memo/detail/key/state.hpp>
 
@@ -14,9 +13,8 @@
 
 namespace memo {
 
-/// A function or member function named when the program is compiled: `memo::fn<&f>{}`. It has no
-/// state, and two functions are two types. The object of a member function is its first argument,
-/// and so in the key.
+/// A function or member function as a type: `memo::fn<&f>{}`. It has no state. The object of a member
+/// function is the first argument, so it is in the key.
 template <auto F> struct fn {
     template <class... Args>
     constexpr decltype(auto)
@@ -25,8 +23,8 @@ template <auto F> struct fn {
     }
 };
 
-/// Says what a callable's state is: values that are hashed once, now. A later change of the state
-/// is not seen.
+/// Declares a callable's state by values, which are hashed once, now. Later changes of the state do not
+/// change the key.
 template <class F, class... Values>
 [[nodiscard]] auto keyed(F&& callable, Values const&... values) {
     static_assert(sizeof...(Values) > 0,
@@ -37,8 +35,9 @@ template <class F, class... Values>
                                                    detail::typed_digest(values...)};
 }
 
-/// Says what a callable's state is: asked anew at every call, and again before a result is stored, which it
-/// is not if the state is another one by then. The function must be safe to call from several threads.
+/// Declares a callable's state by a function, which is called at every call and again before a result is
+/// stored; a result is not stored if the state changed meanwhile. Several threads may call the function at
+/// once.
 template <class F, class StateFn> [[nodiscard]] auto keyed_by(F&& callable, StateFn&& state) {
     static_assert(std::invocable<std::decay_t<StateFn> const&>,
                   "memo: the second argument of keyed_by() is asked for the state at every call. "
@@ -48,7 +47,7 @@ template <class F, class StateFn> [[nodiscard]] auto keyed_by(F&& callable, Stat
         std::forward<F>(callable), std::forward<StateFn>(state)};
 }
 
-/// Says that a callable's state never changes its result: loggers, thread pools, the generator of a
+/// Declares that a callable's state never changes its result: loggers, thread pools, the generator of a
 /// noisy utility.
 template <class F> [[nodiscard]] auto ignore_state(F&& callable) {
     return detail::stateless_callable<std::decay_t<F>>{std::forward<F>(callable)};

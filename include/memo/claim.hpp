@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A call that waits for no one: it is served, or it is ours to evaluate, or somebody else does that.
+// A call that never waits: it is a hit, or this caller may evaluate it, or another caller does.
 
 #include <memo/error.hpp>
 
@@ -9,22 +9,23 @@
 
 namespace memo {
 
-/// What a claim has come to.
+/// The state of a claim.
 enum class claim_state {
     hit,     ///< the value is there
-    claimed, ///< the caller may run the function; no other caller of this call does meanwhile
-    busy,    ///< another caller evaluates it: here, in another process, on another machine
+    claimed, ///< this caller may run the function; no other caller of this key runs it meanwhile
+    busy,    ///< another caller evaluates it, in this process, another one, or on another machine
 };
 
-/// What memoized::try_claim gives. While it is `claimed`, callers of the same arguments wait for it,
-/// as far as the backend tells processes of one another; its end gives it up, and one of them goes on.
+/// The result of memoized::try_claim. While it is `claimed`, callers with the same arguments wait for it,
+/// in other processes too if the backend supports that. Its destructor gives the claim up, and one of
+/// the waiting callers evaluates.
 ///
-/// It stays where it is made, `auto claim = f.try_claim(…)`, and belongs to the thread that made it.
+/// It cannot be moved or copied: `auto claim = f.try_claim(…)`. It belongs to the thread that made it.
 ///
-/// It has its own copy of the arguments, with what a std::string_view or a std::span looks at. A view
-/// or a reference in a class of yours is copied as that, and so is a pointer of any kind: what is
-/// behind it must be there and be the same until run(). What is not in the key and may be written to,
-/// by a non-const reference or a span of elements that are not const, stays where it is.
+/// It owns a copy of the arguments, including the elements of a std::string_view or std::span. A view or
+/// reference inside a class of yours is copied as such, and so is any pointer: its target must stay
+/// unchanged until run(). An argument outside the key that the function may write (a non-const
+/// reference, a span of non-const elements) is not copied.
 ///
 /// Way             see walk.hpp
 /// Draw            runs the function with the claim's own copy of the arguments
@@ -57,8 +58,8 @@ template <class Way, class Result, class Draw> class claim {
         return Way::value_of(*right_.reached());
     }
 
-    /// Evaluates what is claimed, as a call of the function does, stores it and ends the claim; of a
-    /// hit it gives the value.
+    /// Claimed: runs the function as a call does, stores the result and ends the claim. Hit: returns the
+    /// value.
     ///
     /// Throws:         what the function throws; memo::error (configuration) if it is busy
     Result run() {

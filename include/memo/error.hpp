@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What goes wrong in this library, as one exception type with a code. A failure of the wrapped
-// function is never turned into a `memo::error`: it reaches the caller as it was thrown.
+// The one exception type of this library, with a code. An exception of the wrapped function is never
+// translated: the caller gets it untouched.
 
 #include <stdexcept>
 #include <string>
@@ -10,21 +10,21 @@
 
 namespace memo {
 
-/// What kind of trouble a `memo::error` reports.
+/// The cause of a `memo::error`.
 enum class errc {
-    configuration, ///< options or a backend's settings contradict each other
-    identity,      ///< nothing identifies the callable well enough for this backend
+    configuration, ///< invalid or contradictory options or settings
+    identity,      ///< the callable has no identity that outlives the process
     name_conflict, ///< two different callables claim one name and version
     recursion,     ///< a call needs its own result, in one thread or in a circle of threads
     sample,        ///< a result of an averaged function cannot be averaged with the others
-    argument,      ///< an argument's value cannot be turned into a key, or copied for a claim
-    miss,    ///< nothing is stored for a call, and `on_miss = fail` forbids to run the function
-    backend, ///< the backend failed and `on_error = strict` asked to hear of it
+    argument,      ///< an argument's value cannot be a key, or cannot be copied for a claim
+    miss,          ///< a miss under `on_miss = fail`
+    backend,       ///< the backend failed under `on_error = strict`
 };
 
-/// The one exception that this library throws.
+/// The exception type of this library.
 ///
-/// Text: `memo: <what was done>: <what happened>; <what to do>`. Never a value or an argument of
+/// Text: `memo: <operation>: <what happened>; <what to do>`. It never contains a value or an argument of
 /// the user.
 class error : public std::runtime_error {
   public:
@@ -33,8 +33,7 @@ class error : public std::runtime_error {
 
     [[nodiscard]] errc code() const noexcept { return code_; }
 
-    /// The text without its prefix, for the text of another error. That of this class, whatever a
-    /// derived class makes of what().
+    /// The text without its prefix, for the text of another error. It ignores a derived class's what().
     [[nodiscard]] std::string_view message() const noexcept {
         return std::string_view(std::runtime_error::what()).substr(prefix.size());
     }

@@ -8,7 +8,7 @@
 
 namespace memo {
 
-/// The digest of values that could be arguments: names a data set by its content.
+/// The digest of any values that can be arguments, for naming a data set by its content.
 ///
 /// Complexity:     linear in the bytes of the values, about 25 GB/s for contiguous scalars
 template <class... Ts> [[nodiscard]] key128 fingerprint(Ts const&... values) {

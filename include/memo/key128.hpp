@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The name of a call, of a function or of a data set: 128 bits of XXH3.
+// The key of a call, a function or a data set: 128 bits of XXH3.
 
 #include <compare>
 #include <cstddef>
@@ -40,7 +40,7 @@ inline std::ostream& operator<<(std::ostream& out, key128 key) {
 
 } // namespace memo
 
-/// Keys are uniform already: one half serves as the hash of standard containers.
+/// One half of the key, which is uniform already.
 template <> struct std::hash<memo::key128> {
     std::size_t operator()(memo::key128 key) const noexcept {
         return static_cast<std::size_t>(key.low);

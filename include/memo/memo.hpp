@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The door: `memo::memoize<memo::memory>(f)`.
+// The main header: `memo::memoize<memo::memory>(f)`.
 
 #include <memo/backend.hpp>
 #include <memo/backends/memory.hpp>
@@ -32,17 +32,16 @@
 
 namespace memo {
 
-/// Wraps a callable so that it remembers what it returned.
+/// Wraps a callable so that its results are cached.
 ///
-/// Backend         where: memo::memory, memo::none, those of memo/backends/ (disk, memcached,
-///                 tiered), or a backend of yours
+/// Backend         memo::memory, memo::none, one of memo/backends/ (disk, memcached, tiered), or your own
 /// Policies        any of memo::signature<R(P...)>, memo::ignore<I...>, memo::averaged,
 ///                 memo::verify_full
-/// callable        a function, a lambda without captures, memo::fn<&f>{}, or anything whose state
-///                 is said by memo::keyed, memo::keyed_by, memo::ignore_state or a serialize()
+/// callable        a function, a lambda without captures, memo::fn<&f>{}, or a callable whose state
+///                 memo::keyed, memo::keyed_by, memo::ignore_state or a serialize() declares
 /// options         see memo::options; memo::averaged_options with memo::averaged
-/// backend         the store; copies of one share it
-/// Complexity:     5 to 20 us, once; 2 ms for an averaged function
+/// backend         a handle to the store; copies share it
+/// Complexity:     5 to 20 us; 2 ms for an averaged function
 /// Throws:         memo::error: configuration, identity, name_conflict; and what opening the
 ///                 backend throws
 template <class Backend = memory, class... Policies, class F>

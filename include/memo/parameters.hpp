@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Parameter types that change which part of an argument is in the key.
+// Parameter types that keep part of an argument out of the key.
 
 #include <concepts>
 #include <initializer_list>
@@ -11,8 +11,7 @@
 
 namespace memo {
 
-/// A parameter that is never in the key: passed on to the function, forgotten by the cache.
-/// Converts from and to T.
+/// A parameter that reaches the function but is never in the key. Converts from and to T.
 template <class T> class ignored {
   public:
     template <class U = T>
@@ -30,8 +29,7 @@ template <class T> class ignored {
 /// A range whose order and duplicates are not in the key: {3, 1, 3} and {1, 3} are one call.
 /// Converts from and to Range.
 ///
-/// The function must not let them show either: it is called with the range as the first caller
-/// wrote it.
+/// The function's result must not depend on them: the function gets the range of the first caller.
 template <std::ranges::forward_range Range> class as_set {
   public:
     template <class U = Range>

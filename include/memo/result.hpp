@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What became of one of many calls.
+// The result of one call of a batch.
 
 #include <exception>
 #include <utility>
@@ -9,36 +9,36 @@
 
 namespace memo {
 
-/// The value of one call, or what the call threw.
+/// The value of one call, or the exception that it threw.
 ///
-/// Thread safety:  as T; `value` may be asked for what was thrown by several threads at once
+/// Thread safety:  as T; several threads may call `value` to rethrow at once
 template <class T> class result {
   public:
-    explicit result(T value) : kept_(std::in_place_index<0>, std::move(value)) {}
+    explicit result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
     /// thrown          not null
-    explicit result(std::exception_ptr thrown) : kept_(std::in_place_index<1>, thrown) {}
+    explicit result(std::exception_ptr thrown) : state_(std::in_place_index<1>, thrown) {}
 
-    [[nodiscard]] bool has_value() const noexcept { return kept_.index() == 0; }
+    [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
     explicit operator bool() const noexcept { return has_value(); }
 
-    /// Throws:         what the call threw, if it did
+    /// Throws:         the exception of the call, if it threw one
     [[nodiscard]] T const& value() const& {
         rethrow();
-        return *std::get_if<0>(&kept_);
+        return *std::get_if<0>(&state_);
     }
     [[nodiscard]] T&& value() && {
         rethrow();
-        return std::move(*std::get_if<0>(&kept_));
+        return std::move(*std::get_if<0>(&state_));
     }
 
-    /// What the call threw; null if it gave a value.
+    /// The exception of the call; null if it returned a value.
     [[nodiscard]] std::exception_ptr error() const noexcept {
-        auto const* const failed = std::get_if<1>(&kept_);
+        auto const* const failed = std::get_if<1>(&state_);
         return failed != nullptr ? failed->thrown : nullptr;
     }
 
   private:
-    /// Copied when it is moved, so that a result that was moved from has its exception yet.
+    /// A move copies it, so a moved-from result still has its exception.
     struct failure {
         explicit failure(std::exception_ptr what) noexcept : thrown(std::move(what)) {}
         failure(failure const&) = default;
@@ -49,12 +49,12 @@ template <class T> class result {
     };
 
     void rethrow() const {
-        if (auto const* const failed = std::get_if<1>(&kept_)) {
+        if (auto const* const failed = std::get_if<1>(&state_)) {
             std::rethrow_exception(failed->thrown);
         }
     }
 
-    std::variant<T, failure> kept_;
+    std::variant<T, failure> state_;
 };
 
 } // namespace memo

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The duration that options are given as.
+// The type of durations in options.
 
 #include <memo/detail/saturated.hpp>
 
@@ -10,8 +10,8 @@
 
 namespace memo {
 
-/// A duration of an option: any duration of std::chrono, cut to whole nanoseconds. More than 292
-/// years are 292 years, `std::chrono::seconds::max()` among them.
+/// A duration in an option: any std::chrono duration, truncated to whole nanoseconds. Durations above 292
+/// years, such as `std::chrono::seconds::max()`, become 292 years.
 class time_span {
   public:
     constexpr time_span() noexcept = default; ///< 0 ns

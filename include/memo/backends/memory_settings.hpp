@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// How a memory backend is to be.
+// The settings of memo::memory.
 
 #include <chrono>
 #include <cstddef>
@@ -17,15 +17,14 @@ enum class eviction {
 
 /// The settings of memo::memory, for designated initializers.
 struct memory_settings {
-    /// The most entries to keep, over all functions that share the backend. 0: no bound.
+    /// Bound on the entries of all functions that share the backend. 0: no bound.
     std::size_t max_entries = 0;
-    /// The most bytes that entries may take, by estimate. 0: no bound. A type may tell its own
-    /// bytes outside of itself by a function `std::size_t memo_footprint(T const&)` in its
-    /// namespace.
+    /// Bound on the estimated bytes of all entries. 0: no bound. For a type with bytes outside the
+    /// object, define `std::size_t memo_footprint(T const&)` in its namespace; it returns them.
     std::size_t max_bytes = 0;
     /// Which entries go first once a bound is reached.
     memo::eviction eviction = memo::eviction::by_use;
-    /// What `ttl` is measured with.
+    /// The clock of `ttl`.
     std::function<std::chrono::steady_clock::time_point()> clock = std::chrono::steady_clock::now;
 };
 
