@@ -11,7 +11,6 @@
 #include <memo/detail/key/cereal_traits.hpp>
 #include <memo/detail/key/encode.hpp>
 #include <memo/detail/key/encode_ranges.hpp>
-#include <memo/detail/key/encode_vocabulary.hpp>
 #include <memo/detail/key/words.hpp>
 #include <memo/error.hpp>
 

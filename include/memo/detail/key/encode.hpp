@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// One value in, words out. `own_encoder<T>` says how for the types that the library knows: scalars
-// and products here, ranges and the vocabulary types in encode_ranges.hpp and
-// encode_vocabulary.hpp. A type without one is written by its cereal `serialize` or `save`, see
-// archive.hpp; a type with neither cannot be an argument.
+// Writes values as words of a key. `own_encoder<T>` says how for the types that the library knows, over
+// what types/parts.hpp says of them; ranges are in encode_ranges.hpp. A type without one is written by
+// its cereal `serialize` or `save`, see archive.hpp; a type with neither cannot be an argument.
 //
 // An encoder has
 //   words             how many words every value of T takes, or `varying`
@@ -13,6 +12,7 @@
 //   encode(sink, v)   the words; the sink is a word stream, or the archive if one is needed
 
 #include <memo/detail/key/words.hpp>
+#include <memo/detail/types/parts.hpp>
 
 #include <array>
 #include <bit>
@@ -21,9 +21,8 @@
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
-#include <tuple>
+#include <memory>
 #include <type_traits>
-#include <utility>
 
 namespace memo::detail {
 
@@ -86,9 +85,6 @@ constexpr std::size_t sum_of_words(std::initializer_list<std::size_t> parts) noe
     }
     return sum;
 }
-
-/// Whether T is a container whose comparator, hash or equality has a state. Said in encode_ranges.hpp.
-template <class T> inline constexpr bool compares_by_state = false;
 
 /// Refuses a type that cannot be an argument with a sentence that says what to do.
 template <class T> constexpr void require_encodable() {
@@ -160,7 +156,7 @@ template <word_scalar T> struct own_encoder<T> {
 // Types without a value of their own: the type is in the key's scope.
 
 template <class T>
-    requires std::is_empty_v<T> && std::is_trivially_copyable_v<T>
+    requires(std::is_empty_v<T>&& std::is_trivially_copyable_v<T> && !product_type<T>)
 struct own_encoder<T> {
     static constexpr std::size_t words = 0;
     static constexpr bool needs_archive = false;
@@ -185,26 +181,63 @@ template <> struct own_encoder<key128> {
     }
 };
 
-// Products: their parts, in order.
+template <transparent_type T>
+    requires encodable<typename transparent<T>::part>
+struct own_encoder<T> {
+    using part = typename transparent<T>::part;
+    static constexpr std::size_t words = words_of<part>;
+    static constexpr bool needs_archive = detail::needs_archive<part>;
 
-template <encodable First, encodable Second> struct own_encoder<std::pair<First, Second>> {
-    static constexpr std::size_t words = sum_of_words({words_of<First>, words_of<Second>});
-    static constexpr bool needs_archive =
-        detail::needs_archive<First> || detail::needs_archive<Second>;
-
-    template <class Sink> static void encode(Sink& sink, std::pair<First, Second> const& value) {
-        detail::encode(sink, value.first);
-        detail::encode(sink, value.second);
+    template <class Sink> static void encode(Sink& sink, T const& value) {
+        detail::encode(sink, transparent<T>::get(value));
     }
 };
 
-template <encodable First, encodable... Rest> struct own_encoder<std::tuple<First, Rest...>> {
-    static constexpr std::size_t words = sum_of_words({words_of<First>, words_of<Rest>...});
-    static constexpr bool needs_archive =
-        (detail::needs_archive<First> || ... || detail::needs_archive<Rest>);
+/// Of the types of parts, in a list.
+template <class List> struct parts_encoder;
+template <class... Parts> struct parts_encoder<type_list<Parts...>> {
+    static constexpr bool encodable = (true && ... && detail::encodable<Parts>);
+    static constexpr std::size_t words = sum_of_words({words_of<Parts>...});
+    static constexpr bool needs_archive = (false || ... || detail::needs_archive<Parts>);
+};
 
-    template <class Sink> static void encode(Sink& sink, std::tuple<First, Rest...> const& value) {
-        std::apply([&](auto const&... part) { (detail::encode(sink, part), ...); }, value);
+template <class T>
+    requires(product_type<T> && (parts_encoder<typename product<T>::parts>::encodable))
+struct own_encoder<T> {
+    using all = parts_encoder<typename product<T>::parts>;
+    static constexpr std::size_t words = all::words;
+    static constexpr bool needs_archive = all::needs_archive;
+
+    template <class Sink> static void encode(Sink& sink, T const& value) {
+        product<T>::for_each(value, [&](auto const& part) { detail::encode(sink, part); });
+    }
+};
+
+// The number of the part, then the part.
+template <class T>
+    requires(sum_type<T> && (parts_encoder<typename sum<T>::parts>::encodable))
+struct own_encoder<T> {
+    static constexpr std::size_t words = varying;
+    static constexpr bool needs_archive = parts_encoder<typename sum<T>::parts>::needs_archive;
+
+    template <class Sink> static void encode(Sink& sink, T const& value) {
+        sink.put(sum<T>::index(value));
+        sum<T>::visit(value, [&](auto const& part) { detail::encode(sink, part); });
+    }
+};
+
+// Shared pointers may share and may form circles: the archive numbers them in order of appearance
+// and writes each pointee once.
+template <class T>
+    requires(!std::is_polymorphic_v<T> && !std::is_array_v<T> && !std::is_void_v<T>)
+struct own_encoder<std::shared_ptr<T>> {
+    static constexpr std::size_t words = varying;
+    static constexpr bool needs_archive = true;
+
+    template <class Archive> static void encode(Archive& archive, std::shared_ptr<T> const& value) {
+        if (archive.put_shared(value)) {
+            detail::encode(archive, *value);
+        }
     }
 };
 

@@ -4,91 +4,16 @@
 // Ranges in, words out: the count, then the elements. Contiguous scalars follow as bytes, several
 // to a word; unordered containers as the sorted digests of their elements, so that the order of
 // iteration never shows.
-//
-// Only the standard containers themselves are taken. A class that derives from one, or that merely
-// can be iterated, may hold more than its elements (a matrix and its shape): it must say what it is
-// by a serialize() of its own.
 
 #include <memo/detail/key/encode.hpp>
+#include <memo/detail/types/parts.hpp>
 
 #include <algorithm>
-#include <deque>
-#include <forward_list>
-#include <list>
-#include <map>
-#include <set>
-#include <span>
-#include <string>
-#include <string_view>
-#include <unordered_map>
-#include <unordered_set>
+#include <cstddef>
+#include <ranges>
 #include <vector>
 
 namespace memo::detail {
-
-template <class T> inline constexpr bool is_ordered_range = false;
-template <class T> inline constexpr bool is_unordered_range = false;
-
-template <class T, class A> inline constexpr bool is_ordered_range<std::vector<T, A>> = true;
-template <class T, class A> inline constexpr bool is_ordered_range<std::deque<T, A>> = true;
-template <class T, class A> inline constexpr bool is_ordered_range<std::list<T, A>> = true;
-template <class T, class A> inline constexpr bool is_ordered_range<std::forward_list<T, A>> = true;
-template <class T, std::size_t N> inline constexpr bool is_ordered_range<std::span<T, N>> = true;
-template <class C, class T, class A>
-inline constexpr bool is_ordered_range<std::basic_string<C, T, A>> = true;
-template <class C, class T>
-inline constexpr bool is_ordered_range<std::basic_string_view<C, T>> = true;
-template <class K, class C, class A>
-inline constexpr bool is_ordered_range<std::set<K, C, A>> = true;
-template <class K, class C, class A>
-inline constexpr bool is_ordered_range<std::multiset<K, C, A>> = true;
-template <class K, class V, class C, class A>
-inline constexpr bool is_ordered_range<std::map<K, V, C, A>> = true;
-template <class K, class V, class C, class A>
-inline constexpr bool is_ordered_range<std::multimap<K, V, C, A>> = true;
-
-template <class K, class H, class E, class A>
-inline constexpr bool is_unordered_range<std::unordered_set<K, H, E, A>> = true;
-template <class K, class H, class E, class A>
-inline constexpr bool is_unordered_range<std::unordered_multiset<K, H, E, A>> = true;
-template <class K, class V, class H, class E, class A>
-inline constexpr bool is_unordered_range<std::unordered_map<K, V, H, E, A>> = true;
-template <class K, class V, class H, class E, class A>
-inline constexpr bool is_unordered_range<std::unordered_multimap<K, V, H, E, A>> = true;
-
-/// Whether the types of a container's comparator, hash and equality say all of them. They are in the
-/// key's scope then; a state would be in the container alone.
-template <class T> consteval bool compares_by_type() {
-    if constexpr (requires { typename T::key_compare; }) {
-        return std::is_empty_v<typename T::key_compare>;
-    } else if constexpr (requires { typename T::hasher; }) {
-        return std::is_empty_v<typename T::hasher> && std::is_empty_v<typename T::key_equal>;
-    } else {
-        return true;
-    }
-}
-
-template <class T>
-    requires is_ordered_range<T> || is_unordered_range<T>
-inline constexpr bool compares_by_state<T> = !compares_by_type<T>();
-
-/// A range that does not own its elements.
-template <class T> inline constexpr bool is_view = false;
-template <class T, std::size_t N> inline constexpr bool is_view<std::span<T, N>> = true;
-template <class C, class T> inline constexpr bool is_view<std::basic_string_view<C, T>> = true;
-
-template <class T> inline constexpr bool is_writable_span = false;
-template <class T, std::size_t N>
-inline constexpr bool is_writable_span<std::span<T, N>> = !std::is_const_v<T>;
-
-/// Whether T derives from one of the standard containers without being one.
-template <class T>
-concept derives_from_container = std::is_class_v<T> && !is_ordered_range<T> &&
-                                 !is_unordered_range<T> && requires(T const& value) {
-    typename T::value_type;
-    typename T::allocator_type;
-    value.get_allocator();
-};
 
 /// A range whose elements are taken as the bytes they are.
 template <class Range>

@@ -5,23 +5,23 @@
 
 #include <memo/detail/key/encode.hpp>
 #include <memo/detail/key/encode_ranges.hpp>
+#include <memo/detail/types/parts.hpp>
 #include <memo/parameters.hpp>
 
 #include <algorithm>
-#include <array>
 #include <concepts>
 #include <cstddef>
-#include <memory>
-#include <optional>
-#include <tuple>
+#include <ranges>
+#include <type_traits>
 #include <utility>
-#include <variant>
 #include <vector>
 
 namespace memo::detail {
 
 template <class T> inline constexpr bool is_ignored = false;
 template <class T> inline constexpr bool is_ignored<ignored<T>> = true;
+template <class T> inline constexpr bool is_as_set = false;
+template <class Range> inline constexpr bool is_as_set<as_set<Range>> = true;
 
 template <class T> struct own_encoder<ignored<T>> {
     static constexpr std::size_t words = 0;
@@ -66,27 +66,23 @@ struct own_encoder<as_set<Range>> {
 
 /// Whether a value looks at what it does not own, as far as its type tells: what is in a class of a
 /// user is not seen.
-template <class T> inline constexpr bool looks_elsewhere = is_view<T>;
-template <class T> inline constexpr bool looks_elsewhere<T const> = looks_elsewhere<T>;
-template <class T> inline constexpr bool looks_elsewhere<T&> = true;
-template <class T, class U>
-inline constexpr bool looks_elsewhere<std::pair<T, U>> = looks_elsewhere<T> || looks_elsewhere<U>;
-template <class... Ts>
-inline constexpr bool looks_elsewhere<std::tuple<Ts...>> = (false || ... || looks_elsewhere<Ts>);
-template <class... Ts>
-inline constexpr bool looks_elsewhere<std::variant<Ts...>> = (false || ... || looks_elsewhere<Ts>);
-template <class T, std::size_t Count>
-inline constexpr bool looks_elsewhere<std::array<T, Count>> = looks_elsewhere<T>;
-template <class T> inline constexpr bool looks_elsewhere<std::optional<T>> = looks_elsewhere<T>;
-template <class T, class Deleter>
-inline constexpr bool looks_elsewhere<std::unique_ptr<T, Deleter>> = looks_elsewhere<T>;
-template <class T> inline constexpr bool looks_elsewhere<std::shared_ptr<T>> = looks_elsewhere<T>;
-template <class T> inline constexpr bool looks_elsewhere<ignored<T>> = looks_elsewhere<T>;
-template <class T>
-inline constexpr bool looks_elsewhere<as_set<T>> =
-    std::ranges::enable_view<T> || looks_elsewhere<T>;
-template <class T>
-    requires(!is_view<T> && (is_ordered_range<T> || is_unordered_range<T>))
-inline constexpr bool looks_elsewhere<T> = looks_elsewhere<typename T::value_type>;
+///
+/// Around          types that T is a part of, which are looked into
+template <class T, class... Around> consteval bool is_view_within() {
+    if constexpr (std::is_reference_v<T> || is_view<std::remove_const_t<T>>) {
+        return true;
+    } else if constexpr ((false || ... || std::is_same_v<std::remove_const_t<T>, Around>)) {
+        return false;
+    } else if constexpr (is_ignored<std::remove_const_t<T>> || is_as_set<std::remove_const_t<T>>) {
+        using inner = std::remove_cvref_t<decltype(std::declval<T const&>().get())>;
+        return (is_as_set<std::remove_const_t<T>> && std::ranges::enable_view<inner>) ||
+               is_view_within<inner>();
+    } else {
+        return []<class... Parts>(type_list<Parts...>) {
+            return (false || ... || is_view_within<Parts, std::remove_const_t<T>, Around...>());
+        }(parts_of<std::remove_const_t<T>>());
+    }
+}
+template <class T> inline constexpr bool looks_elsewhere = is_view_within<T>();
 
 } // namespace memo::detail

@@ -5,45 +5,19 @@
 
 #include <memo/detail/key/archive.hpp>
 #include <memo/detail/key/encode.hpp>
+#include <memo/detail/types/parts.hpp>
 
 #include <array>
 #include <bit>
 #include <concepts>
 #include <cstddef>
-#include <tuple>
 #include <type_traits>
-#include <utility>
-#include <variant>
 
 namespace memo::detail {
 
 // The library's encoders and the standard's operators are declared for containers, products and pointers
 // of anything, and fail to compile when they are used for the wrong thing. So one has to look inside;
 // but not into a type that one is inside of already, as those of JSON are made of themselves.
-
-template <class... Ts> struct type_list {};
-
-/// The types of which T's values are made, if T is no class of a user.
-template <class T> consteval auto parts_of() {
-    if constexpr (requires { std::variant_size<T>::value; }) {
-        return []<class... Ts>(std::variant<Ts...> const*) {
-            return type_list<Ts...>();
-        }(static_cast<T const*>(nullptr));
-    } else if constexpr (requires { std::tuple_size<T>::value; }) {
-        return []<std::size_t... Index>(std::index_sequence<Index...>) {
-            return type_list<std::tuple_element_t<Index, T>...>();
-        }
-        (std::make_index_sequence<std::tuple_size_v<T>>());
-    } else if constexpr (requires { typename T::mapped_type; }) {
-        return type_list<typename T::key_type, typename T::mapped_type>();
-    } else if constexpr (requires { typename T::element_type; }) {
-        return type_list<std::remove_cv_t<typename T::element_type>>();
-    } else if constexpr (requires { typename T::value_type; }) {
-        return type_list<typename T::value_type>();
-    } else {
-        return type_list<>();
-    }
-}
 
 /// Whether values of T can be written as an argument's words.
 ///

@@ -4,16 +4,15 @@
 // A value in; the bytes that it holds outside of itself out. For bounds in bytes: an estimate,
 // without the allocator's overhead. What is more than a std::size_t can hold is its largest.
 
-#include <memo/time_span.hpp>
+#include <memo/detail/saturated.hpp>
+#include <memo/detail/types/parts.hpp>
 
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <memory>
-#include <optional>
-#include <tuple>
+#include <ranges>
 #include <type_traits>
-#include <variant>
 
 namespace memo::detail {
 
@@ -26,24 +25,20 @@ concept tells_footprint = requires(T const& value) {
 
 template <class T> [[nodiscard]] std::size_t footprint(T const& value);
 
-template <class T> [[nodiscard]] std::size_t footprint(std::optional<T> const& value) {
-    return value ? footprint(*value) : 0;
-}
-template <class... Parts> [[nodiscard]] std::size_t footprint(std::tuple<Parts...> const& value) {
-    std::size_t bytes = 0;
-    std::apply([&](auto const&... part) { ((bytes = saturated_sum(bytes, footprint(part))), ...); },
-               value);
-    return bytes;
-}
-template <class... Alternatives>
-[[nodiscard]] std::size_t footprint(std::variant<Alternatives...> const& value) {
-    auto const of = [](auto const& alternative) { return footprint(alternative); };
-    return value.valueless_by_exception() ? 0 : std::visit(of, value);
-}
-
 template <class T> std::size_t footprint(T const& value) {
     if constexpr (tells_footprint<T>) {
         return memo_footprint(value);
+    } else if constexpr (product_type<T>) {
+        std::size_t bytes = 0;
+        product<T>::for_each(
+            value, [&](auto const& part) { bytes = saturated_sum(bytes, footprint(part)); });
+        return bytes;
+    } else if constexpr (sum_type<T>) {
+        std::size_t bytes = 0;
+        sum<T>::visit(value, [&](auto const& part) {
+            bytes = saturated_sum(sum<T>::heap_bytes, footprint(part));
+        });
+        return bytes;
     } else if constexpr (std::ranges::sized_range<T const> && !std::ranges::view<T>) {
         using element = std::ranges::range_value_t<T const>;
         auto bytes =
@@ -70,11 +65,6 @@ template <class T> std::size_t footprint(T const& value) {
         } else {
             return 0;
         }
-    } else if constexpr (requires {
-                             value.first;
-                             value.second;
-                         }) {
-        return saturated_sum(footprint(value.first), footprint(value.second));
     } else {
         return 0;
     }

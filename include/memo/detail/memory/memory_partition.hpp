@@ -58,7 +58,8 @@ struct partition {
 
     // Guarded by the lock of all partitions.
     std::size_t users = 0;
-    std::size_t idle_table = 0; ///< what its table counts as, while nobody uses it: see partition_map.hpp
+    std::size_t idle_table =
+        0; ///< what its table counts as, while nobody uses it: see partition_map.hpp
 };
 
 } // namespace memo::detail

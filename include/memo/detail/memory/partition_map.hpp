@@ -284,8 +284,8 @@ class partition_map {
     std::size_t const max_entries_; ///< 0: any number
     std::size_t const max_bytes_;
     eviction_rule rule_;
-    usage_sum kept_;                        ///< known only if there is a bound
-    std::atomic<std::size_t> waste_{0};     ///< that idle partition_map count as beyond their entries
+    usage_sum kept_;                    ///< known only if there is a bound
+    std::atomic<std::size_t> waste_{0}; ///< that idle partition_map count as beyond their entries
     std::atomic<partition*> only_{nullptr}; ///< the one there is; null if there are more
     mutable shared_mutex mutex_;
     hash_map<key128, partition> by_scope_;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// One value in, bytes out, and back. `own_codec<T>` says how for the types that the library knows:
-// scalars, products and sums here, the rest in codec_vocabulary.hpp and codec_ranges.hpp. A type
-// without one goes through its cereal functions, see codec.hpp.
+// Writes values as bytes of a record, and reads them back. `own_codec<T>` says how for the types that
+// the library knows, over what types/parts.hpp says of them; ranges are in codec_ranges.hpp, shared
+// pointers and index sets in codec_vocabulary.hpp. A type without one goes through its cereal
+// functions, see codec.hpp.
 //
 // A codec has
 //   plain             whether no code of the user runs: a plain record may be read where it lies
@@ -15,13 +16,12 @@
 
 #include <memo/detail/key/encode.hpp>
 #include <memo/detail/record/bytes.hpp>
+#include <memo/detail/types/parts.hpp>
 #include <memo/key128.hpp>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -72,8 +72,9 @@ template <word_scalar T> struct own_codec<T> {
 };
 
 template <class T>
-    requires std::is_empty_v<T> && std::is_trivially_copyable_v<T> &&
-        std::is_default_constructible_v<T>
+    requires(
+        std::is_empty_v<T>&& std::is_trivially_copyable_v<T>&& std::is_default_constructible_v<T> &&
+        !product_type<T>)
 struct own_codec<T> {
     static constexpr bool plain = true;
 
@@ -99,28 +100,77 @@ template <> struct own_codec<key128> {
     }
 };
 
-// Products. Braces make the parts load in order.
+template <transparent_type T>
+    requires codable<typename transparent<T>::part>
+struct own_codec<T> {
+    using part = typename transparent<T>::part;
+    static constexpr bool plain = all_plain<part>;
 
-template <codable First, codable Second> struct own_codec<std::pair<First, Second>> {
-    static constexpr bool plain = all_plain<First, Second>;
-
-    template <class Sink> static void save(Sink& sink, std::pair<First, Second> const& value) {
-        put_value(sink, value.first);
-        put_value(sink, value.second);
+    template <class Sink> static void save(Sink& sink, T const& value) {
+        put_value(sink, transparent<T>::get(value));
     }
-    template <class Source> static std::pair<First, Second> load(Source& source) {
-        return std::pair<First, Second>{take_value<First>(source), take_value<Second>(source)};
+    template <class Source> static T load(Source& source) {
+        return transparent<T>::make(take_value<part>(source));
     }
 };
 
-template <codable First, codable... Rest> struct own_codec<std::tuple<First, Rest...>> {
-    static constexpr bool plain = all_plain<First, Rest...>;
+/// Of the types of parts, in a list.
+template <class List> struct parts_codec;
+template <class... Parts> struct parts_codec<type_list<Parts...>> {
+    static constexpr bool codable = (true && ... && detail::codable<Parts>);
+    static constexpr bool plain = all_plain<Parts...>;
 
-    template <class Sink> static void save(Sink& sink, std::tuple<First, Rest...> const& value) {
-        std::apply([&](auto const&... part) { (put_value(sink, part), ...); }, value);
+    /// Braces make the parts load in order.
+    template <class T, class Source> static T load(Source& source) {
+        return T{take_value<Parts>(source)...};
     }
-    template <class Source> static std::tuple<First, Rest...> load(Source& source) {
-        return std::tuple<First, Rest...>{take_value<First>(source), take_value<Rest>(source)...};
+};
+
+template <class T>
+    requires(product_type<T> && (parts_codec<typename product<T>::parts>::codable))
+struct own_codec<T> {
+    using all = parts_codec<typename product<T>::parts>;
+    static constexpr bool plain = all::plain;
+
+    template <class Sink> static void save(Sink& sink, T const& value) {
+        product<T>::for_each(value, [&](auto const& part) { put_value(sink, part); });
+    }
+    template <class Source> static T load(Source& source) { return all::template load<T>(source); }
+};
+
+template <class T>
+    requires(sum_type<T> && (parts_codec<typename sum<T>::parts>::codable))
+struct own_codec<T> {
+    using description = sum<T>;
+    using index_type = typename description::index_type;
+    static constexpr bool plain = parts_codec<typename description::parts>::plain;
+    static constexpr bool can_be_empty = std::is_same_v<index_type, bool>;
+
+    /// Throws: std::bad_variant_access for a variant without a value
+    template <class Sink> static void save(Sink& sink, T const& value) {
+        if (!can_be_empty && !description::holds(value)) {
+            throw std::bad_variant_access();
+        }
+        put_value(sink, static_cast<index_type>(description::index(value)));
+        charge(sink, description::holds(value));
+        description::visit(value, [&](auto const& part) { put_value(sink, part); });
+    }
+    template <class Source> static T load(Source& source) {
+        auto const index = take_value<index_type>(source);
+        if constexpr (!can_be_empty) { // a flag was checked as it was read
+            if (index >= description::count) {
+                throw malformed();
+            }
+        }
+        charge(source, index != 0);
+        return description::make(index, [&]<class Part>() { return take_value<Part>(source); });
+    }
+
+  private:
+    template <class Bytes> static void charge(Bytes& bytes, bool has_part) {
+        if constexpr (description::heap_bytes != 0) {
+            bytes.charge(has_part ? 1 : 0, description::heap_bytes);
+        }
     }
 };
 
@@ -154,54 +204,6 @@ struct own_codec<std::array<T, Count>> {
                 return std::array<T, Count>{(static_cast<void>(Index), take_value<T>(source))...};
             }
             (std::make_index_sequence<Count>{});
-        }
-    }
-};
-
-template <codable T> struct own_codec<std::optional<T>> {
-    static constexpr bool plain = all_plain<T>;
-
-    template <class Sink> static void save(Sink& sink, std::optional<T> const& value) {
-        sink.put(std::uint8_t{value.has_value()});
-        if (value) {
-            put_value(sink, *value);
-        }
-    }
-    template <class Source> static std::optional<T> load(Source& source) {
-        if (!take_flag(source)) {
-            return std::nullopt;
-        }
-        return std::optional<T>(take_value<T>(source));
-    }
-};
-
-template <codable... Alternatives> struct own_codec<std::variant<Alternatives...>> {
-    static constexpr bool plain = all_plain<Alternatives...>;
-    using type = std::variant<Alternatives...>;
-
-    /// Throws: std::bad_variant_access for a variant without a value
-    template <class Sink> static void save(Sink& sink, type const& value) {
-        std::visit(
-            [&](auto const& alternative) {
-                sink.put(static_cast<std::uint32_t>(value.index()));
-                put_value(sink, alternative);
-            },
-            value);
-    }
-    template <class Source> static type load(Source& source) {
-        return load_from<0>(source, source.template take<std::uint32_t>());
-    }
-
-  private:
-    template <std::size_t Index, class Source>
-    static type load_from(Source& source, std::size_t index) {
-        if constexpr (Index == sizeof...(Alternatives)) {
-            throw malformed();
-        } else if (index == Index) {
-            return type(std::in_place_index<Index>,
-                        take_value<std::variant_alternative_t<Index, type>>(source));
-        } else {
-            return load_from<Index + 1>(source, index);
         }
     }
 };
