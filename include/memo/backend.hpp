@@ -10,6 +10,7 @@
 #include <memo/key128.hpp>
 #include <memo/options.hpp>
 #include <memo/outcome.hpp>
+#include <memo/statistics.hpp>
 
 #include <chrono>
 #include <concepts>
@@ -92,32 +93,6 @@ struct put_options {
 /// What `update` is given: the record that is there, or null, in; the record to store out. It may be
 /// called more than once, and is called with no other effect in mind than its result.
 template <class Record> struct merge_example { Record operator()(Record const*) const; };
-
-/// What a backend counts, for one function or for all.
-struct backend_statistics {
-    std::uint64_t entries = 0;
-    std::uint64_t bytes = 0;
-    std::uint64_t evictions = 0;
-    std::uint64_t expirations = 0;
-    std::uint64_t errors = 0;
-    std::uint64_t timeouts = 0;
-    std::uint64_t reconnects = 0;
-    std::uint64_t corrupt = 0;
-    std::uint64_t too_large = 0;
-
-    backend_statistics& operator+=(backend_statistics const& other) noexcept {
-        entries += other.entries;
-        bytes += other.bytes;
-        evictions += other.evictions;
-        expirations += other.expirations;
-        errors += other.errors;
-        timeouts += other.timeouts;
-        reconnects += other.reconnects;
-        corrupt += other.corrupt;
-        too_large += other.too_large;
-        return *this;
-    }
-};
 
 /// The part of a backend that belongs to one function.
 ///

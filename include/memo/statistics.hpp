@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <iterator>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -16,6 +17,21 @@
 #include <vector>
 
 namespace memo {
+
+/// What a backend counts, for one function or for all.
+struct backend_statistics {
+    std::uint64_t entries = 0; ///< records in the store
+    std::uint64_t bytes = 0;   ///< that they take there
+    std::uint64_t evictions = 0;
+    std::uint64_t expirations = 0;
+    std::uint64_t errors = 0;
+    std::uint64_t timeouts = 0;
+    std::uint64_t reconnects = 0;
+    std::uint64_t corrupt = 0;
+    std::uint64_t too_large = 0;
+
+    backend_statistics& operator+=(backend_statistics const& other) noexcept;
+};
 
 /// The counters of one memoized function, as of one moment.
 struct statistics {
@@ -43,6 +59,9 @@ struct statistics {
 
     statistics& operator+=(statistics const& other) noexcept;
     statistics& operator-=(statistics const& other) noexcept;
+
+    /// Adds what a backend counted since an earlier moment.
+    statistics& add(backend_statistics const& now, backend_statistics const& before) noexcept;
 };
 
 /// The counters of one of several functions.
@@ -51,32 +70,65 @@ struct named_statistics {
     statistics counters;
 };
 
-/// Visits every counter in the order of declaration: visit(name, pointer to member, help text), for
-/// exporters.
+/// One counter of a function: what exporters call it, and the members that hold it.
+struct counter {
+    std::string_view name; ///< of a time, with its unit: `_seconds`
+    std::string_view help;
+    std::uint64_t statistics::*count = nullptr; ///< null: it is a time
+    std::chrono::nanoseconds statistics::*time = nullptr;
+    std::uint64_t backend_statistics::*backend = nullptr; ///< where a backend counts it; or null
+
+    constexpr counter(std::string_view its_name, std::uint64_t statistics::*member,
+                      std::string_view its_help,
+                      std::uint64_t backend_statistics::*of_backend = nullptr)
+        : name(its_name), help(its_help), count(member), backend(of_backend) {}
+    constexpr counter(std::string_view its_name, std::chrono::nanoseconds statistics::*member,
+                      std::string_view its_help)
+        : name(its_name), help(its_help), time(member) {}
+};
+
+/// All counters, in the order of their export. A row makes a member a counter: its sum, its difference,
+/// each thread's tally and all exports come from here.
+inline constexpr counter all_counters[] = {
+    {"calls", &statistics::calls, "Calls, elements of many, and claims that hit or ran."},
+    {"hits", &statistics::hits, "Calls served from the cache."},
+    {"misses", &statistics::misses, "Calls that ran the function, or tried to."},
+    {"refinements", &statistics::refinements,
+     "Calls that added samples to a record that they found."},
+    {"coalesced", &statistics::coalesced, "Calls that were given another caller's evaluation."},
+    {"evaluations", &statistics::evaluations, "Runs of the function that returned."},
+    {"failures", &statistics::failures, "Runs of the function that threw."},
+    {"rejected", &statistics::rejected, "Results that store_if or on_nan kept out of the record."},
+    {"sets", &statistics::sets, "Records that the backend stored."},
+    {"evictions", &statistics::evictions, "Records dropped to keep a bound.",
+     &backend_statistics::evictions},
+    {"expirations", &statistics::expirations, "Records dropped because their time was over.",
+     &backend_statistics::expirations},
+    {"errors", &statistics::errors, "Operations of the backend that failed.",
+     &backend_statistics::errors},
+    {"timeouts", &statistics::timeouts, "Operations of the backend that failed for lack of time.",
+     &backend_statistics::timeouts},
+    {"reconnects", &statistics::reconnects, "Connections made again.",
+     &backend_statistics::reconnects},
+    {"corrupt", &statistics::corrupt, "Records that failed a check and were not served.",
+     &backend_statistics::corrupt},
+    {"too_large", &statistics::too_large, "Records that the backend does not take for their size.",
+     &backend_statistics::too_large},
+    {"audits", &statistics::audits, "Hits for which the function was run again."},
+    {"disagreements", &statistics::disagreements, "Audits that contradicted what is stored."},
+    {"computing_seconds", &statistics::computing, "Time spent in the function."},
+    {"saved_seconds", &statistics::saved,
+     "Time that hits would have spent in the function; in memory an estimate, to 12 % a call."},
+};
+static_assert(sizeof(statistics) == std::size(all_counters) * sizeof(std::uint64_t),
+              "each member of statistics has a row in all_counters");
+
+/// Visits every counter in that order: visit(name, pointer to member, help text).
 template <class Visit> void for_each_counter(Visit&& visit) {
-    using s = statistics;
-    visit("calls", &s::calls, "Calls, elements of many, and claims that hit or ran.");
-    visit("hits", &s::hits, "Calls served from the cache.");
-    visit("misses", &s::misses, "Calls that ran the function, or tried to.");
-    visit("refinements", &s::refinements, "Calls that added samples to a record that they found.");
-    visit("coalesced", &s::coalesced, "Calls that were given another caller's evaluation.");
-    visit("evaluations", &s::evaluations, "Runs of the function that returned.");
-    visit("failures", &s::failures, "Runs of the function that threw.");
-    visit("rejected", &s::rejected, "Results that store_if or on_nan kept out of the record.");
-    visit("sets", &s::sets, "Records that the backend stored.");
-    visit("evictions", &s::evictions, "Records dropped to keep a bound.");
-    visit("expirations", &s::expirations, "Records dropped because their time was over.");
-    visit("errors", &s::errors, "Operations of the backend that failed.");
-    visit("timeouts", &s::timeouts, "Operations of the backend that failed for lack of time.");
-    visit("reconnects", &s::reconnects, "Connections made again.");
-    visit("corrupt", &s::corrupt, "Records that failed a check and were not served.");
-    visit("too_large", &s::too_large, "Records that the backend does not take for their size.");
-    visit("audits", &s::audits, "Hits for which the function was run again.");
-    visit("disagreements", &s::disagreements, "Audits that contradicted what is stored.");
-    visit("computing_seconds", &s::computing, "Time spent in the function.");
-    visit(
-        "saved_seconds", &s::saved,
-        "Time that hits would have spent in the function; in memory an estimate, to 12 % a call.");
+    for (counter const& each : all_counters) {
+        each.count != nullptr ? visit(each.name, each.count, each.help)
+                              : visit(each.name, each.time, each.help);
+    }
 }
 
 inline statistics& statistics::operator+=(statistics const& other) noexcept {
@@ -87,6 +139,26 @@ inline statistics& statistics::operator+=(statistics const& other) noexcept {
 }
 inline statistics& statistics::operator-=(statistics const& other) noexcept {
     for_each_counter([&](auto, auto member, auto) { this->*member -= other.*member; });
+    return *this;
+}
+inline statistics& statistics::add(backend_statistics const& now,
+                                   backend_statistics const& before) noexcept {
+    for (counter const& each : all_counters) {
+        if (each.backend != nullptr) {
+            this->*each.count += now.*each.backend - before.*each.backend;
+        }
+    }
+    return *this;
+}
+inline backend_statistics&
+backend_statistics::operator+=(backend_statistics const& other) noexcept {
+    entries += other.entries;
+    bytes += other.bytes;
+    for (counter const& each : all_counters) {
+        if (each.backend != nullptr) {
+            this->*each.backend += other.*each.backend;
+        }
+    }
     return *this;
 }
 

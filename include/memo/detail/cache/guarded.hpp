@@ -133,7 +133,7 @@ template <class Partition, class Record> class guarded {
     }
 
     [[gnu::noinline]] void failed(char const* verb, std::string_view what) const {
-        counters_.beyond_hits().errors += 1;
+        counters_.add(&statistics::errors);
         if (on_error_ == on_error_policy::strict) {
             throw error(errc::backend, std::string("backend ") + verb + ": " + std::string(what));
         }

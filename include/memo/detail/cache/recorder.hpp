@@ -167,7 +167,7 @@ template <class Backend, class Evaluation, class State> class recorder {
         std::uint64_t const since = invalidated_.now();
         if constexpr (Evaluation::merges) {
             sample_id const by = take_number(called.key);
-            timed_run run(counters_.beyond_hits());
+            timed_run run(counters_);
             auto const drawn = draw(replicate_of(called.key, by));
             put_options const about{run.returned(), ttl_};
             record before = now ? *std::move(now) : record{};
@@ -175,18 +175,18 @@ template <class Backend, class Evaluation, class State> class recorder {
                 return merge(called, draw, since, Evaluation::add(drawn, by),
                              Evaluation::add(drawn, {})(&before), about);
             }
-            counters_.beyond_hits().rejected += 1;
+            counters_.add(&statistics::rejected);
             if (evaluation_.counts_rejected()) {
                 return merge(called, draw, since, Evaluation::add_rejected(by),
                              Evaluation::add_rejected({})(&before), about);
             }
             return before;
         } else {
-            timed_run run(counters_.beyond_hits());
+            timed_run run(counters_);
             auto drawn = draw(replicate{});
             std::chrono::nanoseconds const taken = run.returned();
             bool const accepted = evaluation_.accepts(drawn);
-            counters_.beyond_hits().rejected += accepted ? 0 : 1;
+            counters_.add(&statistics::rejected, accepted ? 0 : 1);
             record made = Evaluation::remember(std::move(drawn), called.stream);
             if (Backend::stores && accepted && evaluation_.slow_enough(taken)) {
                 keep(called, draw, since, {taken, ttl_}, [&](put_options const& about) {
@@ -212,7 +212,7 @@ template <class Backend, class Evaluation, class State> class recorder {
             audit_under_way const nothing_within;
             text = to_string(run.explain()); // now, as the function may move from its arguments
             auto const sample = sample_again(key, run);
-            counters_.beyond_hits().audits += 1;
+            counters_.add(&statistics::audits);
             if (!run.has_state(called.state) || !audits_.disagree(evaluation_, key, kept, sample)) {
                 return;
             }
@@ -221,7 +221,7 @@ template <class Backend, class Evaluation, class State> class recorder {
         } catch (...) {
             return;
         }
-        counters_.beyond_hits().disagreements += 1;
+        counters_.add(&statistics::disagreements);
         audits_.report("memo: audit " + to_string(key) +
                        ": the function does not give any more what is stored. Something that it "
                        "reads is not in the key, or was changed without a new version:\n" +
@@ -232,14 +232,7 @@ template <class Backend, class Evaluation, class State> class recorder {
         statistics sum = counters_.since_reset();
         backend_statistics const now = partition_.events();
         std::scoped_lock const lock(mutex_);
-        sum.evictions = now.evictions - at_reset_.evictions;
-        sum.expirations = now.expirations - at_reset_.expirations;
-        sum.errors += now.errors - at_reset_.errors;
-        sum.timeouts = now.timeouts - at_reset_.timeouts;
-        sum.reconnects = now.reconnects - at_reset_.reconnects;
-        sum.corrupt += now.corrupt - at_reset_.corrupt;
-        sum.too_large = now.too_large - at_reset_.too_large;
-        return sum;
+        return sum.add(now, at_reset_);
     }
 
     void reset_stats() {
@@ -252,7 +245,7 @@ template <class Backend, class Evaluation, class State> class recorder {
   private:
     /// A run of the function of which nothing is kept.
     template <class Run> typename Evaluation::sample sample_again(key128 key, Run& run) {
-        timed_run timed(counters_.beyond_hits());
+        timed_run timed(counters_);
         auto drawn = run(replicate_of(key, {random_number(), 0}));
         timed.returned();
         return drawn;
@@ -270,7 +263,7 @@ template <class Backend, class Evaluation, class State> class recorder {
     bool is_of(cached_value<record> const& kept, name const& called) {
         bool const same = Evaluation::is_of(kept.record, called.stream);
         if (!same) {
-            counters_.beyond_hits().corrupt += 1;
+            counters_.add(&statistics::corrupt);
         }
         return same;
     }
@@ -286,7 +279,7 @@ template <class Backend, class Evaluation, class State> class recorder {
               Store const& store) {
         key128 const key = called.key;
         if (!draw.has_state(called.state)) {
-            counters_.beyond_hits().rejected += 1;
+            counters_.add(&statistics::rejected);
             return;
         }
         auto const valid = [&] { return !invalidated_.includes(key, since); };
@@ -295,8 +288,8 @@ template <class Backend, class Evaluation, class State> class recorder {
         }
         about.valid = validity(valid);
         {
-            step_cost::step const timed(counters_.beyond_hits().storing);
-            counters_.beyond_hits().sets += store(about) ? 1 : 0;
+            step_cost::step const timed(counters_.storing());
+            counters_.add(&statistics::sets, store(about) ? 1 : 0);
         }
         // Where the partition did not ask within the step that stored: an invalidation in between has
         // erased nothing yet, and nobody else will.

@@ -186,7 +186,7 @@ template <class Backend, class Evaluation, class State> class walk {
     }
 
     /// Counts a call that is served by an earlier one of the same batch.
-    void coalesce() { count(counters().coalesced); }
+    void coalesce() { count(&statistics::coalesced); }
 
     [[nodiscard]] bool erase(key128 key) { return records_.erase(key); }
     void clear() { records_.clear(); }
@@ -205,10 +205,6 @@ template <class Backend, class Evaluation, class State> class walk {
     }
 
   private:
-    [[nodiscard]] call_counters::slow& counters() noexcept {
-        return records_.counters().beyond_hits();
-    }
-
     /// Takes away what is not enough; counts the hit of what is, and has it examined if it may be.
     template <class Examine>
     void serve(std::optional<cached_value<record>>& kept, Examine const& examine) {
@@ -220,9 +216,9 @@ template <class Backend, class Evaluation, class State> class walk {
         }
     }
 
-    void count(std::atomic<std::uint64_t>& kind) {
-        counters().calls += 1;
-        kind += 1;
+    void count(counter_place kind) {
+        records_.counters().add(&statistics::calls);
+        records_.counters().add(kind);
     }
 
     /// Leads a flight to its end. What the function throws, its followers are thrown, too. What else
@@ -249,13 +245,13 @@ template <class Backend, class Evaluation, class State> class walk {
         try {
             reached = role.result();
         } catch (...) {
-            count(counters().coalesced);
+            count(&statistics::coalesced);
             throw;
         }
         if (!reached || !wanted.served_by(*reached)) {
             return std::nullopt;
         }
-        count(counters().coalesced);
+        count(&statistics::coalesced);
         return reached;
     }
 
@@ -275,14 +271,14 @@ template <class Backend, class Evaluation, class State> class walk {
         if (Backend::stores && (look_first || Evaluation::merges)) {
             if (auto kept = look_again(called)) {
                 if (wanted.enough(kept->record)) {
-                    count(counters().late_hits);
+                    count(&statistics::hits);
                     return {std::move(kept->record), source::hit};
                 }
                 now = std::move(kept->record);
             }
         }
         bool const refines = now && Evaluation::gives(*now);
-        count(refines ? counters().refinements : counters().misses);
+        refines ? count(&statistics::refinements) : count(&statistics::misses);
         if (!runs_) {
             throw missed(called.key, draw);
         }
@@ -294,7 +290,7 @@ template <class Backend, class Evaluation, class State> class walk {
     }
 
     [[nodiscard]] std::optional<cached_value<record>> look_again(name const& called) {
-        step_cost::step const timed(counters().looking);
+        step_cost::step const timed(records_.counters().looking());
         return records_.peek(called);
     }
 

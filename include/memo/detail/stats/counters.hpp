@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <mutex>
 #include <new>
@@ -79,28 +80,25 @@ class step_cost {
     std::atomic<std::int64_t> least_{none}; ///< ns
 };
 
+/// The place of a counter in memo::all_counters, found when this is compiled: `add(&statistics::misses)`.
+class counter_place {
+  public:
+    consteval counter_place(std::uint64_t statistics::*member) {
+        while (all_counters[value].count != member) { // past the end: does not compile
+            ++value;
+        }
+    }
+    consteval counter_place(std::chrono::nanoseconds statistics::*member) {
+        while (all_counters[value].time != member) {
+            ++value;
+        }
+    }
+
+    std::size_t value = 0;
+};
+
 class call_counters {
   public:
-    /// Of one thread, or of all that have none of their own.
-    struct slow {
-        std::atomic<std::uint64_t> calls{0}; ///< calls that were not a hit at first sight
-        std::atomic<std::uint64_t> late_hits{0};
-        std::atomic<std::uint64_t> misses{0};
-        std::atomic<std::uint64_t> refinements{0};
-        std::atomic<std::uint64_t> coalesced{0};
-        std::atomic<std::uint64_t> evaluations{0};
-        std::atomic<std::uint64_t> failures{0};
-        std::atomic<std::uint64_t> rejected{0};
-        std::atomic<std::uint64_t> sets{0};
-        std::atomic<std::uint64_t> errors{0};
-        std::atomic<std::uint64_t> corrupt{0};
-        std::atomic<std::uint64_t> audits{0};
-        std::atomic<std::uint64_t> disagreements{0};
-        std::atomic<std::uint64_t> computing{0}; ///< ns
-        step_cost looking;                       ///< for a call that was no hit at first sight
-        step_cost storing;                       ///< what a run of the function gave
-    };
-
     /// quick           whether hits may be
     explicit call_counters(bool quick) : quick_(quick) {}
     call_counters(call_counters const&) = delete;
@@ -136,8 +134,15 @@ class call_counters {
         }
     }
 
-    /// What accompanies an evaluation, which costs more than any counter.
-    [[nodiscard]] slow& beyond_hits() { return of_this_thread().others; }
+    /// Counts whatever is no hit of the fast path; a time in ns.
+    void add(counter_place of, std::uint64_t amount = 1) {
+        of_this_thread().counts[of.value].fetch_add(amount, std::memory_order_relaxed);
+    }
+
+    /// A lookup of a call that was no hit of the fast path.
+    [[nodiscard]] step_cost& looking() { return of_this_thread().looking; }
+    /// A store of what a run of the function returned.
+    [[nodiscard]] step_cost& storing() { return of_this_thread().storing; }
 
     /// All counters since the last reset.
     [[nodiscard]] statistics since_reset() const {
@@ -156,8 +161,8 @@ class call_counters {
         step_cost looking;
         step_cost storing;
         for_each([&](tally const& each) {
-            looking.as_least(each.others.looking);
-            storing.as_least(each.others.storing);
+            looking.as_least(each.looking);
+            storing.as_least(each.storing);
         });
         return times(2 * counted.calls - counted.hits, looking.least()) +
                times(counted.evaluations, storing.least());
@@ -175,19 +180,14 @@ class call_counters {
     struct alignas(128) tally {
         std::atomic<std::uint64_t> hits{0};
         std::atomic<std::uint64_t> saved{0}; ///< ns; 584 years, which no hit is to watch
-        slow others;
+        std::array<std::atomic<std::uint64_t>, std::size(all_counters)> counts{}; ///< all others
+        step_cost looking;
+        step_cost storing;
 
         /// Only in the thread whose own it is.
         void hit(std::uint64_t ns) noexcept {
             hits.store(hits.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
             saved.store(saved.load(std::memory_order_relaxed) + ns, std::memory_order_relaxed);
-        }
-
-        /// The longest time there is, if that was more.
-        [[nodiscard]] std::chrono::nanoseconds time_saved() const noexcept {
-            constexpr std::uint64_t longest = (std::chrono::nanoseconds::max)().count();
-            return std::chrono::nanoseconds(
-                (std::min)(saved.load(std::memory_order_relaxed), longest));
         }
     };
 
@@ -215,28 +215,29 @@ class call_counters {
 
     [[nodiscard]] statistics total() const {
         statistics sum;
-        for_each([&](tally const& each) { add(sum, each); });
+        for_each([&](tally const& each) { add_to(sum, each); });
         return sum;
     }
 
-    static void add(statistics& sum, tally const& each) {
-        slow const& others = each.others;
+    static void add_to(statistics& sum, tally const& each) {
         std::uint64_t const hits = each.hits.load(std::memory_order_relaxed);
-        sum.calls += hits + others.calls;
-        sum.hits += hits + others.late_hits;
-        sum.saved = saturated_sum(sum.saved, each.time_saved());
-        sum.misses += others.misses;
-        sum.refinements += others.refinements;
-        sum.coalesced += others.coalesced;
-        sum.evaluations += others.evaluations;
-        sum.failures += others.failures;
-        sum.rejected += others.rejected;
-        sum.sets += others.sets;
-        sum.errors += others.errors;
-        sum.corrupt += others.corrupt;
-        sum.audits += others.audits;
-        sum.disagreements += others.disagreements;
-        sum.computing += std::chrono::nanoseconds(others.computing);
+        sum.calls += hits;
+        sum.hits += hits;
+        sum.saved = saturated_sum(sum.saved, as_time(each.saved.load(std::memory_order_relaxed)));
+        for (std::size_t i = 0; i < each.counts.size(); ++i) {
+            std::uint64_t const count = each.counts[i].load(std::memory_order_relaxed);
+            if (counter const& of = all_counters[i]; of.count != nullptr) {
+                sum.*of.count += count;
+            } else {
+                sum.*of.time = saturated_sum(sum.*of.time, as_time(count));
+            }
+        }
+    }
+
+    /// The longest time that there is, if it is more.
+    [[nodiscard]] static std::chrono::nanoseconds as_time(std::uint64_t ns) noexcept {
+        constexpr std::uint64_t longest = (std::chrono::nanoseconds::max)().count();
+        return std::chrono::nanoseconds((std::min)(ns, longest));
     }
 
     std::array<std::atomic<tally*>, no_place + 1> own_{}; ///< by place; none for no_place
@@ -249,31 +250,31 @@ class call_counters {
 /// One run of the function, from its start to `returned()`, or to its exception.
 class timed_run {
   public:
-    explicit timed_run(call_counters::slow& counters) noexcept : counters_(counters) {}
+    explicit timed_run(call_counters& counters) noexcept : counters_(counters) {}
     timed_run(timed_run const&) = delete;
     timed_run& operator=(timed_run const&) = delete;
     ~timed_run() {
         if (!returned_) {
             stop();
-            counters_.failures += 1;
+            counters_.add(&statistics::failures);
         }
     }
 
     /// How long the run took.
     std::chrono::nanoseconds returned() {
         returned_ = true;
-        counters_.evaluations += 1;
+        counters_.add(&statistics::evaluations);
         return stop();
     }
 
   private:
     std::chrono::nanoseconds stop() {
         std::chrono::nanoseconds const taken = std::chrono::steady_clock::now() - start_;
-        counters_.computing += static_cast<std::uint64_t>(taken.count());
+        counters_.add(&statistics::computing, static_cast<std::uint64_t>(taken.count()));
         return taken;
     }
 
-    call_counters::slow& counters_;
+    call_counters& counters_;
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
     bool returned_ = false;
 };
