@@ -60,12 +60,12 @@ struct portion {
 inline constexpr std::size_t max_at_once = 4096;
 
 /// Copies entries from a place on, `most` of them or 4 MiB and one entry at most.
-[[nodiscard]] inline portion copy_portion(detail::disk_environment::look const& look,
+[[nodiscard]] inline portion copy_portion(detail::read_transaction const& snapshot,
                                           detail::bytes_view from, std::size_t most) {
     constexpr std::size_t max_bytes = std::size_t{1} << 22U;
     portion copied;
     try {
-        detail::disk_cursor entries = look.entries();
+        detail::disk_cursor entries = snapshot.entries();
         std::size_t bytes = 0;
         auto found = entries.seek(from);
         while (found && copied.entries.size() < most && bytes < max_bytes) {
@@ -94,15 +94,15 @@ inline constexpr std::size_t max_at_once = 4096;
 ///                 none
 template <class Visit> void for_each_entry(detail::disk_store& store, Visit const& visit) {
     scan_progress progress(store.inspect(
-        [](detail::disk_environment::look const& look) { return look.size().entries; }));
+        [](detail::read_transaction const& snapshot) { return snapshot.size().entries; }));
     std::size_t seen = 0;
     std::size_t most = max_at_once;
     for (next_place from{std::in_place}; from;) {
         std::size_t next = most;
-        portion copied = store.inspect([&](detail::disk_environment::look const& look) {
+        portion copied = store.inspect([&](detail::read_transaction const& snapshot) {
             most = next;
             next = (std::max<std::size_t>)(most / 4, 1); // if it is to be read again
-            return copy_portion(look, *from, most);
+            return copy_portion(snapshot, *from, most);
         });
         for (entry_copy const& copy : copied.entries) {
             visit(detail::key_and_value{copy.key, copy.value});

@@ -116,8 +116,8 @@ int stat(settings const& chosen) {
     detail::disk_store store(opening(chosen, false));
     detail::disk_directory const& directory = store.current().directory();
     detail::disk_state const state = directory.state();
-    auto const [size, names] = store.inspect([](detail::disk_environment::look const& look) {
-        return std::pair(look.size(), detail::count_names(look));
+    auto const [size, names] = store.inspect([](detail::read_transaction const& snapshot) {
+        return std::pair(snapshot.size(), detail::count_names(snapshot));
     });
     json const told{{"directory", directory.root()},
                     {"functions", names},
@@ -244,12 +244,12 @@ int prune(settings const& chosen) {
         detail::disk_clock const none;
         std::size_t before = 0;
         std::size_t after = 0;
-        store.write([&](detail::disk_write const& write) {
-            before = detail::size_of_database(write.txn).entries;
-            if (detail::size_of_database(write.txn).bytes > *chosen.max_bytes) {
+        store.write([&](detail::write_transaction const& write) {
+            before = write.size().entries;
+            if (write.size().bytes > *chosen.max_bytes) {
                 detail::evict(write, 256, none, {*chosen.max_bytes, 0, time}, [](memo::key128) {});
             }
-            after = detail::size_of_database(write.txn).entries;
+            after = write.size().entries;
             return true;
         });
         dropped += before - after;

@@ -287,8 +287,8 @@ enum class carried { stored, passed_over, too_large };
     if (store.is_old(header)) {
         return carried::passed_over;
     }
-    return store.write([&](detail::disk_write const& write) {
-        if (auto const found = detail::find_record(write, place)) {
+    return store.write([&](detail::write_transaction const& write) {
+        if (auto const found = write.find(place)) {
             auto const here = detail::check_frame(*found);
             if (here && here->scope == header.scope && here->key == header.key &&
                 !store.is_old(*here)) {
@@ -296,7 +296,7 @@ enum class carried { stored, passed_over, too_large };
             }
         }
         if (is_name) {
-            detail::insert_record(write, place, entry.bytes);
+            write.insert(place, entry.bytes);
             return carried::stored;
         }
         return store.insert_frame(write, store.open(header.scope), header.key, entry.bytes)

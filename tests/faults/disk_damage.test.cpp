@@ -7,6 +7,7 @@
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 #include <memo/backends/disk.hpp>
+#include <memo/detail/lmdb/page_check/page_format.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -26,13 +27,16 @@
 #include <vector>
 
 namespace fs = std::filesystem;
+namespace page_format = memo::detail::page_format;
 using memo_test::key_of;
 
 namespace {
 
 constexpr memo::key128 scope{1, 2};
 constexpr std::uint64_t entries = 2000;
-constexpr std::size_t page = 4096;
+constexpr std::size_t page = page_format::page_size;
+constexpr std::size_t page_header = sizeof(page_format::page_header);
+constexpr std::size_t meta_bytes = sizeof(page_format::meta);
 
 /// By number. Drawn before a process is forked, which takes longer to draw them than to do the rest.
 std::vector<std::string> const values_by_number = [] {
@@ -235,7 +239,7 @@ void flip_bits_of_a_head(std::vector<char>& bytes, std::mt19937_64& random,
 /// Where the file says which trees it has.
 void flip_a_bit_of_the_roots(std::vector<char>& bytes, std::mt19937_64& random,
                              std::string const& /*path*/) {
-    std::size_t const at = random() % 2 * page + 16 + random() % 136;
+    std::size_t const at = random() % 2 * page + page_header + random() % meta_bytes;
     bytes[at] ^= static_cast<char>(1U << (random() % 8));
 }
 
@@ -260,13 +264,15 @@ void reorder_pages_in_another_boot(std::vector<char>& bytes, std::mt19937_64& ra
     reorder_pages(bytes, random, path);
 }
 
-/// Where the file says what its last commit wrote: LMDB's MDB_meta has these places.
-constexpr std::size_t meta_bytes = 136;
-constexpr std::size_t page_size = 24;
-constexpr std::size_t root_of_free_pages = 24 + 40;
-constexpr std::size_t root_of_records = 72 + 40;
-constexpr std::size_t last_page = 120;
-constexpr std::size_t transaction = 128;
+/// Offsets in a meta.
+constexpr std::size_t page_size =
+    offsetof(page_format::meta, free_pages) + offsetof(page_format::database, page_size);
+constexpr std::size_t root_of_free_pages =
+    offsetof(page_format::meta, free_pages) + offsetof(page_format::database, root);
+constexpr std::size_t root_of_records =
+    offsetof(page_format::meta, records) + offsetof(page_format::database, root);
+constexpr std::size_t last_page = offsetof(page_format::meta, last_page);
+constexpr std::size_t transaction = offsetof(page_format::meta, transaction);
 
 std::uint64_t number_at(std::vector<char> const& bytes, std::size_t place) {
     std::uint64_t number = 0;
@@ -276,8 +282,8 @@ std::uint64_t number_at(std::vector<char> const& bytes, std::size_t place) {
 
 /// Of the two places that say it by turns, the one of the last commit.
 std::size_t newest_meta(std::vector<char> const& bytes) {
-    std::size_t const even = 16;
-    std::size_t const odd = page + 16;
+    std::size_t const even = page_header;
+    std::size_t const odd = page + page_header;
     return number_at(bytes, even + transaction) > number_at(bytes, odd + transaction) ? even : odd;
 }
 
@@ -400,7 +406,7 @@ TEST_CASE("every bit of what says where the trees are may be the flipped one") {
         if (bit % step != 0 && !is_within(byte, page_size, 4) && !is_within(byte, transaction, 1)) {
             continue;
         }
-        std::size_t const place = byte + (bit / 8 < meta_bytes ? 16 : page + 16);
+        std::size_t const place = byte + (bit / 8 < meta_bytes ? page_header : page + page_header);
         CAPTURE(place, bit % 8);
         auto bytes = original;
         bytes[place] ^= static_cast<char>(1U << (bit % 8));
@@ -567,10 +573,10 @@ TEST_CASE("the next damage takes the place of the last") {
 }
 
 TEST_CASE("data of another LMDB is refused and left as it is") {
-    constexpr std::size_t next_header = 24;
-    constexpr std::size_t magic = 0xbeefc0de;
+    constexpr std::size_t next_header = page_format::next_page_header_size;
+    constexpr std::uint32_t magic = page_format::magic;
     for (std::uint32_t const version : {1U, 2U, 999U}) {
-        for (std::size_t const header : {std::size_t{16}, next_header}) {
+        for (std::size_t const header : {page_header, next_header}) {
             for (bool const both : {true, false}) {
                 if (version == 1 && header != next_header) {
                     continue; // which is this one
@@ -587,9 +593,10 @@ TEST_CASE("data of another LMDB is refused and left as it is") {
                         continue;
                     }
                     if (header == next_header) {
-                        std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(copy + 16), 144,
+                        std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(copy + page_header),
+                                    144,
                                     bytes.begin() + static_cast<std::ptrdiff_t>(copy + header));
-                        std::memset(bytes.data() + copy + 16, 0, 8);
+                        std::memset(bytes.data() + copy + page_header, 0, 8);
                     }
                     std::memcpy(bytes.data() + copy + header, &magic, 4);
                     std::memcpy(bytes.data() + copy + header + 4, &version, 4);

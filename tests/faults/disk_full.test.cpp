@@ -168,8 +168,8 @@ TEST_CASE("a function has its name although the disk was full when it was first 
               }
               f(2);
               memo::detail::disk_store store({.directory = directory.path()});
-              return store.inspect([](memo::detail::disk_environment::look const& look) {
-                  return memo::detail::count_names(look) == 1 ? 0 : 2;
+              return store.inspect([](memo::detail::read_transaction const& snapshot) {
+                  return memo::detail::count_names(snapshot) == 1 ? 0 : 2;
               });
           }) == 0);
 }

@@ -7,6 +7,7 @@
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 #include <memo/backends/disk.hpp>
+#include <memo/detail/lmdb/page_check/page_format.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -27,6 +28,7 @@
 #include <vector>
 
 namespace fs = std::filesystem;
+namespace page_format = memo::detail::page_format;
 using memo_test::in_process;
 using memo_test::key_of;
 
@@ -34,7 +36,7 @@ namespace {
 
 constexpr memo::key128 scope{1, 2};
 constexpr std::uint64_t entries = 1000;
-constexpr std::size_t page = 4096;
+constexpr std::size_t page = page_format::page_size;
 
 std::string value_of(std::uint64_t number) {
     std::size_t const size = number % 50 == 0 ? 6000 : 100; // some lie in pages of their own
@@ -145,7 +147,10 @@ void flip_bits_of_a_head(std::string const& directory, std::mt19937_64& random) 
     }
 }
 void flip_a_bit_of_the_roots(std::string const& directory, std::mt19937_64& random) {
-    flip(directory + "/v1/data.mdb", random() % 2 * page + 16 + random() % 136, random);
+    flip(directory + "/v1/data.mdb",
+         random() % 2 * page + sizeof(page_format::page_header) +
+             random() % sizeof(page_format::meta),
+         random);
 }
 void zero_a_page(std::string const& directory, std::mt19937_64& random) {
     std::string const file = directory + "/v1/data.mdb";

@@ -187,7 +187,7 @@ TEST_CASE("a reader that was killed does not keep the file growing") {
     store_values(backend, 0, 200);
     process reader([&] {
         memo::detail::disk_store store({.directory = directory.path()});
-        memo::detail::disk_environment::look const look(store.current());
+        memo::detail::read_transaction const snapshot(store.current());
         *holds = true;
         while (true) {
             ::pause();
@@ -292,8 +292,8 @@ TEST_CASE("who may not write the lock file is served nothing wrong while others 
         memo::disk_settings const reading{.directory = directory.path(), .read_only = true};
         memo::detail::disk_store store(reading);
         int runs = 0;
-        store.inspect([&](memo::detail::disk_environment::look const& look) {
-            static_cast<void>(look.entries().seek());
+        store.inspect([&](memo::detail::read_transaction const& snapshot) {
+            static_cast<void>(snapshot.entries().seek());
             if (++runs == 1) {
                 write_more(10 * keys);
             }

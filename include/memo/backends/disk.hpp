@@ -78,7 +78,7 @@ class disk {
                 return false;
             }
             return store_->write(
-                [&](detail::disk_write const& write) {
+                [&](detail::write_transaction const& write) {
                     return about.valid() && store_->insert_frame(write, *partition_, key, frame);
                 },
                 partition_);
@@ -91,7 +91,7 @@ class disk {
                 return stored;
             }
             bool const done = store_->write(
-                [&](detail::disk_write const& write) {
+                [&](detail::write_transaction const& write) {
                     auto const before = stored_in(write, key);
                     auto const header =
                         codec_.merged_header(before, key, store_->now(), about.cost, about.ttl);
@@ -110,9 +110,8 @@ class disk {
         [[nodiscard]] bool erase(key128 key) const {
             return !store_->read_only() &&
                    store_->write(
-                       [&](detail::disk_write const& write) {
-                           return detail::remove_record(write,
-                                                        detail::place_of(partition_->scope, key));
+                       [&](detail::write_transaction const& write) {
+                           return write.remove(detail::place_of(partition_->scope, key));
                        },
                        partition_);
         }
@@ -182,9 +181,9 @@ class disk {
         }
 
         /// The record of a key within a write. The lookup before it has counted damage.
-        [[nodiscard]] detail::decoded<Record> stored_in(detail::disk_write const& write,
+        [[nodiscard]] detail::decoded<Record> stored_in(detail::write_transaction const& write,
                                                         key128 key) const {
-            auto const found = detail::find_record(write, detail::place_of(partition_->scope, key));
+            auto const found = write.find(detail::place_of(partition_->scope, key));
             if (!found) {
                 return {};
             }
@@ -210,10 +209,10 @@ class disk {
                 return;
             }
             auto const place = detail::place_of(partition_->scope, key);
-            auto const drop = [&](detail::disk_write const& write) {
-                auto const frame = detail::find_record(write, place);
+            auto const drop = [&](detail::write_transaction const& write) {
+                auto const frame = write.find(place);
                 auto const header = frame ? detail::header_of(*frame) : std::nullopt;
-                return header && store_->is_old(*header) && detail::remove_record(write, place);
+                return header && store_->is_old(*header) && write.remove(place);
             };
             try {
                 if (store_->write(drop, nullptr, false)) {

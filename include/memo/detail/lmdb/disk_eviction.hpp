@@ -9,10 +9,10 @@
 // after Redis's approximated LRU.
 
 #include <memo/detail/lmdb/access_clock.hpp>
+#include <memo/detail/lmdb/disk_cursor.hpp>
 #include <memo/detail/lmdb/entry.hpp>
-#include <memo/detail/lmdb/environment.hpp>
 #include <memo/detail/lmdb/lmdb.hpp>
-#include <memo/detail/lmdb/page_check/page_cursor.hpp>
+#include <memo/detail/lmdb/write_transaction.hpp>
 #include <memo/detail/record/frame.hpp>
 #include <memo/key128.hpp>
 
@@ -94,17 +94,17 @@ draw(disk_cursor entries, std::size_t count, disk_clock const& clock, disk_limit
 /// dropped         told the scope of each
 /// Throws:         disk_error; says_damaged(its code) if a page on the way is none
 template <class Dropped>
-void evict(disk_write const& write, std::size_t count, disk_clock const& clock,
+void evict(write_transaction const& write, std::size_t count, disk_clock const& clock,
            disk_limits const& limits, Dropped const& dropped) {
     std::size_t const draws = std::max<std::size_t>(16, 2 * count);
-    std::size_t const records_now = size_of_database(write.txn).entries;
-    auto const candidates = draw(write.environment.entries(write.txn), draws, clock, limits);
+    std::size_t const records_now = write.size().entries;
+    auto const candidates = draw(write.entries(), draws, clock, limits);
     std::size_t gone = 0;
     for (auto const& each : candidates) {
         if (gone == count) {
             break;
         }
-        if (remove_record(write, each.place)) {
+        if (write.remove(each.place)) {
             dropped(each.scope);
             ++gone;
         }
@@ -115,9 +115,9 @@ void evict(disk_write const& write, std::size_t count, disk_clock const& clock,
 /// Makes room after a put: at most a few records for each one that was stored, and as many bytes more
 /// as it has.
 template <class Dropped>
-void keep_bound(disk_write const& write, std::size_t put_bytes, disk_clock const& clock,
+void keep_bound(write_transaction const& write, std::size_t put_bytes, disk_clock const& clock,
                 disk_limits const& limits, Dropped const& dropped) {
-    database_size size = size_of_database(write.txn);
+    database_size size = write.size();
     if (size.bytes <= limits.max_bytes) {
         return;
     }
@@ -128,7 +128,7 @@ void keep_bound(disk_write const& write, std::size_t put_bytes, disk_clock const
     bool const far_over = size.bytes > limits.max_bytes + limits.max_bytes / 64;
     for (std::size_t round = 0; round < rounds && size.bytes > limits.max_bytes; ++round) {
         evict(write, far_over ? most : few, clock, limits, dropped);
-        size = size_of_database(write.txn);
+        size = write.size();
     }
 }
 

@@ -16,6 +16,7 @@
 #include <memo/detail/lmdb/environment_registry.hpp>
 #include <memo/detail/lmdb/lmdb.hpp>
 #include <memo/detail/lmdb/read_transaction.hpp>
+#include <memo/detail/lmdb/write_transaction.hpp>
 #include <memo/detail/record/codec.hpp>
 #include <memo/detail/record/frame.hpp>
 #include <memo/detail/system/fork.hpp>
@@ -167,7 +168,7 @@ class disk_store {
         });
     }
 
-    /// Runs change(disk_write) as one step. It may run twice, the first time for nothing.
+    /// Runs change(write_transaction const&) as one step. It may run twice, the first time for nothing.
     ///
     /// partition           whose timeouts are counted; may be null
     /// waits           false: it fails at once where another process writes
@@ -176,7 +177,7 @@ class disk_store {
         std::chrono::nanoseconds const most =
             waits ? max_lock_wait(settings_) : std::chrono::nanoseconds(0);
         return again_if_recovered(partition, [&](disk_environment& environment) {
-            return environment.write(most, change);
+            return transact(environment, most, change);
         });
     }
 
@@ -220,19 +221,19 @@ class disk_store {
     [[nodiscard]] bool is_old(frame_header const& header) const { return !left(header); }
 
     /// Puts a frame where it belongs, within a write, and keeps the bound. False if it is too large.
-    [[nodiscard]] bool insert_frame(disk_write const& write, disk_partition& partition, key128 key,
-                                    bytes_view frame) {
-        disk_limits const limits = limits_of(write.environment.map());
+    [[nodiscard]] bool insert_frame(write_transaction const& write, disk_partition& partition,
+                                    key128 key, bytes_view frame) {
+        disk_limits const limits = limits_of(write.environment().map());
         if (frame.size() > limits.max_bytes / 2) {
             partition.too_large.fetch_add(1, std::memory_order_relaxed);
             return false;
         }
         record_place const place = place_of(partition.scope, key);
-        insert_record(write, place, frame);
+        write.insert(place, frame);
         if (!partition.named) {
             insert_name(write, partition);
         }
-        clock_.touch(key, write.environment.tick());
+        clock_.touch(key, write.environment().tick());
         keep_bound(write, frame.size(), clock_, limits, [&](key128 scope) {
             open(scope).evictions.fetch_add(1, std::memory_order_relaxed);
         });
@@ -286,7 +287,7 @@ class disk_store {
         return {bound, oldest_created(time), time};
     }
 
-    void insert_name(disk_write const& write, disk_partition& partition) const {
+    void insert_name(write_transaction const& write, disk_partition& partition) const {
         std::vector<std::byte> frame(frame_header_size);
         static_cast<void>(
             encode_record(frame, std::tuple(partition.name, partition.version))); // two strings
@@ -295,7 +296,7 @@ class disk_store {
         header.kind = record_kind::name;
         if (seal(frame, header)) {
             name_place const place = name_place_of(partition.scope);
-            insert_record(write, place, frame);
+            write.insert(place, frame);
         }
         partition.named = true;
     }

@@ -6,7 +6,7 @@
 #include <memo/detail/lmdb/disk_directory.hpp>
 #include <memo/detail/lmdb/file.hpp>
 #include <memo/detail/lmdb/lmdb.hpp>
-#include <memo/detail/lmdb/page_check/page_view.hpp>
+#include <memo/detail/lmdb/page_check/page_format.hpp>
 #include <memo/error.hpp>
 
 #include <algorithm>
@@ -16,7 +16,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <fcntl.h>
 #include <memory>
 #include <optional>
@@ -146,29 +145,26 @@ struct data_format {
 
     friend bool operator==(data_format const&, data_format const&) = default;
 };
-inline constexpr data_format known_format{1, 16};
+inline constexpr data_format known_format{page_format::version, sizeof(page_format::page_header)};
 
-/// Nothing where there is no file, or one whose copies do not say the same: it is damaged.
-/// Source: LMDB 0.9 and 1.0 (branch mdb.master3), mdb.c: MDB_meta.
-[[nodiscard]] inline std::optional<data_format> format_of(file const& opened) {
-    struct head {
-        std::uint32_t magic;
-        std::uint32_t version;
-        std::array<std::uint64_t, 2> not_used;
-        std::uint32_t page_size;
-        std::uint32_t of_tree;
+/// The meta at an offset of a data file, as it is there; nothing if the file is too short.
+[[nodiscard]] inline std::optional<page_format::meta> read_meta(file const& data,
+                                                                std::uint64_t offset) {
+    page_format::meta meta{};
+    auto const size = ::pread(data.descriptor(), &meta, sizeof meta, static_cast<off_t>(offset));
+    return size == static_cast<ssize_t>(sizeof meta) ? std::optional(meta) : std::nullopt;
+}
+
+/// Nothing if the file is missing or damaged, so that its two metas state different formats.
+[[nodiscard]] inline std::optional<data_format> format_of(file const& data) {
+    auto const read = [&](std::uint64_t offset) {
+        auto const meta = read_meta(data, offset);
+        return meta && meta->magic == page_format::magic ? meta : std::nullopt;
     };
-    auto const read = [&](std::uint64_t at) {
-        head found{};
-        auto const size =
-            ::pread(opened.descriptor(), &found, sizeof found, static_cast<off_t>(at));
-        return size == static_cast<ssize_t>(sizeof found) && found.magic == 0xbeefc0de
-                   ? std::optional(found)
-                   : std::nullopt;
-    };
-    for (std::size_t const page_header : {known_format.page_header, std::size_t{24}}) {
+    for (std::size_t const page_header :
+         {known_format.page_header, page_format::next_page_header_size}) {
         auto const first = read(page_header);
-        auto const second = first ? read(first->page_size + page_header) : std::nullopt;
+        auto const second = first ? read(first->free_pages.page_size + page_header) : std::nullopt;
         if (second && second->version == first->version) {
             return data_format{first->version, page_header};
         }
@@ -213,85 +209,67 @@ inline void require_known_format(disk_directory const& directory) {
     }
 }
 
-/// What one of the two pages says of the data that name the trees.
-struct data_sizes {
-    bool is_lmdb = false; ///< of the format that is known here
-    std::uint64_t map = 0;
-    std::uint32_t page = 0; ///< bytes
-    std::uint64_t last_page = 0;
-    std::uint64_t transaction = 0; ///< that wrote it
-};
-
 [[nodiscard]] constexpr bool is_page_size(std::uint32_t bytes) noexcept {
     return std::has_single_bit(bytes) && bytes >= 512 && bytes <= 65536;
 }
 
-/// Nothing if the file is too short for LMDB, too, or missing. The second lies where the first says: it is
-/// all zeros where that cannot be.
-/// Source: LMDB 0.9, mdb.c: MDB_meta.
-[[nodiscard]] inline std::optional<std::array<data_sizes, 2>> sizes_in(file const& data) {
-    constexpr std::size_t page_header = 16;
-    constexpr std::size_t size = 136;
-    std::array<std::byte, size> meta{};
-    auto const number_at = [&]<class T>(std::size_t place, T number) {
-        std::memcpy(&number, meta.data() + place, sizeof number);
-        return number;
-    };
-    std::array<data_sizes, 2> found;
-    std::size_t start = 0;
-    for (data_sizes& each : found) {
-        if (::pread(data.descriptor(), meta.data(), size,
-                    static_cast<off_t>(start + page_header)) != static_cast<ssize_t>(size)) {
+using two_metas = std::array<page_format::meta, 2>;
+
+/// Both metas of a data file, unchecked; nothing if the file is missing, or too short for LMDB, too. The
+/// second one lies where the first states, and is all zeros if that cannot be.
+[[nodiscard]] inline std::optional<two_metas> metas_in(file const& data) {
+    two_metas metas{};
+    std::uint64_t page = 0;
+    for (page_format::meta& each : metas) {
+        auto const meta = read_meta(data, page + sizeof(page_format::page_header));
+        if (!meta) {
             return std::nullopt;
         }
-        each.is_lmdb =
-            number_at(0, std::uint32_t{0}) == 0xbeefc0de && number_at(4, std::uint32_t{0}) == 1;
-        each.map = number_at(16, std::uint64_t{0});
-        each.page = number_at(24, std::uint32_t{0});
-        each.last_page = number_at(120, std::uint64_t{0});
-        each.transaction = number_at(128, std::uint64_t{0});
-        if (!is_page_size(each.page)) {
+        each = *meta;
+        page = each.free_pages.page_size;
+        if (!is_page_size(each.free_pages.page_size)) {
             break;
         }
-        start = each.page;
     }
-    return found;
+    return metas;
 }
 
-[[nodiscard]] inline std::array<data_sizes, 2> sizes_in(disk_directory const& directory) {
+[[nodiscard]] inline two_metas metas_in(disk_directory const& directory) {
     folder const data = directory.data_files();
-    auto const found =
-        data.is_open() ? sizes_in(data.try_open("data.mdb", O_RDONLY)) : std::nullopt;
-    return found.value_or(std::array<data_sizes, 2>{});
+    auto const metas =
+        data.is_open() ? metas_in(data.try_open("data.mdb", O_RDONLY)) : std::nullopt;
+    return metas.value_or(two_metas{});
 }
 
-/// The size of the map that the data was last written with; 0 if it does not say.
+/// Bytes of the map that the data was last written with; 0 if neither meta states a plausible number.
 [[nodiscard]] inline std::uint64_t map_in(disk_directory const& directory) {
     std::uint64_t map = 0;
-    for (data_sizes const& each : sizes_in(directory)) {
-        map = each.is_lmdb && is_plausible_map(each.map) ? (std::max)(map, each.map) : map;
+    for (page_format::meta const& each : metas_in(directory)) {
+        bool const is_known =
+            each.magic == page_format::magic && each.version == page_format::version;
+        map = is_known && is_plausible_map(each.map_size) ? (std::max)(map, each.map_size) : map;
     }
     return map;
 }
 
-/// Whether who reads waits for nobody and writes nothing, lock.mdb included: what is read is known to hold
-/// without a place among LMDB's readers. Where our own search does not know the pages, it is LMDB's,
+/// Whether a process that only reads takes no lock and writes nothing, lock.mdb included: page_view reads
+/// without a place in LMDB's reader table. Pages of a size that page_view does not read are read by LMDB,
 /// which needs a place.
 [[nodiscard]] inline bool reads_alone(disk_directory const& directory) {
-    return sizes_in(directory)[0].page == page_view::page_size ||
+    return metas_in(directory)[0].free_pages.page_size == page_format::page_size ||
            ::access(directory.path("v1/lock.mdb").c_str(), R_OK | W_OK) != 0;
 }
 
-// LMDB maps as many bytes as the file says that it has or may have, if they are more than it is told,
-// takes pages of the size that it says, and writes to the two places by turns: of a damaged file,
-// anything.
-inline void check_sizes(file const& data, disk_opening const& how) {
-    auto const found = sizes_in(data);
-    for (std::uint64_t place = 0; found && place < found->size(); ++place) {
-        data_sizes const& each = (*found)[place];
-        bool const is_by_turns = each.transaction == 0 || each.transaction % 2 == place;
-        if (!is_page_size(each.page) || !is_by_turns || each.map > how.map ||
-            each.last_page >= how.map / each.page) {
+// LMDB believes the sizes of the map, of the file and of a page that a meta states, and that the metas are
+// written by turns.
+inline void check_metas(file const& data, disk_opening const& how) {
+    auto const metas = metas_in(data);
+    for (std::uint64_t page = 0; metas && page < metas->size(); ++page) {
+        page_format::meta const& each = (*metas)[page];
+        std::uint32_t const page_size = each.free_pages.page_size;
+        bool const is_by_turns = each.transaction == 0 || each.transaction % 2 == page;
+        if (!is_page_size(page_size) || !is_by_turns || each.map_size > how.map ||
+            each.last_page >= how.map / page_size) {
             lmdb_failed("open", MDB_CORRUPTED);
         }
     }
@@ -338,7 +316,7 @@ inline void check_sizes(file const& data, disk_opening const& how) {
         if (!identity || !data.is_open()) {
             file_failed("open", how.directory.data_file(), errno);
         }
-        check_sizes(data, how);
+        check_metas(data, how);
     }
     MDB_env* env = nullptr;
     lmdb_check("open", mdb_env_create(&env));

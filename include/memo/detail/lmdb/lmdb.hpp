@@ -6,6 +6,8 @@
 // Source: LMDB 0.9.24, lmdb.h.
 
 #include <memo/detail/lmdb/file.hpp>
+#include <memo/detail/lmdb/page_check/entry_view.hpp>
+#include <memo/detail/lmdb/page_check/page_format.hpp>
 
 #include <lmdb.h>
 
@@ -15,13 +17,10 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
-#include <span>
 #include <sstream>
 #include <string>
 
 namespace memo::detail {
-
-using bytes_view = std::span<std::byte const>;
 
 [[noreturn]] inline void lmdb_failed(char const* verb, int code) {
     throw disk_error(std::string("disk ") + verb + ": " + mdb_strerror(code) + " (" +
@@ -42,6 +41,7 @@ static_assert(
     MDB_VERSION_FULL < lmdb_of_next_format,
     "memo: memo::disk knows the data of LMDB 0.9, and this is a later LMDB, whose data has "
     "another format; build against LMDB 0.9 (Debian: liblmdb-dev)");
+static_assert(page_format::integer_keys == MDB_INTEGERKEY);
 
 /// Whether a code says that the file itself is damaged.
 [[nodiscard]] constexpr bool says_damaged(int code) noexcept {
@@ -180,11 +180,6 @@ inline bool remove(MDB_txn* txn, bytes_view key) {
     return lmdb_cursor(cursor);
 }
 
-struct key_and_value {
-    bytes_view key;
-    bytes_view value;
-};
-
 /// The entry at a cursor's next place; nothing behind the last.
 ///
 /// operation       MDB_FIRST, MDB_NEXT, MDB_SET_RANGE
@@ -200,29 +195,22 @@ struct key_and_value {
     return key_and_value{to_bytes(key), to_bytes(value)};
 }
 
-/// What the database takes of its file.
-struct database_size {
-    std::size_t entries;
-    std::size_t bytes; ///< of the pages in use
-};
-
-/// Throws:         disk_error (MDB_CORRUPTED) for more entries than fit into so many pages
-[[nodiscard]] inline database_size checked_size(database_size size, std::size_t leaf_pages,
-                                                std::size_t page_size) {
-    constexpr std::size_t min_entry = 11; // bytes: its place in the page, its head, a key
-    if (size.entries > leaf_pages * (page_size / min_entry)) {
+/// The size of a database.
+///
+/// Throws:         disk_error (MDB_CORRUPTED) where there is none, as more entries are stated than fit
+[[nodiscard]] inline database_size size_or_throw(std::optional<database_size> const& size) {
+    if (!size) {
         lmdb_failed("stat", MDB_CORRUPTED);
     }
-    return size;
+    return *size;
 }
 
 [[nodiscard]] inline database_size size_of_database(MDB_txn* txn) {
     MDB_stat stat{};
     lmdb_check("stat", mdb_stat(txn, records, &stat));
-    return checked_size(
-        {stat.ms_entries, (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) *
-                              std::size_t{stat.ms_psize}},
-        stat.ms_leaf_pages, stat.ms_psize);
+    return size_or_throw(valid_size(
+        stat.ms_entries, {stat.ms_branch_pages, stat.ms_leaf_pages, stat.ms_overflow_pages},
+        stat.ms_psize));
 }
 
 } // namespace memo::detail

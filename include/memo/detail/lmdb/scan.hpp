@@ -4,12 +4,12 @@
 // What takes more than one record: dropping all of a function, and telling how many it has.
 
 #include <memo/backend.hpp>
+#include <memo/detail/lmdb/disk_cursor.hpp>
 #include <memo/detail/lmdb/disk_store.hpp>
 #include <memo/detail/lmdb/entry.hpp>
-#include <memo/detail/lmdb/environment.hpp>
 #include <memo/detail/lmdb/lmdb.hpp>
-#include <memo/detail/lmdb/page_check/page_cursor.hpp>
 #include <memo/detail/lmdb/read_transaction.hpp>
+#include <memo/detail/lmdb/write_transaction.hpp>
 #include <memo/detail/record/frame.hpp>
 #include <memo/key128.hpp>
 
@@ -53,9 +53,9 @@ std::size_t drop_records(disk_store& store, Chosen const& chosen,
     std::optional<std::vector<std::byte>> from{std::in_place};
     while (from) {
         std::vector<record_place> places;
-        from = store.inspect([&](disk_environment::look const& look) {
+        from = store.inspect([&](read_transaction const& snapshot) {
             places.clear();
-            return scan(look.entries(), *from, 16 * portion, [&](key_and_value const& found) {
+            return scan(snapshot.entries(), *from, 16 * portion, [&](key_and_value const& found) {
                 if (is_record(found) && chosen(found)) {
                     std::memcpy(places.emplace_back().data(), found.key.data(),
                                 sizeof(record_place));
@@ -64,12 +64,12 @@ std::size_t drop_records(disk_store& store, Chosen const& chosen,
         });
         for (std::size_t begin = 0; begin < places.size(); begin += portion) {
             std::size_t const end = (std::min)(begin + portion, places.size());
-            auto const drop = [&](disk_write const& write) {
+            auto const drop = [&](write_transaction const& write) {
                 std::size_t count = 0;
                 for (std::size_t i = begin; i < end; ++i) {
-                    auto const value = find_record(write, places[i]);
+                    auto const value = write.find(places[i]);
                     bool const goes = value && chosen(key_and_value{places[i], *value});
-                    count += goes && remove_record(write, places[i]) ? 1U : 0U;
+                    count += goes && write.remove(places[i]) ? 1U : 0U;
                 }
                 return count;
             };
@@ -88,9 +88,9 @@ inline std::size_t drop_function(disk_store& store, key128 scope) {
 }
 
 /// How many functions have their names stored.
-[[nodiscard]] inline std::size_t count_names(disk_environment::look const& look) {
+[[nodiscard]] inline std::size_t count_names(read_transaction const& snapshot) {
     std::size_t names = 0;
-    disk_cursor entries = look.entries();
+    disk_cursor entries = snapshot.entries();
     for (auto found = entries.seek(); found && !is_record(*found); found = entries.next()) {
         ++names;
     }
@@ -99,10 +99,10 @@ inline std::size_t drop_function(disk_store& store, key128 scope) {
 
 /// Entries and bytes of all functions and processes.
 [[nodiscard]] inline backend_statistics size_of_all(disk_store& store) {
-    return store.inspect([](disk_environment::look const& look) {
-        auto const size = look.size();
+    return store.inspect([](read_transaction const& snapshot) {
+        auto const size = snapshot.size();
         backend_statistics all;
-        all.entries = size.entries - (std::min)(size.entries, count_names(look));
+        all.entries = size.entries - (std::min)(size.entries, count_names(snapshot));
         all.bytes = size.bytes;
         return all;
     });
@@ -113,12 +113,12 @@ inline std::size_t drop_function(disk_store& store, key128 scope) {
 ///
 /// Complexity:     at most 4096 records are looked at
 [[nodiscard]] inline backend_statistics size_of_function(disk_store& store, key128 scope) {
-    return store.inspect([&](disk_environment::look const& look) {
+    return store.inspect([&](read_transaction const& snapshot) {
         constexpr std::size_t most = 4096;
         std::size_t seen = 0;
         std::size_t names = 0;
         backend_statistics of_function;
-        static_cast<void>(scan(look.entries(), {}, most, [&](key_and_value const& found) {
+        static_cast<void>(scan(snapshot.entries(), {}, most, [&](key_and_value const& found) {
             if (!is_record(found)) {
                 ++names;
                 return;
@@ -130,7 +130,7 @@ inline std::size_t drop_function(disk_store& store, key128 scope) {
                 of_function.bytes += found.value.size();
             }
         }));
-        std::size_t const total = look.size().entries;
+        std::size_t const total = snapshot.size().entries;
         if (total > seen + names && seen > 0) {
             double const scale = static_cast<double>(total - names) / static_cast<double>(seen);
             auto const scaled = [&](std::uint64_t count) {

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Every page of the data file has one use: it is part of a tree or of a value, or it is free. Damage
-// to the few numbers that say where the trees are can lead to a tree of a commit before. Its pages look
-// sound, but some are free by now, or in use for something else, and LMDB would write over what is in
-// use (docs/decisions/0021-sound-pages.md). So pages are counted before a process writes for the first
-// time.
+// Counts the uses of every page of the data file: a page is part of one tree or one value, or it is free.
+// Damage to a root's number can lead to a tree of an earlier commit. Its pages are valid, but some are free
+// by now or in use for something else, and LMDB would overwrite what is in use
+// (docs/decisions/0021-sound-pages.md, 0063-page-checks.md). So pages are counted before a process writes
+// for the first time.
 //
 // Source: LMDB 0.9, mdb.c: mdb_freelist_save(): what transaction T freed is listed under the key T.
 
-#include <memo/detail/lmdb/lmdb.hpp>
+#include <memo/detail/lmdb/page_check/entry_view.hpp>
+#include <memo/detail/lmdb/page_check/page_format.hpp>
 #include <memo/detail/lmdb/page_check/page_view.hpp>
 
 #include <algorithm>
@@ -24,51 +25,57 @@ namespace memo::detail {
 /// Counts the pages of the last commit. Nobody may be writing.
 class page_accounting {
   public:
-    page_accounting(page_view const& pages, page_view::roots const& trees)
-        : pages_(pages), trees_(trees), sizes_(pages.sizes_of(trees)), used_(trees.pages) {}
+    page_accounting(page_view const& pages, page_snapshot const& snapshot)
+        : pages_(pages),
+          snapshot_(snapshot),
+          free_pages_size_(pages.free_pages_size(snapshot)),
+          records_size_(pages.records_size(snapshot)),
+          is_used_(snapshot.page_count) {}
 
-    /// Whether no page is seen to have two uses, and the lists of free pages are those of this commit.
+    /// Whether no page is found to have two uses, and the lists of free pages are those of this commit.
     ///
     /// Complexity:     reads all lists of free pages and branches of records, and leaves where values
-    ///                 lie in pages of their own; neither where there are more than 8192
-    [[nodiscard]] bool are_single() {
-        return adds_up(sizes_.records) && adds_up(sizes_.free_pages) && take(0, 2) &&
-               take_records() && take_free_pages() && counted_ <= trees_.pages;
+    ///                 lie in overflow pages; neither where there are more than 8192
+    [[nodiscard]] bool has_single_uses() {
+        return add_size(records_size_) && add_size(free_pages_size_) &&
+               use(0, page_format::first_tree_page) && use_records() && use_free_pages() &&
+               count_ <= snapshot_.page_count;
     }
 
   private:
-    static constexpr std::uint64_t max_looked_at = 8192;
+    static constexpr std::uint64_t max_pages_read = 8192;
 
-    // Counts what a tree says that it has. Each number may be anything.
-    [[nodiscard]] bool adds_up(page_view::tree_size const& size) {
-        counted_ += size.branches + size.leaves + size.in_own_pages;
-        return (std::max)({size.branches, size.leaves, size.in_own_pages}) <= trees_.pages;
+    // Adds the pages that a tree states; false if they are more than the file's. Each number may be
+    // anything.
+    [[nodiscard]] bool add_size(tree_size const& size) {
+        count_ += size.branches + size.leaves + size.overflow;
+        return (std::max)({size.branches, size.leaves, size.overflow}) <= snapshot_.page_count;
     }
 
-    // False if they are not the file's, or have another use already.
-    [[nodiscard]] bool take(std::uint64_t first, std::uint64_t count) {
-        if (first >= trees_.pages || count > trees_.pages - first) {
+    // False if pages are not the file's, or are in use already.
+    [[nodiscard]] bool use(std::uint64_t first, std::uint64_t count) {
+        if (first >= snapshot_.page_count || count > snapshot_.page_count - first) {
             return false;
         }
         for (std::uint64_t page = first; page < first + count; ++page) {
-            if (used_[page]) {
+            if (is_used_[page]) {
                 return false;
             }
-            used_[page] = true;
+            is_used_[page] = true;
         }
         return true;
     }
 
-    // Takes a tree's pages, but not those of its values, and gives its leaves.
-    [[nodiscard]] std::optional<std::vector<std::uint64_t>> take_tree(page_view::tree const& of) {
+    // Uses a tree's branches and leaves, and returns the leaves.
+    [[nodiscard]] std::optional<std::vector<std::uint64_t>> use_tree(page_tree const& tree) {
         std::vector<std::uint64_t> level;
-        if (of.root != page_view::none) {
-            level.push_back(of.root);
+        if (tree.root != page_format::no_page) {
+            level.push_back(tree.root);
         }
-        for (unsigned depth = of.depth;; --depth) {
+        for (unsigned depth = tree.depth;; --depth) {
             std::vector<std::uint64_t> below;
             for (std::uint64_t const page : level) {
-                if (!take(page, 1) || (depth > 1 && !add_children(page, below))) {
+                if (!use(page, 1) || (depth > 1 && !add_children(page, below))) {
                     return std::nullopt;
                 }
             }
@@ -80,82 +87,78 @@ class page_accounting {
     }
 
     [[nodiscard]] bool add_children(std::uint64_t branch, std::vector<std::uint64_t>& to) const {
-        auto const page = pages_.page_of(branch, trees_.pages);
+        auto const page = pages_.page_at(branch, snapshot_.page_count);
         if (!page || !page->is_branch) {
             return false;
         }
         for (std::size_t index = 0; index < page->count; ++index) {
-            auto const node = page_view::node_of(*page, index);
+            auto const node = page_view::node_at(*page, index);
             if (!node) {
                 return false;
             }
-            to.push_back(node->child);
+            to.push_back(node->header.child());
         }
         return true;
     }
 
-    [[nodiscard]] std::uint64_t page_with(std::byte const* byte) const noexcept {
-        return static_cast<std::uint64_t>(byte - pages_.at(0)) / page_view::page_size;
-    }
-
-    // Visits the entries of a leaf: visit(key, value). Takes the pages of values that have pages of
-    // their own.
-    template <class Visit> [[nodiscard]] bool take_values(std::uint64_t leaf, Visit const& visit) {
-        auto const page = pages_.page_of(leaf, trees_.pages);
+    // Uses the overflow pages of a leaf's values, and calls is_valid(key, value) for each entry.
+    template <class IsValid>
+    [[nodiscard]] bool use_values(std::uint64_t leaf, IsValid const& is_valid) {
+        auto const page = pages_.page_at(leaf, snapshot_.page_count);
         if (!page || page->is_branch) {
             return false;
         }
         for (std::size_t index = 0; index < page->count; ++index) {
-            auto const node = page_view::node_of(*page, index);
+            auto const node = page_view::node_at(*page, index);
             bytes_view value;
-            if (!node ||
-                pages_.value_of(*page, *node, trees_.pages, value) != page_view::search::found) {
+            if (!node || pages_.value_of(*page, *node, snapshot_.page_count, value) !=
+                             lookup_status::found) {
                 return false;
             }
-            std::uint64_t const first = page_with(value.data());
-            if (first != leaf && !take(first, page_view::pages_for(value.size()))) {
+            std::uint64_t const first = pages_.page_with(value.data());
+            if (first != leaf && !use(first, page_view::overflow_pages_for(value.size()))) {
                 return false;
             }
-            if (!visit(node->key, value)) {
+            if (!is_valid(node->key, value)) {
                 return false;
             }
         }
         return true;
     }
 
-    [[nodiscard]] bool take_records() {
-        if (sizes_.records.branches > max_looked_at) {
+    [[nodiscard]] bool use_records() {
+        if (records_size_.branches > max_pages_read) {
             return true;
         }
-        auto const leaves = take_tree(trees_.records);
+        auto const leaves = use_tree(snapshot_.records);
         if (!leaves) {
             return false;
         }
-        if (sizes_.records.in_own_pages == 0 || leaves->size() > max_looked_at) {
+        if (records_size_.overflow == 0 || leaves->size() > max_pages_read) {
             return true;
         }
         return std::ranges::all_of(*leaves, [&](std::uint64_t leaf) {
-            return take_values(leaf, [](bytes_view, bytes_view) { return true; });
+            return use_values(leaf, [](bytes_view, bytes_view) { return true; });
         });
     }
 
-    [[nodiscard]] bool take_free_pages() {
-        auto const leaves = take_tree(trees_.free_pages);
+    [[nodiscard]] bool use_free_pages() {
+        auto const leaves = use_tree(snapshot_.free_pages);
         if (!leaves) {
             return false;
         }
-        std::uint64_t newest = 0;
+        std::uint64_t last = 0;
         for (std::uint64_t const leaf : *leaves) {
-            if (!take_values(leaf, [&](bytes_view freed_by, bytes_view list) {
-                    return take_list(list) && is_later(freed_by, newest);
+            if (!use_values(leaf, [&](bytes_view freed_by, bytes_view list) {
+                    return use_list(list) && is_later(freed_by, last);
                 })) {
                 return false;
             }
         }
-        return leaves->empty() || newest == trees_.transaction || may_have_freed_nothing();
+        return leaves->empty() || last == snapshot_.transaction || may_have_freed_nothing();
     }
 
-    [[nodiscard]] bool take_list(bytes_view list) {
+    [[nodiscard]] bool use_list(bytes_view list) {
         constexpr std::size_t word = sizeof(std::uint64_t);
         if (list.size() < word) {
             return false;
@@ -164,35 +167,36 @@ class page_accounting {
         if (count > list.size() / word - 1) {
             return false;
         }
-        counted_ += count;
+        count_ += count;
         for (std::uint64_t i = 1; i <= count; ++i) {
-            if (!take(page_view::number<std::uint64_t>(list.data() + i * word), 1)) {
+            if (!use(page_view::number<std::uint64_t>(list.data() + i * word), 1)) {
                 return false;
             }
         }
         return true;
     }
 
-    // Which transaction freed a list of pages: later ones come later.
-    [[nodiscard]] static bool is_later(bytes_view key, std::uint64_t& newest) noexcept {
+    // Whether the transaction that freed a list comes behind the last one, which it replaces.
+    [[nodiscard]] static bool is_later(bytes_view key, std::uint64_t& last) noexcept {
         if (key.size() != sizeof(std::uint64_t)) {
             return false;
         }
         auto const freed_by = page_view::number<std::uint64_t>(key.data());
-        return freed_by > std::exchange(newest, freed_by);
+        return freed_by > std::exchange(last, freed_by);
     }
 
     // Each commit frees the root before it, if there was one.
     [[nodiscard]] bool may_have_freed_nothing() const noexcept {
-        auto const before = pages_.roots_of(trees_.transaction - 1);
-        return !before || before->records.root == page_view::none;
+        auto const previous = pages_.snapshot_of(snapshot_.transaction - 1);
+        return !previous || previous->records.root == page_format::no_page;
     }
 
     page_view const& pages_;
-    page_view::roots const trees_;
-    page_view::sizes const sizes_;
-    std::vector<bool> used_;
-    std::uint64_t counted_ = 2; ///< the two pages that say where the trees are
+    page_snapshot const snapshot_;
+    tree_size const free_pages_size_;
+    tree_size const records_size_;
+    std::vector<bool> is_used_;
+    std::uint64_t count_ = page_format::first_tree_page; ///< pages in use
 };
 
 } // namespace memo::detail

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The pages of the data file, with nothing believed. LMDB believes its pages: one flipped bit in a
-// page's header, in its table of nodes or in a child's number sends it behind the page, and the process
-// ends by a signal (docs/decisions/0021-sound-pages.md). So a hit is found by a search of our own, with
-// LMDB's snapshot, and many records by a walk of our own (cursor.hpp). What is written is checked by
-// soundness.hpp.
-//
-// Source: LMDB 0.9, mdb.c: MDB_page, MDB_node, MDB_meta, MDB_db; data format 1.
+// LMDB's pages, read with every number in them checked. LMDB trusts its pages: one flipped bit in a page
+// header, in a table of nodes or in the number of a child makes it read behind the page, and a signal ends
+// the process (docs/decisions/0021-sound-pages.md). So this library looks up a key, and walks over entries
+// (page_cursor.hpp), in a snapshot of LMDB's by code of its own. page_validator.hpp checks what LMDB is
+// about to write to.
 
-#include <memo/detail/lmdb/file.hpp>
-#include <memo/detail/lmdb/lmdb.hpp>
+#include <memo/detail/lmdb/page_check/entry_view.hpp>
+#include <memo/detail/lmdb/page_check/page_format.hpp>
+#include <memo/detail/lmdb/page_check/page_source.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -18,193 +17,248 @@
 #include <cstdint>
 #include <cstring>
 #include <optional>
-#include <sys/mman.h>
-#include <utility>
 
 namespace memo::detail {
 
-/// A view of the data file by the side of LMDB's own.
+/// A tree of pages.
+struct page_tree {
+    std::uint64_t root = page_format::no_page;
+    unsigned depth = 0; ///< levels of pages
+};
+
+/// The trees that a transaction committed.
+struct page_snapshot {
+    page_tree free_pages;
+    page_tree records;
+    std::uint64_t page_count = 0; ///< of the file, as the transaction knew it
+    std::uint64_t transaction = 0;
+};
+
+/// A branch or a leaf, with the numbers of its header that were checked. Whatever is written to the file
+/// since then, no node is read from behind the page.
+struct tree_page {
+    std::byte const* bytes = nullptr;
+    bool is_branch = false;
+    std::size_t count = 0; ///< of nodes
+    std::size_t upper = 0; ///< offset of the first node
+};
+
+/// A node with its header as it was read; the key ends within the page.
+struct tree_node {
+    std::size_t offset; ///< of the header in the page
+    page_format::node_header header;
+    bytes_view key;
+};
+
+enum class lookup_status : std::uint8_t {
+    found,
+    absent,
+    corrupt, ///< a page on the way is not valid
+};
+
 class page_view {
   public:
-    page_view() = default;
-    page_view(page_view const&) = delete;
-    page_view& operator=(page_view const&) = delete;
-    ~page_view() { unmap(); }
+    explicit page_view(page_source const& source) noexcept : source_(source) {}
 
-    /// Before another file is shown. Nobody may be looking.
-    void forget() noexcept {
-        unmap();
-        size_ = 0;
-    }
-
-    /// Shows a file, up to so many bytes that it may grow to. Shows nothing if it cannot.
-    void show(int descriptor, std::size_t most) noexcept {
-        forget();
-        void* const memory = ::mmap(nullptr, most, PROT_READ, MAP_SHARED, descriptor, 0);
-        if (memory != MAP_FAILED) { // NOLINT(cppcoreguidelines-pro-type-cstyle-cast): its macro
-            base_ = static_cast<std::byte const*>(memory);
-            mapped_ = most;
-            descriptor_ = descriptor;
-            identity_ = identity_of_descriptor(descriptor).value_or(file_identity{});
-        }
-    }
-
-    [[nodiscard]] bool shows() const noexcept { return mapped_ != 0; }
-
-    static constexpr std::uint64_t none = ~std::uint64_t{0};
-    /// A tree of pages.
-    struct tree {
-        std::uint64_t root = none; ///< none: it is empty
-        unsigned depth = 0;        ///< levels of pages, the root's among them
-    };
-    /// The trees as they were committed.
-    struct roots {
-        tree free_pages;
-        tree records;
-        std::uint64_t pages = 0;       ///< how many the file has in use
-        std::uint64_t transaction = 0; ///< that committed them
-    };
-    /// How many pages a tree has, as its commit says.
-    struct tree_size {
-        std::uint64_t branches = 0;
-        std::uint64_t leaves = 0;
-        std::uint64_t in_own_pages = 0; ///< of values
-    };
-    struct sizes {
-        tree_size free_pages;
-        tree_size records;
-    };
-
-    /// What a write begins with. Nobody may be writing.
-    [[nodiscard]] std::optional<roots> newest() const noexcept {
-        if (!has(0) || !has(1)) {
+    /// The snapshot of a transaction; nothing if another one overwrote its meta. From a damaged meta: a
+    /// snapshot in which no page is valid.
+    [[nodiscard]] std::optional<page_snapshot>
+    snapshot_of(std::uint64_t transaction) const noexcept {
+        using page_format::meta;
+        if (!source_.has(1) || transaction_in(transaction % 2) != transaction) {
             return std::nullopt;
         }
-        std::uint64_t const even = transaction_of(0);
-        std::uint64_t const odd = transaction_of(1);
-        auto const found = roots_of((std::max)(even, odd));
-        auto const before = roots_of((std::min)(even, odd));
-        // The file never has fewer pages than before: new ones would be written over old ones.
-        bool const grew = found && before && found->pages >= before->pages;
-        return grew ? found : std::nullopt;
+        std::byte const* const at = meta_at(transaction % 2);
+        std::byte const* const first_tree = at + offsetof(meta, free_pages);
+        std::byte const* const second_tree = at + offsetof(meta, records);
+        // Flags of another kind of tree would make LMDB read nodes that are not there.
+        bool const is_valid =
+            number<std::uint32_t>(at + offsetof(meta, magic)) == page_format::magic &&
+            number<std::uint32_t>(at + offsetof(meta, version)) == page_format::version &&
+            number<std::uint16_t>(first_tree + offsetof(page_format::database, flags)) ==
+                page_format::integer_keys &&
+            number<std::uint16_t>(second_tree + offsetof(page_format::database, flags)) == 0;
+        page_snapshot const snapshot =
+            is_valid ? page_snapshot{tree_at(first_tree), tree_at(second_tree),
+                                     number<std::uint64_t>(at + offsetof(meta, last_page)) + 1,
+                                     transaction}
+                     : page_snapshot{{0, 0}, {0, 0}, 0, transaction};
+        std::atomic_thread_fence(std::memory_order_acquire);
+        // The commit after the next one overwrites this meta.
+        return transaction_in(transaction % 2) == transaction ? std::optional(snapshot)
+                                                              : std::nullopt;
     }
 
-    /// The trees that were committed last, for who reads without a transaction. Nothing if others commit
-    /// faster than this looks.
-    [[nodiscard]] std::optional<roots> latest() const noexcept {
-        for (int attempt = 0; attempt < 16 && has(1); ++attempt) {
-            if (auto found = roots_of((std::max)(transaction_of(0), transaction_of(1)))) {
-                return found;
+    /// The last committed snapshot, for a reader without a transaction. Nothing if others commit faster
+    /// than this reads.
+    [[nodiscard]] std::optional<page_snapshot> latest_snapshot() const noexcept {
+        for (int attempt = 0; attempt < 16 && source_.has(1); ++attempt) {
+            if (auto snapshot = snapshot_of((std::max)(transaction_in(0), transaction_in(1)))) {
+                return snapshot;
             }
         }
         return std::nullopt;
     }
 
-    /// The trees that a transaction sees; nothing if that was two commits ago. Where what says so is
-    /// damaged they are such that no page of them is sound.
-    [[nodiscard]] std::optional<roots> roots_of(std::uint64_t transaction) const noexcept {
-        if (!has(1) || transaction_of(transaction % 2) != transaction) {
+    /// The snapshot that a write begins with; nothing if the metas contradict each other. Nobody may be
+    /// writing.
+    [[nodiscard]] std::optional<page_snapshot> snapshot_to_write() const noexcept {
+        if (!source_.has(1)) {
             return std::nullopt;
         }
-        std::byte const* const meta = at(transaction % 2) + page_header;
-        // Another kind of tree would send LMDB where there is nothing.
-        bool const sound = number<std::uint32_t>(meta) == 0xbeefc0de &&
-                           number<std::uint32_t>(meta + 4) == 1 &&
-                           number<std::uint16_t>(meta + 24 + 4) == MDB_INTEGERKEY &&
-                           number<std::uint16_t>(meta + 72 + 4) == 0;
-        roots const found = sound ? roots{tree_at(meta + 24), tree_at(meta + 72),
-                                          number<std::uint64_t>(meta + 120) + 1, transaction}
-                                  : roots{{0, 0}, {0, 0}, 0, transaction};
-        std::atomic_thread_fence(std::memory_order_acquire);
-        // The next but one commit may have begun to write here.
-        return transaction_of(transaction % 2) == transaction ? std::optional(found) : std::nullopt;
+        std::uint64_t const even = transaction_in(0);
+        std::uint64_t const odd = transaction_in(1);
+        auto const last = snapshot_of((std::max)(even, odd));
+        auto const previous = snapshot_of((std::min)(even, odd));
+        // A file never loses pages: LMDB would write new ones over those that it no longer counts.
+        bool const is_valid = last && previous && last->page_count >= previous->page_count &&
+                              last->page_count <= source_.max_pages();
+        return is_valid ? last : std::nullopt;
     }
 
-    /// Whether no page of a snapshot was written over since roots_of() gave its trees: what its transaction
-    /// T has in use is freed by T + 1 at the earliest and written over by T + 3, and before that T + 2
-    /// takes the place of what says where T's trees are.
+    /// Whether no page of a snapshot was overwritten since snapshot_of() returned it. Pages that
+    /// transaction T has in use are freed by T + 1 at the earliest and overwritten by T + 3, and before
+    /// that T + 2 overwrites the meta of T.
     ///
     /// Source: LMDB 0.9, mdb.c: mdb_page_alloc(), mdb_find_oldest().
-    [[nodiscard]] bool are_intact(roots const& trees) const noexcept {
-        std::atomic_thread_fence(std::memory_order_acquire); // what was copied was read before this
-        return roots_of(trees.transaction).has_value();
+    [[nodiscard]] bool is_intact(page_snapshot const& snapshot) const noexcept {
+        std::atomic_thread_fence(std::memory_order_acquire); // after the reads of the caller's copy
+        return snapshot_of(snapshot.transaction).has_value();
     }
 
-    /// Nobody may be writing.
-    [[nodiscard]] sizes sizes_of(roots const& trees) const noexcept {
-        std::byte const* const meta = at(trees.transaction % 2) + page_header;
-        return {size_at(meta + 24), size_at(meta + 72)};
+    /// The sizes of both trees as the meta states them, unchecked. Nobody may be writing.
+    [[nodiscard]] tree_size free_pages_size(page_snapshot const& snapshot) const noexcept {
+        return size_at(database_at(snapshot, offsetof(page_format::meta, free_pages)));
+    }
+    [[nodiscard]] tree_size records_size(page_snapshot const& snapshot) const noexcept {
+        return size_at(database_at(snapshot, offsetof(page_format::meta, records)));
     }
 
-    /// What all records take. Of the trees' time if these are intact afterwards.
-    ///
-    /// Throws:         disk_error; says_damaged(its code) if it cannot be
-    [[nodiscard]] database_size size_of(roots const& trees) const {
-        std::byte const* const database = at(trees.transaction % 2) + page_header + 72;
-        tree_size const size = size_at(database);
-        return checked_size({number<std::uint64_t>(database + 32),
-                             (size.branches + size.leaves + size.in_own_pages) * page_size},
-                            size.leaves, page_size);
+    /// The size of all records, which counts if the snapshot is intact afterwards. Nothing if it cannot be
+    /// true.
+    [[nodiscard]] std::optional<database_size>
+    size_of(page_snapshot const& snapshot) const noexcept {
+        std::byte const* const tree = database_at(snapshot, offsetof(page_format::meta, records));
+        return valid_size(number<std::uint64_t>(tree + offsetof(page_format::database, entries)),
+                          size_at(tree), page_format::page_size);
     }
 
-    enum class search : std::uint8_t { found, missing, invalid };
-
-    /// Looks for a key, and believes no page. Takes less time than LMDB, which believes all.
-    [[nodiscard]] search find(roots const& trees, bytes_view key,
-                              bytes_view& value) const noexcept {
-        std::uint64_t next = trees.records.root;
-        if (next == none) {
-            return search::missing;
+    /// Looks up a record, and sets `value` to its bytes in the file. Faster than mdb_get().
+    [[nodiscard]] lookup_status find(page_snapshot const& snapshot, bytes_view key,
+                                     bytes_view& value) const noexcept {
+        std::uint64_t next = snapshot.records.root;
+        if (next == page_format::no_page) {
+            return lookup_status::absent;
         }
-        for (int depth = 0; depth < deepest; ++depth) {
-            auto const page = page_of(next, trees.pages);
+        for (std::size_t depth = 0; depth < page_format::max_depth; ++depth) {
+            auto const page = page_at(next, snapshot.page_count);
             if (!page) {
-                return search::invalid;
+                return lookup_status::corrupt;
             }
-            std::size_t low =
-                page->is_branch ? 1 : 0; // the key of a branch's first node is not used
+            std::size_t low = first_key(*page);
             std::size_t high = page->count;
             while (low < high) {
                 std::size_t const middle = (low + high) / 2;
-                auto const entry = node_of(*page, middle);
+                auto const entry = node_at(*page, middle);
                 if (!entry) {
-                    return search::invalid;
+                    return lookup_status::corrupt;
                 }
                 int const order = compare(entry->key, key);
                 if (order == 0 && !page->is_branch) {
-                    return value_of(*page, *entry, trees.pages, value);
+                    return value_of(*page, *entry, snapshot.page_count, value);
                 }
                 (order > 0 ? high : low) = order > 0 ? middle : middle + 1;
             }
             if (!page->is_branch) {
-                return search::missing;
+                return lookup_status::absent;
             }
-            auto const child = node_of(*page, low - 1);
+            auto const child = node_at(*page, low - 1);
             if (!child) {
-                return search::invalid;
+                return lookup_status::corrupt;
             }
-            next = child->child;
+            next = child->header.child();
         }
-        return search::invalid;
+        return lookup_status::corrupt;
     }
 
-    static constexpr std::size_t page_size = 4096;
+    /// A branch or a leaf; nothing if its header is not one of such a page.
+    [[nodiscard]] std::optional<tree_page> page_at(std::uint64_t page,
+                                                   std::uint64_t page_count) const noexcept {
+        using page_format::page_header;
+        if (page < page_format::first_tree_page || page >= page_count || !source_.has(page)) {
+            return std::nullopt;
+        }
+        std::byte const* const bytes = source_.at(page);
+        unsigned const flags = number<std::uint16_t>(bytes + offsetof(page_header, flags));
+        std::size_t const lower = number<std::uint16_t>(bytes + offsetof(page_header, lower));
+        std::size_t const upper = number<std::uint16_t>(bytes + offsetof(page_header, upper));
+        bool const is_branch = flags == page_format::branch_page;
+        if (number<std::uint64_t>(bytes + offsetof(page_header, number)) != page ||
+            (!is_branch && flags != page_format::leaf_page) || lower % 2 != 0 || lower > upper ||
+            upper > page_format::page_size ||
+            lower < sizeof(page_header) + (is_branch ? node_offset_size : 0)) {
+            return std::nullopt;
+        }
+        return tree_page{bytes, is_branch, (lower - sizeof(page_header)) / node_offset_size, upper};
+    }
 
-  protected:
-    friend class page_cursor;
-    friend class page_accounting;
+    /// A node of a page; nothing if its header or its key does not lie within the page.
+    [[nodiscard]] static std::optional<tree_node> node_at(tree_page const& page,
+                                                          std::size_t index) noexcept {
+        using page_format::node_header;
+        std::size_t const offset = number<std::uint16_t>(
+            page.bytes + sizeof(page_format::page_header) + node_offset_size * index);
+        if (offset + sizeof(node_header) > page_format::page_size) {
+            return std::nullopt;
+        }
+        std::byte const* const bytes = page.bytes + offset;
+        node_header const header{number<std::uint64_t>(bytes)};
+        if (offset + sizeof(node_header) + header.key_size() > page_format::page_size) {
+            return std::nullopt;
+        }
+        return tree_node{offset, header, {bytes + sizeof(node_header), header.key_size()}};
+    }
 
-    static constexpr std::size_t page_header = 16;
-    static constexpr std::size_t node_header = 8;
-    static constexpr unsigned branch = 1;
-    static constexpr unsigned leaf = 2;
-    static constexpr unsigned overflow = 4;
-    static constexpr unsigned in_own_pages = 1; ///< flag of a node
+    /// The index of a page's first node that has a key: that of a branch's first node is not used.
+    [[nodiscard]] static std::size_t first_key(tree_page const& page) noexcept {
+        return page.is_branch ? 1 : 0;
+    }
 
-    static constexpr int deepest = 32; // LMDB's own bound
+    /// Sets `value` to the bytes of a leaf's node: found or corrupt.
+    [[nodiscard]] lookup_status value_of(tree_page const& page, tree_node const& node,
+                                         std::uint64_t page_count,
+                                         bytes_view& value) const noexcept {
+        std::byte const* const content = node.key.data() + node.key.size();
+        auto const room = static_cast<std::size_t>(page.bytes + page_format::page_size - content);
+        std::size_t const size = node.header.value_size();
+        if (node.header.flags() == 0) {
+            value = {content, size};
+            return size <= room ? lookup_status::found : lookup_status::corrupt;
+        }
+        if (room < sizeof(std::uint64_t)) {
+            return lookup_status::corrupt;
+        }
+        auto const first = number<std::uint64_t>(content);
+        if (!is_overflow(first, size, page_count)) {
+            return lookup_status::corrupt;
+        }
+        value = {source_.at(first) + sizeof(page_format::page_header), size};
+        return lookup_status::found;
+    }
 
-    /// Reads a number once. Who writes to the file may change it at any time, so what was checked must
-    /// not be read from there again when it is used, as a compiler otherwise might.
+    /// How many overflow pages a value takes.
+    [[nodiscard]] static std::uint64_t overflow_pages_for(std::size_t value_size) noexcept {
+        return (sizeof(page_format::page_header) + value_size + page_format::page_size - 1) /
+               page_format::page_size;
+    }
+
+    /// The page that a byte of a value lies in.
+    [[nodiscard]] std::uint64_t page_with(std::byte const* byte) const noexcept {
+        return static_cast<std::uint64_t>(byte - source_.at(0)) / page_format::page_size;
+    }
+
+    /// Reads a number once. Another process may write to the file at any time, so what was checked must
+    /// not be read a second time when it is used, as a compiler otherwise might.
     template <class T> [[nodiscard]] static T number(std::byte const* at) noexcept {
         T value;
         std::memcpy(&value, at, sizeof value);
@@ -212,150 +266,52 @@ class page_view {
         return value;
     }
 
-    [[nodiscard]] std::byte const* at(std::uint64_t page) const noexcept {
-        return base_ + page * page_size;
-    }
-
-    /// A page of a tree, as its head was when it was checked. Whatever is written to the file since,
-    /// no node of it is looked for behind the page.
-    struct tree_page {
-        std::byte const* bytes = nullptr;
-        bool is_branch = false;
-        std::size_t count = 0; ///< of its nodes
-        std::size_t upper = 0; ///< where they begin
-    };
-    /// A node of a page, as its head was when it was read; its key ends within the page.
-    struct tree_node {
-        std::size_t offset;  ///< of its head in the page
-        std::uint64_t child; ///< of a branch: the number of a page
-        std::uint32_t size;  ///< of a leaf: bytes of its value
-        unsigned flags;      ///< of a leaf
-        bytes_view key;
-    };
-
-    /// Nothing if it does not look like a page of a tree.
-    [[nodiscard]] std::optional<tree_page> page_of(std::uint64_t page,
-                                                   std::uint64_t pages) const noexcept {
-        if (page < 2 || page >= pages || !has(page)) {
-            return std::nullopt;
-        }
-        std::byte const* const bytes = at(page);
-        unsigned const flags = number<std::uint16_t>(bytes + 10);
-        std::size_t const lower = number<std::uint16_t>(bytes + 12);
-        std::size_t const upper = number<std::uint16_t>(bytes + 14);
-        if (number<std::uint64_t>(bytes) != page || (flags != branch && flags != leaf) ||
-            lower % 2 != 0 || lower > upper || upper > page_size ||
-            lower < page_header + (flags == branch ? 2 : 0)) {
-            return std::nullopt;
-        }
-        return tree_page{bytes, flags == branch, (lower - page_header) / 2, upper};
-    }
-
-    /// Nothing if it does not lie within its page.
-    [[nodiscard]] static std::optional<tree_node> node_of(tree_page const& in,
-                                                          std::size_t index) noexcept {
-        std::size_t const offset = number<std::uint16_t>(in.bytes + page_header + 2 * index);
-        if (offset + node_header > page_size) {
-            return std::nullopt;
-        }
-        std::byte const* const bytes = in.bytes + offset;
-        auto const head = number<std::uint64_t>(bytes);
-        std::size_t const key_size = head >> 48U;
-        if (offset + node_header + key_size > page_size) {
-            return std::nullopt;
-        }
-        return tree_node{offset,
-                         head & 0xffff'ffff'ffffU,
-                         static_cast<std::uint32_t>(head),
-                         static_cast<unsigned>(head >> 32U) & 0xffffU,
-                         {bytes + node_header, key_size}};
-    }
-
-    [[nodiscard]] static tree tree_at(std::byte const* database) noexcept {
-        return {number<std::uint64_t>(database + 40), number<std::uint16_t>(database + 6)};
-    }
-
-    [[nodiscard]] static tree_size size_at(std::byte const* database) noexcept {
-        return {number<std::uint64_t>(database + 8), number<std::uint64_t>(database + 16),
-                number<std::uint64_t>(database + 24)};
-    }
-
-    [[nodiscard]] std::uint64_t transaction_of(std::uint64_t page) const noexcept {
-        return number<std::uint64_t>(at(page) + page_header + 128);
-    }
-
-    /// Whether the file reaches to the end of a page. It grows while it is looked at.
-    [[nodiscard]] bool has(std::uint64_t page) const noexcept {
-        if (page >= mapped_ / page_size) {
-            return false;
-        }
-        std::size_t const end = (static_cast<std::size_t>(page) + 1) * page_size;
-        if (end <= size_.load(std::memory_order_relaxed)) [[likely]] {
-            return true;
-        }
-        struct stat now {};
-        if (::fstat(descriptor_, &now) != 0 ||
-            file_identity{now.st_dev, now.st_ino} != identity_) { // closed by the program
-            return false;
-        }
-        size_.store(static_cast<std::size_t>(now.st_size), std::memory_order_relaxed);
-        return end <= static_cast<std::size_t>(now.st_size);
-    }
-
+    /// The order of keys: less than, equal to or greater than 0.
     [[nodiscard]] static int compare(bytes_view one, bytes_view other) noexcept {
         int const order =
             std::memcmp(one.data(), other.data(), (std::min)(one.size(), other.size()));
         return order != 0 ? order : static_cast<int>(one.size()) - static_cast<int>(other.size());
     }
 
-    [[nodiscard]] search value_of(tree_page const& in, tree_node const& of, std::uint64_t pages,
-                                  bytes_view& value) const noexcept {
-        std::byte const* const content = of.key.data() + of.key.size();
-        auto const room = static_cast<std::size_t>(in.bytes + page_size - content);
-        if (of.flags == 0) {
-            value = {content, of.size};
-            return of.size <= room ? search::found : search::invalid;
-        }
-        if (room < sizeof(std::uint64_t)) {
-            return search::invalid;
-        }
-        auto const own = number<std::uint64_t>(content);
-        if (!is_overflow(own, of.size, pages)) {
-            return search::invalid;
-        }
-        value = {at(own) + page_header, of.size};
-        return search::found;
-    }
-
-    /// How many pages of its own a value takes.
-    [[nodiscard]] static std::uint64_t pages_for(std::size_t size) noexcept {
-        return (page_header + size + page_size - 1) / page_size;
-    }
-
-    /// A value in pages of its own: they are freed by what the first of them says.
-    [[nodiscard]] bool is_overflow(std::uint64_t first, std::size_t size,
-                                   std::uint64_t pages) const noexcept {
-        std::uint64_t const count = pages_for(size);
-        return first >= 2 && first < pages && count <= pages - first && has(first + count - 1) &&
-               number<std::uint64_t>(at(first)) == first &&
-               number<std::uint16_t>(at(first) + 10) == overflow &&
-               number<std::uint32_t>(at(first) + 12) == count;
-    }
-
   private:
-    void unmap() noexcept {
-        if (mapped_ != 0) {
-            // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): munmap(2) takes void*
-            ::munmap(const_cast<std::byte*>(base_), mapped_);
-        }
-        mapped_ = 0;
+    static constexpr std::size_t node_offset_size = 2; // bytes
+
+    [[nodiscard]] std::byte const* meta_at(std::uint64_t page) const noexcept {
+        return source_.at(page) + sizeof(page_format::page_header);
+    }
+    [[nodiscard]] std::byte const* database_at(page_snapshot const& snapshot,
+                                               std::size_t offset) const noexcept {
+        return meta_at(snapshot.transaction % 2) + offset;
+    }
+    [[nodiscard]] std::uint64_t transaction_in(std::uint64_t page) const noexcept {
+        return number<std::uint64_t>(meta_at(page) + offsetof(page_format::meta, transaction));
     }
 
-    std::byte const* base_ = nullptr;
-    mutable std::atomic<std::size_t> size_{0}; ///< of the file, or less
-    std::size_t mapped_ = 0;
-    int descriptor_ = -1;
-    file_identity identity_;
+    [[nodiscard]] static page_tree tree_at(std::byte const* database) noexcept {
+        return {number<std::uint64_t>(database + offsetof(page_format::database, root)),
+                number<std::uint16_t>(database + offsetof(page_format::database, depth))};
+    }
+    [[nodiscard]] static tree_size size_at(std::byte const* database) noexcept {
+        return {number<std::uint64_t>(database + offsetof(page_format::database, branch_pages)),
+                number<std::uint64_t>(database + offsetof(page_format::database, leaf_pages)),
+                number<std::uint64_t>(database + offsetof(page_format::database, overflow_pages))};
+    }
+
+    /// Whether a value's overflow pages are the file's, and as many as the first of them says: LMDB frees
+    /// so many.
+    [[nodiscard]] bool is_overflow(std::uint64_t first, std::size_t value_size,
+                                   std::uint64_t page_count) const noexcept {
+        using page_format::page_header;
+        std::uint64_t const count = overflow_pages_for(value_size);
+        return first >= page_format::first_tree_page && first < page_count &&
+               count <= page_count - first && source_.has(first + count - 1) &&
+               number<std::uint64_t>(source_.at(first) + offsetof(page_header, number)) == first &&
+               number<std::uint16_t>(source_.at(first) + offsetof(page_header, flags)) ==
+                   page_format::overflow_page &&
+               number<std::uint32_t>(source_.at(first) + page_format::overflow_count) == count;
+    }
+
+    page_source const& source_;
 };
 
 } // namespace memo::detail

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The pages of a file in memory, where the file may still grow. A read behind the end of a mapped file is a
+// SIGBUS, so a page is read only once it is known to lie within the file.
+
+#include <memo/detail/lmdb/page_check/entry_view.hpp>
+#include <memo/detail/lmdb/page_check/page_format.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace memo::detail {
+
+class page_source {
+  public:
+    page_source(page_source const&) = delete;
+    page_source& operator=(page_source const&) = delete;
+
+    /// The first byte of a page.
+    [[nodiscard]] std::byte const* at(std::uint64_t page) const noexcept {
+        return memory_.data() + page * page_format::page_size;
+    }
+
+    /// How many pages the file may grow to.
+    [[nodiscard]] std::uint64_t max_pages() const noexcept {
+        return memory_.size() / page_format::page_size;
+    }
+
+    /// Whether the file reaches to the end of a page.
+    ///
+    /// Thread safety:  safe, while the file grows, too
+    [[nodiscard]] bool has(std::uint64_t page) const noexcept {
+        if (page >= max_pages()) {
+            return false;
+        }
+        std::size_t const end = (static_cast<std::size_t>(page) + 1) * page_format::page_size;
+        if (end <= known_length_.load(std::memory_order_relaxed)) [[likely]] {
+            return true;
+        }
+        return has_grown_to(end);
+    }
+
+  protected:
+    page_source() = default;
+    ~page_source() = default;
+
+    /// memory          all pages that the file may grow to; nobody may be reading
+    void set_memory(bytes_view memory) noexcept {
+        memory_ = memory;
+        known_length_ = 0;
+    }
+    [[nodiscard]] bytes_view memory() const noexcept { return memory_; }
+
+  private:
+    /// Bytes of the file now; nothing if that cannot be known.
+    [[nodiscard]] virtual std::optional<std::size_t> length() const noexcept = 0;
+
+    [[gnu::noinline]] bool has_grown_to(std::size_t end) const noexcept {
+        auto const now = length();
+        if (now) {
+            known_length_.store(*now, std::memory_order_relaxed);
+        }
+        return now && end <= *now;
+    }
+
+    bytes_view memory_;
+    mutable std::atomic<std::size_t> known_length_{0}; ///< bytes
+};
+
+} // namespace memo::detail
