@@ -49,28 +49,28 @@ template <class T> [[nodiscard]] bool is_long([[maybe_unused]] T const& value) n
 }
 
 template <class Stream, class... Args>
-[[nodiscard]] unfinalized_key key_by(hash_midstate const& head, Args const&... args) {
+[[nodiscard]] unfinalized_key key_by(hash_midstate const& midstate, Args const&... args) {
     Stream rest;
     (detail::encode(rest, args), ...);
-    return head.digest(rest.words());
+    return midstate.digest(rest.words());
 }
 
 template <class... Args>
-[[nodiscard]] unfinalized_key counted_key(hash_midstate const& head, Args const&... args) {
+[[nodiscard]] unfinalized_key counted_key(hash_midstate const& midstate, Args const&... args) {
     constexpr std::size_t least =
         (std::size_t{0} + ... + (counted_bytes<Args> ? 1 : words_of<Args>));
     if constexpr (least + 4 <= hash_midstate::max_words) {
         switch ((std::size_t{0} + ... + words_in(args)) - least) {
         case 0:
-            return key_by<fixed_words<least>>(head, args...);
+            return key_by<fixed_words<least>>(midstate, args...);
         case 1:
-            return key_by<fixed_words<least + 1>>(head, args...);
+            return key_by<fixed_words<least + 1>>(midstate, args...);
         case 2:
-            return key_by<fixed_words<least + 2>>(head, args...);
+            return key_by<fixed_words<least + 2>>(midstate, args...);
         case 3:
-            return key_by<fixed_words<least + 3>>(head, args...);
+            return key_by<fixed_words<least + 3>>(midstate, args...);
         case 4:
-            return key_by<fixed_words<least + 4>>(head, args...);
+            return key_by<fixed_words<least + 4>>(midstate, args...);
         default:
             break;
         }
@@ -79,10 +79,10 @@ template <class... Args>
         (std::size_t{0} + ... + (counted_bytes<Args> ? 3 : words_of<Args>));
     if constexpr (digests <= hash_midstate::max_words) {
         if ((true && ... && is_long(args))) {
-            return key_by<fixed_digests<digests>>(head, args...);
+            return key_by<fixed_digests<digests>>(midstate, args...);
         }
     }
-    return unfinalized_key(gathered_key(head.scope(), nullptr, args...));
+    return unfinalized_key(gathered_key(midstate.scope(), nullptr, args...));
 }
 
 /// The key of a call.
@@ -92,25 +92,25 @@ template <class... Args>
 /// Thread safety:  safe while nobody changes the arguments
 /// Throws:         what a serialize() throws; memo::error for an argument that would be sliced
 template <class... Args>
-[[nodiscard]] unfinalized_key call_key(hash_midstate const& head, Args const&... args) {
+[[nodiscard]] unfinalized_key call_key(hash_midstate const& midstate, Args const&... args) {
     // A type that cannot be encoded was refused where the function was wrapped.
     if constexpr ((true && ... && encodable<Args>)) {
         constexpr std::size_t words = sum_of_words({words_of<Args>...});
         if constexpr (words <= hash_midstate::max_words) {
             fixed_words<words> rest;
             (detail::encode(rest, args), ...);
-            return head.digest(rest.words());
+            return midstate.digest(rest.words());
         } else if constexpr (words < guarded_words - scope_words) {
             fixed_words<scope_words + words> stream;
-            stream.put(head.scope().low);
-            stream.put(head.scope().high);
+            stream.put(midstate.scope().low);
+            stream.put(midstate.scope().high);
             (detail::encode(stream, args), ...);
             return unfinalized_key(stream.digest());
         } else if constexpr (words == varying &&
                              (true && ... && (counted_bytes<Args> || words_of<Args> != varying))) {
-            return counted_key(head, args...);
+            return counted_key(midstate, args...);
         } else {
-            return unfinalized_key(gathered_key(head.scope(), nullptr, args...));
+            return unfinalized_key(gathered_key(midstate.scope(), nullptr, args...));
         }
     } else {
         return {};

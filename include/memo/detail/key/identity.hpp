@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A callable's type in; which code it is, out: an identity that every process running the same
-// binaries shares and that any relink changes.
+// The identity of a callable's code: every process that runs the same binaries computes the same one, and
+// any relink changes it.
 //
 // The identity is the build-ids of all loaded modules, the build-id of the module that holds a
 // hidden per-type variable, the anchor, and the anchor's offset in that module. All modules,
@@ -34,15 +34,15 @@ template <class... Types> struct [[gnu::visibility("hidden")]] anchor {
     [[gnu::visibility("hidden")]] static inline char tag = 0;
 };
 
-/// Which code an address belongs to.
+/// The code at an address.
 struct code_identity {
-    std::vector<std::string> all_modules; ///< build-ids, sorted; empty for a module that has none
-    std::string module;                   ///< build-id of the one that holds it; may be empty
+    std::vector<std::string> all_modules; ///< sorted build-ids; empty for a module without one
+    std::string module;                   ///< build-id of the module with the address; may be empty
     std::uint64_t offset = 0; ///< in that module; without a build-id, the address itself
-    std::string target;       ///< type of what a std::function holds; empty for all else
+    std::string target;       ///< type of a std::function's target; otherwise empty
 
-    /// Whether an edit of any module would change this. If not, the identity holds in this process
-    /// alone.
+    /// Whether a change of any module would change this. If not, the identity is valid in this process
+    /// only.
     [[nodiscard]] bool survives_process() const noexcept {
         return !module.empty() && !all_modules.front().empty();
     }
@@ -75,7 +75,7 @@ inline std::string build_id_in(std::byte const* notes, std::size_t size) {
 inline int visit(dl_phdr_info* info, std::size_t, void* data) {
     auto& found = *static_cast<code_identity*>(data);
     if (std::string_view(info->dlpi_name).starts_with("linux-vdso")) {
-        return 0; // the kernel's own, and different on every kernel
+        return 0; // belongs to the kernel, and differs between kernels
     }
     std::string build_id;
     bool holds_address = false;
@@ -105,14 +105,14 @@ inline int visit(dl_phdr_info* info, std::size_t, void* data) {
 } // namespace elf
 #endif
 
-/// Where the format of programs is not ELF, no module is known.
+/// Without ELF no module is known.
 ///
 /// Complexity:     5 to 15 us for six modules
 inline code_identity identity_of(void const* address) {
     code_identity identity;
     identity.offset = reinterpret_cast<std::uintptr_t>(address);
 #if defined(__ELF__)
-    fork_section const section; // the walk has a lock of the loader's
+    fork_section const section; // dl_iterate_phdr holds a lock of the loader
     dl_iterate_phdr(elf::visit, &identity);
 #endif
     return identity;

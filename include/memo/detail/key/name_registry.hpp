@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Who claimed which name in this process: a second, different callable under one name and version
-// is refused before it can serve the first one's values.
+// The names that callables of this process have claimed. A second, different callable under one name and
+// version is refused before it can serve the first one's values.
 
 #include <memo/detail/hash_map.hpp>
 #include <memo/detail/key/identity.hpp>
@@ -20,14 +20,14 @@
 
 namespace memo::detail {
 
-/// A type as people write it.
+/// A demangled type name.
 ///
-/// name            as std::type_info has it
+/// name            of std::type_info
 inline std::string readable(char const* name) {
     int status = 0;
     struct freed {
         char* text;
-        // NOLINTNEXTLINE(cppcoreguidelines-no-malloc): it is malloc's, and unique_ptr costs compilers much
+        // NOLINTNEXTLINE(cppcoreguidelines-no-malloc): malloc allocated it; unique_ptr compiles slowly
         ~freed() { std::free(text); }
     } const demangled{abi::__cxa_demangle(name, nullptr, nullptr, &status)};
     return status == 0 ? demangled.text : name;
@@ -36,16 +36,16 @@ inline std::string readable(std::type_info const& type) {
     return readable(type.name());
 }
 
-/// Whether types of this name in two modules are one type, as those of inline functions and of classes in
-/// headers are; not lambdas in functions that are not inline, or what is static or in a namespace
-/// without a name. Where a compiler does not say so, none of whose name it could be.
+/// Whether types of this name in two modules are one type: true for classes in headers and lambdas in inline
+/// functions; false for lambdas in other functions, static entities and unnamed namespaces. If the name is
+/// ambiguous, false.
 [[nodiscard]] inline bool is_one_in_all_modules(std::type_info const& type) {
     std::string const name = type.name();
 #if defined(__clang__)
-    // Its lambdas without linkage are $_0, $_1; what is static has an L before its length. It does not
-    // say whether the function of a local class is inline.
+    // clang names lambdas without linkage $_0, $_1, and puts an L before the length of a static name. A name
+    // does not show whether the function of a local class is inline.
     bool is_static = false;
-    char before = '\0'; // outside of identifiers, which may have any letters in them
+    char before = '\0'; // outside identifiers, which may contain any letter
     for (std::size_t i = 0; i < name.size();) {
         std::size_t length = 0;
         std::size_t const begin = i;
@@ -61,7 +61,7 @@ inline std::string readable(std::type_info const& type) {
     return !is_static && !is_local_class && name.find("$_") == std::string::npos &&
            name.find("_GLOBAL__N_") == std::string::npos;
 #else
-    // g++ has types without linkage compared by address.
+    // g++ compares types without linkage by address.
     struct elsewhere : std::type_info {
         explicit elsewhere(char const* name) : std::type_info(name) {}
     };
@@ -73,12 +73,12 @@ inline std::string readable(std::type_info const& type) {
 struct claimant {
     std::string type;     ///< mangled, to compare
     std::string readable; ///< for people
-    std::string module;   ///< build-id of the module that holds it; empty if that has none
+    std::string module;   ///< build-id of its module; empty if that has none
     std::uint64_t offset = 0;
-    bool one_in_all_modules = false; ///< whether its type says which function it is
+    bool one_in_all_modules = false; ///< whether its type alone identifies the function
 
-    /// Whether both are one function: the same code, or an inline function that two modules have
-    /// compiled. The other one's module may be closed by now.
+    /// Whether both are one function: the same code, or an inline function in two modules. The other
+    /// module may be closed.
     [[nodiscard]] bool same_function(claimant const& other) const {
         bool const same_code = module == other.module && offset == other.offset;
         bool const same_module = module == other.module && !module.empty();
@@ -86,7 +86,7 @@ struct claimant {
     }
 };
 
-/// One per process, see process_wide: functions may be wrapped in any module, and at exit, too.
+/// One per process, see process_wide: any module may wrap functions, even at exit.
 class name_registry {
   public:
     /// Throws: memo::error (name_conflict) if a different callable has claimed this name
@@ -95,7 +95,7 @@ class name_registry {
         claimant const* const* const found = claims_.find(claim);
         claimant const* const first = found != nullptr ? *found : nullptr;
         if (first == nullptr) {
-            claims_.add(claim, &known(who));
+            claims_.add(claim, &interned(who));
         } else if (!first->same_function(who)) {
             throw error(
                 errc::name_conflict,
@@ -109,15 +109,15 @@ class name_registry {
     }
 
   private:
-    /// One for all claims of a callable, as many names may be given to one. The lock is held.
-    claimant const& known(claimant const& who) {
+    /// The one claimant for all names of a callable. The caller holds the lock.
+    claimant const& interned(claimant const& who) {
         std::string const key = who.type + '\n' + who.module + '\n' + std::to_string(who.offset);
         claimant const* const found = claimants_.find(key);
         return found != nullptr ? *found : claimants_.add(key, who);
     }
 
     mutex mutex_;
-    // A claim is never dropped: what was stored under a name may outlive all who claimed it.
+    // Claims are never erased: records under a name may outlive all its claimants.
     hash_map<key128, claimant const*> claims_;
     hash_map<std::string, claimant> claimants_;
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Which function this is, in; the scope digest that begins each of its keys, and what it is made of,
-// out. Made once, when a function is wrapped.
+// The identity of a function and its scope digest, with which each of its keys begins. Computed once, when
+// memoize() wraps the function.
 
 #include <memo/detail/key/archive.hpp>
 #include <memo/detail/key/identity.hpp>
@@ -22,37 +22,37 @@
 
 namespace memo::detail {
 
-/// The format of keys. A change of any stream is a change of this number.
+/// The format of keys. Any change of key material needs a new number.
 inline constexpr std::uint64_t key_format = 1;
 
-/// What the user said the function is called; see memo::options.
+/// The names of a function in memo::options.
 struct function_name {
     std::string const& name;
     std::string const& version;
     std::string const& hash_prefix;
 };
 
-/// The types that a key stands for: parameters, the result, and the kind of record kept.
+/// The types of a function: parameters, result, and the kind of its record.
 struct signature_names {
-    /// Without a name where one is not in the key: which ones are left is part of the function's
-    /// identity, as two functions of three numbers may ignore one each.
+    /// Empty for a parameter outside the key. The positions are part of the identity: two functions of
+    /// three numbers may ignore different ones.
     std::vector<std::string> parameters;
     std::string_view result;
     std::string_view record;
 };
 
-/// Which function this is: what its scope digest is made of, and the digest.
+/// The identity of a function: the parts of its scope digest, and the digest.
 struct function_identity {
-    std::string name; ///< this and the next two as the user said them
+    std::string name; ///< this and the next two from the options
     std::string version;
     std::string hash_prefix;
-    code_identity code;    ///< in the digest where there is no version
-    signature_names types; ///< names as std::type_info has them, each with a zero behind it
-    key128 state;          ///< fixed when the function was wrapped
+    code_identity code;    ///< in the digest if there is no version
+    signature_names types; ///< names of std::type_info, zero-terminated
+    key128 state;          ///< of memo::keyed; zero without
     key128 scope;
     std::string callable; ///< its type, mangled
 
-    /// What the function is called in a report.
+    /// The name of the function in reports.
     [[nodiscard]] std::string title() const {
         if (name.empty()) {
             return readable(callable.c_str());
@@ -61,7 +61,7 @@ struct function_identity {
     }
 };
 
-/// The function that a pointer points to, or a pointer in a std::function; null for all else.
+/// The target of a function pointer, or of one in a std::function; otherwise null.
 template <class F> void const* code_address(F const& callable) {
     if constexpr (is_function_pointer<F>) {
         return reinterpret_cast<void const*>(callable);
@@ -73,8 +73,8 @@ template <class F> void const* code_address(F const& callable) {
     }
 }
 
-/// Where the code of a callable is anchored: a function by its address, everything else by its type;
-/// a std::function by the type of its target, too.
+/// The code identity of a callable: by address for a function, by type for anything else; for a
+/// std::function also by the type of its target.
 template <class F, class Signature>
 [[gnu::visibility("hidden")]] code_identity identity_of_callable(F const& callable) {
     void const* const function = code_address(callable);
@@ -85,7 +85,7 @@ template <class F, class Signature>
     return code;
 }
 
-/// Who claims a name.
+/// The claimant of a name.
 template <class F> claimant claimant_of(F const& callable, code_identity const& code) {
     claimant who{typeid(F).name() + code.target, readable(typeid(F)), code.module, code.offset,
                  code_address(callable) == nullptr && is_one_in_all_modules(typeid(F))};
@@ -97,7 +97,7 @@ template <class F> claimant claimant_of(F const& callable, code_identity const& 
     return who;
 }
 
-/// The scope digest. `claim` leaves out the state: it is what a name stands for.
+/// The scope digest, and the claim: the digest without the state, which a name stands for.
 struct scope_digest {
     key128 claim;
     key128 scope;
@@ -127,9 +127,9 @@ inline scope_digest digest_scope(function_name const& function, code_identity co
 /// Identifies a callable.
 ///
 /// persistent      whether the backend outlives the process
-/// Throws:         memo::error: configuration for a version without name, identity where nothing
-///                 tells one build from the next, name_conflict where the name is another
-///                 callable's
+/// Throws:         memo::error: configuration for a version without a name; identity if nothing
+///                 distinguishes this build from the next; name_conflict if another callable has
+///                 the name
 template <class F, class Signature>
 [[nodiscard, gnu::visibility("hidden")]] function_identity
 identify(F const& callable, function_name const& function, bool persistent, signature_names types,

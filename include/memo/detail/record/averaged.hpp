@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What is remembered of an averaged function: the moments of its samples, and which samples were
-// begun.
+// The record of an averaged function: the moments of its samples, and how many samples were numbered.
 
 #include <memo/detail/math.hpp>
 #include <memo/detail/record/bytes.hpp>
@@ -25,10 +24,9 @@ namespace memo::detail {
 /// The record of an averaged function.
 template <class Sample> struct averaged_record {
     moments<Sample> samples;
-    std::uint64_t rejected = 0; ///< samples that count as repetitions only
-    std::uint64_t begun = 0;    ///< samples that were given a number
-    std::uint64_t incarnation =
-        0; ///< tells this record from one that is begun after it was dropped
+    std::uint64_t rejected = 0;    ///< samples outside the mean that count as repetitions
+    std::uint64_t begun = 0;       ///< samples with a number
+    std::uint64_t incarnation = 0; ///< separates this record from its successors under the same key
 
     template <class Archive> void serialize(Archive& archive) {
         archive(samples, rejected, begun, incarnation);
@@ -40,18 +38,18 @@ template <class Sample> struct averaged_record {
         }
     }
 
-    /// Bytes that lie elsewhere.
-    friend std::size_t memo_footprint(averaged_record const& kept) noexcept {
-        return memo_footprint(kept.samples);
+    /// Bytes outside the object.
+    friend std::size_t memo_footprint(averaged_record const& stored) noexcept {
+        return memo_footprint(stored.samples);
     }
 };
 
 template <class Sample>
 inline constexpr record_kind kind_of_record<averaged_record<Sample>> = record_kind::moments;
 
-/// How samples of type Sample come together.
+/// How samples of type Sample become a mean.
 ///
-/// Numbered        whether the function asks for a `replicate`
+/// Numbered        whether the function has a `replicate` parameter
 /// Thread safety:  safe
 template <class Sample, bool Numbered> class averaging {
     using form = shape<Sample>;
@@ -87,7 +85,7 @@ template <class Sample, bool Numbered> class averaging {
         }
     }
 
-    /// The same samples under a tighter rule, drawn until it is met.
+    /// The same samples under a tighter rule; a call draws until the mean meets it.
     [[nodiscard]] averaging tightened(refinement const& more) const {
         stopping_rule rule = stopping_.rule();
         rule.rtol_stderr = more.rtol_stderr.value_or(rule.rtol_stderr);
@@ -103,70 +101,71 @@ template <class Sample, bool Numbered> class averaging {
 
     static bool is_of(record const&, key_material) noexcept { return true; }
 
-    /// Whether there is a mean to give.
-    static bool gives(record const& kept) noexcept { return kept.samples.count() > 0; }
+    /// Whether the record has a mean.
+    static bool gives(record const& stored) noexcept { return stored.samples.count() > 0; }
 
-    /// Whether no more samples are to be taken.
-    [[nodiscard]] bool enough(record const& kept) const {
-        return stopping_.enough(kept.samples, kept.rejected);
+    /// Whether sampling ends.
+    [[nodiscard]] bool enough(record const& stored) const {
+        return stopping_.enough(stored.samples, stored.rejected);
     }
 
-    /// Whether a caller is served by what another one came by, who may have had other options: a record
-    /// that it might have come to itself.
-    [[nodiscard]] bool served_by(record const& kept) const {
-        return repeat_ == until_settled ? enough(kept) : gives(kept);
+    /// Whether a record that another caller completed, perhaps with other options, answers this call: it
+    /// does if this call could have produced it.
+    [[nodiscard]] bool served_by(record const& stored) const {
+        return repeat_ == until_settled ? enough(stored) : gives(stored);
     }
 
-    static std::uint64_t draws_in(record const& kept) noexcept {
-        return kept.samples.count() + kept.rejected;
+    static std::uint64_t draws_in(record const& stored) noexcept {
+        return stored.samples.count() + stored.rejected;
     }
 
     /// Whether this call draws another sample.
     ///
-    /// drawn           by this call
-    [[nodiscard]] bool again(record const& kept, std::uint64_t drawn) const {
-        return repeat_ == until_settled && drawn < stopping_.rule().max_repetitions &&
-               !enough(kept);
+    /// draws           samples that this call drew
+    [[nodiscard]] bool again(record const& stored, std::uint64_t draws) const {
+        return repeat_ == until_settled && draws < stopping_.rule().max_repetitions &&
+               !enough(stored);
     }
 
-    static result give(record const& kept) { return kept.samples.means(); }
+    static result give(record const& stored) { return stored.samples.means(); }
 
-    /// now             one fresh sample; it says nothing of the mean if it could not enter it
-    bool contradicts(drift<Sample>& seen, key128 key, record const& kept, Sample const& now) const {
-        return accepts(now) && seen.add(key, kept.samples, now);
+    /// fresh           one new sample; ignored if it may not enter the mean
+    bool contradicts(drift<Sample>& seen, key128 key, record const& stored,
+                     Sample const& fresh) const {
+        return accepts(fresh) && seen.add(key, stored.samples, fresh);
     }
 
-    [[nodiscard]] auto estimate(record const& kept) const {
-        return stopping_.estimate_of(kept.samples, kept.rejected);
+    [[nodiscard]] auto estimate(record const& stored) const {
+        return stopping_.estimate_of(stored.samples, stored.rejected);
     }
 
-    /// Whether a sample may enter the mean. One without numbers has none to give.
+    /// Whether a sample may enter the mean. A vector without elements may not.
     ///
-    /// Throws:         memo::error (sample) for one that is out of the declared range, or lacks the
-    ///                 number that decides
-    [[nodiscard]] bool accepts(Sample const& drawn) const {
+    /// Throws:         memo::error (sample) for a sample outside the declared range, or without the
+    ///                 element that .decides names
+    [[nodiscard]] bool accepts(Sample const& value) const {
         if (auto const& decides = stopping_.rule().decides;
-            decides && *decides >= form::size(drawn)) {
+            decides && *decides >= form::size(value)) {
             refuse_decides(errc::sample);
         }
-        if (form::size(drawn) == 0) {
+        if (form::size(value) == 0) {
             return false;
         }
-        bool const numbers = is_number(drawn);
-        if ((!numbers && on_nan_ != propagate) || (store_if_ && !store_if_(drawn))) {
+        bool const numbers = is_number(value);
+        if ((!numbers && on_nan_ != propagate) || (store_if_ && !store_if_(value))) {
             return false;
         }
-        if (numbers && !in_range(drawn)) {
+        if (numbers && !in_range(value)) {
             throw error(errc::sample, "averaged function: a result lies outside of .range, which "
                                       "would make every interval wrong; declare a wider range");
         }
         return true;
     }
 
-    /// Whether a sample that may not enter the mean is a repetition all the same.
+    /// Whether a sample outside the mean counts as a repetition.
     [[nodiscard]] bool counts_rejected() const noexcept { return on_nan_ == count; }
 
-    // Merges, for backend.update. None of them depends on the order in which they are made.
+    // Merges for backend.update. Their order does not matter.
 
     static auto begin(std::uint64_t incarnation) {
         return [incarnation](record const* old) {
@@ -177,10 +176,9 @@ template <class Sample, bool Numbered> class averaging {
         };
     }
 
-    /// A sample whose number was given by a record that is gone does not enter the one after it:
-    /// its number may have been given again.
-    static auto add(Sample const& drawn, sample_id by) {
-        return change(by, [&drawn](record& now) { now.samples.add(drawn); });
+    /// Discards a sample numbered by an erased record: its successor may reuse the number.
+    static auto add(Sample const& value, sample_id by) {
+        return change(by, [&value](record& now) { now.samples.add(value); });
     }
 
     static auto add_rejected(sample_id by) {
@@ -188,7 +186,7 @@ template <class Sample, bool Numbered> class averaging {
     }
 
   private:
-    /// code            configuration where no result has the number, sample where one has not
+    /// code            configuration if no result can have the element, sample if this one has not
     [[noreturn]] static void refuse_decides(errc code) {
         throw error(code,
                     "averaged function: .decides is beyond the last number of a result; count "
@@ -196,9 +194,9 @@ template <class Sample, bool Numbered> class averaging {
     }
 
     template <class Change> static auto change(sample_id by, Change change) {
-        // Of the record that this sample may have to begin. Not drawn by the merge: where an update is
-        // tried again, all tries begin one record. Not const: where nothing is numbered it would be a
-        // constant, and clang captures none.
+        // For the record that this sample may start. Drawn outside the merge, so that all tries of an
+        // update start the same record. Not const: without numbers it would be a constant, which clang
+        // does not capture.
         std::uint64_t incarnation = 0;
         if (Numbered && by.incarnation != 0) {
             incarnation = random_incarnation();
@@ -210,7 +208,7 @@ template <class Sample, bool Numbered> class averaging {
                 change(now);
             }
             if (Numbered && old == nullptr && by.incarnation != 0) {
-                // Dropped meanwhile. Higher numbers may be under way; they will not enter.
+                // The record was erased meanwhile. Samples with higher numbers will not enter.
                 now.begun = by.number + 1;
                 now.incarnation = incarnation;
             }
@@ -218,19 +216,19 @@ template <class Sample, bool Numbered> class averaging {
         };
     }
 
-    static bool is_number(Sample const& drawn) {
-        for (std::size_t i = 0; i < form::size(drawn); ++i) {
-            if (!math::is_finite(form::at(drawn, i))) {
+    static bool is_number(Sample const& value) {
+        for (std::size_t i = 0; i < form::size(value); ++i) {
+            if (!math::is_finite(form::at(value, i))) {
                 return false;
             }
         }
         return true;
     }
 
-    [[nodiscard]] bool in_range(Sample const& drawn) const {
+    [[nodiscard]] bool in_range(Sample const& value) const {
         auto const& range = stopping_.rule().range;
-        for (std::size_t i = 0; range && i < form::size(drawn); ++i) {
-            double const x = form::at(drawn, i);
+        for (std::size_t i = 0; range && i < form::size(value); ++i) {
+            double const x = form::at(value, i);
             if (x < range->low || x > range->high) {
                 return false;
             }

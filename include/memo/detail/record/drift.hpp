@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The stored moments of many calls and samples that were drawn anew in, whether both can come from the
-// same functions out.
+// A test whether fresh samples of many calls come from the same distributions as the stored ones.
 //
-// If nothing has changed, a call's stored and fresh samples could be exchanged. So the fresh ones' sum,
-// as far as it is off from what all of the call's samples let expect, has mean 0 and a variance that
-// the moments give, whatever the samples' distribution is. These sums, each in units of its call's own
-// standard deviation, are added over all calls; how far the total may be off is Bennett's inequality,
-// which needs no normal distribution either. Scores that are 0 or 1 and nearly always 1 raise no alarm.
+// If nothing has changed, a call's stored and fresh samples are exchangeable. Under exchangeability the
+// fresh sum's deviation from its expectation has mean 0 and a variance that follows from the moments,
+// whatever the distribution is. The test adds these deviations over all calls, each in units of its
+// call's standard deviation, and bounds the total by Bennett's inequality, which needs no normal
+// distribution either. Scores of 0 and 1 that are nearly always 1 raise no alarm.
 
 #include <memo/detail/hash_map.hpp>
 #include <memo/detail/math.hpp>
@@ -22,15 +21,15 @@
 
 namespace memo::detail {
 
-/// Whether samples of an averaged function have moved away from what is stored. Movements of different
-/// calls in different directions cancel out.
+/// Detects that the samples of an averaged function no longer match its stored moments. Changes of
+/// different calls in opposite directions cancel out.
 ///
-/// Memory:         what a sample takes and 100 bytes more, for each of 10'000 calls at most
+/// Memory:         one sample and 100 bytes for each of at most 10'000 calls
 /// Thread safety:  none
 template <class Sample> class drift {
   public:
-    /// Takes one fresh sample of a call. True, and all is forgotten, if the samples so far cannot come
-    /// from where the stored ones come from: wrong once in 10^6 functions, however often one asks.
+    /// Adds one fresh sample of a call. Returns true, and starts again, if the samples contradict the
+    /// stored moments: a false alarm occurs in one of 10^6 functions, after any number of samples.
     ///
     /// stored          at least one sample
     /// Throws:         memo::error (sample) if the fresh one has another length
@@ -39,12 +38,12 @@ template <class Sample> class drift {
             forget();
         }
         call& one = calls_[key];
-        moments<Sample> drawn = one.drawn;
-        drawn.add(fresh);
+        moments<Sample> sum = one.fresh;
+        sum.add(fresh);
         moments<Sample> all = stored;
-        all.merge(drawn); // throws before anything is changed
+        all.merge(sum); // throws before anything changes
         change_by(one, -1);
-        one.drawn = drawn;
+        one.fresh = sum;
         measure(one, stored, all);
         change_by(one, 1);
         ++samples_;
@@ -57,23 +56,23 @@ template <class Sample> class drift {
 
   private:
     struct call {
-        moments<Sample> drawn;      ///< the fresh samples
-        std::vector<double> excess; ///< of their sum, in standard deviations, for each number
+        moments<Sample> fresh;      ///< the fresh samples
+        std::vector<double> excess; ///< deviation of their sum, in standard deviations, per element
         double variance = 0;        ///< of the excess
     };
 
-    /// Sampling without replacement: m of N values, of which nothing but mean and variance is known.
+    /// Sampling without replacement: m of N values with known mean and variance.
     void measure(call& one, moments<Sample> const& stored, moments<Sample> const& all) {
-        auto const m = static_cast<double>(one.drawn.count());
+        auto const m = static_cast<double>(one.fresh.count());
         auto const n = static_cast<double>(stored.count());
         one.variance = m * n / (m + n);
         one.excess.resize(all.size());
         for (std::size_t i = 0; i < all.size(); ++i) {
             double const deviation = math::sqrt(all.m2(i) / (m + n - 1));
-            double const off = m * (one.drawn.mean(i) - all.mean(i)) / deviation;
-            one.excess[i] = math::is_finite(off) ? off : 0; // all equal, or no numbers
+            double const off = m * (one.fresh.mean(i) - all.mean(i)) / deviation;
+            one.excess[i] = math::is_finite(off) ? off : 0; // all equal, or not finite
         }
-        // No value is further from the mean of N than this (Samuelson 1968, JASA 63(324)).
+        // The largest possible distance of a value from the mean of N (Samuelson 1968, JASA 63(324)).
         largest_ = (std::max)(largest_, (m + n - 1) / math::sqrt(m + n));
     }
 
@@ -85,8 +84,8 @@ template <class Sample> class drift {
         }
     }
 
-    /// Bennett 1962, JASA 57(297), equation 8b; asked after each of any number of samples, on two
-    /// sides, for each number of a sample.
+    /// Bennett 1962, JASA 57(297), equation 8b, corrected for a test after each sample, on two sides, for
+    /// each element of a sample.
     [[nodiscard]] bool is_beyond_chance() const {
         auto const asked = static_cast<double>(samples_);
         double const level = math::log(1e6) + math::log(2 * asked * (asked + 1)) +
@@ -111,9 +110,9 @@ template <class Sample> class drift {
     static constexpr std::size_t max_calls = 10'000;
 
     hash_map<key128, call> calls_;
-    std::vector<double> total_; ///< excess of all calls, for each number of a sample
+    std::vector<double> total_; ///< excess of all calls, per element of a sample
     double variance_ = 0;       ///< of each of these
-    double largest_ = 0;        ///< that one sample can be off
+    double largest_ = 0;        ///< largest possible deviation of one sample
     std::uint64_t samples_ = 0;
 };
 

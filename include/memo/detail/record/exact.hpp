@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What is remembered of an exact function: the value itself, or the value and the stream of words
-// that it is for. Its averaged sibling is in averaged.hpp; the walk asks both the same questions.
+// The record of an exact function: the result, or the result with its key material. averaged.hpp has the
+// same interface for averaged functions.
 
 #include <memo/detail/key/same_value.hpp>
 #include <memo/key128.hpp>
@@ -17,7 +17,7 @@
 
 namespace memo::detail {
 
-/// Of which results of an exact function a record is made. One is always enough.
+/// Which results of an exact function become records. One result is always enough.
 template <class R> class single_result {
   public:
     using sample = R; ///< what the function returns
@@ -27,7 +27,7 @@ template <class R> class single_result {
     static constexpr bool merges = false;   ///< whether a record can take more samples
     static constexpr bool numbered = false; ///< whether samples are numbered
     static constexpr bool comparable = detail::comparable<R>;
-    struct audited {}; ///< what audits remember of one another
+    struct audited {}; ///< state that audits share: none
 
     explicit single_result(options const& chosen)
         : threshold_(chosen.time_threshold.least()), store_if_(chosen.store_if) {}
@@ -59,14 +59,14 @@ template <class R> struct exact : single_result<R> {
 
     static record remember(R&& value, key_material) { return std::move(value); }
     static bool is_of(record const&, key_material) noexcept { return true; }
-    static R&& give(record&& kept) noexcept { return std::move(kept); }
-    static bool contradicts(typename single_result<R>::audited, key128, record const& kept,
-                            R const& now) {
-        return !same_value(kept, now);
+    static R&& give(record&& stored) noexcept { return std::move(stored); }
+    static bool contradicts(typename single_result<R>::audited, key128, record const& stored,
+                            R const& fresh) {
+        return !same_value(stored, fresh);
     }
 };
 
-/// The same, with the stream of words that was hashed.
+/// The record of a function under verify_full: its result and its key material.
 template <class R> struct exact_verified : single_result<R> {
     using record = std::pair<R, std::vector<std::uint64_t>>;
     using key_material = std::vector<std::uint64_t>;
@@ -77,13 +77,13 @@ template <class R> struct exact_verified : single_result<R> {
     static record remember(R&& value, key_material const& stream) {
         return {std::move(value), stream};
     }
-    static bool is_of(record const& kept, key_material const& stream) {
-        return kept.second == stream;
+    static bool is_of(record const& stored, key_material const& stream) {
+        return stored.second == stream;
     }
-    static R&& give(record&& kept) noexcept { return std::move(kept.first); }
-    static bool contradicts(typename single_result<R>::audited, key128, record const& kept,
-                            R const& now) {
-        return !same_value(kept.first, now);
+    static R&& give(record&& stored) noexcept { return std::move(stored.first); }
+    static bool contradicts(typename single_result<R>::audited, key128, record const& stored,
+                            R const& fresh) {
+        return !same_value(stored.first, fresh);
     }
 };
 

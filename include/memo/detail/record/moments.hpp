@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Samples in, their count, mean and variance out, one sample or another set of moments at a time.
+// Running count, mean and variance of samples, which take one sample or another set of moments at a time.
 //
-// Samples are taken relative to the first one, so that an offset of 1e9 costs no digit; each is
-// added by Welford's update (1962, Technometrics 4(3)), and two sets are merged by the pairwise
-// update of Chan, Golub and LeVeque (1979, STAN-CS-79-773, equation 2.1). Neither order nor split
-// matters but for rounding.
+// Samples count relative to the first one, so an offset of 1e9 costs no digit. Welford's update (1962,
+// Technometrics 4(3)) adds a sample; the pairwise update of Chan, Golub and LeVeque (1979,
+// STAN-CS-79-773, equation 2.1) merges two sets. Order and split change only the rounding.
 //
-// The mean of finite samples is finite: where a difference overflows, they are taken relative to 0,
-// and their parts are divided before they are added. Their squared deviations may be more than a
-// double can hold; m2, and what is made of it, is infinite then, and never NaN.
+// The mean of finite samples is finite: if a difference overflows, samples count relative to 0, and their
+// parts are divided before they are added. If the squared deviations overflow a double, m2 and the numbers
+// that follow from it are infinite, never NaN.
 
 #include <memo/detail/math.hpp>
 #include <memo/detail/record/bytes.hpp>
@@ -26,7 +25,7 @@
 
 namespace memo::detail {
 
-/// Mean and squared deviations of one number; how many samples it has seen is kept beside it.
+/// Mean and squared deviations of one element; the number of samples is stored outside.
 struct spread {
     double origin = 0; ///< the first sample
     double offset = 0; ///< mean - origin
@@ -68,7 +67,7 @@ struct spread {
         return math::is_finite(origin) && math::is_finite(offset);
     }
 
-    /// Whether so many samples can have given these numbers.
+    /// Whether `count` samples can have these numbers.
     [[nodiscard]] bool is_possible(std::uint64_t count) const noexcept {
         if (count < 2) {
             return offset == 0 && (m2 == 0 || !math::is_finite(origin)) &&
@@ -93,7 +92,7 @@ struct spread {
     }
 };
 
-/// How values of one shape are averaged: number by number, of which there are `most` at most.
+/// How samples of one type are averaged: element by element, at most `most` elements.
 template <class Value> struct shape;
 
 template <class Number>
@@ -154,14 +153,14 @@ concept can_be_averaged = requires {
 /// Count, mean and variance of samples of type Sample.
 ///
 /// Complexity:     O(numbers in a sample) for every operation
-/// Thread safety:  none of its own; backends merge under theirs
+/// Thread safety:  none; backends merge under their own lock
 template <can_be_averaged Sample> class moments {
     using form = shape<Sample>;
 
   public:
     using value = typename form::value;
 
-    /// Throws:         memo::error (sample) if it has another length than those before
+    /// Throws:         memo::error (sample) if its length differs from the samples before
     void add(Sample const& sample) {
         std::size_t const size = form::size(sample);
         fit(size);
@@ -171,7 +170,7 @@ template <can_be_averaged Sample> class moments {
         }
     }
 
-    /// Throws:         memo::error (sample) if they have another length
+    /// Throws:         memo::error (sample) if the lengths differ
     void merge(moments const& other) {
         if (other.count_ == 0) {
             return;
@@ -188,29 +187,29 @@ template <can_be_averaged Sample> class moments {
     }
 
     [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
-    /// How many numbers a sample has; 0 for vectors before the first one.
+    /// Elements in a sample; 0 for vectors before the first one.
     [[nodiscard]] std::size_t size() const noexcept { return spreads_.size(); }
 
-    /// Of the i-th number. Undefined, so NaN, without samples.
+    /// Of the i-th element. NaN without samples.
     [[nodiscard]] double mean(std::size_t i = 0) const {
         return count_ > 0 ? spreads_[i].mean() : undefined;
     }
     /// Sum of squared deviations from the mean.
     [[nodiscard]] double m2(std::size_t i = 0) const { return spreads_[i].m2; }
-    /// Unbiased. Undefined, so NaN, below two samples.
+    /// Unbiased. NaN with fewer than two samples.
     [[nodiscard]] double variance(std::size_t i = 0) const {
         return count_ > 1 ? spreads_[i].m2 / static_cast<double>(count_ - 1) : undefined;
     }
-    /// Of the mean. Undefined, so NaN, below two samples.
+    /// Of the mean. NaN with fewer than two samples.
     [[nodiscard]] double standard_error(std::size_t i = 0) const {
         return math::sqrt(variance(i) / static_cast<double>(count_));
     }
-    /// All means, in the form of a sample.
+    /// All means, in the type of a sample.
     [[nodiscard]] value means() const {
         return form::make(spreads_.size(), [&](std::size_t i) { return mean(i); });
     }
 
-    /// Throws:         malformed where it reads moments that no samples have
+    /// Throws:         malformed on loading moments that no samples can have
     template <class Archive> void serialize(Archive& archive) {
         archive(count_, spreads_);
         if constexpr (Archive::is_loading::value) {
@@ -220,10 +219,10 @@ template <can_be_averaged Sample> class moments {
         }
     }
 
-    /// No function is run so often: sums of two counts do not wrap.
+    /// More samples than any run can draw; sums of two counts do not wrap.
     static constexpr std::uint64_t max_samples = std::uint64_t{1} << 62;
 
-    /// Bytes that lie elsewhere.
+    /// Bytes outside the object.
     friend std::size_t memo_footprint(moments const& m) noexcept {
         return std::is_same_v<typename form::spreads, std::vector<spread>>
                    ? m.size() * sizeof(spread)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Moments and tolerances in; how far the mean may be off, and whether that is near enough, out.
+// The stopping rule: from moments and tolerances, the error of a mean and whether it is settled.
 
 #include <memo/detail/math.hpp>
 #include <memo/detail/record/moments.hpp>
@@ -19,7 +19,7 @@
 
 namespace memo::detail {
 
-/// Throws:         memo::error (configuration) for a rule that cannot be followed
+/// Throws:         memo::error (configuration) for an invalid rule
 inline void check(stopping_rule const& rule) {
     auto const require = [](bool holds, char const* what) {
         if (!holds) {
@@ -41,12 +41,12 @@ inline void check(stopping_rule const& rule) {
         "interval = empirical_bernstein needs a declared range; add .range = {lowest, highest}");
 }
 
-/// A stopping rule, ready to be asked.
+/// A valid stopping rule.
 ///
 /// Thread safety:  safe
 class stopping {
   public:
-    /// prepared        whether to compute the quantiles of t beforehand, in up to 2 ms
+    /// prepared        whether to compute the quantiles of t now, in up to 2 ms
     ///
     /// Throws:         memo::error (configuration)
     stopping(stopping_rule const& rule, bool prepared) : rule_(rule) {
@@ -58,13 +58,13 @@ class stopping {
 
     [[nodiscard]] stopping_rule const& rule() const noexcept { return rule_; }
 
-    /// Whether the mean is as exact as asked for.
+    /// Whether the mean meets the tolerance.
     template <class Sample> [[nodiscard]] bool settled(moments<Sample> const& m) const {
         if (m.count() < std::max<std::uint64_t>(rule_.min_repetitions, 2)) {
             return false;
         }
         auto const exact = [&](std::size_t i) {
-            double const error = error_of(m, i); // infinite for samples too far from one another
+            double const error = error_of(m, i); // infinite if m2 overflows
             return math::is_finite(error) &&
                    error <= rule_.atol_stderr + rule_.rtol_stderr * math::abs(m.mean(i));
         };
@@ -79,9 +79,9 @@ class stopping {
         return true;
     }
 
-    /// Whether no more samples are to be taken.
+    /// Whether sampling ends.
     ///
-    /// rejected        samples that were taken and are not in the moments
+    /// rejected        samples outside the moments that count as repetitions
     template <class Sample>
     [[nodiscard]] bool enough(moments<Sample> const& m, std::uint64_t rejected) const {
         return m.count() + rejected >= rule_.max_repetitions || settled(m);
@@ -126,12 +126,12 @@ class stopping {
                            guard(m, i, confidence()));
     }
 
-    /// What the samples may not have shown yet of a score that has few values; 0 without a range.
+    /// The half-width for values of a score that no sample has shown yet; 0 without a range.
     ///
     /// n equal samples leave another value possible, a range away, with a chance of
-    /// -ln(1 - at) / n (the rule of three; Hanley and Lippman-Hand 1983, JAMA 249(13)). The guard is
-    /// that much for samples that are equal or lie at the ends of the range, and less by the factor
-    /// by which their variance is below the largest that their mean allows (Bhatia and Davis 2000,
+    /// -ln(1 - at) / n (the rule of three; Hanley and Lippman-Hand 1983, JAMA 249(13)). The guard has
+    /// this size for samples that are equal or lie at the ends of the range. For others it is multiplied
+    /// by their variance divided by the largest variance that their mean allows (Bhatia and Davis 2000,
     /// American Mathematical Monthly 107(4)): 1/m for the mean of m such scores.
     template <class Sample>
     [[nodiscard]] double guard(moments<Sample> const& m, std::size_t i, double at) const {
@@ -145,7 +145,7 @@ class stopping {
         return -math::log1p(-at) / n * width * coarseness;
     }
 
-    /// Holds for all counts at once, so one may stop when one likes. Source: Mnih, Szepesvari and
+    /// Holds for all counts at once, so sampling may stop at any count. Source: Mnih, Szepesvari and
     /// Audibert 2008, ICML, "Empirical Bernstein stopping", section 3.1, with p = 1.1.
     template <class Sample>
     [[nodiscard]] double bernstein(moments<Sample> const& m, std::size_t i) const {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Student's t distribution: a confidence and degrees of freedom in, the quantile out by which a
-// standard error is multiplied.
+// Student's t distribution: from a confidence and degrees of freedom, the quantile that multiplies a
+// standard error.
 
 #include <memo/detail/math.hpp>
 
@@ -33,7 +33,7 @@ namespace memo::detail {
     return odd ? 2 / std::numbers::pi * (angle + sine * sum) : sine * sum;
 }
 
-/// The t of which `rises(t)` first is at least `wanted`, between 0 and where that is so.
+/// The smallest t >= 0 with `rises(t) >= wanted`, by bisection.
 template <class Rising> double where(double wanted, Rising const& rises) {
     double low = 0;
     double high = 1;
@@ -48,11 +48,11 @@ template <class Rising> double where(double wanted, Rising const& rises) {
     return high;
 }
 
-/// The factors of one confidence, those of few degrees of freedom computed beforehand.
+/// The quantiles of one confidence; the constructor computes those of few degrees of freedom.
 class student_quantiles {
   public:
-    /// confidence      between 0 and 1: the share of |T| that is to be within the quantile
-    /// prepared        up to how many degrees of freedom to compute now, a few us each
+    /// confidence      between 0 and 1: the share of |T| below the quantile
+    /// prepared        largest degrees of freedom to compute now, a few us each
     explicit student_quantiles(double confidence, std::size_t prepared = 0)
         : confidence_(confidence),
           normal_(where(confidence, [](double z) { return math::erf(z / std::numbers::sqrt2); })) {
@@ -90,7 +90,7 @@ class student_quantiles {
     }
 
     double confidence_;
-    double normal_; ///< the quantile for ever more degrees of freedom
+    double normal_; ///< the limit for many degrees of freedom
     std::vector<double> prepared_;
 };
 

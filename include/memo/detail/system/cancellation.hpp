@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A thread that pthread_cancel(3) ends is unwound like by an exception, which ends the process where
-// it is caught and not thrown on, or where it leaves a noexcept function.
+// pthread_cancel(3) unwinds a thread like an exception. The process ends if code catches it without rethrowing,
+// or if it leaves a noexcept function.
 
 #include <cxxabi.h>
 #include <pthread.h>
 
 namespace memo::detail {
 
-/// What unwinds a cancelled thread. Caught before everything else is, and thrown on.
+/// The exception that unwinds a cancelled thread. Catch it before all others, and rethrow it.
 using thread_cancelled = abi::__forced_unwind;
 
-/// While one lives, its thread is not cancelled: what is half done is done first.
+/// Defers the cancellation of its thread, so an operation is never left half done.
 class not_cancelled {
   public:
     not_cancelled() noexcept { ::pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }

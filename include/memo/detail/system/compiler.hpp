@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What memo needs of the compiler. Each header that users include begins with this one, so that what is
-// missing is said in one sentence and not in the errors of a thousand lines.
+// The requirements on the compiler. Each header that users include starts with this one, so a missing feature
+// causes one sentence instead of a thousand lines of errors.
 
 #if __cplusplus < 202002L
 #error "memo needs C++20: compile with -std=c++20 or newer"
@@ -14,5 +14,5 @@
 #error "memo needs type information, as keys name types: compile without -fno-rtti"
 #endif
 #if __cplusplus < 202002L || !defined(__cpp_exceptions) || !defined(__cpp_rtti)
-#include <memo/end_of_compilation> // of all errors only a missing file ends it at once
+#include <memo/end_of_compilation> // a missing file is the only error that stops the compiler at once
 #endif

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Mutexes that no fork tears. A child of fork() has one thread, and the locks that its parent's other
-// threads held at that moment for ever, with whatever they guard half written. So fork() waits until
-// no other thread is within a section that is marked by these, and threads that come to one
-// meanwhile wait until the fork is over (docs/decisions/0051-fork.md).
+// Mutexes that are safe across fork(). A child has one thread; a lock that another thread of its parent
+// held would stay locked for ever, and its data half written. So fork() waits until no other thread is
+// inside a section that these mutexes mark, and threads that want to enter one wait until the fork is over
+// (docs/decisions/0051-fork.md).
 //
-// What runs in a section is short: no code of the user's, which may fork or wait; no waiting for other
+// A section must be short: it runs no code of the user, which may fork or wait, and does not wait for other
 // processes or the network.
 
 #include <memo/detail/system/futex.hpp>
@@ -19,8 +19,8 @@
 
 namespace memo::detail {
 
-/// Waits until no fork is under way, and enters a section; but one that forks by itself passes. A fork
-/// that takes too long waits for a thread that waits here: nobody is to wait for it any more.
+/// Waits until no fork runs, and enters a section. The thread that forks passes. A fork that takes too long
+/// waits for a thread that waits here, so threads stop waiting for it.
 [[gnu::noinline, gnu::cold, gnu::visibility("hidden")]] inline void
 enter_after_forks(thread_slot& line) noexcept {
     std::uint32_t under_way = 0;
@@ -35,7 +35,7 @@ enter_after_forks(thread_slot& line) noexcept {
     }
 }
 
-/// Begins a section in which no other thread forks. They nest, across mutexes and modules.
+/// Enters a section in which no other thread forks. Sections nest, across mutexes and modules.
 ///
 /// Throws:         std::bad_alloc, as this_thread_slot
 [[gnu::visibility("hidden")]] inline void enter_fork_section() {
@@ -51,14 +51,14 @@ enter_after_forks(thread_slot& line) noexcept {
 }
 
 [[gnu::visibility("hidden")]] inline void leave_fork_section() noexcept {
-    thread_slot& line = this_thread_slot(); // maybe of another module than where it was entered
+    thread_slot& line = this_thread_slot(); // perhaps of another module than at entry
     line.depth.store(line.depth.load(std::memory_order_relaxed) - 1, std::memory_order_release);
 }
 
-/// std::mutex or std::shared_mutex, of which a child of fork() never has a locked one but its own.
+/// A std::mutex or std::shared_mutex that only its own thread can hold in a child of fork().
 ///
 /// Thread safety:  as Mutex
-/// Throws:         in addition std::bad_alloc, at a thread's first use of memo only
+/// Throws:         also std::bad_alloc, only at a thread's first use of memo
 template <class Mutex> class fork_safe {
   public:
     fork_safe() = default;
@@ -108,7 +108,7 @@ template <class Mutex> class fork_safe {
 using mutex = fork_safe<std::mutex>;
 using shared_mutex = fork_safe<std::shared_mutex>;
 
-/// A section without a mutex, for as long as it lives.
+/// A section without a mutex, for the lifetime of the object.
 class fork_section {
   public:
     fork_section() { enter_fork_section(); }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Waiting for a word to change. A condition variable has state of its own, which a fork can tear; and
-// std::atomic::wait counts those who wait in a table that modules may have one each of, so that one
-// module does not wake whom another one has put to sleep. A futex knows the address of the word
-// and nothing else.
+// Waiting for a word to change. A condition variable has state that a fork can corrupt. std::atomic::wait
+// counts its waiters in a table, of which each module may have its own copy, so a wake-up in one module
+// misses waiters of another. A futex depends on nothing but the address of the word.
 
 #include <atomic>
 #include <chrono>
@@ -20,24 +19,24 @@
 
 namespace memo::detail {
 
-/// Blocks while a word has a value. Who changes it calls wake_all then.
+/// Blocks while the word has the value. A thread that changes the word must call wake_all.
 ///
-/// most            how long at most; 0: for any time
-/// Returns:        false if it has the value still
+/// max             longest wait; 0: no limit
+/// Returns:        false if the word still has the value
 inline bool wait_while(std::atomic<std::uint32_t> const& word, std::uint32_t value,
-                       std::chrono::seconds most = std::chrono::seconds(0)) noexcept {
+                       std::chrono::seconds max = std::chrono::seconds(0)) noexcept {
     std::chrono::steady_clock::time_point end{};
-    if (most.count() != 0) {
-        end = std::chrono::steady_clock::now() + most;
+    if (max.count() != 0) {
+        end = std::chrono::steady_clock::now() + max;
     }
     while (word.load(std::memory_order_acquire) == value) {
-        if (most.count() != 0 && std::chrono::steady_clock::now() >= end) {
+        if (max.count() != 0 && std::chrono::steady_clock::now() >= end) {
             return false;
         }
 #if defined(__linux__)
-        timespec const limit{most.count(), 0};
+        timespec const limit{max.count(), 0};
         // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): there is no other way to call it
-        ::syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, most.count() != 0 ? &limit : nullptr,
+        ::syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, max.count() != 0 ? &limit : nullptr,
                   nullptr, 0);
 #else
         ::sched_yield();
@@ -46,7 +45,7 @@ inline bool wait_while(std::atomic<std::uint32_t> const& word, std::uint32_t val
     return true;
 }
 
-/// Has all who wait look at the word again.
+/// Wakes all waiters; they read the word again.
 inline void wake_all(std::atomic<std::uint32_t>& word) noexcept {
 #if defined(__linux__)
     constexpr int all = 0x7fffffff;

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A type in, the one object of it that the process has out: whichever modules ask, a program that was
-// linked without -rdynamic and plugins with hidden visibility that were opened by RTLD_LOCAL among
-// them. The loader makes one of the static variables of two modules only where each sees the
-// other's symbols, and some are then two without a word.
+// One object of a type per process, shared by all modules: also by a program linked without -rdynamic and
+// by plugins with hidden visibility that were opened with RTLD_LOCAL. The loader merges static variables of
+// two modules only if each sees the other's symbols; otherwise there are silently two.
 //
-// So each module has a root of its own and says where it is by an ELF note, which a walk through the
-// loaded modules finds (dl_iterate_phdr). The first module that asks publishes the state of the
-// process in its root, the others adopt it; both happen under the lock that the loader holds
-// during the walk. A module of another version of memo, or of another library ABI, has a state of
-// its own. A module that has used the state is not unloaded any more: other modules may hold the
+// So each module has a root and publishes its address in an ELF note, which dl_iterate_phdr finds. The first
+// module publishes the state of the process in its root, and the others adopt it; both happen under the lock
+// that the loader holds during dl_iterate_phdr. A module of another version of memo, or of another library
+// ABI, has its own state. A module that used the state is never unloaded, because other modules may hold
 // addresses of its functions (docs/decisions/0050-process-state.md).
 
 #include <memo/version.hpp>
@@ -25,8 +23,8 @@
 #if defined(__ELF__)
 #include <elf.h>
 #include <link.h>
-// Only code for shared libraries is to be kept from being unloaded, and needs dlopen for it, which
-// warns where a program is linked with -static.
+// Only code of shared libraries must be pinned, which needs dlopen; dlopen causes a warning when a program is
+// linked with -static.
 #if defined(__PIC__) && !defined(__PIE__)
 #include <dlfcn.h>
 #define MEMO_IN_SHARED_LIBRARY 1
@@ -35,8 +33,8 @@
 
 namespace memo::detail {
 
-/// What must be equal in two modules for them to share objects: the version of memo and what changes
-/// the layout of the standard library's types.
+/// The ABI that two modules must have in common to share objects: the version of memo, and the settings that
+/// change the layout of the standard library's types.
 [[nodiscard]] consteval std::uint64_t process_abi() {
     std::uint64_t hash = 0xcbf29ce484222325;
     auto const add = [&](std::uint64_t number) { hash = (hash ^ number) * 0x100000001b3; };
@@ -57,16 +55,16 @@ namespace memo::detail {
     return hash;
 }
 
-/// The objects that are one per process, by the names and sizes of their types. None is destroyed:
-/// threads and static objects use them until the very end.
+/// The objects of the process, by the names and sizes of their types. They are never destroyed, because
+/// threads and static objects use them until the end.
 class process_state {
   public:
     process_state() = default;
     process_state(process_state const&) = delete;
     process_state& operator=(process_state const&) = delete;
 
-    /// The object of a type, made if there is none. No lock is held, so a fork at any moment leaves
-    /// nothing locked; of two that are made at once, one is destroyed again.
+    /// The object of a type, created if there is none. Lock-free, so a fork at any moment leaves nothing
+    /// locked; if two threads create one at once, one of the objects is destroyed.
     ///
     /// Throws:         std::bad_alloc
     template <class T> [[nodiscard]] T& object() {
@@ -107,7 +105,7 @@ class process_state {
     std::atomic<slot*> slots_{nullptr};
 };
 
-/// Where a module says which state it uses. Its layout is fixed by the type of the note.
+/// The root of a module: its state. The type of the note fixes the layout.
 struct process_root {
     std::atomic<process_state*> state;
     std::uint64_t abi;
@@ -115,12 +113,12 @@ struct process_root {
 
 #if defined(__ELF__)
 
-// One for each module: hidden, and named so that the assembler can tell where it is.
+// One per module: hidden, with a name that the assembler can refer to.
 [[gnu::visibility("hidden"), gnu::used]] inline constinit process_root
     root_of_this_module asm("memo_process_root_1"){{nullptr}, process_abi()};
 
-// In each translation unit, as a note in a section group would be dropped by --gc-sections. The
-// descriptor is the root's address relative to the descriptor's own.
+// In each translation unit, because --gc-sections would remove a note in a section group. The descriptor is
+// the root's address relative to its own.
 asm(".pushsection .note.memo,\"a\",%note\n"
     ".balign 4\n"
     ".long 5, 4, 1\n" // bytes of the name, bytes of the descriptor, type
@@ -171,12 +169,12 @@ template <class Visit> void for_each_root(Visit visit) {
     ::dl_iterate_phdr(in_module, &visit);
 }
 
-/// Has this module adopt the state of the process, or else publish one.
+/// Makes this module adopt the state of the process, or publish a fresh one.
 ///
 /// Returns:        the state, and whether it is the fresh one
 [[gnu::visibility("hidden")]] inline process_state& adopt_state(process_state& fresh) {
-    // All of it within one call of an outer walk, whose lock is held meanwhile: two modules that
-    // begin at once get one state.
+    // All within one callback of an outer dl_iterate_phdr, which holds the loader's lock: two modules that
+    // start at once get one state.
     constexpr auto under_lock = [](dl_phdr_info*, std::size_t, void* state) {
         process_state* found = nullptr;
         auto const look = [&](process_root& root, char const*) {
@@ -195,14 +193,14 @@ template <class Visit> void for_each_root(Visit visit) {
     return *state;
 }
 
-/// Keeps this module from being unloaded: its code may be called through what other modules hold.
+/// Prevents the unloading of this module: other modules may call its code.
 [[gnu::visibility("hidden")]] inline void pin_this_module() noexcept {
 #if defined(MEMO_IN_SHARED_LIBRARY)
     char const* path = "";
     auto const look = [&](process_root const& root, char const* module) {
         path = &root == &root_of_this_module ? module : path;
     };
-    for_each_root(look); // what is the main program has no path, and is not unloaded
+    for_each_root(look); // the main program has no path, and is never unloaded
     if (*path != '\0') {
         static_cast<void>(::dlopen(path, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE));
     }
@@ -211,7 +209,7 @@ template <class Visit> void for_each_root(Visit visit) {
 
 #else
 
-// Where the format of programs is not ELF, each module is a process of its own.
+// Without ELF each module has its own state.
 inline process_root root_of_this_module{{nullptr}, process_abi()};
 
 inline process_state& adopt_state(process_state& fresh) {
@@ -223,7 +221,7 @@ inline void pin_this_module() noexcept {}
 
 #endif
 
-/// The state of the process, which pins the module that asks.
+/// The state of the process. Pins the calling module.
 [[gnu::visibility("hidden")]] inline process_state& state_of_process() {
     process_state* state = root_of_this_module.state.load(std::memory_order_acquire);
     if (state == nullptr) [[unlikely]] {
@@ -237,17 +235,17 @@ inline void pin_this_module() noexcept {}
     return *state;
 }
 
-/// Where a module remembers an object of the process.
+/// A module's cached pointer to an object of the process.
 template <class T> struct [[gnu::visibility("hidden")]] process_slot {
     [[gnu::visibility("hidden")]] static inline constinit std::atomic<T*> object{nullptr};
 };
 
-/// The one object of a type in the process: the same in all modules of one ABI. It is made by the first
-/// who asks and never destroyed. Its constructor changes nothing but the object.
+/// The object of a type in the process: the same in all modules with one ABI. The first call creates it; it is
+/// never destroyed. Its constructor must have no other effect.
 ///
-/// Complexity:     one load, but for the first time in a module
-/// Thread safety:  safe; the object has to be, too
-/// Throws:         std::bad_alloc, at the first call in a module only
+/// Complexity:     one load, except for the first call in a module
+/// Thread safety:  safe; the object must be, too
+/// Throws:         std::bad_alloc, only at the first call in a module
 template <class T> [[nodiscard, gnu::visibility("hidden")]] inline T& process_wide() {
     T* found = process_slot<T>::object.load(std::memory_order_acquire);
     if (found == nullptr) [[unlikely]] {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The memoized function, made of what memoize() was given once nothing is left to refuse.
+// Creates the memoized function after all requirements are checked.
 
 #include <memo/backend.hpp>
 #include <memo/detail/key/scope_digest.hpp>
@@ -18,7 +18,7 @@
 
 namespace memo::detail {
 
-/// Makes the wrapper, once nothing is left to refuse.
+/// Creates the wrapper.
 template <class Evaluation, class Places, class Backend, class F, class StateFn, class R,
           class... P, std::size_t... Kept>
 [[gnu::visibility("hidden")]] auto

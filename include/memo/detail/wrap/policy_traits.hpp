@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What is said of a function in angle brackets, `memoize<Backend, Policies...>`, sorted out.
+// Interprets the policies of `memoize<Backend, Policies...>`.
 
 #include <memo/detail/key/parameter_types.hpp>
 #include <memo/detail/key/signature.hpp>
@@ -28,12 +28,12 @@ template <class T>
 concept policy = is_signature<T> || is_ignore<T> || std::is_same_v<T, verify_full> ||
     std::is_same_v<T, averaged>;
 
-/// What stands for a signature that is not known, so that the refusal is the first error and not
-/// its consequences.
+/// A placeholder for an unknown signature, so that the static_assert is the first error, before its
+/// consequences.
 struct unknown_result {};
 using unknown_signature = signature<unknown_result()>;
 
-/// The signature that was named, else the callable's own.
+/// The signature of the policy memo::signature; without one, the callable's own.
 template <class F, class... Policies> struct chosen_signature { using type = unknown_signature; };
 template <class F>
     requires has_signature<F>
@@ -67,7 +67,7 @@ constexpr bool keeps([[maybe_unused]] std::size_t place) noexcept {
     return !is_ignored<std::remove_cvref_t<P>> && !(false || ... || ignores(Policies{}, place));
 }
 
-/// The places of the parameters that are in the key, in order.
+/// The positions of the parameters in the key, in order.
 template <class Signature, class... Policies> struct kept_parameters;
 template <class R, class... P, class... Policies>
 struct kept_parameters<signature<R(P...)>, Policies...> {
@@ -75,7 +75,7 @@ struct kept_parameters<signature<R(P...)>, Policies...> {
         std::array<std::size_t, sizeof...(P) + 1> places{};
         std::size_t count = 0;
     };
-    static constexpr list kept = [] {
+    static constexpr list positions = [] {
         list found;
         std::size_t place = 0;
         auto const consider = [&](bool keep) {
@@ -89,8 +89,8 @@ struct kept_parameters<signature<R(P...)>, Policies...> {
         return found;
     }();
     using places = decltype([]<std::size_t... Index>(std::index_sequence<Index...>) {
-        return std::index_sequence<kept.places[Index]...>{};
-    }(std::make_index_sequence<kept.count>{}));
+        return std::index_sequence<positions.places[Index]...>{};
+    }(std::make_index_sequence<positions.count>{}));
 };
 
 template <class Policy, class... Policies>
@@ -112,7 +112,7 @@ template <class R, class First, class... P, class... B>
 struct numbered_signature<signature<R(First, P...)>, signature<void(B...)>>
     : numbered_signature<signature<R(P...)>, signature<void(B..., First)>> {};
 
-/// What is remembered of results of type R.
+/// The evaluation of results of type R.
 template <class R, bool Numbered, class... Policies> struct evaluation_of {
     using type =
         std::conditional_t<has_policy<verify_full, Policies...>, exact_verified<R>, exact<R>>;
@@ -133,12 +133,12 @@ template <class F> struct callable_in<keyed_callable<F>> { using type = F; };
 template <class F, class S> struct callable_in<keyed_by_callable<F, S>> { using type = F; };
 template <class F> struct callable_in<stateless_callable<F>> { using type = F; };
 
-/// The signature with which the callable is called.
+/// The signature of the callable.
 template <class F, class... Policies>
 using full_signature_for =
     typename chosen_signature<typename callable_in<std::decay_t<F>>::type, Policies...>::type;
 
-/// The signature with which the wrapper is called.
+/// The signature of the wrapper.
 template <class F, class... Policies>
 using signature_for = typename numbered_signature<full_signature_for<F, Policies...>>::type;
 

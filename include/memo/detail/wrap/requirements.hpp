@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The sentences with which a callable is refused when it is compiled. Each says what to do.
+// The static_asserts that refuse a callable. Each says what to do.
 
 #include <memo/detail/key/archive.hpp>
 #include <memo/detail/key/encode.hpp>
@@ -17,7 +17,7 @@
 
 namespace memo::detail {
 
-/// F: what memoize was given, so a callable or what memo::keyed and its like made of one.
+/// F: the callable of memoize, perhaps wrapped by memo::keyed or a similar function.
 template <class F> consteval bool check_state() {
     constexpr bool said = !std::is_same_v<typename callable_in<F>::type, F>;
     static_assert(!is_std_function<F>,
@@ -82,7 +82,7 @@ template <class P, bool Kept> consteval bool check_parameter() {
     return true;
 }
 
-/// F: as for check_state. Signature: the one with which the callable is called.
+/// F: as for check_state. Signature: of the callable, including a memo::replicate.
 template <class F, class R, class... P> consteval bool check_call(std::type_identity<R(P...)>) {
     using function = typename callable_in<F>::type;
     constexpr bool said = !std::is_same_v<function, F>;
@@ -102,7 +102,7 @@ template <class F, class R, class... P> consteval bool check_call(std::type_iden
     return true;
 }
 
-/// Refuses what cannot be memoized, with one sentence.
+/// Refuses invalid policies.
 template <class... Policies> consteval bool check_policies() {
     static_assert((true && ... && policy<Policies>),
                   "memo: memoize<Backend, Policies...> takes memo::signature<R(P...)>, "
@@ -114,7 +114,7 @@ template <class... Policies> consteval bool check_policies() {
     return true;
 }
 
-/// What only an averaged function must be and may ask for.
+/// Requirements and privileges of averaged functions.
 template <class R, bool Numbered, class... Policies> consteval bool check_averaged() {
     constexpr bool is_averaged = has_policy<averaged, Policies...>;
     static_assert(!is_averaged || can_be_averaged<std::decay_t<R>>,
@@ -135,8 +135,8 @@ template <class P, class... Policies> consteval bool check_drawn_again() {
 }
 
 /// F               as for check_state
-/// Signature       with which the wrapper is called
-/// Full            with which the callable is called: the same, or with a memo::replicate at its end
+/// Signature       of the wrapper
+/// Full            of the callable: the same, or with a memo::replicate at its end
 template <class F, class Signature, class Full, class... Policies> struct requirements;
 
 template <class F, class R, class... P, class Full, class... Policies>
