@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// One moment by which an operation is over, whatever its parts are: each wait is given what is left.
+// The deadline of a whole operation: each of its waits gets the remaining time.
 
 #include <cerrno>
 #include <chrono>
@@ -11,7 +11,7 @@
 
 namespace memo::detail {
 
-/// The moment by which an operation is over.
+/// The moment at which an operation must end.
 class deadline {
   public:
     using clock = std::chrono::steady_clock;
@@ -20,10 +20,10 @@ class deadline {
 
     [[nodiscard]] clock::time_point begun() const noexcept { return begun_; }
 
-    /// What is left, never negative.
-    [[nodiscard]] std::chrono::nanoseconds left() const {
-        auto const left = at_ - clock::now();
-        return left.count() > 0 ? left : std::chrono::nanoseconds(0);
+    /// The remaining time, never negative.
+    [[nodiscard]] std::chrono::nanoseconds remaining() const {
+        auto const remaining = at_ - clock::now();
+        return remaining.count() > 0 ? remaining : std::chrono::nanoseconds(0);
     }
 
   private:
@@ -31,7 +31,7 @@ class deadline {
     clock::time_point at_;
 };
 
-/// A time for SO_RCVTIMEO and SO_SNDTIMEO, rounded up: 0 would be for ever, and a million us be refused.
+/// A time for SO_RCVTIMEO and SO_SNDTIMEO, rounded up: 0 would mean no limit, and a million us is invalid.
 [[nodiscard]] inline timeval time_of(std::chrono::nanoseconds time) {
     auto const whole = std::chrono::ceil<std::chrono::microseconds>(time);
     auto const seconds = std::chrono::duration_cast<std::chrono::seconds>(whole);
@@ -39,20 +39,20 @@ class deadline {
             static_cast<suseconds_t>((whole - seconds).count())};
 }
 
-/// Waits until a descriptor is ready, or has failed, which the next operation on it will tell.
+/// Waits until a descriptor is ready or has failed; the next operation on it reports the failure.
 ///
 /// events          POLLIN or POLLOUT
-/// Returns:        false if the time is over first
+/// Returns:        false at the deadline
 /// Source:         POSIX.1-2008, poll; ppoll(2) for times below a millisecond
 [[nodiscard]] inline bool wait_for(int descriptor, short events, deadline const& until) {
     for (;;) {
-        auto const left = until.left();
-        if (left.count() == 0) {
+        auto const remaining = until.remaining();
+        if (remaining.count() == 0) {
             return false;
         }
-        auto const seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
+        auto const seconds = std::chrono::duration_cast<std::chrono::seconds>(remaining);
         timespec const time{static_cast<time_t>(seconds.count()),
-                            static_cast<long>((left - seconds).count())};
+                            static_cast<long>((remaining - seconds).count())};
         pollfd waited{descriptor, events, 0};
         int const ready = ::ppoll(&waited, 1, &time, nullptr);
         if (ready > 0 || (ready < 0 && errno != EINTR)) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A server as a user spells it in, numeric addresses out: names are looked up once, before any
-// operation, because a name service keeps no deadline of ours.
+// Resolves a server, as written by the user, to numeric addresses. Names are resolved once, before any
+// operation, because a name service respects no deadline.
 
 #include <memo/error.hpp>
 
@@ -23,21 +23,21 @@
 
 namespace memo::detail {
 
-/// What connect(2) takes.
+/// The address argument of connect(2).
 struct socket_address {
     sockaddr_storage bytes{};
     socklen_t size = 0;
 };
 
-/// One server. A name may have several addresses, such as ::1 and 127.0.0.1, of which a server may
-/// listen to any.
+/// One server. A name may have several addresses, such as ::1 and 127.0.0.1; the server may listen on any of
+/// them.
 struct endpoint {
     static constexpr std::size_t unknown = static_cast<std::size_t>(-1);
 
-    std::string as_written; ///< as the user wrote it: its place among several servers
+    std::string as_written; ///< text of the user; determines its arcs of the ring
     std::vector<socket_address> addresses;
-    /// Which of them a connection was made to first. It serves from then on: another one may be
-    /// another server, which was not told what this one was. Copies share it.
+    /// The first address that accepted a connection. All later connections use it, because another address
+    /// may belong to another server with other records. Copies share it.
     std::shared_ptr<std::atomic<std::size_t>> serving =
         std::make_shared<std::atomic<std::size_t>>(unknown);
 
@@ -46,30 +46,30 @@ struct endpoint {
     }
 };
 
-/// A name, which has no deadline, is never looked up for it: the host is in numbers.
+/// The numeric host and port of an address; no name is resolved for it.
 struct as_written {
     std::string host; ///< or the path of a unix socket
     std::uint16_t port = 0;
 };
 
-/// An empty host, if there is no memory for it.
+/// Returns:        an empty host if memory runs out
 [[nodiscard]] inline as_written spell(socket_address const& address) {
-    as_written made;
+    as_written text;
     if (address.bytes.ss_family == AF_UNIX) {
         sockaddr_un path{};
         std::memcpy(&path, &address.bytes, sizeof path);
-        made.host.assign(path.sun_path, ::strnlen(path.sun_path, sizeof path.sun_path));
-        return made;
+        text.host.assign(path.sun_path, ::strnlen(path.sun_path, sizeof path.sun_path));
+        return text;
     }
     std::array<char, NI_MAXHOST> host{};
     std::array<char, NI_MAXSERV> port{};
     auto const* const bytes = reinterpret_cast<sockaddr const*>(&address.bytes);
     if (::getnameinfo(bytes, address.size, host.data(), host.size(), port.data(), port.size(),
                       NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
-        made.host = host.data();
-        std::from_chars(port.data(), port.data() + std::strlen(port.data()), made.port);
+        text.host = host.data();
+        std::from_chars(port.data(), port.data() + std::strlen(port.data()), text.port);
     }
-    return made;
+    return text;
 }
 
 [[noreturn]] inline void refuse_server(std::string const& as_written, std::string const& why) {
@@ -78,7 +78,7 @@ struct as_written {
 }
 
 [[nodiscard]] inline endpoint unix_endpoint(std::string const& as_written, std::string_view path) {
-    endpoint made;
+    endpoint server;
     sockaddr_un address{};
     if (path.size() >= sizeof address.sun_path) {
         refuse_server(as_written, "the path of a socket has at most " +
@@ -86,16 +86,16 @@ struct as_written {
     }
     address.sun_family = AF_UNIX;
     std::memcpy(&address.sun_path, path.data(), path.size());
-    auto& kept = made.addresses.emplace_back();
-    std::memcpy(&kept.bytes, &address, sizeof address);
-    kept.size = static_cast<socklen_t>(sizeof address);
-    made.as_written = as_written;
-    return made;
+    auto& last = server.addresses.emplace_back();
+    std::memcpy(&last.bytes, &address, sizeof address);
+    last.size = static_cast<socklen_t>(sizeof address);
+    server.as_written = as_written;
+    return server;
 }
 
-/// host, host:port, [address]:port, /path or unix:/path. The port is 11211 if none is given.
+/// host, host:port, [address]:port, /path or unix:/path. The default port is 11211.
 ///
-/// Throws:         configuration, if it is none of these or the name is not known
+/// Throws:         memo::error (configuration) if it is none of these, or the name cannot be resolved
 [[nodiscard]] inline endpoint resolve(std::string const& as_written) {
     constexpr std::string_view scheme = "unix:";
     std::string_view text = as_written;
@@ -136,15 +136,15 @@ struct as_written {
     if (int const unknown = ::getaddrinfo(host.c_str(), port.c_str(), &wanted, &found)) {
         refuse_server(as_written, ::gai_strerror(unknown));
     }
-    std::unique_ptr<addrinfo, void (*)(addrinfo*)> const held(found, &::freeaddrinfo);
-    endpoint made;
+    std::unique_ptr<addrinfo, void (*)(addrinfo*)> const owner(found, &::freeaddrinfo);
+    endpoint server;
     for (auto const* each = found; each != nullptr; each = each->ai_next) {
-        auto& kept = made.addresses.emplace_back();
-        std::memcpy(&kept.bytes, each->ai_addr, each->ai_addrlen);
-        kept.size = each->ai_addrlen;
+        auto& last = server.addresses.emplace_back();
+        std::memcpy(&last.bytes, each->ai_addr, each->ai_addrlen);
+        last.size = each->ai_addrlen;
     }
-    made.as_written = as_written;
-    return made;
+    server.as_written = as_written;
+    return server;
 }
 
 } // namespace memo::detail

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Connections to one server that nobody uses right now. There are never more of them than there were
-// callers at one time, and those beyond what is used are closed after two seconds, by whoever uses
-// the pool next: a server takes so many connections, of all processes together. A process that was
-// forked makes connections of its own and lets go of its parent's without a word to the server: two
-// processes on one connection read each other's answers.
+// The idle connections to one server. A pool has at most as many connections as it had simultaneous callers.
+// The next caller closes those that were idle for two seconds, because a server limits the connections of all
+// processes together. A forked process opens its own connections and closes its copies of its parent's without
+// a message to the server: two processes on one connection would read each other's responses.
 
 #include <memo/detail/memcached/transport.hpp>
 #include <memo/detail/system/fork.hpp>
@@ -33,10 +32,11 @@ template <wire_connection Connection, class Clock> class connection_pool_by {
         Connection connection;
         typename Clock::time_point since{};
     };
-    using connections = std::list<idle_connection>; // goes in and out without memory that may lack
+    using connections =
+        std::list<idle_connection>; // moves elements without allocation, which may fail
 
   public:
-    /// How long a connection is kept that nobody uses.
+    /// How long an idle connection stays open.
     static constexpr std::chrono::milliseconds longest_idle{2000};
 
     connection_pool_by(endpoint const& server, connection_settings const& settings)
@@ -49,18 +49,18 @@ template <wire_connection Connection, class Clock> class connection_pool_by {
         }
     }
 
-    /// A connection that is the caller's alone until the end of the lease.
+    /// Exclusive use of a connection until the end of the lease.
     class lease {
       public:
         lease(lease&&) noexcept = default;
         lease& operator=(lease&&) = delete;
         ~lease() {
-            if (connection_.empty()) { // moved on
+            if (connection_.empty()) { // moved from
                 return;
             }
             if (owner_ == this_process()) {
                 pool_->give_back(connection_);
-            } else { // forked since: the connection is the parent's
+            } else { // a forked child: the connection is its parent's
                 abandon(connection_);
             }
         }
@@ -79,7 +79,7 @@ template <wire_connection Connection, class Clock> class connection_pool_by {
         connections connection_; ///< one
     };
 
-    /// How many leases there are.
+    /// The number of leases.
     [[nodiscard]] std::size_t in_use() const noexcept {
         return in_use_.load(std::memory_order_relaxed);
     }
@@ -99,7 +99,7 @@ template <wire_connection Connection, class Clock> class connection_pool_by {
     }
 
   private:
-    /// False if there is none.
+    /// Returns:        false if there is none
     [[nodiscard]] bool take_idle(connections& into, std::uint32_t self) {
         connections inherited;
         {
@@ -116,17 +116,17 @@ template <wire_connection Connection, class Clock> class connection_pool_by {
         return !into.empty();
     }
 
-    /// What is open goes to the front, and is the next one to be used; what is closed has only its
-    /// memory left, and comes last.
+    /// An open connection goes to the front and is used next; a closed one keeps only its memory, and goes to
+    /// the back.
     void give_back(connections& one) noexcept {
         in_use_.fetch_sub(1, std::memory_order_relaxed);
         auto const now = Clock::now();
         one.front().since = now;
-        connections unused; // closed when the lock is gone
+        connections unused; // closed after the lock is released
         std::scoped_lock const lock(mutex_);
         idle_.splice(one.front().connection.is_open() ? idle_.begin() : idle_.end(), one);
-        if (now >= next_look_) {
-            next_look_ = now + longest_idle / 4;
+        if (now >= next_sweep_) {
+            next_sweep_ = now + longest_idle / 4;
             for (auto each = idle_.begin(); each != idle_.end();) {
                 auto const next = std::next(each);
                 if (now - each->since >= longest_idle) {
@@ -151,10 +151,10 @@ template <wire_connection Connection, class Clock> class connection_pool_by {
     endpoint const* server_;
     connection_settings const* settings_;
     mutex mutex_;
-    std::uint32_t owner_ = this_process(); ///< whose connections these are
+    std::uint32_t owner_ = this_process(); ///< the process that owns the connections
     std::atomic<std::size_t> in_use_{0};
     connections idle_;
-    typename Clock::time_point next_look_{}; ///< for what is unused
+    typename Clock::time_point next_sweep_{}; ///< for idle connections
 };
 
 template <wire_connection Connection>

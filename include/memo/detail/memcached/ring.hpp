@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A key in, the number of the server that has it out. Each server owns many arcs of a circle, so
-// that one more or one less moves only its own share of the keys.
+// Maps a key to the number of its server. Each server owns many arcs of a circle, so adding or removing one
+// moves only its own share of the keys.
 //
 // Source: D. Karger et al., "Consistent hashing and random trees", STOC 1997, section 4; the count
 // of points per server is that of ketama.
@@ -19,10 +19,10 @@
 
 namespace memo::detail {
 
-/// Consistent hashing over servers that are told apart by their names.
+/// Consistent hashing over servers, which are identified by their names.
 class server_ring {
   public:
-    /// names           as users spell them; all who share servers spell them alike, in any order
+    /// names           as written by the user; all programs that share servers write the same, in any order
     explicit server_ring(std::vector<std::string> const& names) {
         constexpr std::size_t points_each = 160;
         points_.reserve(names.size() * points_each);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The wire in our own code: memcached's meta protocol (memcached 1.6.10 or later), one request and
-// one answer at a time, or many lookups and their answers in order. Every request carries a number that no other one of this connection has, and
-// the answer must bring it back with the key; what else arrives closes the connection, so that no
-// answer is ever taken for another request's.
+// memo's own client of memcached's meta protocol (memcached 1.6.10 or later): one request and one response at a
+// time, or many lookups and their responses in order. Every request has a number that is unique on its
+// connection, and the response must repeat it with the key. Anything else closes the connection, so no response
+// is ever matched to another request.
 //
 // Source: memcached, doc/protocol.txt, "Meta Commands"; authentication: the same, "Authentication".
 
@@ -36,7 +36,9 @@ class meta_connection {
 
     [[nodiscard]] bool is_intact() const noexcept { return !is_open() || socket_.is_intact(); }
 
-    void abandon() noexcept { socket_.close(); } // this process's copy of the descriptor
+    void abandon() noexcept {
+        socket_.close();
+    } // closes only this process's copy of the descriptor
 
     [[nodiscard]] std::uint64_t times_opened() const noexcept { return times_opened_; }
 
@@ -50,8 +52,8 @@ class meta_connection {
         if (code != wire_code::done) {
             return code;
         }
-        // Where a connection begins to count tells it from all others of this machine, so that an
-        // answer to a request of another process on the same socket is seen for what it is.
+        // The first number of a connection is unique on this machine, so a response to another process on the
+        // same socket is detected.
         opaque_ = static_cast<std::uint64_t>(by.begun().time_since_epoch().count()) ^
                   (static_cast<std::uint64_t>(::getpid()) << 40);
         ++times_opened_;
@@ -64,13 +66,12 @@ class meta_connection {
         return ask(key, std::nullopt, by);
     }
 
-    /// Asks for all keys before it reads the first answer.
+    /// Sends the requests for all keys before it reads the first response.
     ///
-    /// name_of         name_of(i) gives the key of number i; at most `max_at_once` of them, so that
-    ///                 the requests lie in the socket's buffers while the answers come
-    /// visit           visit(i, reply) for each answer, in order, while its value can be read
-    /// Returns:        done when all are answered; otherwise what went wrong with the first that is
-    ///                 not, and nothing is known of those after it
+    /// name_of         name_of(i) returns the i-th key; at most `max_at_once` keys, so that the requests fit
+    ///                 into the socket's buffers
+    /// visit           visit(i, reply) for each response, in order, while its value is valid
+    /// Returns:        done after all responses; otherwise the failure of the first missing one
     template <class NameOf, class Visit>
     [[nodiscard]] wire_code get_many(std::size_t count, NameOf const& name_of, Visit const& visit,
                                      deadline const& by) {
@@ -89,7 +90,7 @@ class meta_connection {
             auto const name = name_of(i);
             wire_reply const reply = answer(name.text(), before + 1 + i, by);
             if (!is_answer(reply.code)) {
-                return fail(reply.code).code; // the answers to the others come yet
+                return fail(reply.code).code; // the other responses are still to come
             }
             visit(i, reply);
         }
@@ -106,7 +107,7 @@ class meta_connection {
         return store(key, item, " ME", 0, by);
     }
 
-    /// The same, and gives the CAS token of what it stored.
+    /// The same, and returns the CAS token of the stored value.
     [[nodiscard]] wire_reply add_for_token(std::string_view key, wire_item const& item,
                                            deadline const& by) {
         return store_and_tell(key, item, " ME c", 0, by);
@@ -138,7 +139,7 @@ class meta_connection {
     }
 
   private:
-    using body = std::optional<std::span<std::byte const>>; // what follows a request's line
+    using body = std::optional<std::span<std::byte const>>; // the bytes after a request's line
 
     [[nodiscard]] wire_code store(std::string_view key, wire_item const& item,
                                   std::string_view mode, std::uint64_t token, deadline const& by) {
@@ -156,7 +157,7 @@ class meta_connection {
         return ask(key, item.value, by);
     }
 
-    /// Ends the request, sends it with the bytes that follow it, and reads the answer.
+    /// Completes the request, sends it with its body, and reads the response.
     [[nodiscard]] wire_reply ask(std::string_view key, body value, deadline const& by) {
         if (!is_open()) {
             return {wire_code::closed};
@@ -170,7 +171,7 @@ class meta_connection {
         return is_open() ? drained(reply) : reply;
     }
 
-    /// A reply after which nothing is left: more than was asked for would be the next one's.
+    /// A reply with no unread byte after it, which would belong to the next request.
     [[nodiscard]] wire_reply drained(wire_reply reply) {
         return reader_.is_drained() ? reply : fail(wire_code::desynchronized);
     }
@@ -190,7 +191,7 @@ class meta_connection {
                     by);
     }
 
-    /// If the connection is closed: what the server said before.
+    /// After the server closed the connection: its last error.
     template <std::size_t N>
     [[nodiscard]] wire_code sent(std::array<iovec, N> const& parts, deadline const& by) {
         wire_code const code = socket_.send(parts, by);
@@ -238,8 +239,8 @@ class meta_connection {
         return reply;
     }
 
-    /// Servers may say of a miss nothing but that it is one. To take another request's miss for
-    /// ours is to miss, which is always allowed.
+    /// A server may omit key and number on a miss. Another request's miss is then a miss here, which is always
+    /// correct.
     [[nodiscard]] static bool is_mine(meta_line const& line, std::string_view key,
                                       std::uint64_t opaque) {
         if (line.kind == meta_kind::miss && !line.opaque && !line.key) {
@@ -262,11 +263,11 @@ class meta_connection {
         }
     }
 
-    /// SERVER_ERROR is an answer, and a value that was sent has been read: the connection goes on. It
-    /// names no request; taken for another one's it is a failure, and the next answer's number is wrong.
+    /// SERVER_ERROR is a valid response, and the server has read the value: the connection stays open. It names
+    /// no request; if it belongs to another one, the next response has a wrong number.
     ///
-    /// Source: memcached, doc/protocol.txt, "Error strings": after an error that does not let it go on
-    /// the server closes the connection itself
+    /// Source: memcached, doc/protocol.txt, "Error strings": after a fatal error the server closes the
+    ///         connection
     [[nodiscard]] static wire_code unable_of(meta_line const& line) {
         if (line.rest.starts_with("object too large")) {
             return wire_code::too_large;
@@ -275,7 +276,7 @@ class meta_connection {
                                                               : wire_code::unable;
     }
 
-    /// After any other error the server may take a value that was sent for commands.
+    /// After any other error the server may parse the value as commands.
     [[nodiscard]] static wire_code error_of(meta_line const& line) {
         return line.rest.starts_with("Too many open connections") ? wire_code::crowded
                                                                   : wire_code::refused;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// One line of an answer in memcached's meta protocol in, what it says out. The line is hostile:
-// nothing is allocated for it and no number in it is believed beyond its type.
+// Parses one response line of memcached's meta protocol. The line is hostile: parsing allocates nothing, and
+// trusts no number beyond its type.
 //
 // Source: memcached, doc/protocol.txt, "Meta Commands".
 
@@ -15,15 +15,15 @@
 
 namespace memo::detail {
 
-/// The longest line that is read: a key of 250 bytes, an opaque of 32, and room for numbers.
+/// The longest accepted line: a key of 250 bytes, an opaque of 32, and the numbers.
 inline constexpr std::size_t meta_line_bytes = 512;
 
-/// What the first word of a line says.
+/// The first word of a line.
 enum class meta_kind { value, header, miss, not_stored, exists, not_found, error, server_error };
 
 struct meta_line {
     meta_kind kind = meta_kind::error;
-    std::uint64_t size = 0; ///< of the value that follows; 0 but for meta_kind::value
+    std::uint64_t size = 0; ///< of the value that follows; 0 except for meta_kind::value
     std::uint32_t flags = 0;
     std::uint64_t token = 0;
     std::optional<std::string_view> opaque{}; ///< views into the line
@@ -31,14 +31,14 @@ struct meta_line {
     std::string_view rest{}; ///< the text of an error
 };
 
-/// A whole decimal number and nothing else.
+/// The text as a decimal number; nothing else may be in it.
 template <std::unsigned_integral N> [[nodiscard]] bool read_number(std::string_view text, N& into) {
     auto const* const end = text.data() + text.size();
     auto const [stopped, failure] = std::from_chars(text.data(), end, into);
     return failure == std::errc() && stopped == end && !text.empty();
 }
 
-/// The text up to the next space; takes it and the space away.
+/// Removes and returns the text up to the next space, and removes the space.
 [[nodiscard]] inline std::string_view take_word(std::string_view& text) {
     auto const space = text.find(' ');
     std::string_view const word = text.substr(0, space);
@@ -83,12 +83,12 @@ template <std::unsigned_integral N> [[nodiscard]] bool read_number(std::string_v
         return read_number(token, line.token);
     case 'f':
         return read_number(token, line.flags);
-    default: // a flag of a later server, which we did not ask for
+    default: // an unrequested flag of a newer server
         return true;
     }
 }
 
-/// Reads a line, without its \r\n; nothing if it is none of the protocol's.
+/// Parses a line without its \r\n; nullopt if it violates the protocol.
 [[nodiscard]] inline std::optional<meta_line> parse_meta_line(std::string_view text) {
     auto const kind = meta_kind_of(take_word(text));
     if (!kind) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Bytes of a connection in, lines and values of answers out, one after the other. What has arrived
-// beyond the one that is read stays for the next.
+// Splits the bytes of a connection into response lines and values. Bytes beyond the current one stay for the
+// next.
 
 #include <memo/detail/memcached/deadline.hpp>
 #include <memo/detail/memcached/transport.hpp>
@@ -21,15 +21,15 @@ namespace memo::detail {
 /// Thread safety:  none
 class meta_reader {
   public:
-    /// Forgets what has arrived: the connection is a new one.
+    /// Discards all bytes, for a new connection.
     void forget() noexcept { read_ = filled_ = 0; }
 
-    /// Whether all that has arrived was read.
+    /// Whether no unread byte is left.
     [[nodiscard]] bool is_drained() const noexcept { return read_ == filled_; }
 
     struct read_line {
         wire_code code;
-        std::string_view text; ///< without its end; valid until something else is read
+        std::string_view text; ///< without its line end; valid until the next read
     };
 
     /// The next line.
@@ -53,12 +53,12 @@ class meta_reader {
 
     struct read_value {
         wire_code code;
-        std::span<std::byte const> bytes; ///< valid until something else is read
+        std::span<std::byte const> bytes; ///< valid until the next read
     };
 
     /// The value after a line.
     ///
-    /// size            bytes, as the line says; checked by the caller, as they are allocated
+    /// size            bytes, from the line; the caller checks it, because the reader allocates it
     [[nodiscard]] read_value value(stream_socket& from, std::size_t size, deadline const& by) {
         std::size_t const whole = size + meta_line_end.size();
         while (filled_ - read_ < whole) {
@@ -76,7 +76,7 @@ class meta_reader {
     }
 
   private:
-    /// Receives at least a byte, with room for `whole` unread ones.
+    /// Receives at least one byte, with capacity for `whole` unread bytes.
     [[nodiscard]] wire_code receive(stream_socket& from, std::size_t whole, deadline const& by) {
         if (read_ > 0 && (is_drained() || read_ + whole > buffer_.size())) {
             std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(read_),

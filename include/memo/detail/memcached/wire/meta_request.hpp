@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The command lines of requests in memcached's meta protocol, put together piece by piece.
+// Composes the command lines of memcached's meta protocol.
 //
 // Source: memcached, doc/protocol.txt, "Meta Commands".
 
@@ -19,7 +19,7 @@ inline constexpr std::string_view meta_line_end = "\r\n";
 
 class meta_request {
   public:
-    /// Begins anew, in the memory of the request before.
+    /// Starts a request, in the memory of the one before.
     meta_request& begin(std::string_view verb, std::string_view key) {
         clear();
         return more(verb, key);
@@ -27,7 +27,7 @@ class meta_request {
 
     void clear() { text_.clear(); }
 
-    /// Begins another one after those that are ended.
+    /// Starts another request after the complete ones.
     meta_request& more(std::string_view verb, std::string_view key) {
         return add(verb).add(" ").add(key);
     }
@@ -43,7 +43,7 @@ class meta_request {
         return add(std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())));
     }
 
-    /// Asks for the key and this number to come back with the answer.
+    /// Requests that the response repeat the key and this number.
     void end(std::uint64_t opaque) { add(" k O").add(opaque).add(meta_line_end); }
 
     [[nodiscard]] std::string_view text() const noexcept { return text_; }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Bytes to and from one server, each by a deadline. No signal is raised and nothing is thrown.
+// Sends and receives bytes by a deadline. It raises no signal and throws nothing.
 
 #include <memo/detail/memcached/deadline.hpp>
 #include <memo/detail/memcached/endpoint.hpp>
@@ -23,7 +23,7 @@
 
 namespace memo::detail {
 
-/// A connected stream socket that never blocks longer than it is told.
+/// A connected stream socket that never blocks beyond its deadline.
 class stream_socket {
   public:
     stream_socket() = default;
@@ -33,8 +33,8 @@ class stream_socket {
 
     [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
 
-    /// Whether the descriptor is this socket still. A program may close all descriptors, as a daemon
-    /// does when it begins, and open files of its own under their numbers.
+    /// Whether the descriptor still is this socket. A program may close all descriptors, as a daemon does at
+    /// its start, and open other files under their numbers.
     [[nodiscard]] bool is_intact() const noexcept {
         struct stat now {};
         return ::fstat(descriptor_, &now) == 0 && now.st_dev == device_ && now.st_ino == inode_;
@@ -49,19 +49,19 @@ class stream_socket {
         }
     }
 
-    /// Tries all addresses until one serves, and from then on that one.
+    /// Tries all addresses until one accepts; later calls use that one.
     ///
-    /// first_wait      how long the first wait for an answer is: an operation's timeout
+    /// first_wait      of an operation for its response: the operation's timeout
     [[nodiscard]] wire_code connect(endpoint const& server, std::chrono::nanoseconds timeout,
                                     std::chrono::nanoseconds first_wait) {
         first_wait_ = first_wait;
         deadline const by(timeout);
         return try_addresses(server, [&](socket_address const& address, std::size_t left) {
-            return connect_to(address, by.left() / left);
+            return connect_to(address, by.remaining() / left);
         });
     }
 
-    /// Sends all parts. Changes them.
+    /// Sends all parts, and changes them.
     template <std::size_t N>
     [[nodiscard]] wire_code send(std::array<iovec, N> parts, deadline const& by) {
         msghdr message{};
@@ -93,15 +93,15 @@ class stream_socket {
         std::size_t size;
     };
 
-    /// At least one byte.
+    /// Receives at least one byte.
     ///
-    /// The first wait of an operation is recv's own, one system call instead of three, if no more
-    /// than an eighth of the operation's time is gone; every other one is by the deadline. So an
-    /// operation may outlast its deadline by an eighth of its time.
+    /// The first wait of an operation is the timeout of recv(2), one system call instead of three, if at most
+    /// an eighth of the operation's time has passed; every other wait uses the deadline. So an operation may
+    /// exceed its deadline by an eighth of its time.
     [[nodiscard]] received receive(std::span<char> into, deadline const& by) {
         for (;;) {
             bool const blocks =
-                std::exchange(may_block_, false) && by.left() * 8 >= first_wait_ * 7;
+                std::exchange(may_block_, false) && by.remaining() * 8 >= first_wait_ * 7;
             int const flags = blocks ? 0 : MSG_DONTWAIT;
             auto const size = ::recv(descriptor_, into.data(), into.size(), flags);
             if (size > 0) {
@@ -125,10 +125,10 @@ class stream_socket {
         if (!is_open()) {
             return wire_code::unreachable;
         }
-        struct stat made {};
-        ::fstat(descriptor_, &made);
-        device_ = made.st_dev;
-        inode_ = made.st_ino;
+        struct stat identity {};
+        ::fstat(descriptor_, &identity);
+        device_ = identity.st_dev;
+        inode_ = identity.st_ino;
         set(SOL_SOCKET, SO_RCVTIMEO, time_of(first_wait_));
         if (family != AF_UNIX) {
             set(IPPROTO_TCP, TCP_NODELAY, 1);
@@ -142,16 +142,16 @@ class stream_socket {
         return wire_code::done;
     }
 
-    /// 0, or errno. A signal interrupts connect(2) whatever its handler is, as there is a timeout
-    /// (signal(7)); the connection goes on being made, and the next call waits for it.
+    /// Returns:        0, or errno. With a timeout any signal interrupts connect(2), see signal(7); the
+    ///                 connection continues in the background, and the next call waits for it
     [[nodiscard]] int connect_by(deadline const& by, socket_address const& address) const {
         auto const* const bytes = reinterpret_cast<sockaddr const*>(&address.bytes);
         for (;;) {
-            auto const left = by.left();
-            if (left.count() == 0) {
+            auto const remaining = by.remaining();
+            if (remaining.count() == 0) {
                 return ETIMEDOUT;
             }
-            set(SOL_SOCKET, SO_SNDTIMEO, time_of(left)); // which connect(2) keeps to, socket(7)
+            set(SOL_SOCKET, SO_SNDTIMEO, time_of(remaining)); // connect(2) respects it, socket(7)
             if (::connect(descriptor_, bytes, address.size) == 0 || errno == EISCONN) {
                 return 0;
             }
@@ -178,7 +178,7 @@ class stream_socket {
     }
 
     int descriptor_ = -1;
-    dev_t device_ = 0; ///< with the inode: which socket the descriptor is
+    dev_t device_ = 0; ///< identifies the socket, with the inode
     ino_t inode_ = 0;
     std::chrono::nanoseconds first_wait_{0};
     bool may_block_ = false; ///< the next wait is the first of its operation
