@@ -2,7 +2,7 @@
 # "key   what it is" an item of a list, and lines that go on with either lose their indentation.
 
 # Doxygen 1.9 makes links to the private classes of a public one that lead nowhere.
-/^ *private:$/ && FILENAME ~ /memo\/(backends\/)?[a-z_]+\.hpp$/ {
+/^ *private:$/ && FILENAME ~ /memo\/((backends|tools|testing|types)\/)?[a-z_]+\.hpp$/ {
     private_end = $0
     sub(/  private:$/, "};", private_end)
     is_private = 1

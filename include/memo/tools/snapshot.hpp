@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A memoized function in, the same function with one value per call out.
+// A view of a memoized function in which each call keeps one value.
 
 #include <memo/detail/hash_map.hpp>
 #include <memo/detail/system/fork.hpp>
@@ -15,7 +15,7 @@ namespace memo {
 
 /// The values of one pass. Copies share them, and a move is a copy.
 ///
-/// Thread safety:  safe; two callers who ask first get the same value
+/// Thread safety:  safe; simultaneous first callers get the same value
 template <class Function, class Result, class... P> class snapshot {
   public:
     explicit snapshot(Function function) : function_(std::move(function)) {}
@@ -23,9 +23,9 @@ template <class Function, class Result, class... P> class snapshot {
     snapshot& operator=(snapshot const&) = default;
     ~snapshot() = default;
 
-    /// The function's value as this snapshot has it, or now, if it was not asked before.
+    /// The value that this snapshot stores for the call; the first call asks the function.
     ///
-    /// Complexity:     a lock and a look, or a call
+    /// Complexity:     a lock and a lookup, or a call
     /// Throws:         what the function throws
     Result operator()(P... args) const {
         key128 const key = function_.key(args...);
@@ -34,7 +34,7 @@ template <class Function, class Result, class... P> class snapshot {
             seen = seen_->find_or_add(
                 key, std::make_shared<Result const>(function_(static_cast<P&&>(args)...)));
         }
-        return *seen; // copied under no lock, as that is the user's code
+        return *seen; // copied without the lock, because a copy runs code of the user
     }
 
   private:
@@ -42,9 +42,8 @@ template <class Function, class Result, class... P> class snapshot {
 
     class values_seen {
       public:
-        /// The first value that was added for a key.
-        ///
-        /// value           is added if there is none; null: none is
+        // Returns the first value that was added for a key. Adds `value` if there is none, unless it is
+        // null.
         shared_value find_or_add(key128 key, shared_value value) {
             std::scoped_lock const lock(mutex_);
             shared_value const* const first = values_.find(key);
