@@ -39,8 +39,9 @@ template <class Record> void read_as(detail::frame_header header, bytes frame) {
     detail::frame_codec<Record> const codec(header.scope);
     auto const here = codec.decode(frame, header.key, now);
     require(memo_test::allocated() - before <= (std::size_t{1} << 20U) + 64 * frame.size());
-    require(here.record.has_value() == (here.trouble == detail::frame_trouble::none));
-    require((here.trouble == detail::frame_trouble::expired) == header.expired(now));
+    bool const is_expired = !here.record && here.reason == memo::miss_reason::expired;
+    require(is_expired == header.expired(now));
+    require(here.record || is_expired || here.reason == memo::miss_reason::corrupt);
     if (here.record) {
         bytes again;
         require(codec.encode(again, here.header, *here.record));

@@ -106,6 +106,7 @@ layers const& visible_from() {
         {"memoized.hpp",
          {"backend.hpp", "tools", "detail/cache", "detail/record", "detail/key", "detail/stats"}},
         {"tools", {"detail/stats", "detail/key"}},
+        {"testing", {"memo.hpp", "backend.hpp"}},
         {"types", {"detail/record", "detail/key"}},
         {"backends",
          {"backend.hpp", "detail/memory", "detail/lmdb", "detail/memcached", "detail/record",
@@ -222,7 +223,7 @@ void check_circles(house const& house, std::vector<refusal>& refusals) {
 
 // The library that a foreign header belongs to; nothing for the standard library and the system.
 std::optional<std::string> library_of(std::string const& header) {
-    for (auto const* library : {"Eigen", "cereal", "libmemcached", "lmdb", "xxh"}) {
+    for (auto const* library : {"Eigen", "catch2", "cereal", "libmemcached", "lmdb", "xxh"}) {
         if (header.starts_with(library)) {
             return library;
         }

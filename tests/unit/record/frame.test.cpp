@@ -14,8 +14,8 @@
 #include <vector>
 
 using namespace std::chrono_literals;
+using memo::miss_reason;
 using memo::detail::frame_codec;
-using memo::detail::frame_trouble;
 using memo::detail::unix_time;
 
 namespace {
@@ -39,6 +39,13 @@ template <class Record> auto decoded(std::span<std::byte const> frame, unix_time
     return frame_codec<Record>(scope).decode(frame, key, at);
 }
 
+/// Why a frame holds no record that may be served; nothing if it holds one.
+template <class Record>
+std::optional<miss_reason> refused(std::span<std::byte const> frame, unix_time at = now) {
+    auto const back = decoded<Record>(frame, at);
+    return back.record ? std::nullopt : std::optional(back.reason);
+}
+
 std::string hexadecimal(bytes const& all) {
     std::string text;
     for (std::byte const each : all) {
@@ -55,7 +62,6 @@ TEST_CASE("a frame gives its record back, and what was said of it") {
     auto const back = decoded<std::string>(framed(std::string("memo"), 250ms, 10s));
     REQUIRE(back.record.has_value());
     CHECK(*back.record == "memo");
-    CHECK(back.trouble == frame_trouble::none);
     CHECK(back.header.computing().count() == Approx(250e6).epsilon(1e-6));
     CHECK(back.header.created == 1'700'000'000);
     CHECK(back.header.expires == unix_time(now + 10s).time_since_epoch().count());
@@ -72,7 +78,7 @@ TEST_CASE("the bytes of a frame are these") {
 TEST_CASE("a frame is served until its time is over") {
     bytes const frame = framed(1, 0ns, 5s);
     CHECK(decoded<int>(frame, now + 5s - 1ns).record == 1);
-    CHECK(decoded<int>(frame, now + 5s).trouble == frame_trouble::expired);
+    CHECK(refused<int>(frame, now + 5s) == miss_reason::expired);
     CHECK(decoded<int>(framed(1), now + 1'000'000h).record == 1);
     CHECK(memo::detail::expiry(now, std::chrono::nanoseconds::max()) ==
           std::numeric_limits<std::int64_t>::max());
@@ -91,13 +97,15 @@ TEST_CASE("a frame that is made when its seconds cannot tell has the nearest tha
 
 TEST_CASE("a frame of another call, function or type is corrupt") {
     bytes const frame = framed(1);
-    auto const trouble = [&]<class Record>(frame_codec<Record> const& codec, memo::key128 of) {
-        return codec.decode(frame, of, now).trouble;
+    auto const reason = [&]<class Record>(frame_codec<Record> const& codec, memo::key128 of) {
+        auto const back = codec.decode(frame, of, now);
+        CHECK_FALSE(back.record.has_value());
+        return back.reason;
     };
-    CHECK(trouble(frame_codec<int>(scope), {3, 5}) == frame_trouble::corrupt);
-    CHECK(trouble(frame_codec<int>(scope), {4, 4}) == frame_trouble::corrupt);
-    CHECK(trouble(frame_codec<int>({1, 3}), key) == frame_trouble::corrupt);
-    CHECK(trouble(frame_codec<float>(scope), key) == frame_trouble::corrupt);
+    CHECK(reason(frame_codec<int>(scope), {3, 5}) == miss_reason::corrupt);
+    CHECK(reason(frame_codec<int>(scope), {4, 4}) == miss_reason::corrupt);
+    CHECK(reason(frame_codec<int>({1, 3}), key) == miss_reason::corrupt);
+    CHECK(reason(frame_codec<float>(scope), key) == miss_reason::corrupt);
 }
 
 TEST_CASE("any flipped bit makes a frame corrupt") {
@@ -105,7 +113,7 @@ TEST_CASE("any flipped bit makes a frame corrupt") {
     for (std::size_t bit = 0; bit < frame.size() * 8; ++bit) {
         auto const mask = static_cast<std::byte>(1U << (bit % 8));
         frame[bit / 8] ^= mask;
-        CHECK(decoded<std::string>(frame).trouble == frame_trouble::corrupt);
+        CHECK(refused<std::string>(frame) == miss_reason::corrupt);
         frame[bit / 8] ^= mask;
     }
     CHECK(decoded<std::string>(frame).record.has_value());
@@ -114,11 +122,11 @@ TEST_CASE("any flipped bit makes a frame corrupt") {
 TEST_CASE("a frame that is cut or has bytes behind it is corrupt") {
     bytes frame = framed(std::string("memo"));
     for (std::size_t size = 0; size < frame.size(); ++size) {
-        CHECK(decoded<std::string>(std::span(frame).first(size)).trouble == frame_trouble::corrupt);
+        CHECK(refused<std::string>(std::span(frame).first(size)) == miss_reason::corrupt);
     }
     frame.push_back(std::byte{0});
-    CHECK(decoded<std::string>(frame).trouble == frame_trouble::corrupt);
-    CHECK(decoded<std::string>(bytes(4096)).trouble == frame_trouble::corrupt);
+    CHECK(refused<std::string>(frame) == miss_reason::corrupt);
+    CHECK(refused<std::string>(bytes(4096)) == miss_reason::corrupt);
 }
 
 TEST_CASE("a frame whose checksum holds and whose payload is no record is corrupt") {
@@ -128,7 +136,7 @@ TEST_CASE("a frame whose checksum holds and whose payload is no record is corrup
     header.type = memo::detail::type_tag(typeid(std::vector<double>));
     REQUIRE(memo::detail::seal(frame, header));
     CHECK(memo::detail::check_frame(frame).has_value());
-    CHECK(decoded<std::vector<double>>(frame).trouble == frame_trouble::corrupt);
+    CHECK(refused<std::vector<double>>(frame) == miss_reason::corrupt);
 }
 
 TEST_CASE("a merged record keeps the expiry and the age of the record before it") {
@@ -148,7 +156,7 @@ TEST_CASE("a decoded record has the rest of its time to live") {
     CHECK(decoded<int>(framed(1), now + 2s).remaining == 0s);
     auto const aged = frame_codec<int>(scope).decode(
         framed(1), key, [](auto const&) { return std::optional<std::chrono::nanoseconds>(); });
-    CHECK(aged.trouble == frame_trouble::expired);
+    CHECK(aged.reason == miss_reason::expired);
     CHECK_FALSE(aged.record.has_value());
     CHECK(memo::detail::shorter_ttl(0s, 2s) == 2s);
     CHECK(memo::detail::shorter_ttl(3s, 2s) == 2s);

@@ -74,11 +74,11 @@ template <class Record> class item_codec {
     [[nodiscard]] decoded<Record> decode(wire_reply const& reply, key128 key,
                                          bool counts_damage) const {
         decoded<Record> read{};
-        read.trouble = frame_trouble::corrupt;
+        read.reason = miss_reason::corrupt;
         if (reply.flags == flags) {
             read = frames_.decode(reply.value, key, now());
         }
-        if (read.trouble == frame_trouble::corrupt && counts_damage) {
+        if (!read.record && read.reason == miss_reason::corrupt && counts_damage) {
             count_one(counters_->corrupt);
         }
         return read;

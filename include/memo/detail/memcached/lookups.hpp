@@ -161,13 +161,11 @@ template <wire_connection Connection, class Record> class memcached_lookups {
 
     /// A record for the walk, or why there is none, counted.
     [[nodiscard]] lookup_result<Record> served(decoded<Record>&& found) const {
-        if (found.trouble == frame_trouble::expired) {
-            count_one(scope_->counters.expirations);
-            return miss_reason::expired;
-        }
         if (!found.record) {
-            return found.trouble == frame_trouble::corrupt ? miss_reason::corrupt
-                                                           : miss_reason::absent;
+            if (found.reason == miss_reason::expired) {
+                count_one(scope_->counters.expirations);
+            }
+            return found.reason;
         }
         auto const cost = found.header.computing().count();
         return cached_value<Record>{*std::move(found.record), static_cast<std::uint64_t>(cost),

@@ -9,6 +9,7 @@
 #include <memo/detail/record/kind.hpp>
 #include <memo/detail/saturated.hpp>
 #include <memo/key128.hpp>
+#include <memo/outcome.hpp>
 
 #include <chrono>
 #include <concepts>
@@ -22,15 +23,12 @@
 
 namespace memo::detail {
 
-/// Why a frame holds no record that may be served.
-enum class frame_trouble : std::uint8_t { none, corrupt, expired };
-
 /// The record of a frame, or why there is none.
 template <class Record> struct decoded {
     std::optional<Record> record;
     frame_header header;
-    std::chrono::nanoseconds remaining{0}; ///< remaining TTL; 0: for ever
-    frame_trouble trouble = frame_trouble::none;
+    std::chrono::nanoseconds remaining{0};    ///< remaining TTL; 0: for ever
+    miss_reason reason = miss_reason::absent; ///< corrupt or expired, if a frame holds no record
 };
 
 /// The shorter of two times to live, where 0 is for ever.
@@ -101,15 +99,14 @@ template <class Record> class frame_codec {
                                          Remaining const& remaining) const {
         auto const header = check_frame(bytes, scope_, key, type_);
         if (!header) {
-            return {std::nullopt, {}, {}, frame_trouble::corrupt};
+            return {std::nullopt, {}, {}, miss_reason::corrupt};
         }
         std::optional<std::chrono::nanoseconds> const left = remaining(*header);
         if (!left) {
-            return {std::nullopt, *header, {}, frame_trouble::expired};
+            return {std::nullopt, *header, {}, miss_reason::expired};
         }
         auto record = payload(bytes);
-        auto const trouble = record ? frame_trouble::none : frame_trouble::corrupt;
-        return {std::move(record), *header, *left, trouble};
+        return {std::move(record), *header, *left, miss_reason::corrupt};
     }
 
     /// The same of a record that lives as long as its header says.

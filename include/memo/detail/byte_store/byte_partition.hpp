@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// One function's records in a store of bytes: records become frames under names, and whatever fails on
+// the way is a miss, or not stored, and counted.
+
+#include <memo/backend.hpp>
+#include <memo/byte_store.hpp>
+#include <memo/detail/backoff.hpp>
+#include <memo/detail/byte_store/byte_lease.hpp>
+#include <memo/detail/byte_store/byte_scope.hpp>
+#include <memo/detail/record/frame.hpp>
+#include <memo/detail/record/frame_codec.hpp>
+#include <memo/detail/record/kind.hpp>
+#include <memo/key128.hpp>
+#include <memo/options.hpp>
+#include <memo/outcome.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace memo::detail {
+
+/// Whether records of this type can be kept in this store, or else one sentence.
+template <class Store, class Record> consteval bool check_byte_store() {
+    static_assert(kind_of_record<Record> != record_kind::moments || exchanging_byte_store<Store>,
+                  "memo: an averaged function merges its samples, and this byte store cannot "
+                  "replace bytes atomically. Give it load_versioned(name) and exchange(name, "
+                  "token, bytes, ttl), see memo/byte_store.hpp");
+    return true;
+}
+
+/// The entries of one function.
+///
+/// Thread safety:  safe
+template <byte_store Store, class Record> class byte_partition {
+    using shared_type = shared_byte_store<Store>;
+
+  public:
+    byte_partition(std::shared_ptr<shared_type> shared, key128 digest, on_error_policy on_error)
+        : shared_(std::move(shared)),
+          scope_(&shared_->scope(digest)),
+          digest_(digest),
+          codec_(digest),
+          throws_(on_error == on_error_policy::strict ||
+                  shared_->settings.on_error == on_error_policy::strict) {}
+
+    /// Complexity:     one load; one more in a second for the function's generation
+    [[nodiscard]] lookup_result<Record> get(key128 key) const { return look_up(key, true); }
+
+    /// Counts neither damage nor expiry.
+    [[nodiscard]] lookup_result<Record> peek(key128 key) const { return look_up(key, false); }
+
+    /// The same for many keys, 64 in one go.
+    void
+    get_many(std::span<key128 const> keys,
+             std::span<lookup_result<Record>> found) const requires batching_byte_store<Store> {
+        constexpr std::size_t max_batch = 64;
+        while (!keys.empty()) {
+            std::size_t const size = (std::min)(keys.size(), max_batch);
+            if (!get_batch(keys.first(size), found.first(size))) { // one failure for all
+                std::ranges::fill(found, miss_reason::unavailable);
+                return;
+            }
+            keys = keys.subspan(size);
+            found = found.subspan(size);
+        }
+    }
+
+    /// Complexity:     one store
+    bool put(key128 key, Record const& record, put_options about) const {
+        std::vector<std::byte> frame;
+        frame_header const header = codec_.header(key, shared_->now(), about.cost, ttl_of(about));
+        return encode(frame, header, record) &&
+               ask("put", key, [&](Store& store) {
+                   return store.store(name_of(key, store).text(), frame, ttl_of(header));
+               }).value_or(false);
+    }
+
+    /// Complexity:     one load_versioned and one exchange, and both again for each update of another that
+    ///                 is quicker
+    template <class Merge>
+    std::optional<Record> update(key128 key, Merge const& merge, put_options about) const {
+        static_assert(exchanging_byte_store<Store> ||
+                          kind_of_record<Record> == record_kind::moments,
+                      "memo: this byte store cannot replace bytes atomically. Give it "
+                      "load_versioned(name) and exchange(name, token, bytes, ttl), see "
+                      "memo/byte_store.hpp");
+        if constexpr (exchanging_byte_store<Store>) {
+            // Each conflict means that another update got through, so only time is bounded.
+            backoff between(shared_->settings.max_update_time, backoff::microseconds(0),
+                            backoff::microseconds(16'000));
+            do {
+                auto const found = load_for_update(key);
+                if (!found) {
+                    return std::nullopt;
+                }
+                auto const before = found->bytes ? decode(*found->bytes, key) : decoded<Record>{};
+                Record next = merge(before.record ? &*before.record : nullptr);
+                frame_header const header =
+                    codec_.merged_header(before, key, shared_->now(), about.cost, ttl_of(about));
+                std::vector<std::byte> frame;
+                if (!encode(frame, header, next)) {
+                    return std::nullopt;
+                }
+                auto const stored = ask("update", key, [&](Store& store) {
+                    return store.exchange(found->name, found->token, frame, ttl_of(header));
+                });
+                if (!stored) { // maybe stored all the same: the sample must not count twice
+                    return std::nullopt;
+                }
+                if (*stored) {
+                    return next;
+                }
+            } while (between.wait());
+            shared_type::fail(*scope_, throws_, "update", key,
+                              "others were quicker for max_update_time");
+        }
+        return std::nullopt;
+    }
+
+    [[nodiscard]] bool erase(key128 key) const {
+        return ask("erase", key,
+                   [&](Store& store) { return store.erase(name_of(key, store).text()); })
+            .value_or(false);
+    }
+
+    /// Other processes may serve the records for up to a second. If the store cannot be told now, the next
+    /// operation of this process that reaches it tells it first.
+    void clear() const {
+        static_cast<void>(ask("clear", digest_, [&](Store& store) {
+            scope_->clear(store);
+            return true;
+        }));
+    }
+
+    /// `entries` and `bytes` are 0: a store does not know what belongs to whom.
+    [[nodiscard]] backend_statistics stats() const {
+        backend_statistics sum;
+        scope_->counters.add_to(sum);
+        return sum;
+    }
+
+    /// Waits while another process holds the lease of this key, until the record is stored; then holds the
+    /// lease, or goes without. Records that are merged have no leader: samples are wanted from all.
+    [[nodiscard]] byte_lease<Store> lead(key128 key) const requires locking_byte_store<Store> {
+        constexpr bool is_merged = kind_of_record<Record> == record_kind::moments;
+        if (is_merged || shared_->settings.lease.is_zero()) {
+            return {};
+        }
+        byte_lease<Store> mine(shared_, *scope_, key);
+        backoff between(std::chrono::nanoseconds(shared_->settings.lease) + std::chrono::seconds(1),
+                        backoff::microseconds(500), backoff::microseconds(16'000));
+        auto taken = mine.take();
+        while (taken == false && between.wait()) {
+            auto const bytes = load(key, false);
+            if (!bytes || (*bytes && decode(**bytes, key).record)) {
+                return {};
+            }
+            taken = mine.take();
+        }
+        return mine;
+    }
+
+    /// The same without waiting: nothing if another process holds the lease.
+    [[nodiscard]] std::optional<byte_lease<Store>>
+    try_lead(key128 key) const requires locking_byte_store<Store> {
+        if (shared_->settings.lease.is_zero()) {
+            return byte_lease<Store>();
+        }
+        byte_lease<Store> mine(shared_, *scope_, key);
+        if (mine.take() == false) {
+            return std::nullopt;
+        }
+        return mine;
+    }
+
+  private:
+    using maybe_bytes = std::optional<std::vector<std::byte>>;
+
+    template <class Operation>
+    auto ask(char const* verb, key128 key, Operation const& operation) const {
+        return shared_->ask(*scope_, throws_, verb, key, operation);
+    }
+
+    [[nodiscard]] item_name name_of(key128 key, Store& store) const {
+        return scope_->name_of(key, scope_->generation(store));
+    }
+
+    [[nodiscard]] std::chrono::nanoseconds ttl_of(put_options const& about) const {
+        return shorter_ttl(about.ttl, shared_->settings.ttl);
+    }
+
+    /// What the store is given: no less than 1 ms, as 0 is for ever.
+    [[nodiscard]] std::chrono::nanoseconds ttl_of(frame_header const& header) const {
+        std::chrono::nanoseconds const remaining(remaining_ns(header.expires, shared_->now()));
+        return header.expires == 0
+                   ? std::chrono::nanoseconds(0)
+                   : std::max<std::chrono::nanoseconds>(remaining, std::chrono::milliseconds(1));
+    }
+
+    /// False, and counted, if the record is too large.
+    [[nodiscard]] bool encode(std::vector<std::byte>& frame, frame_header const& header,
+                              Record const& record) const {
+        bool const fits = codec_.encode(frame, header, record) &&
+                          frame.size() <= shared_->settings.max_value_bytes;
+        if (!fits) {
+            add_one(scope_->counters.too_large);
+        }
+        return fits;
+    }
+
+    [[nodiscard]] decoded<Record> decode(std::vector<std::byte> const& bytes, key128 key) const {
+        return codec_.decode(bytes, key, shared_->now());
+    }
+
+    /// Nothing if the store could not be asked.
+    [[nodiscard]] std::optional<maybe_bytes> load(key128 key, bool throws) const {
+        return shared_->ask(*scope_, throws, "get", key, [&](Store& store) -> maybe_bytes {
+            return store.load(name_of(key, store).text());
+        });
+    }
+
+    [[nodiscard]] lookup_result<Record> look_up(key128 key, bool counts) const {
+        auto const bytes = load(key, throws_);
+        return bytes ? served(*bytes, key, counts) : miss_reason::unavailable;
+    }
+
+    /// counts          whether damage and expiry are counted
+    [[nodiscard]] lookup_result<Record> served(maybe_bytes const& bytes, key128 key,
+                                               bool counts) const {
+        if (!bytes) {
+            return miss_reason::absent;
+        }
+        decoded<Record> found = decode(*bytes, key);
+        if (found.record) {
+            auto const cost = static_cast<std::uint64_t>(found.header.computing().count());
+            return cached_value<Record>{*std::move(found.record), cost, found.remaining};
+        }
+        if (counts) {
+            add_one(found.reason == miss_reason::expired ? scope_->counters.expirations
+                                                         : scope_->counters.corrupt);
+        }
+        return found.reason;
+    }
+
+    /// False if the store could not be asked.
+    [[nodiscard]] bool get_batch(std::span<key128 const> keys,
+                                 std::span<lookup_result<Record>> found) const {
+        auto const loaded = ask("get", keys.front(), [&](Store& store) -> std::vector<maybe_bytes> {
+            std::uint64_t const generation = scope_->generation(store);
+            std::vector<std::string> names;
+            names.reserve(keys.size());
+            for (key128 const key : keys) {
+                names.emplace_back(scope_->name_of(key, generation).text());
+            }
+            std::vector<maybe_bytes> all = store.load_many(std::span<std::string const>(names));
+            if (all.size() != names.size()) {
+                throw std::runtime_error("load_many returns " + std::to_string(all.size()) +
+                                         " values for " + std::to_string(names.size()) + " names");
+            }
+            return all;
+        });
+        for (std::size_t i = 0; loaded && i < keys.size(); ++i) {
+            found[i] = served((*loaded)[i], keys[i], true);
+        }
+        return loaded.has_value();
+    }
+
+    /// The item of a key and the version that it has; no token where there is none.
+    template <class Token> struct versioned_item {
+        std::string name;
+        std::optional<Token> token;
+        maybe_bytes bytes;
+    };
+
+    [[nodiscard]] auto load_for_update(key128 key) const {
+        return ask("update", key, [&](Store& store) {
+            using token = token_of<Store>;
+            versioned_item<token> item{std::string(name_of(key, store).text()), {}, {}};
+            std::optional<versioned_bytes<token>> found = store.load_versioned(item.name);
+            if (found) {
+                item.token = std::move(found->token);
+                item.bytes = std::move(found->bytes);
+            }
+            return item;
+        });
+    }
+
+    std::shared_ptr<shared_type> shared_;
+    byte_scope* scope_;
+    key128 digest_;
+    frame_codec<Record> codec_;
+    bool throws_;
+};
+
+} // namespace memo::detail
