@@ -4,7 +4,7 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-set(targets memo memo_eigen memo_disk memo_memcached memo_libmemcached)
+set(targets memo memo_eigen memo_disk memo_memcached memo_libmemcached memo_testing)
 set(package_files memoConfig.cmake Findlmdb.cmake Findlibmemcached.cmake Findxxhash.cmake)
 
 foreach(file IN LISTS package_files)
