@@ -12,7 +12,8 @@ packages_of() {
         test)
             printf '%s %s\n' catch2 catch2/catch.hpp libeigen3-dev eigen3/Eigen/Core \
                 memcached memcached libmemcached-dev libmemcached/memcached.h \
-                libsasl2-dev sasl/sasl.h pkg-config pkg-config
+                libsasl2-dev sasl/sasl.h pkg-config pkg-config \
+                libhiredis-dev hiredis/hiredis.h redis-server redis-server
             ;;
         package)
             printf '%s %s\n' nlohmann-json3-dev nlohmann/json.hpp libcli11-dev CLI/CLI.hpp \
