@@ -10,13 +10,12 @@
 
 namespace memo {
 
-/// memo::memcached by libmemcached, for servers that speak no meta protocol (before 1.6.10). Same
-/// settings, items and guarantees, but for what the library cannot give: an operation whose answer
-/// drips may outlast its timeout; a store that is answered as another command would be, or a line
-/// VERSION, ends the process inside the library; a username is refused. So the server and the way to
-/// it must be trusted.
+/// memo::memcached over libmemcached, for servers without the meta protocol (before 1.6.10). It has the same
+/// settings, items and guarantees, with these exceptions of the library: an operation whose response arrives in
+/// small pieces may exceed its timeout; a response of another command to a store, or a line VERSION, aborts the
+/// process inside the library; a username is refused. So you must trust the server and the network.
 ///
-/// Thread safety:  safe; a forked child makes connections of its own
+/// Thread safety:  safe; a forked child opens its own connections
 using libmemcached = detail::basic_memcached<detail::libmemcached_connection>;
 
 } // namespace memo

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The backend that keeps nothing: caching off, the rest of the program unchanged.
+// The backend that stores nothing: the same program without a cache.
 
 #include <memo/backend.hpp>
 #include <memo/detail/system/compiler.hpp>
@@ -10,7 +10,7 @@
 
 namespace memo {
 
-/// Stores nothing. Every call runs the function and is counted as a miss.
+/// Stores nothing. Every call is a miss and runs the function.
 class none {
   public:
     static constexpr bool persistent = false;

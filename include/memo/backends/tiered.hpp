@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Two backends as one: a quick one near, a shared or lasting one far.
+// Two backends as one: a fast near tier, and a shared or persistent far tier.
 
 #include <memo/backend.hpp>
 #include <memo/detail/open_partition.hpp>
@@ -9,7 +9,7 @@
 #include <memo/detail/record/kind.hpp>
 #include <memo/detail/system/compiler.hpp>
 #include <memo/detail/system/process.hpp>
-#include <memo/detail/tier_drops.hpp>
+#include <memo/detail/tier_invalidations.hpp>
 #include <memo/fingerprint.hpp>
 #include <memo/key128.hpp>
 
@@ -24,7 +24,7 @@
 #include <utility>
 #include <vector>
 
-// <windows.h> defines the names of two members of `tiered` as nothing; who needs the members undefines them.
+// <windows.h> defines the names of two members of `tiered` as empty macros; undefine them to use the members.
 #pragma push_macro("near")
 #pragma push_macro("far")
 #undef near
@@ -32,13 +32,13 @@
 
 namespace memo {
 
-/// Keeps records in two backends: looks near first, copies near what it finds far, stores in both.
-/// While the far one is away the near one serves.
+/// Stores records in two backends. A lookup asks the near tier first and copies a far hit to it; a store
+/// goes to both. While the far tier is unreachable, the near one serves.
 ///
-/// Records that are merged with what is there, as averaged functions do, are the far tier's alone: a
-/// copy near would hide what others have added to them.
+/// Records of averaged functions belong to the far tier alone: a near copy would hide samples that others
+/// add.
 ///
-/// `time_threshold = memo::worthwhile` is about the far tier; the near one keeps everything.
+/// `time_threshold = memo::worthwhile` applies to the far tier; the near one stores everything.
 ///
 /// Near, Far       any two backends, such as memo::memory and memo::memcached
 /// Thread safety:  as the backends'
@@ -50,7 +50,7 @@ template <class Near, class Far> class tiered {
     tiered() : tiered(Near(), Far()) {}
 
     tiered(Near near, Far far) : near_(std::move(near)), far_(std::move(far)) {}
-    // A move is a copy, so that what was moved from is still a backend.
+    // A move is a copy, so a moved-from backend stays usable.
     tiered(tiered const&) = default;
     tiered& operator=(tiered const&) = default;
     ~tiered() = default;
@@ -67,10 +67,11 @@ template <class Near, class Far> class tiered {
         static constexpr bool validates =
             (is_merged || validating_partition<near_type>)&&validating_partition<far_type>;
 
-        partition_type(near_type near, far_type far, detail::tier_drops::count& dropped)
-            : near_(std::move(near)), far_(std::move(far)), dropped_(&dropped) {}
+        partition_type(near_type near, far_type far,
+                       detail::tier_invalidations::count& invalidations)
+            : near_(std::move(near)), far_(std::move(far)), invalidations_(&invalidations) {}
 
-        /// Complexity:     the near tier's for what is there, otherwise the sum of both
+        /// Complexity:     that of the near tier for a hit there, otherwise the sum of both
         [[nodiscard]] lookup_result<Record> get(key128 key) const {
             lookup_result<Record> near;
             if constexpr (!is_merged) {
@@ -79,7 +80,7 @@ template <class Near, class Far> class tiered {
                     return near;
                 }
             }
-            std::uint64_t const before = *dropped_;
+            std::uint64_t const before = *invalidations_;
             lookup_result<Record> far = far_.get(key);
             if (far) {
                 copy_near(key, *far, before);
@@ -87,7 +88,7 @@ template <class Near, class Far> class tiered {
             return last_of(near.reason(), std::move(far));
         }
 
-        /// What is far stays there.
+        /// Copies no far hit to the near tier.
         [[nodiscard]] lookup_result<Record> peek(key128 key) const {
             lookup_result<Record> near;
             if constexpr (!is_merged) {
@@ -111,30 +112,31 @@ template <class Near, class Far> class tiered {
             return detail::glance_further<Record>(near_, key);
         }
 
-        /// The same for many keys: the far tier is asked for those that are not near.
-        void get_many(std::span<key128 const> keys, std::span<lookup_result<Record>> kept) const {
+        /// The same for many keys; asks the far tier for the near misses together.
+        void get_many(std::span<key128 const> keys,
+                      std::span<lookup_result<Record>> results) const {
             if constexpr (!is_merged) {
-                detail::get_many<Record>(near_, keys, kept);
+                detail::get_many<Record>(near_, keys, results);
             }
             std::vector<std::size_t> places;
-            std::vector<key128> left;
+            std::vector<key128> misses;
             for (std::size_t i = 0; i < keys.size(); ++i) {
-                if (!kept[i]) {
+                if (!results[i]) {
                     places.push_back(i);
-                    left.push_back(keys[i]);
+                    misses.push_back(keys[i]);
                 }
             }
-            if (left.empty()) {
+            if (misses.empty()) {
                 return;
             }
-            std::vector<lookup_result<Record>> found(left.size());
-            std::uint64_t const before = *dropped_;
-            detail::get_many<Record>(far_, std::span<key128 const>(left), std::span(found));
-            for (std::size_t i = 0; i < left.size(); ++i) {
+            std::vector<lookup_result<Record>> found(misses.size());
+            std::uint64_t const before = *invalidations_;
+            detail::get_many<Record>(far_, std::span<key128 const>(misses), std::span(found));
+            for (std::size_t i = 0; i < misses.size(); ++i) {
                 if (found[i]) {
-                    copy_near(left[i], *found[i], before);
+                    copy_near(misses[i], *found[i], before);
                 }
-                kept[places[i]] = last_of(kept[places[i]].reason(), std::move(found[i]));
+                results[places[i]] = last_of(results[places[i]].reason(), std::move(found[i]));
             }
         }
 
@@ -151,7 +153,7 @@ template <class Near, class Far> class tiered {
         std::optional<Record> update(key128 key, Merge const& merge, put_options about) const {
             std::optional<Record> stored = far_.update(key, merge, about);
             if constexpr (!is_merged) {
-                *dropped_ += 1;
+                *invalidations_ += 1;
                 static_cast<void>(near_.erase(key));
             }
             return stored;
@@ -167,14 +169,14 @@ template <class Near, class Far> class tiered {
             drop([](auto const& tier) { tier.clear(); });
         }
 
-        /// The sums of both tiers; entries, expirations and results that are too large, of which both have
-        /// the same, of the one that has more.
+        /// The sums of both tiers; for entries, expirations and too_large, which both tiers count, the larger
+        /// number.
         [[nodiscard]] backend_statistics stats() const { return sum(near_.stats(), far_.stats()); }
         [[nodiscard]] backend_statistics events() const {
             return sum(detail::events_of(near_), detail::events_of(far_));
         }
 
-        /// By the far tier, which more have in common.
+        /// The far tier elects the leader, because more processes share it.
         [[nodiscard]] auto lead(key128 key) const
             requires(leading_partition<near_type> || leading_partition<far_type>) {
             return leading().lead(key);
@@ -201,11 +203,11 @@ template <class Near, class Far> class tiered {
             }
         }
 
-        /// Far first: what is there yet would be copied near again by whoever looks meanwhile. Near
-        /// even if far it fails.
+        /// Far first: otherwise a concurrent lookup would copy the far record to the near tier again. The
+        /// near tier is invalidated even if the far tier fails.
         template <class From> void drop(From const& from) const {
             auto const drop_near = [&] {
-                *dropped_ += 1;
+                *invalidations_ += 1;
                 from(near_);
             };
             try {
@@ -217,13 +219,13 @@ template <class Near, class Far> class tiered {
             drop_near();
         }
 
-        /// before          *dropped_ before the record was found
+        /// before          *invalidations_ before the lookup
         void copy_near(key128 key, cached_value<Record> const& found, std::uint64_t before) const {
             if constexpr (!is_merged) {
-                auto const unchanged = [&] { return *dropped_ == before; };
+                auto const unchanged = [&] { return *invalidations_ == before; };
                 near_.put(key, found.record,
                           {std::chrono::nanoseconds(found.cost), found.left, validity(unchanged)});
-                // Maybe this record was dropped, and near before it was copied there.
+                // The record may have been erased, in the near tier before this copy.
                 if (!validating_partition<near_type> && !unchanged()) {
                     static_cast<void>(near_.erase(key));
                 }
@@ -232,17 +234,17 @@ template <class Near, class Far> class tiered {
 
         near_type near_;
         far_type far_;
-        detail::tier_drops::count* dropped_;
+        detail::tier_invalidations::count* invalidations_;
     };
 
     template <class Record>
     [[nodiscard]] partition_type<Record> partition(key128 scope, partition_options how = {}) const {
         return {detail::open_whole<Record>(near_, scope, {how.on_error, false}),
                 detail::open_admitting<Record>(far_, scope, how),
-                detail::process_wide<detail::tier_drops>().of(scope)};
+                detail::process_wide<detail::tier_invalidations>().of(scope)};
     }
 
-    /// That of both stores together.
+    /// The identity of both stores together.
     [[nodiscard]] key128 identity() const
         requires(identified_backend<Near>&& identified_backend<Far>) {
         return fingerprint(near_.identity(), far_.identity());

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Whether somebody is worth waiting for: a server that does not answer, and a process that does not let
-// go of a lock, is left alone for a while, and then tried by one caller, so that it costs the others
-// nothing.
+// A circuit breaker: after failures of a server, or of a process that does not release a lock, callers skip it
+// for a while; then one caller probes it, so the others pay nothing.
 
 #include <algorithm>
 #include <atomic>
@@ -12,7 +11,7 @@
 
 namespace memo::detail {
 
-/// Counts the failures of one server or lock, and opens when they are too many.
+/// Counts the failures of one server or lock, and opens after too many.
 ///
 /// Clock           steady
 /// Thread safety:  safe, without locks
@@ -25,9 +24,9 @@ template <class Clock> class breaker_by {
     static constexpr std::chrono::milliseconds first_window{1000};
     static constexpr std::chrono::milliseconds last_window{30'000};
 
-    /// Whether this caller may ask. While the breaker is open, one caller per window may.
+    /// Whether this caller may try. While the breaker is open, one caller per window may.
     ///
-    /// probe           for how long the others are kept away while this caller asks
+    /// probe           how long the others must wait while this caller tries
     /// Complexity:     one relaxed load while there are no failures
     [[nodiscard]] bool lets_pass(std::chrono::nanoseconds probe) {
         std::int64_t until = open_until_.load(std::memory_order_relaxed);
@@ -49,7 +48,7 @@ template <class Clock> class breaker_by {
     }
 
     void succeeded() noexcept {
-        // Open without failures: taken back here while the caller that counted them was opening it.
+        // Open without failures: this reset them while the caller that counted them opened it.
         if (failures_.load(std::memory_order_relaxed) != 0 || is_open()) {
             failures_.store(0, std::memory_order_relaxed);
             windows_.store(0, std::memory_order_relaxed);
@@ -57,15 +56,15 @@ template <class Clock> class breaker_by {
         }
     }
 
-    /// at_once         nobody listens: there is no use in a second try
-    /// Returns:        true if this failure has opened it
+    /// at_once         opens at the first failure: nobody listens, so a second try is useless
+    /// Returns:        true if this failure opened it
     bool failed(bool at_once) {
         std::uint32_t const failures = failures_.fetch_add(1, std::memory_order_relaxed) + 1;
         if (!at_once && failures < failures_to_open) {
             return false;
         }
-        // Callers that were under way when it opened fail too; only the first one, and then each
-        // probe, makes the window longer.
+        // Callers in flight when it opened fail too; only the first one, and then each probe, lengthens the
+        // window.
         time_point const now = clock::now();
         std::int64_t until = open_until_.load(std::memory_order_relaxed);
         bool const is_probe = until != 0 && probing_.exchange(false, std::memory_order_relaxed);
@@ -83,7 +82,7 @@ template <class Clock> class breaker_by {
         return std::chrono::nanoseconds(time.time_since_epoch()).count();
     }
 
-    /// 80 to 120 % of a time, so that many processes do not come back at once.
+    /// 80 to 120 % of a time, so that many processes do not retry at once.
     [[nodiscard]] static std::chrono::nanoseconds jittered(std::chrono::nanoseconds window,
                                                            time_point now) {
         auto const low_digits = static_cast<std::uint64_t>(since_epoch(now)) * 0x9e3779b97f4a7c15U;
@@ -94,7 +93,7 @@ template <class Clock> class breaker_by {
     std::atomic<std::int64_t> open_until_{0}; ///< ns of the clock; 0: closed
     std::atomic<std::uint32_t> failures_{0};  ///< in a row
     std::atomic<std::uint32_t> windows_{0};   ///< since the last success
-    std::atomic<bool> probing_{false};        ///< a caller was let through
+    std::atomic<bool> probing_{false};        ///< a caller probes
 };
 
 using breaker = breaker_by<std::chrono::steady_clock>;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Values by key, in a table of chains: what memo needs of std::unordered_map, for a third of what that
-// one costs a compiler (docs/decisions/0040-compile-time.md).
+// A chained hash table: the part of std::unordered_map that memo needs, for a third of its compile time
+// (docs/decisions/0040-compile-time.md).
 
 #include <cstddef>
 #include <functional>
@@ -10,7 +10,7 @@
 
 namespace memo::detail {
 
-/// A value stays where it is until it is erased.
+/// The address of a value is stable until it is erased.
 ///
 /// Thread safety:  none
 template <class Key, class Value> class hash_map {
@@ -25,7 +25,7 @@ template <class Key, class Value> class hash_map {
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-    /// Null if there is none.
+    /// Returns:        null if there is none
     [[nodiscard]] Value* find(Key const& key) const noexcept {
         if (size_ == 0) {
             return nullptr;
@@ -36,19 +36,19 @@ template <class Key, class Value> class hash_map {
 
     /// Adds a value for a key that has none.
     ///
-    /// Throws:         std::bad_alloc and what making the value throws; nothing is changed
+    /// Throws:         std::bad_alloc, exceptions of the value's constructor; the map is unchanged
     template <class... Args> Value& add(Key const& key, Args&&... args) {
         if (size_ == count_) {
             grow();
         }
         node*& first = chain_of(key);
-        // Not in braces: of a type that can be a list of itself, as those of JSON, they would make one.
+        // No braces: for a type that can be a list of itself, such as JSON values, they would create one.
         first = new node{key, first, Value(std::forward<Args>(args)...)};
         ++size_;
         return first->value;
     }
 
-    /// The value of a key; one made of nothing, if there was none.
+    /// The value of a key; a default one is added if there was none.
     Value& operator[](Key const& key) {
         Value* const found = find(key);
         return found != nullptr ? *found : add(key);
@@ -69,7 +69,7 @@ template <class Key, class Value> class hash_map {
         }
     }
 
-    /// Calls visit(key, value) for all, in no order.
+    /// Calls visit(key, value) for all entries, in no order.
     template <class Visit> void for_each(Visit visit) const {
         for (std::size_t i = 0; i < count_; ++i) {
             for (node* each = chains_[i]; each != nullptr; each = each->next) {
@@ -86,10 +86,10 @@ template <class Key, class Value> class hash_map {
     };
 
     [[nodiscard]] node*& chain_of(Key const& key) const noexcept {
-        return chains_[std::hash<Key>()(key) & (count_ - 1)]; // a power of two of them
+        return chains_[std::hash<Key>()(key) & (count_ - 1)]; // the count is a power of two
     }
 
-    /// Where the key's node is linked, or else its chain ends.
+    /// The link to the key's node, or the end of its chain.
     [[nodiscard]] node** place_of(Key const& key) const noexcept {
         node** place = &chain_of(key);
         while (*place != nullptr && (*place)->key != key) {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Values one behind the other, all of them there until the end: what memo needs of std::forward_list,
-// for a tenth of what that one costs a compiler (docs/decisions/0040-compile-time.md).
+// A singly linked list that only grows: the part of std::forward_list that memo needs, for a tenth of its
+// compile time (docs/decisions/0040-compile-time.md).
 
 #include <utility>
 
 namespace memo::detail {
 
-/// A value stays where it is, and none goes before the list does.
+/// The address of a value is stable for the lifetime of the list.
 ///
 /// Thread safety:  none
 template <class T> class list {
@@ -22,18 +22,18 @@ template <class T> class list {
         }
     }
 
-    /// Makes a value before all others.
+    /// Constructs a value at the front.
     ///
-    /// Throws:         std::bad_alloc and what making it throws; nothing is changed
+    /// Throws:         std::bad_alloc, exceptions of the constructor; the list is unchanged
     template <class... Args> T& add(Args&&... args) {
         first_ = new node{first_, T(std::forward<Args>(args)...)};
         return first_->value;
     }
 
-    /// The last one that was made. There must be one.
+    /// The newest value. There must be one.
     [[nodiscard]] T& newest() const noexcept { return first_->value; }
 
-    /// Calls visit(value) for all, the last one that was made first.
+    /// Calls visit(value) for all values, newest first.
     template <class Visit> void for_each(Visit visit) const {
         for (node* each = first_; each != nullptr; each = each->next) {
             visit(each->value);

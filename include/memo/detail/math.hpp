@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The functions of <cmath> that memo needs, for double. That header brings those of all arithmetic types
-// and the special functions beside them, and costs a compiler as much as a tenth of memo.hpp
+// The functions of <cmath> that memo needs, for double. That header declares them for all arithmetic types, with the
+// special functions, and takes a tenth of the compile time of memo.hpp
 // (docs/decisions/0040-compile-time.md).
 
 namespace memo::detail::math {

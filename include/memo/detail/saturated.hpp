@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Sums, products and durations that end at the largest value of their type where they would wrap or
-// overflow.
+// Sums, products and durations that saturate at the limits of their type instead of overflowing.
 
 #include <chrono>
 #include <concepts>
@@ -33,7 +32,7 @@ saturated_sum(std::chrono::nanoseconds one, std::chrono::nanoseconds other) noex
     return std::chrono::nanoseconds(saturated_sum(one.count(), other.count()));
 }
 
-/// The time that lies `span` after `start`, or the last one that a clock can tell.
+/// The time `span` after `start`, or the last time of the clock.
 template <class Clock>
 [[nodiscard]] constexpr std::chrono::time_point<Clock, std::chrono::nanoseconds>
 saturated_sum(std::chrono::time_point<Clock, std::chrono::nanoseconds> start,
@@ -42,13 +41,13 @@ saturated_sum(std::chrono::time_point<Clock, std::chrono::nanoseconds> start,
         saturated_sum(start.time_since_epoch(), span));
 }
 
-/// A duration in the unit of another, cut to whole ones; the longest or shortest of To where To
-/// cannot hold it. NaN is the shortest, which every check of an option refuses.
+/// Converts a duration and truncates it; saturates at the limits of To. NaN becomes the shortest duration, which
+/// every check of an option refuses.
 template <class To, class Count, class Period>
     requires std::integral<typename To::rep>
 [[nodiscard]] constexpr To saturated_cast(std::chrono::duration<Count, Period> span) noexcept {
-    // To's largest count has 63 bits. A long double of fewer rounds it up, so nothing that passes is
-    // too large.
+    // To's largest count has 63 bits. A long double with fewer rounds it up, so no accepted value is too
+    // large.
     using wide = std::chrono::duration<long double, typename To::period>;
     wide const exact = span;
     if (!(exact > wide((To::min)()))) {

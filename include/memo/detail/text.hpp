@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Numbers and names as text. A stream writes numbers as the locale of the process has them, "2.000" for
-// 2000, which no program reads back; these functions, and std::to_string for integers, write them the
-// same everywhere.
+// Numbers and names as text. A stream formats numbers by the locale of the process, such as "2.000" for 2000,
+// which programs cannot parse. These functions, and std::to_string for integers, ignore the locale.
 
 #include <array>
 #include <charconv>
@@ -15,14 +14,14 @@
 
 namespace memo::detail {
 
-/// A number in decimal digits: as many as it takes to read the same number back.
+/// The shortest decimal text that parses to the same number.
 [[nodiscard]] inline std::string number_text(double number) {
     std::array<char, 32> digits; // NOLINT(cppcoreguidelines-pro-type-member-init): written next
     auto* const end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
     return {digits.data(), end};
 }
 
-/// Bytes as hexadecimal digits, two each, lower case.
+/// Bytes as lower-case hexadecimal digits, two per byte.
 [[nodiscard]] inline std::string hexadecimal(std::string_view bytes) {
     constexpr std::string_view digits = "0123456789abcdef";
     std::string text;
@@ -37,7 +36,7 @@ namespace memo::detail {
 
 /// A number for people.
 ///
-/// digits          behind the point, 17 at most
+/// digits          after the point, at most 17
 [[nodiscard]] inline std::string fixed_text(double number, int digits) {
     std::array<char, 336> text; // NOLINT(cppcoreguidelines-pro-type-member-init): written next
     auto* const end = std::to_chars(text.data(), text.data() + text.size(), number,
@@ -46,7 +45,7 @@ namespace memo::detail {
     return {text.data(), end};
 }
 
-/// The bytes of the character that a text begins with; 0 if that is no UTF-8.
+/// The length in bytes of the first character of a text; 0 if it is invalid UTF-8.
 ///
 /// text            not empty
 /// Source:         The Unicode Standard 15.0, table 3-7
@@ -73,7 +72,7 @@ namespace memo::detail {
     return 0;
 }
 
-/// A text whose bytes that are no UTF-8 are replaced by U+FFFD.
+/// A text with invalid UTF-8 replaced by U+FFFD.
 [[nodiscard]] inline std::string utf8_text(std::string_view text) {
     std::string out;
     while (!text.empty()) {
@@ -84,8 +83,8 @@ namespace memo::detail {
     return out;
 }
 
-/// Whether a terminal acts on a character instead of showing it: the controls of ASCII and of Unicode,
-/// line ends, and marks that turn the direction of the text around.
+/// Whether a terminal interprets a character instead of showing it: control characters of ASCII and Unicode, line
+/// ends, and marks that change the direction of the text.
 ///
 /// character       in UTF-8
 [[nodiscard]] inline bool is_control(std::string_view character) {
@@ -98,8 +97,8 @@ namespace memo::detail {
     // NOLINTEND(misc-misleading-bidirectional)
 }
 
-/// A name for a terminal, on one line: a control character or a byte that is no UTF-8 becomes \n, \t or
-/// \x and two digits, a backslash two of them.
+/// A name for a terminal, on one line: a control character or invalid byte becomes \n, \t, or \x with two digits;
+/// a backslash becomes two.
 [[nodiscard]] inline std::string printable(std::string_view name) {
     constexpr std::string_view hex = "0123456789abcdef";
     std::string out;
@@ -135,7 +134,7 @@ namespace memo::detail {
     return number_text(std::chrono::duration<double>(time).count());
 }
 
-/// A label's value in Prometheus' text format, which is UTF-8.
+/// The value of a label in Prometheus' text format, in UTF-8.
 [[nodiscard]] inline std::string prometheus_label(std::string_view text) {
     std::string out;
     for (char const c : utf8_text(text)) {

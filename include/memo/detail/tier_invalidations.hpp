@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What was dropped from a far tier, counted, so that a copy of it is not kept near.
+// Counts the invalidations of far tiers, so that a near tier does not store a copy of an erased record.
 
 #include <memo/key128.hpp>
 
@@ -11,15 +11,15 @@
 
 namespace memo::detail {
 
-/// Counts what was dropped far, so that what was seen there before is not kept near: one per process, see
-/// process_wide, as several `tiered` may be made of the same two stores.
+/// The invalidations of far tiers. One per process, see process_wide, because several `tiered` may share two
+/// stores.
 ///
 /// Thread safety:  safe
-class tier_drops {
+class tier_invalidations {
   public:
     using count = std::atomic<std::uint64_t>;
 
-    /// The count of a function, on whatever stores. Few functions share one.
+    /// The count of a function, over all stores. A few functions share one.
     [[nodiscard]] count& of(key128 scope) noexcept { return counts_[scope.low % counts_.size()]; }
 
   private:
