@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -193,132 +192,6 @@ void hit_shares(bool quick, benchmark::goals& goals) {
     goals.at_least("eviction_vs_best_min", worst.to_best, 0.97);
 }
 
-// What eviction by cost is worth.
-
-struct priced_call {
-    std::uint64_t key;
-    std::size_t function; ///< 0 or 1, of those that share the store
-    double ns;            ///< what computing it takes
-};
-
-struct priced_trace {
-    std::string name;
-    std::vector<priced_call> asked;
-};
-
-/// What a utility takes that looks at each row for each other one, as that of nearest neighbours does.
-double ns_by_size(mask coalition) {
-    return 5e3 * (1 + std::popcount(coalition));
-}
-
-std::vector<priced_call> priced(trace const& asked, auto&& ns_of) {
-    std::vector<priced_call> calls;
-    for (std::uint64_t const key : asked) {
-        calls.push_back({key, 0, ns_of(key)});
-    }
-    return calls;
-}
-
-/// Costs from 1 us to 1 ms, evenly by order of magnitude, that have nothing to do with how often a key is asked for.
-double ns_by_key(std::uint64_t key) {
-    double const uniform = static_cast<double>(key_of(key).high >> 11) * 0x1p-53;
-    return 1e3 * std::pow(1e3, uniform);
-}
-
-/// Two utilities of the same coalitions, by turns: one that takes 12 us whatever the size is, one that takes more by each row.
-std::vector<priced_call> two_utilities(trace const& asked) {
-    std::vector<priced_call> calls;
-    for (mask const coalition : asked) {
-        calls.push_back({coalition, 0, 12e3});
-        calls.push_back({coalition, 1, ns_by_size(coalition)});
-    }
-    return calls;
-}
-
-/// A store of memo's that two functions share.
-class shared_store {
-  public:
-    shared_store(memo::eviction by, std::size_t capacity)
-        : store_({.max_entries = capacity, .eviction = by}),
-          functions_{store_.partition<double>({1, 1}), store_.partition<double>({1, 2})} {}
-
-    bool ask(priced_call const& call) {
-        auto const& function = functions_.at(call.function);
-        bool const there = function.get(key_of(call.key)).has_value();
-        if (!there) {
-            std::chrono::nanoseconds const cost(static_cast<std::int64_t>(call.ns));
-            function.put(key_of(call.key), 0, {.cost = cost, .ttl = {}});
-        }
-        return there;
-    }
-
-  private:
-    memo::memory store_;
-    std::array<memo::memory::partition_type<double>, 2> functions_;
-};
-
-double share_saved(std::vector<priced_call> const& asked, auto&& serves) {
-    double saved = 0;
-    double all = 0;
-    for (auto const& call : asked) {
-        all += call.ns;
-        saved += serves(call) ? call.ns : 0;
-    }
-    return saved / all;
-}
-
-/// One number for a key of either function.
-std::uint64_t number_of(priced_call const& call) {
-    return call.key << 1 | call.function;
-}
-
-/// What eviction by cost saves, divided by what eviction by use does.
-double compare_saving(priced_trace const& of) {
-    std::unordered_set<std::uint64_t> distinct;
-    for (auto const& call : of.asked) {
-        distinct.insert(number_of(call));
-    }
-    std::size_t const capacity = distinct.size() / 10;
-    shared_store by_use(memo::eviction::by_use, capacity);
-    shared_store by_cost(memo::eviction::by_cost, capacity);
-    benchmark::greedy_dual plain(capacity);
-    benchmark::lru recent(capacity);
-    std::array const shares{
-        share_saved(of.asked, [&](auto const& call) { return by_cost.ask(call); }),
-        share_saved(of.asked, [&](auto const& call) { return by_use.ask(call); }),
-        share_saved(of.asked,
-                    [&](auto const& call) { return plain.ask(number_of(call), call.ns); }),
-        share_saved(of.asked, [&](auto const& call) { return recent.ask(number_of(call)); })};
-    std::cout << std::setw(9) << of.asked.size() << std::setw(10) << distinct.size();
-    for (double const share : shares) {
-        std::cout << std::setw(9) << share;
-    }
-    std::cout << "  " << of.name << '\n';
-    return shares[0] / shares[1];
-}
-
-void seconds_saved(bool quick, benchmark::goals& goals) {
-    std::size_t const scale = quick ? 1 : 80;
-    std::cout << "\nShare of the seconds saved, a tenth of the keys kept\n"
-              << "    calls  distinct  by cost   by use     GDSF      LRU\n";
-    double least = 10;
-    double most = 0;
-    for (auto const& each :
-         {priced_trace{"permutation Shapley", priced(permutation_trace(250 * scale), ns_by_size)},
-          priced_trace{"Beta(16,1)", priced(beta_trace(2500 * scale), ns_by_size)},
-          priced_trace{"Owen", priced(owen_trace(100 * scale), ns_by_size)},
-          priced_trace{"Zipf 0.99, 1 us to 1 ms",
-                       priced(zipf_trace(1250 * scale, 5000 * scale), ns_by_key)},
-          priced_trace{"two utilities, one store",
-                       two_utilities(permutation_trace(125 * scale))}}) {
-        double const gain = compare_saving(each);
-        least = std::min(least, gain);
-        most = std::max(most, gain);
-    }
-    goals.at_least("seconds_by_cost_vs_use_min", least, 0.99);
-    goals.at_least("seconds_by_cost_vs_use_max", most, 1.05);
-}
-
 /// What entries of double take while their number doubles. To be run first: the kernel tells the most that the process
 /// ever took.
 void space(bool quick, benchmark::goals& goals) {
@@ -347,8 +220,8 @@ void space(bool quick, benchmark::goals& goals) {
 }
 
 /// What a store takes of the system for each byte of its bound, once it is full and has been for a while.
-double bytes_of_bound(memo::eviction by, std::size_t most) {
-    memo::memory const backend({.max_bytes = most, .eviction = by});
+double bytes_of_bound(std::size_t most) {
+    memo::memory const backend({.max_bytes = most});
     auto const partition = backend.partition<double>({1, 2});
     double const before = benchmark::resident_bytes();
     for (std::uint64_t i = 0; i < most / 16; ++i) {
@@ -360,12 +233,9 @@ double bytes_of_bound(memo::eviction by, std::size_t most) {
 
 void bounds(bool quick, benchmark::goals& goals) {
     std::size_t const most = std::size_t{quick ? 2U : 64U} << 20;
-    double const by_use = bytes_of_bound(memo::eviction::by_use, most);
-    double const by_cost = bytes_of_bound(memo::eviction::by_cost, most);
-    std::cout << std::setprecision(2) << "resident bytes to max_bytes: " << by_use << " by use, "
-              << by_cost << " by cost\n";
-    goals.at_most("resident_vs_max_bytes", by_use, 1.2);
-    goals.at_most("resident_vs_max_bytes_by_cost", by_cost, 1.2);
+    double const bytes = bytes_of_bound(most);
+    std::cout << std::setprecision(2) << "resident bytes to max_bytes: " << bytes << '\n';
+    goals.at_most("resident_vs_max_bytes", bytes, 1.2);
 }
 
 constexpr std::size_t huge_page = std::size_t{2} << 20;
@@ -473,7 +343,6 @@ void run(bool quick, std::string const& file) {
     bounds(quick, goals);
     pauses(quick, goals);
     hit_shares(quick, goals);
-    seconds_saved(quick, goals);
     goals.report(file);
 }
 

@@ -12,7 +12,6 @@
 #include <iterator>
 #include <list>
 #include <optional>
-#include <set>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -277,38 +276,6 @@ class w_tiny_lfu {
     recency_list window_;
     recency_list probation_;
     recency_list protected_;
-};
-
-/// GreedyDual-Size with frequency (Cherkasova 1998, HPL-98-69) for entries of one size: every hit ranks its entry anew.
-class greedy_dual {
-  public:
-    explicit greedy_dual(std::size_t capacity) : capacity_(capacity) {}
-
-    bool ask(std::uint64_t key, double cost) {
-        auto const found = ranks_.find(key);
-        bool const there = found != ranks_.end();
-        double times = 1;
-        if (there) {
-            times = found->second.second + 1;
-            order_.erase({found->second.first, key});
-        } else if (ranks_.size() == capacity_) {
-            auto const least = order_.begin();
-            age_ = least->first;
-            ranks_.erase(least->second);
-            order_.erase(least);
-        }
-        double const rank = age_ + times * cost;
-        ranks_[key] = {rank, times};
-        order_.insert({rank, key});
-        return there;
-    }
-
-  private:
-    std::size_t capacity_;
-    double age_ = 0;
-    std::set<std::pair<double, std::uint64_t>> order_;
-    std::unordered_map<std::uint64_t, std::pair<double, double>>
-        ranks_; ///< and how often asked for
 };
 
 } // namespace benchmark

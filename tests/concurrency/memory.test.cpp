@@ -57,9 +57,7 @@ TEMPLATE_TEST_CASE("whatever threads do to few slots, a value is its key's own",
     INFO("seed " << seed);
     constexpr std::size_t most = 48;
     constexpr int rounds = 12;
-    auto const rule = GENERATE(memo::eviction::by_use, memo::eviction::by_cost);
-    CAPTURE(rule);
-    memo::memory const backend({.max_entries = most, .eviction = rule});
+    memo::memory const backend({.max_entries = most});
     auto const partition = backend.partition<TestType>(memo::key128{1, 1});
     std::atomic<bool> wrong{false};
     std::atomic<bool> over{false};
@@ -135,9 +133,7 @@ TEST_CASE("readers of one line that is written all the time see no mixture of tw
 
 TEST_CASE("a bound in bytes holds whenever the threads rest") {
     constexpr std::size_t most = 4096;
-    auto const rule = GENERATE(memo::eviction::by_use, memo::eviction::by_cost);
-    CAPTURE(rule);
-    memo::memory const backend({.max_bytes = most, .eviction = rule});
+    memo::memory const backend({.max_bytes = most});
     auto const one = backend.partition<std::string>(memo::key128{1, 1});
     auto const two = backend.partition<std::uint64_t>(memo::key128{2, 2});
     std::atomic<std::uint64_t> highest{0};
@@ -212,9 +208,7 @@ TEST_CASE("every record is freed by the time its backend is gone and nobody read
 }
 
 TEST_CASE("functions may be added to a shared backend while others use it") {
-    auto const rule = GENERATE(memo::eviction::by_use, memo::eviction::by_cost);
-    CAPTURE(rule);
-    memo::memory const backend({.max_entries = 64, .eviction = rule});
+    memo::memory const backend({.max_entries = 64});
     std::atomic<bool> wrong{false};
     together(workers, [&](std::size_t worker) {
         for (std::uint64_t scope = 0; scope < 40; ++scope) {
@@ -234,10 +228,8 @@ TEST_CASE("functions may be added to a shared backend while others use it") {
 }
 
 TEST_CASE("wrappers of few functions come and go while others evict, and all sums are right then") {
-    auto const rule = GENERATE(memo::eviction::by_use, memo::eviction::by_cost);
-    CAPTURE(rule);
     constexpr std::uint64_t functions = 12;
-    memo::memory const backend({.max_bytes = 120'000, .eviction = rule});
+    memo::memory const backend({.max_bytes = 120'000});
     std::atomic<bool> wrong{false};
     together(workers, [&](std::size_t worker) {
         for (std::uint64_t round = 0; round < 400; ++round) {

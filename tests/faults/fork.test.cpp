@@ -40,8 +40,7 @@ int call_all(int n) {
     static auto word = memo::memoize<memo::memory>([](int x) { return 3 * x; });
     static auto unbounded = rows(memo::memory());
     static auto few = rows(memo::memory({.max_entries = 100}));
-    static auto small =
-        rows(memo::memory({.max_bytes = 100'000, .eviction = memo::eviction::by_cost}));
+    static auto small = rows(memo::memory({.max_bytes = 100'000}));
     static auto tiered = rows(twice(memo::memory({.max_entries = 50}), memo::memory()));
     static auto several = rows(memo::memory());
     static auto averaged = memo::memoize<memo::memory, memo::averaged>(

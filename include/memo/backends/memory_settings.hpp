@@ -9,12 +9,6 @@
 
 namespace memo {
 
-/// Which entries of a bounded memo::memory go first.
-enum class eviction {
-    by_use, ///< those that were asked for once, then those that were not asked for again
-    by_cost ///< those that save the least time for the room they take, by what they cost to compute
-};
-
 /// The settings of memo::memory, for designated initializers.
 struct memory_settings {
     /// Bound on the entries of all functions that share the backend. 0: no bound.
@@ -22,8 +16,6 @@ struct memory_settings {
     /// Bound on the estimated bytes of all entries. 0: no bound. For a type with bytes outside the
     /// object, define `std::size_t memo_footprint(T const&)` in its namespace; it returns them.
     std::size_t max_bytes = 0;
-    /// Which entries go first once a bound is reached.
-    memo::eviction eviction = memo::eviction::by_use;
     /// The clock of `ttl`.
     std::function<std::chrono::steady_clock::time_point()> clock = std::chrono::steady_clock::now;
 };

@@ -120,9 +120,8 @@ TEST_CASE("a bounded store never gives a wrong value and keeps its bounds at eve
     INFO("seed " << seed);
     std::mt19937_64 random(seed);
     std::size_t const most = 1 + random() % 60;
-    auto const rule = GENERATE(memo::eviction::by_use, memo::eviction::by_cost);
-    CAPTURE(most, rule);
-    memo::memory const backend({.max_entries = most, .max_bytes = 6000, .eviction = rule});
+    CAPTURE(most);
+    memo::memory const backend({.max_entries = most, .max_bytes = 6000});
     auto const partition = backend.partition<std::string>(scope);
     std::unordered_map<std::uint64_t, std::string> model;
     for (int step = 0; step < 20'000; ++step) {
@@ -241,7 +240,8 @@ TEST_CASE("a cost in one byte is at most 12.5 percent off") {
     for (unsigned byte = 1; byte < 248; ++byte) {
         auto const code = static_cast<std::uint8_t>(byte);
         REQUIRE(memo::detail::cost_byte(memo::detail::cost_of(code)) == code);
-        REQUIRE(memo::detail::cost_of(code) > memo::detail::cost_of(static_cast<std::uint8_t>(byte - 1)));
+        REQUIRE(memo::detail::cost_of(code) >
+                memo::detail::cost_of(static_cast<std::uint8_t>(byte - 1)));
     }
 }
 
@@ -345,8 +345,7 @@ TEST_CASE("a footprint near the largest number of bytes is that much, and nothin
         CHECK(memo::detail::footprint(std::tuple(endless{of}, endless{of})) == most);
         CHECK(memo::detail::footprint(std::make_shared<endless>(endless{most})) == most);
     }
-    auto const rule = GENERATE(memo::eviction::by_use, memo::eviction::by_cost);
-    memo::memory const backend({.max_bytes = 100'000, .eviction = rule});
+    memo::memory const backend({.max_bytes = 100'000});
     auto const partition = backend.partition<endless>(scope);
     CHECK(partition.put(key_of(1), endless{8}, {}));
     CHECK_FALSE(partition.put(key_of(2), endless{of}, {}));

@@ -41,9 +41,8 @@ template <> std::vector<std::string> record_of(std::uint64_t number) {
 
 TEMPLATE_TEST_CASE("after each clear there is as much on the heap as after the first", "", double,
                    std::string, std::vector<std::string>) {
-    auto const settings = GENERATE(
-        memo::memory::settings{}, memo::memory::settings{.max_entries = many / 2},
-        memo::memory::settings{.max_entries = many / 2, .eviction = memo::eviction::by_cost});
+    auto const settings =
+        GENERATE(memo::memory::settings{}, memo::memory::settings{.max_entries = many / 2});
     std::size_t const without_store = allocations();
     {
         memo::memory const store(settings);

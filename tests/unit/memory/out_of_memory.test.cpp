@@ -18,7 +18,6 @@
 #include <string>
 #include <utility>
 
-using memo::eviction;
 using memo_test::failing_memory;
 using memo_test::key_of;
 using memo_test::until_it_succeeds;
@@ -143,18 +142,17 @@ class checked_texts {
     std::size_t bytes_of_one_ = 0;
 };
 
-memo::memory::settings full_after(std::size_t entries, eviction rule) {
-    return {.max_entries = entries, .eviction = rule};
+memo::memory::settings full_after(std::size_t entries) {
+    return {.max_entries = entries};
 }
 
 } // namespace
 
 TEST_CASE("a store that grows without memory is as it was before") {
     auto const bound = GENERATE(0, 5000);
-    auto const rule = bound == 0 ? eviction::by_use : GENERATE(eviction::by_use, eviction::by_cost);
-    CAPTURE(bound, rule);
+    CAPTURE(bound);
     leak_check const leaks;
-    memo::memory const store(full_after(static_cast<std::size_t>(bound), rule));
+    memo::memory const store(full_after(static_cast<std::size_t>(bound)));
     checked_texts texts(store);
     int most = 0;
     for (std::uint64_t number = 0; number < 400; ++number) { // and splits
@@ -178,10 +176,8 @@ TEST_CASE("what is put or updated without memory is what it was before, whatever
 }
 
 TEST_CASE("eviction without memory loses no slot and no count") {
-    auto const rule = GENERATE(eviction::by_use, eviction::by_cost);
-    CAPTURE(rule);
     leak_check const leaks;
-    memo::memory const store(full_after(50, rule));
+    memo::memory const store(full_after(50));
     checked_texts texts(store);
     for (std::uint64_t number = 0; number < 400; ++number) {
         texts.put(number);
@@ -200,7 +196,7 @@ TEST_CASE("eviction without memory loses no slot and no count") {
 
 TEST_CASE("an entry that was asked for goes if there is no memory to keep it in order") {
     leak_check const leaks;
-    memo::memory const store(full_after(50, eviction::by_use));
+    memo::memory const store(full_after(50));
     auto const numbers = store.partition<int>(scope);
     for (std::uint64_t number = 0; number < 50; ++number) {
         numbers.put(key_of(number), 1, {});
@@ -215,10 +211,8 @@ TEST_CASE("an entry that was asked for goes if there is no memory to keep it in 
 }
 
 TEST_CASE("functions that share a store without memory keep its bound") {
-    auto const rule = GENERATE(eviction::by_use, eviction::by_cost);
-    CAPTURE(rule);
     leak_check const leaks;
-    memo::memory const store(full_after(40, rule));
+    memo::memory const store(full_after(40));
     checked_texts one(store);
     checked_texts other(store, other_scope);
     for (std::uint64_t number = 0; number < 200; ++number) {
@@ -232,10 +226,8 @@ TEST_CASE("functions that share a store without memory keep its bound") {
 }
 
 TEST_CASE("erasing, clearing and ending a store need no memory") {
-    auto const rule = GENERATE(eviction::by_use, eviction::by_cost);
-    CAPTURE(rule);
     leak_check const leaks;
-    std::optional<memo::memory> store(full_after(400, rule));
+    std::optional<memo::memory> store(full_after(400));
     std::optional<checked_texts> texts(*store);
     for (std::uint64_t number = 0; number < 200; ++number) {
         texts->put(number);
@@ -258,7 +250,7 @@ TEST_CASE("a store and a function's place in it are made of memory or not at all
     leak_check const leaks;
     int const failures = until_it_succeeds(
         [] {
-            memo::memory const store(full_after(10, eviction::by_use));
+            memo::memory const store(full_after(10));
             store.partition<std::string>(scope).put(key_of(1), "one", {});
             store.partition<int>(other_scope).put(key_of(1), 1, {});
         },

@@ -14,7 +14,6 @@
 #include <optional>
 #include <string>
 
-using memo::eviction;
 using memo_test::key_of;
 
 namespace {
@@ -48,9 +47,7 @@ TEST_CASE("a function leaves nothing in a store that has no entries of it") {
 
 TEST_CASE("functions that are used once each stay within a bound in bytes, with their tables") {
     constexpr std::size_t most = std::size_t{1} << 20;
-    auto const rule = GENERATE(eviction::by_use, eviction::by_cost);
-    CAPTURE(rule);
-    memo::memory const store({.max_bytes = most, .eviction = rule});
+    memo::memory const store({.max_bytes = most});
     std::size_t allocations = 0;
     for (std::uint64_t number = 0; number < 2000; ++number) {
         auto const partition = store.partition<double>(scope_of(number));

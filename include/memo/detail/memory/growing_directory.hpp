@@ -9,7 +9,7 @@
 
 #include <memo/detail/list.hpp>
 #include <memo/detail/memory/atomic.hpp>
-#include <memo/detail/memory/eviction_policy.hpp>
+#include <memo/detail/memory/s3_fifo.hpp>
 #include <memo/detail/memory/segment.hpp>
 #include <memo/detail/memory/segment_directory.hpp>
 #include <memo/detail/system/fork.hpp>
@@ -18,6 +18,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <utility>
 
@@ -28,11 +29,11 @@ class growing_directory {
   public:
     /// With one segment for all keys.
     ///
-    /// rule            of eviction, if entries may have to go; it outlives this
-    explicit growing_directory(eviction_rule* rule) : rule_(rule) {
+    /// evicts          whether entries may be evicted
+    explicit growing_directory(bool evicts) : evicts_(evicts) {
         directories_.add(1U);
         directory const root = take_next(1);
-        root.put(add_segment(0, 0, eviction_order(rule)), 0, 0);
+        root.put(add_segment(0, 0, evicts ? std::make_unique<s3_fifo>() : nullptr), 0, 0);
         root_.store(root, std::memory_order_release);
     }
 
@@ -41,13 +42,13 @@ class growing_directory {
         return root_.load(std::memory_order_acquire);
     }
 
-    /// Whether entries may have to go, so that hits are to be told from other entries.
-    [[nodiscard]] bool evicts() const noexcept { return rule_ != nullptr; }
+    /// Whether entries may be evicted, so that hits set their visited bit.
+    [[nodiscard]] bool evicts() const noexcept { return evicts_; }
 
     /// A segment that no one is led to yet, and places for it.
     ///
     /// Throws:         std::bad_alloc, and nothing is changed
-    segment& make_segment(std::uint64_t prefix, unsigned depth, eviction_order order) {
+    segment& make_segment(std::uint64_t prefix, unsigned depth, std::unique_ptr<s3_fifo> order) {
         std::scoped_lock const lock(growth_);
         if (directory const half = root_.load(std::memory_order_relaxed); half.depth() < depth) {
             directory const whole = take_next(depth);
@@ -78,13 +79,13 @@ class growing_directory {
         directories_.newest().first[untouched_].bytes.front() = std::byte{0};
     }
 
-    segment& add_segment(std::uint64_t prefix, unsigned depth, eviction_order order) {
+    segment& add_segment(std::uint64_t prefix, unsigned depth, std::unique_ptr<s3_fifo> order) {
         return segments_.add(buckets_, prefix, depth, std::move(order));
     }
 
     // Every hit reads these, and only growth writes them.
     shared<directory> root_;
-    eviction_rule* const rule_;
+    bool const evicts_;
 
     alignas(128) mutex growth_; ///< guards what follows, and all writing to directories; taken
                                 ///< after a segment's

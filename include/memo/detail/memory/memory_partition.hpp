@@ -3,7 +3,6 @@
 
 // One function's entries, and how much they are.
 
-#include <memo/detail/memory/eviction_policy.hpp>
 #include <memo/detail/memory/table.hpp>
 #include <memo/key128.hpp>
 
@@ -48,7 +47,7 @@ struct alignas(128) usage_sum {
 
 /// One function's entries, without their type, and what happened to them.
 struct partition {
-    partition(key128 of, eviction_rule* rule) : scope(of), entries(rule) {}
+    partition(key128 of, bool evicts) : scope(of), entries(evicts) {}
 
     key128 const scope;
     table entries;

@@ -7,7 +7,6 @@
 #include <memo/backend.hpp>
 #include <memo/backends/memory_settings.hpp>
 #include <memo/detail/memory/block.hpp>
-#include <memo/detail/memory/eviction_policy.hpp>
 #include <memo/detail/memory/memory_partition.hpp>
 #include <memo/detail/memory/partition_map.hpp>
 #include <memo/detail/memory/reclaim.hpp>
@@ -26,13 +25,7 @@ namespace memo::detail {
 class memory_store {
   public:
     explicit memory_store(memory_settings settings)
-        : settings_(std::move(settings)), partitions_(settings_) {
-        if (settings_.eviction == eviction::by_cost && !partitions_.bounded()) {
-            throw error(errc::configuration,
-                        "memo::memory: eviction by_cost where nothing is evicted; "
-                        "set max_bytes or max_entries");
-        }
-    }
+        : settings_(std::move(settings)), partitions_(settings_) {}
 
     /// Has a module use the store, by which its threads and those of all others have to agree about
     /// who reads.

@@ -13,9 +13,9 @@
 #include <memo/backends/memory_settings.hpp>
 #include <memo/detail/hash_map.hpp>
 #include <memo/detail/memory/block.hpp>
-#include <memo/detail/memory/eviction_policy.hpp>
 #include <memo/detail/memory/memory_partition.hpp>
 #include <memo/detail/memory/reclaim.hpp>
+#include <memo/detail/memory/s3_fifo.hpp>
 #include <memo/detail/system/fork.hpp>
 #include <memo/key128.hpp>
 
@@ -23,7 +23,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
@@ -37,8 +36,7 @@ class partition_map {
   public:
     explicit partition_map(memory_settings const& settings)
         : max_entries_(settings.max_entries),
-          max_bytes_((std::min)(settings.max_bytes, std::size_t{1} << 62)), // no sum wraps
-          rule_{settings.eviction, common_age(settings.max_bytes != 0)} {}
+          max_bytes_((std::min)(settings.max_bytes, std::size_t{1} << 62)) {} // no sum wraps
     partition_map(partition_map const&) = delete;
     partition_map& operator=(partition_map const&) = delete;
     ~partition_map() {
@@ -54,7 +52,7 @@ class partition_map {
         std::scoped_lock const lock(mutex_);
         partition* opened = by_scope_.find(scope);
         if (opened == nullptr) {
-            opened = &by_scope_.add(scope, scope, bounded() ? &rule_ : nullptr);
+            opened = &by_scope_.add(scope, scope, bounded());
             note_only();
         }
         count_table(*opened, 0);
@@ -128,8 +126,6 @@ class partition_map {
             std::shared_lock const lock(mutex_);
             if (waste_ > max_bytes_ / max_waste) {
                 went = evict_by_share(asking, key, waste_, waste_of);
-            } else if (rule_.by == eviction::by_cost) {
-                went = evict_least(asking, key.low);
             } else {
                 went = evict_by_share(asking, key, kept_.entries, entries_of);
             }
@@ -172,7 +168,7 @@ class partition_map {
         if (!value.exists()) {
             return {};
         }
-        return {1, bytes_of(value) + (bounded() ? rule_.bytes_an_entry() : 0)};
+        return {1, bytes_of(value) + (bounded() ? s3_fifo::bytes_an_entry : 0)};
     }
 
     /// What an idle partition counts as beyond its entries; 0 if it is none.
@@ -240,27 +236,6 @@ class partition_map {
         return went;
     }
 
-    /// Evicts from the function that has the entry of the least rank in the segment that was drawn.
-    evicted evict_least(partition& asking, std::uint64_t draw) noexcept {
-        for (;;) {
-            partition* from = nullptr;
-            double least = std::numeric_limits<double>::infinity();
-            by_scope_.for_each([&](key128, partition& each) {
-                auto const rank = each.entries.min_rank(draw);
-                if (rank && *rank < least) {
-                    from = &each;
-                    least = *rank;
-                }
-            });
-            if (from == nullptr) {
-                return {};
-            }
-            if (auto const went = evict_from(*from, asking, draw); went.freed) {
-                return went;
-            } // or another thread took its last entry out
-        }
-    }
-
     evicted evict_from(partition& from, partition& asking, std::uint64_t draw) noexcept {
         auto const value = from.entries.evict(draw);
         if (!value) {
@@ -283,7 +258,6 @@ class partition_map {
 
     std::size_t const max_entries_; ///< 0: any number
     std::size_t const max_bytes_;
-    eviction_rule rule_;
     usage_sum kept_;                    ///< known only if there is a bound
     std::atomic<std::size_t> waste_{0}; ///< that idle partition_map count as beyond their entries
     std::atomic<partition*> only_{nullptr}; ///< the one there is; null if there are more

@@ -6,11 +6,12 @@
 
 #include <memo/detail/memory/bucket.hpp>
 #include <memo/detail/memory/bucket_memory.hpp>
-#include <memo/detail/memory/eviction_policy.hpp>
+#include <memo/detail/memory/s3_fifo.hpp>
 #include <memo/detail/system/fork.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -46,8 +47,8 @@ class alignas(64) segment {
 
     /// runs            of buckets, of which it takes one
     /// prefix          the first `depth` bits of all its keys, and zeros
-    /// order           of eviction, if entries may have to go
-    segment(memory& runs, std::uint64_t prefix, unsigned depth, eviction_order order)
+    /// order           of eviction; null if nothing is evicted
+    segment(memory& runs, std::uint64_t prefix, unsigned depth, std::unique_ptr<s3_fifo> order)
         : buckets_(runs.take()), prefix_(prefix), depth_(depth), order_(std::move(order)) {}
 
     [[nodiscard]] bucket* buckets() const noexcept { return buckets_; }
@@ -77,7 +78,9 @@ class alignas(64) segment {
 
     /// Adds a key that is not here. There must be a free slot.
     void add(slot_key key, slot_value value) {
-        order_.inserted(key.low, value); // may throw, and then nothing was added
+        if (order_) {
+            order_->insert(key.low); // may throw, and then nothing was added
+        }
         insert(key.low, key.high, value, false);
     }
 
@@ -99,19 +102,19 @@ class alignas(64) segment {
 
     /// Takes out the entry whose turn it is, if there is one.
     std::optional<slot_value> evict() noexcept {
-        auto const low = order_.victim([&](std::uint64_t key) { return ask(key); });
+        if (!order_) {
+            return std::nullopt;
+        }
+        auto const low = order_->victim([&](std::uint64_t key) { return take_visited(key); });
         evictions_ += low ? 1U : 0U;
         return low ? std::optional(remove(locate_low(*low))) : std::nullopt;
     }
 
-    /// The rank of that entry, where eviction is by cost.
-    [[nodiscard]] std::optional<double> min_rank() noexcept {
-        return order_.least([&](std::uint64_t key) { return ask(key); });
-    }
-
     /// Forgets the order of entries that were taken out, once they outnumber the others.
     void tidy() noexcept {
-        order_.tidy(entries_, [&](std::uint64_t low) { return locate_low(low).exists(); });
+        if (order_) {
+            order_->tidy(entries_, [&](std::uint64_t low) { return locate_low(low).exists(); });
+        }
     }
 
     /// Takes all entries out, and gives the pages to the system where it takes them.
@@ -123,7 +126,9 @@ class alignas(64) segment {
         }
         ++generation_;
         entries_ = 0;
-        order_.clear();
+        if (order_) {
+            order_->clear();
+        }
     }
 
     // Splitting.
@@ -144,9 +149,12 @@ class alignas(64) segment {
     }
 
     /// The order of the entries whose next bit is set, or of the others.
-    [[nodiscard]] eviction_order order_of_half(bool set) const {
-        return order_.part(
-            [set, bit = next_bit()](std::uint64_t low) { return ((low & bit) != 0) == set; });
+    [[nodiscard]] std::unique_ptr<s3_fifo> order_of_half(bool set) const {
+        if (!order_) {
+            return nullptr;
+        }
+        return std::make_unique<s3_fifo>(order_->part(
+            [set, bit = next_bit()](std::uint64_t low) { return ((low & bit) != 0) == set; }));
     }
 
     /// Copies the entries whose next bit is set to a segment without entries.
@@ -162,7 +170,7 @@ class alignas(64) segment {
     /// Takes these entries out.
     ///
     /// order           of the others
-    void remove_half(eviction_order order) noexcept {
+    void remove_half(std::unique_ptr<s3_fifo> order) noexcept {
         order_ = std::move(order);
         for_each([&](place each) {
             if (moves(each)) {
@@ -265,20 +273,15 @@ class alignas(64) segment {
         return walk(low, [&](bucket const& b) { return b.find_low(low); });
     }
 
-    /// What an order of eviction must know of a key.
-    struct standing {
-        slot_value value;
-        bool visited; ///< since it was last asked
-    };
-
-    [[nodiscard]] std::optional<standing> ask(std::uint64_t low) const {
+    /// Whether an entry was visited, and clears that; nothing if there is none.
+    [[nodiscard]] std::optional<bool> take_visited(std::uint64_t low) const {
         place const found = locate_low(low);
         if (!found.exists()) {
             return std::nullopt;
         }
         bool const visited = found.at->was_visited(found.slot);
         found.at->clear_visited(found.slot);
-        return standing{found.value(), visited};
+        return visited;
     }
 
     bucket* const buckets_;
@@ -287,7 +290,7 @@ class alignas(64) segment {
     std::uint64_t evictions_ = 0;
     unsigned depth_;
     std::uint32_t generation_ = 0;
-    eviction_order order_;
+    std::unique_ptr<s3_fifo> order_; ///< null if nothing is evicted
 };
 
 } // namespace memo::detail

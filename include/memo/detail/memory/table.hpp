@@ -11,7 +11,6 @@
 // at most, and growth never needs a second table beside the first.
 
 #include <memo/detail/memory/bucket.hpp>
-#include <memo/detail/memory/eviction_policy.hpp>
 #include <memo/detail/memory/growing_directory.hpp>
 #include <memo/detail/memory/segment.hpp>
 #include <memo/detail/memory/segment_directory.hpp>
@@ -23,15 +22,14 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
-#include <type_traits>
 #include <utility>
 
 namespace memo::detail {
 
 class table {
   public:
-    /// rule            of eviction, if entries may have to go; it outlives the table
-    explicit table(eviction_rule* rule = nullptr) : directory_(rule) {}
+    /// evicts          whether entries may be evicted
+    explicit table(bool evicts = false) : directory_(evicts) {}
     table(table const&) = delete;
     table& operator=(table const&) = delete;
     ~table() = default;
@@ -154,7 +152,12 @@ class table {
     ///
     /// draw            a random number, which chooses where to begin
     std::optional<slot_value> evict(std::uint64_t draw) noexcept {
-        return first_given(draw, [](segment& each) { return each.evict(); });
+        std::optional<slot_value> victim;
+        from_each_segment(draw, [&](segment& each) {
+            victim = each.evict();
+            return !victim;
+        });
+        return victim;
     }
 
     /// How often it did.
@@ -170,11 +173,6 @@ class table {
             return true;
         });
         return sum;
-    }
-
-    /// The rank of that entry, where eviction is by cost. Entries of one store compare by it.
-    std::optional<double> min_rank(std::uint64_t draw) const noexcept {
-        return first_given(draw, [](segment& each) { return each.min_rank(); });
     }
 
     /// Removes everything; `dispose` is given each value once no lookup can find it.
@@ -270,17 +268,6 @@ class table {
             visited += home->span();
             low = home->prefix() + home->span();
         } while (visited != 0); // 2^64 keys
-    }
-
-    /// What the first segment from that of `low` on gives that gives anything.
-    template <class Ask>
-    std::invoke_result_t<Ask&, segment&> first_given(std::uint64_t low, Ask ask) const {
-        std::invoke_result_t<Ask&, segment&> given;
-        from_each_segment(low, [&](segment& each) {
-            given = ask(each);
-            return !given;
-        });
-        return given;
     }
 
     // Growth.
