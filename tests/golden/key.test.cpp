@@ -11,7 +11,7 @@
 
 namespace {
 
-std::vector<std::string> kept_lines() {
+std::vector<std::string> golden_lines() {
     std::ifstream file(std::filesystem::path(__FILE__).parent_path() / "keys.txt");
     REQUIRE(file);
     std::vector<std::string> lines;
@@ -23,12 +23,12 @@ std::vector<std::string> kept_lines() {
 
 } // namespace
 
-TEST_CASE("keys are what they were, on every compiler and at every level of optimization") {
-    auto const kept = kept_lines();
+TEST_CASE("keys do not change, on any compiler at any optimization level") {
+    auto const lines = golden_lines();
     auto const cases = golden::key_cases();
-    REQUIRE(kept.size() == cases.size());
-    for (std::size_t i = 0; i < kept.size(); ++i) {
-        CHECK(golden::line_of(cases[i]) == kept[i]);
+    REQUIRE(lines.size() == cases.size());
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        CHECK(golden::line_of(cases[i]) == lines[i]);
     }
 }
 

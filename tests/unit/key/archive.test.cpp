@@ -314,7 +314,7 @@ TEST_CASE("a product with a class in it is its parts") {
     CHECK(words_in(std::optional(point{3, 4})) == words{1, 3, 4, closing + 2});
 }
 
-TEST_CASE("every way of cereal to say how a class is saved is heard") {
+TEST_CASE("every way of cereal to save a class is found") {
     CHECK(words_in(operators{5}) == words{5, 5, closing + 2});
     CHECK(words_in(stream_operators{5}) == words{5, 5, closing + 2});
     CHECK(words_in(outside{5}) == words{5, closing + 1});
@@ -379,7 +379,7 @@ TEST_CASE("a class that inherits its function and adds no member has its base's 
     CHECK(words_in(value) == words_in(unsized{{1, 2}}));
 }
 
-TEST_CASE("a function for the class itself is heard, whatever it looks like") {
+TEST_CASE("a cereal function for the class itself is found, whatever its form") {
     CHECK(words_in(hidden(5)) == words{5, closing + 1});
     CHECK(words_in(any_archive{5}) == words{5, closing + 1});
     CHECK(words_in(boxed<int>{5}) == words{5, closing + 1});

@@ -138,7 +138,7 @@ TEST_CASE("other ranges are a count and one element after the other") {
     CHECK(words_in(std::vector<std::string>{"a"}) == words{1, 1, 97});
 }
 
-TEST_CASE("a container is in its comparator's order, and none with a state can be keyed") {
+TEST_CASE("a container is in its comparator's order, and a stateful comparator has no key") {
     using pointer = bool (*)(int, int);
     using order = std::function<bool(int, int)>;
     using hash = std::function<std::size_t(int)>;
@@ -201,7 +201,7 @@ TEST_CASE("durations and time points are their ticks") {
     CHECK(words_of<std::chrono::nanoseconds> == 1);
 }
 
-TEST_CASE("a path is its spelling") {
+TEST_CASE("a path is its native string") {
     CHECK(words_in(std::filesystem::path("a/b")) == words_in(std::string("a/b")));
     CHECK(words_in(std::filesystem::path("a//b")) == words_in(std::string("a//b")));
 }

@@ -15,7 +15,7 @@
 using memo::key128;
 using memo::detail::unfinalized_key;
 
-TEST_CASE("a key is the same after its last step was taken back and done again") {
+TEST_CASE("a key is the same after its last step is reversed and repeated") {
     std::mt19937_64 random(1);
     for (int i = 0; i < 100'000; ++i) {
         key128 const key{random(), random()};

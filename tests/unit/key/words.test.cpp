@@ -93,7 +93,7 @@ TEST_CASE("a stream of any length is the hash of its words and their guard") {
     }
 }
 
-TEST_CASE("bytes give the words they fill, wherever they meet the border of a piece") {
+TEST_CASE("bytes become the words that they fill, at any border of a piece") {
     auto const seed = Catch::rngSeed();
     INFO("seed " << seed);
     std::mt19937_64 random(seed);
@@ -137,7 +137,7 @@ TEST_CASE("long bytes are in a stream by their digest, and count and key_materia
     }
 }
 
-TEST_CASE("any sequence of words and bytes gives one digest") {
+TEST_CASE("any sequence of words and bytes has one digest") {
     auto const seed = Catch::rngSeed();
     INFO("seed " << seed);
     std::mt19937_64 random(seed);
@@ -208,7 +208,7 @@ TEST_CASE("no bytes at no address are no words") {
     CHECK(fixed.digest() == reference({}));
 }
 
-TEST_CASE("a stream of fixed length gives the digest of a gathered one") {
+TEST_CASE("a stream of fixed length has the digest of a gathered one") {
     auto const seed = Catch::rngSeed();
     INFO("seed " << seed);
     std::mt19937_64 random(seed);

@@ -88,7 +88,7 @@ TEMPLATE_LIST_TEST_CASE("while one machine has the lease, others wait for its re
     CHECK(there.stats().errors == 0);
 }
 
-TEMPLATE_LIST_TEST_CASE("a lease that is given up goes to one who waits", "", backends) {
+TEMPLATE_LIST_TEST_CASE("a lease that is given up goes to a waiter", "", backends) {
     auto const settings = leased();
     TestType const there(elsewhere(settings));
     std::atomic<int> runs{0};
@@ -134,7 +134,7 @@ TEMPLATE_LIST_TEST_CASE("of processes that ask for the same at once one evaluate
     CHECK(evaluations == keys);
 }
 
-TEST_CASE("a lease is ended by its owner and by no other") {
+TEST_CASE("only its owner ends a lease") {
     auto const settings = leased();
     memo::memcached const here(settings);
     auto const partition = here.partition<int>(scope);
@@ -172,7 +172,7 @@ TEST_CASE("a child that was forked does not end what its parent has") {
     CHECK(memo::memcached(settings).partition<int>(scope).try_lead(key_of(1)).has_value());
 }
 
-TEST_CASE("a lease is no record, whatever it is named") {
+TEST_CASE("a lease is not a record, whatever its name") {
     auto const settings = leased();
     memo::memcached const backend(settings);
     auto const partition = backend.partition<int>(scope);

@@ -75,7 +75,7 @@ TEST_CASE("of clears at one time the last one that was counted holds") {
     CHECK(generation_of(scope) == 102);
 }
 
-TEST_CASE("a counter that was lost and begins with less is taken as it is") {
+TEST_CASE("a counter that was lost and starts lower is accepted") {
     memcached_scope scope("memo", {1, 2}, 1);
     counting server;
     CHECK(scope.count_up(server, 0, soon()) == wire_code::done);
@@ -84,7 +84,7 @@ TEST_CASE("a counter that was lost and begins with less is taken as it is") {
     CHECK(generation_of(scope) == 51);
 }
 
-TEST_CASE("a clear that the server was not told is owed, whatever clear it was told of meanwhile") {
+TEST_CASE("a clear that did not reach the server stays pending, whatever later clear reached it") {
     memcached_scope scope("memo", {1, 2}, 1);
     counting server;
     scope.owe_clear(0);

@@ -135,7 +135,7 @@ TEST_CASE("values larger than the buffer arrive whole") {
     CHECK_FALSE(narrow.is_open());
 }
 
-TEST_CASE("an answer with another number, another key or something more is not believed") {
+TEST_CASE("a response with another number, another key or extra bytes is discarded") {
     lied_to lied;
     CHECK(lied.get_with([](std::string&) {}) == wire_code::done);
     auto const refused = [&](std::function<void(std::string&)> const& lie) {
@@ -207,7 +207,7 @@ TEST_CASE("of the addresses of a name the first that answers serves from then on
     CHECK(three.get("key", soon()).code == wire_code::done);
 }
 
-TEST_CASE("a connection is made although signals come meanwhile") {
+TEST_CASE("a connection succeeds in spite of signals") {
     memo_test::temp_dir const folder;
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -244,7 +244,7 @@ TEST_CASE("a connection is made although signals come meanwhile") {
     ::sigaction(SIGUSR1, &before, nullptr);
 }
 
-TEST_CASE("a server with users is given name and password") {
+TEST_CASE("a server with authentication gets name and password") {
     memo_test::temp_dir const folder;
     auto const file = folder / "users";
     std::ofstream(file) << "ada:secret\n";
@@ -262,7 +262,7 @@ TEST_CASE("a server with users is given name and password") {
     CHECK(nameless.get("key", soon()).code == wire_code::refused);
 }
 
-TEST_CASE("a server that says that it cannot is in step, and the connection goes on") {
+TEST_CASE("a SERVER_ERROR keeps the connection open") {
     memcached_server const server(memcached_server::transport::tcp, {"-M", "-m", "2"});
     auto const where = resolve(server.address());
     connection_settings const large{ample, ample, 2 << 20, {}, {}};
@@ -284,8 +284,7 @@ TEST_CASE("a server that says that it cannot is in step, and the connection goes
     CHECK(c.times_opened() == 1);
 }
 
-TEST_CASE(
-    "an error that comes twice is a failure, and no later answer is taken for another one's") {
+TEST_CASE("a duplicated error is a failure, and no later response is matched to another request") {
     lied_to lied;
     auto const failing = [](std::string& answer) { answer = "SERVER_ERROR busy\r\n"; };
     CHECK(lied.get_with(failing) == wire_code::unable);
@@ -301,7 +300,7 @@ TEST_CASE(
     }) == wire_code::desynchronized);
 }
 
-TEST_CASE("a server that takes no more connections says so, on a port and on a unix socket") {
+TEST_CASE("a server that refuses connections is recognized, on a port and on a unix socket") {
     for (auto const by :
          {memcached_server::transport::tcp, memcached_server::transport::unix_socket}) {
         memcached_server const server(by, {"-c", "32"});

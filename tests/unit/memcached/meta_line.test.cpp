@@ -10,7 +10,7 @@
 using memo::detail::meta_kind;
 using memo::detail::parse_meta_line;
 
-TEST_CASE("a line with a value tells its size and flags") {
+TEST_CASE("a line with a value has its size and flags") {
     auto const line = parse_meta_line("VA 12 kns:key c77 f5 O123 t-1");
     REQUIRE(line.has_value());
     CHECK(line->kind == meta_kind::value);
@@ -30,7 +30,7 @@ TEST_CASE("a line without a value needs no flags") {
     CHECK(parse_meta_line("NF  O1 ")->opaque == "1");
 }
 
-TEST_CASE("an error tells its text") {
+TEST_CASE("an error has its text") {
     auto const line = parse_meta_line("SERVER_ERROR object too large for cache");
     REQUIRE(line.has_value());
     CHECK(line->kind == meta_kind::server_error);
@@ -38,7 +38,7 @@ TEST_CASE("an error tells its text") {
     CHECK(parse_meta_line("ERROR")->kind == meta_kind::error);
 }
 
-TEST_CASE("a line that is none of the protocol's is refused") {
+TEST_CASE("a line that violates the protocol is refused") {
     for (auto const* const text : {"",
                                    " ",
                                    "VA",

@@ -112,8 +112,7 @@ TEST_CASE("the connection that was used last is the next one, and the closed one
     CHECK(numbered::made == 3);
 }
 
-TEST_CASE(
-    "connections that nobody uses are closed after two seconds, those that are used are not") {
+TEST_CASE("connections are closed after two idle seconds, and not while in use") {
     fresh_pool test;
     test.use_at_once(20);
     CHECK(numbered::alive.size() == 20);
@@ -126,7 +125,7 @@ TEST_CASE(
     CHECK(test.next() == 20); // the last one stays
 }
 
-TEST_CASE("a connection whose descriptor is another's by now is not offered") {
+TEST_CASE("a connection whose descriptor was reused is not offered") {
     fresh_pool test;
     test.use_at_once(3);
     {

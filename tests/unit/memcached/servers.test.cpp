@@ -39,7 +39,7 @@ struct clock_of_two_callers : std::chrono::steady_clock {
 
 } // namespace
 
-TEST_CASE("a server is spelled as host, port, address or path") {
+TEST_CASE("a server is written as host, port, address or path") {
     auto const host_of = [](auto const& server) { return spell(server.addresses.front()).host; };
     auto const port_of = [](auto const& server) { return spell(server.addresses.front()).port; };
     CHECK(port_of(resolve("127.0.0.1")) == 11211);
@@ -55,7 +55,7 @@ TEST_CASE("a server is spelled as host, port, address or path") {
     CHECK_FALSE(resolve("127.0.0.1").is_unix());
 }
 
-TEST_CASE("a server that cannot be meant is refused, and told how to spell it") {
+TEST_CASE("an invalid server is refused with a text that shows the valid forms") {
     for (auto const* const text : {"", ":5", "host:", "127.0.0.1:abc", "127.0.0.1:99999", "[::1",
                                    "127.0.0.1:5 ", "no.such.host.invalid"}) {
         INFO(text);
@@ -156,7 +156,7 @@ TEST_CASE("a breaker that opens while another caller succeeds is closed by the n
     CHECK(guard.lets_pass(1s));
 }
 
-TEST_CASE("a time to live is seconds up to 30 days, and a date above") {
+TEST_CASE("a TTL is sent as seconds up to 30 days, and as a date above") {
     constexpr std::int64_t second = 1'000'000'000;
     constexpr std::int64_t day = 86'400;
     auto const now = [] {

@@ -148,7 +148,7 @@ TEST_CASE("a record of moments that contradicts itself is refused") {
     CHECK(is_refused(numbers{{2, {{3, 1, 2}, {3, 1, -1}}}, 0, 0, 0}));
 }
 
-TEST_CASE("a record of an averaged function comes back as it was, whatever its samples") {
+TEST_CASE("a decoded record of an averaged function equals the encoded one") {
     constexpr double most = std::numeric_limits<double>::max();
     constexpr double infinite = std::numeric_limits<double>::infinity();
     std::mt19937_64 random(7);

@@ -245,7 +245,7 @@ CEREAL_CLASS_VERSION(everything, 3)
 CEREAL_REGISTER_TYPE(derived)
 CEREAL_REGISTER_TYPE(other_derived)
 
-TEST_CASE("a record comes back as it was") {
+TEST_CASE("a decoded record equals the encoded one") {
     CHECK(there_and_back(true));
     CHECK(there_and_back(-1.5) == -1.5);
     CHECK(there_and_back(std::uint64_t{1} << 63U) == std::uint64_t{1} << 63U);
@@ -274,7 +274,7 @@ TEST_CASE("a record comes back as it was") {
     CHECK(there_and_back(maybe) == maybe);
 }
 
-TEST_CASE("a class comes back by its cereal functions") {
+TEST_CASE("a class is decoded by its cereal functions") {
     everything const all{{1.5, 2}, {{3, 4}, {5, 6}}, {{"a", {1, 2}}}, "maybe", {7, 8, 9}, {1, -1}};
     CHECK(there_and_back(all) == all);
     CHECK(there_and_back(std::vector{all, all}) == std::vector{all, all});
@@ -309,7 +309,7 @@ TEST_CASE("shared pointees stay shared, and circles closed") {
     CHECK(*there_and_back(frozen) == *frozen);
 }
 
-TEST_CASE("a derived class comes back through a pointer to its base") {
+TEST_CASE("a derived class is decoded through a pointer to its base") {
     auto value = std::make_shared<derived>();
     value->in_base = 1;
     value->in_derived = 2;
@@ -360,7 +360,7 @@ TEST_CASE("a count larger than the bytes left is refused and allocates nothing")
     CHECK(largest_allocation < 4096);
 }
 
-TEST_CASE("elements that take far more memory than their bytes are refused before any is made") {
+TEST_CASE("elements with far more memory than bytes are refused before any is constructed") {
     constexpr std::size_t count = std::size_t{1} << 18U;
     largest_allocation = 0;
     CHECK(is_refused<std::vector<sparse>>(many_empty(count)));
@@ -401,7 +401,7 @@ TEST_CASE("what is read at all takes memory that is linear in its bytes") {
     CHECK(there_and_back(honest).elements.size() == 20'000);
 }
 
-TEST_CASE("a record that a reader would refuse for its memory is not written") {
+TEST_CASE("a record that a decoder would refuse for its memory is not written") {
     std::vector<sparse> const few(1000);
     CHECK(there_and_back(few) == few);
     CHECK_FALSE(can_be_read(std::vector<sparse>(20'000)));
@@ -412,7 +412,7 @@ TEST_CASE("a record that a reader would refuse for its memory is not written") {
     CHECK(there_and_back(std::vector<std::string>(600'000)).size() == 600'000);
 }
 
-TEST_CASE("keys that collide in a hash table are refused, on both sides") {
+TEST_CASE("keys that collide in a hash table are refused by encoder and decoder") {
     // As many as a table of that many buckets holds before it grows; all in one bucket.
     constexpr std::uint64_t count = 5000;
     std::unordered_map<std::uint64_t, char> shape;
@@ -493,7 +493,7 @@ TEST_CASE("pointees and names of classes that are not numbered in their order ar
     CHECK(is_refused<family>(named));
 }
 
-TEST_CASE("classes that are wide may lie less deep, as they are read on the stack") {
+TEST_CASE("wide classes may nest less deeply, because they are decoded on the stack") {
     auto const row = [](std::uint64_t depth) {
         bytes out;
         for (std::uint64_t i = 1; i < depth; ++i) {
@@ -547,7 +547,7 @@ TEST_CASE("a pointee's number that belongs to another derived class is refused")
     CHECK_THROWS_AS(memo::detail::decode_record<family>(damaged), malformed);
 }
 
-TEST_CASE("a row of pointees that hold one another is as deep as it is long") {
+TEST_CASE("a chain of pointees is as deep as it is long") {
     auto const row = [](std::size_t length) {
         bytes out;
         memo::detail::byte_sink sink(out);
@@ -572,7 +572,7 @@ TEST_CASE("a row of pointees that hold one another is as deep as it is long") {
     CHECK_THROWS_AS(encoded(more), memo::error);
 }
 
-TEST_CASE("classes too deep in one another are refused on both sides") {
+TEST_CASE("classes nested too deeply are refused by encoder and decoder") {
     auto const grow = [](std::size_t depth) {
         chain first;
         for (std::size_t i = 1; i < depth; ++i) {
@@ -588,7 +588,7 @@ TEST_CASE("classes too deep in one another are refused on both sides") {
     CHECK_THROWS_AS(memo::detail::decode_record<chain>(bytes(1'000'000, std::byte{1})), malformed);
 }
 
-TEST_CASE("arbitrary bytes never give more than a refusal") {
+TEST_CASE("arbitrary bytes are at most refused") {
     auto const seed = Catch::rngSeed();
     CAPTURE(seed);
     std::mt19937 random(seed);

@@ -58,7 +58,7 @@ std::string hexadecimal(bytes const& all) {
 
 } // namespace
 
-TEST_CASE("a frame gives its record back, and what was said of it") {
+TEST_CASE("a frame returns its record, cost and expiry") {
     auto const back = decoded<std::string>(framed(std::string("memo"), 250ms, 10s));
     REQUIRE(back.record.has_value());
     CHECK(*back.record == "memo");
@@ -75,7 +75,7 @@ TEST_CASE("the bytes of a frame are these") {
           "000000000000f83f");
 }
 
-TEST_CASE("a frame is served until its time is over") {
+TEST_CASE("a frame is served until it expires") {
     bytes const frame = framed(1, 0ns, 5s);
     CHECK(decoded<int>(frame, now + 5s - 1ns).record == 1);
     CHECK(refused<int>(frame, now + 5s) == miss_reason::expired);
@@ -84,7 +84,7 @@ TEST_CASE("a frame is served until its time is over") {
           std::numeric_limits<std::int64_t>::max());
 }
 
-TEST_CASE("a frame that is made when its seconds cannot tell has the nearest that they can") {
+TEST_CASE("a frame created outside the range of its seconds has the nearest time") {
     auto const created = [](auto since_1970) {
         return memo::detail::new_header({}, {}, memo::detail::unix_time(since_1970), 0ns, 0)
             .created;
@@ -119,7 +119,7 @@ TEST_CASE("any flipped bit makes a frame corrupt") {
     CHECK(decoded<std::string>(frame).record.has_value());
 }
 
-TEST_CASE("a frame that is cut or has bytes behind it is corrupt") {
+TEST_CASE("a truncated frame, or one with trailing bytes, is corrupt") {
     bytes frame = framed(std::string("memo"));
     for (std::size_t size = 0; size < frame.size(); ++size) {
         CHECK(refused<std::string>(std::span(frame).first(size)) == miss_reason::corrupt);
@@ -129,7 +129,7 @@ TEST_CASE("a frame that is cut or has bytes behind it is corrupt") {
     CHECK(refused<std::string>(bytes(4096)) == miss_reason::corrupt);
 }
 
-TEST_CASE("a frame whose checksum holds and whose payload is no record is corrupt") {
+TEST_CASE("a frame with a valid checksum and an invalid payload is corrupt") {
     bytes frame(memo::detail::frame_header_size);
     frame.resize(frame.size() + 8, std::byte{0xff}); // a count of 2^64 - 1
     auto header = memo::detail::new_header(scope, key, now, 0ns, 0);

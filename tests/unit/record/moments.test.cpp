@@ -138,7 +138,7 @@ TEST_CASE("what is undefined is NaN") {
     CHECK(m.standard_error() == 0);
 }
 
-TEST_CASE("a sample that is no number shows in the mean, even as the first one") {
+TEST_CASE("a NaN sample makes the mean NaN, even as the first one") {
     for (double const odd :
          {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
         for (int const place : {0, 1, 2}) {

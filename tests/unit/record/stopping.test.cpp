@@ -49,7 +49,7 @@ TEST_CASE("a mean of zero is settled by the absolute tolerance alone") {
     CHECK(settled({.rtol_stderr = 0, .atol_stderr = 0.0578}, {-0.1, 0.0, 0.1}));
 }
 
-TEST_CASE("constants are settled at min_repetitions exactly, and at two at the least") {
+TEST_CASE("constants are settled at exactly min_repetitions, and at two at least") {
     CHECK_FALSE(settled({}, {-1, -1}));
     CHECK(settled({}, {-1, -1, -1}));
     CHECK(settled({}, {0, 0, 0}));
@@ -63,7 +63,7 @@ TEST_CASE("a confidence asks for the half-width of the t interval") {
     CHECK_FALSE(settled({.rtol_stderr = 0.2484, .confidence = 0.95}, {0.9, 1.0, 1.1}));
 }
 
-TEST_CASE("equal samples of a declared range are not taken for certainty") {
+TEST_CASE("equal samples do not settle a score with a declared range") {
     stopping_rule const rule{.rtol_stderr = 0,
                              .atol_stderr = 0.1,
                              .confidence = 0.95,
@@ -120,14 +120,14 @@ TEST_CASE("no more samples are taken at max_repetitions, and the mean is not set
     CHECK_FALSE(rule.estimate_of(of({1, 2, 3}), 0).settled);
 }
 
-TEST_CASE("a mean that is no number is never settled") {
+TEST_CASE("a NaN mean is never settled") {
     double const nan = std::numeric_limits<double>::quiet_NaN();
     CHECK_FALSE(settled({.rtol_stderr = 1, .atol_stderr = 1e300}, {1, nan, 1, 1}));
     CHECK_FALSE(settled({.rtol_stderr = 1, .confidence = 0.95, .range = memo::sample_range{0, 2}},
                         {nan, nan, nan}));
 }
 
-TEST_CASE("a vector is settled when its worst number is, or the one that decides") {
+TEST_CASE("a vector is settled when its worst element is, or the one of .decides") {
     moments<std::vector<double>> m;
     m.add({1.0, 5.0, 0.9});
     m.add({1.0, -5.0, 1.0});
@@ -145,7 +145,7 @@ TEST_CASE("a vector is settled when its worst number is, or the one that decides
     CHECK(e.rejected == 2);
 }
 
-TEST_CASE("a rule that cannot be followed is refused") {
+TEST_CASE("an invalid stopping rule is refused") {
     double const nan = std::numeric_limits<double>::quiet_NaN();
     std::vector<stopping_rule> const refused = {
         {.rtol_stderr = -0.1},

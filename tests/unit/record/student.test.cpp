@@ -38,7 +38,7 @@ TEST_CASE("one and two degrees of freedom have closed forms") {
     }
 }
 
-TEST_CASE("a quantile holds the confidence it was made for, on both sides of 200 degrees") {
+TEST_CASE("a quantile has its confidence, below and above 200 degrees of freedom") {
     for (double const confidence : {0.6827, 0.95, 0.999}) {
         student_quantiles const t(confidence, 7);
         for (std::uint64_t const freedom : {1U, 6U, 7U, 8U, 99U, 200U, 201U, 500U}) {

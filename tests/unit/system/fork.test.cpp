@@ -66,7 +66,7 @@ TEST_CASE("no child of fork has a mutex that another thread held") {
     CHECK(bad_children<memo::detail::shared_mutex>(memo_test::trials(30)) == 0);
 }
 
-TEST_CASE("a thread may fork while it holds a mutex, and goes on in the child") {
+TEST_CASE("a thread may fork while it holds a mutex, and continues in the child") {
     memo::detail::mutex mutex;
     memo::detail::mutex inner;
     std::unique_lock lock(mutex);
