@@ -130,7 +130,7 @@ layers const& visible_from() {
         {"detail/record", {"detail/key"}},
         {"detail/key", {}},
         {"detail/stats", {}},
-        {"detail", {"backend.hpp", "detail/key"}},
+        {"detail", {"backend.hpp", "detail/key", "detail/stats"}},
         {"detail/types", {}},
         {"detail/system", {}},
     };

@@ -4,7 +4,7 @@
 // A backend and a function's options in, the function's partition out.
 
 #include <memo/backend.hpp>
-#include <memo/detail/selective.hpp>
+#include <memo/detail/admission.hpp>
 #include <memo/key128.hpp>
 
 #include <type_traits>
@@ -37,8 +37,8 @@ template <class Record, class Backend>
     if constexpr (opens_others<Backend, Record>) {
         return whole;
     } else {
-        return admitting<std::remove_const_t<decltype(whole)>, Record>(std::move(whole),
-                                                                       how.worthwhile);
+        return admitting_partition<std::remove_const_t<decltype(whole)>, Record>(std::move(whole),
+                                                                                 how.worthwhile);
     }
 }
 

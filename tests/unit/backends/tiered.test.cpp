@@ -6,7 +6,7 @@
 #include "support/keys.hpp"
 #include <memo/backends/memcached.hpp>
 #include <memo/backends/tiered.hpp>
-#include <memo/detail/worth.hpp>
+#include <memo/detail/admission.hpp>
 #include <memo/memo.hpp>
 
 #include <catch2/catch.hpp>

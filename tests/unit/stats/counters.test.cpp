@@ -52,3 +52,32 @@ TEST_CASE("the sum of two times that were saved is the longest there is at most"
     CHECK(one.saved == longest);
     CHECK(to_json(one).find('-') == std::string::npos);
 }
+
+TEST_CASE("every counter has a place of its own in a tally, and a backend's are added to it") {
+    memo::detail::call_counters counters(true);
+    std::uint64_t amount = 0;
+    counters.add(&memo::statistics::calls, ++amount);
+    counters.add(&memo::statistics::misses, ++amount);
+    counters.add(&memo::statistics::errors, ++amount);
+    counters.add(&memo::statistics::disagreements, ++amount);
+    counters.add(&memo::statistics::computing, ++amount);
+    auto sum = counters.since_reset();
+    CHECK(sum.calls == 1);
+    CHECK(sum.misses == 2);
+    CHECK(sum.errors == 3);
+    CHECK(sum.disagreements == 4);
+    CHECK(sum.computing == std::chrono::nanoseconds(5));
+    CHECK(sum.hits + sum.evaluations + sum.corrupt + sum.audits == 0);
+
+    memo::backend_statistics before;
+    before.errors = 10;
+    memo::backend_statistics now = before;
+    now += before;
+    now.corrupt = 7;
+    sum.add(now, before);
+    CHECK(sum.errors == 13);
+    CHECK(sum.corrupt == 7);
+    CHECK(sum.misses == 2);
+    counters.reset();
+    CHECK(memo::to_json(counters.since_reset()) == memo::to_json({}));
+}

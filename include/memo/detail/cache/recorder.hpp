@@ -288,7 +288,7 @@ template <class Backend, class Evaluation, class State> class recorder {
         }
         about.valid = validity(valid);
         {
-            step_cost::step const timed(counters_.storing());
+            scoped_timer const timed(counters_.storing().sample());
             counters_.add(&statistics::sets, store(about) ? 1 : 0);
         }
         // Where the partition did not ask within the step that stored: an invalidation in between has

@@ -290,7 +290,7 @@ template <class Backend, class Evaluation, class State> class walk {
     }
 
     [[nodiscard]] std::optional<cached_value<record>> look_again(name const& called) {
-        step_cost::step const timed(records_.counters().looking());
+        scoped_timer const timed(records_.counters().looking().sample());
         return records_.peek(called);
     }
 

@@ -5,6 +5,7 @@
 // costs 8 times the whole hit as soon as two threads meet on it.
 
 #include <memo/detail/stats/cost.hpp>
+#include <memo/detail/stats/latency.hpp>
 #include <memo/detail/system/fork.hpp>
 #include <memo/detail/system/thread_slot.hpp>
 #include <memo/statistics.hpp>
@@ -16,69 +17,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
-#include <limits>
 #include <mutex>
 #include <new>
 
 namespace memo::detail {
-
-/// What one kind of step costs at least: the quickest of the first eight and of every eighth from then
-/// on, as the mean would be that of the times when the thread had to wait for a processor.
-///
-/// Thread safety:  safe
-class step_cost {
-  public:
-    /// One step, for as long as it lives.
-    class step {
-      public:
-        explicit step(step_cost& of) noexcept : of_(of), is_timed_(of.next_is_timed()) {
-            if (is_timed_) {
-                start_ = std::chrono::steady_clock::now();
-            }
-        }
-        step(step const&) = delete;
-        step& operator=(step const&) = delete;
-        ~step() {
-            if (is_timed_) {
-                of_.took(std::chrono::steady_clock::now() - start_);
-            }
-        }
-
-      private:
-        step_cost& of_;
-        bool const is_timed_;
-        std::chrono::steady_clock::time_point start_{};
-    };
-
-    /// 0 if none was made yet.
-    [[nodiscard]] std::chrono::nanoseconds least() const noexcept {
-        std::int64_t const ns = least_.load(std::memory_order_relaxed);
-        return std::chrono::nanoseconds(ns == none ? 0 : ns);
-    }
-
-    /// Takes over what another one knows to be less.
-    void as_least(step_cost const& other) noexcept {
-        took(std::chrono::nanoseconds(other.least_.load(std::memory_order_relaxed)));
-    }
-
-  private:
-    static constexpr std::int64_t none = (std::numeric_limits<std::int64_t>::max)();
-
-    [[nodiscard]] bool next_is_timed() noexcept {
-        std::uint64_t const before = steps_.fetch_add(1, std::memory_order_relaxed);
-        return before < 8 || before % 8 == 0;
-    }
-
-    void took(std::chrono::nanoseconds time) noexcept {
-        std::int64_t least = least_.load(std::memory_order_relaxed);
-        while (time.count() < least &&
-               !least_.compare_exchange_weak(least, time.count(), std::memory_order_relaxed)) {
-        }
-    }
-
-    std::atomic<std::uint64_t> steps_{0};
-    std::atomic<std::int64_t> least_{none}; ///< ns
-};
 
 /// The place of a counter in memo::all_counters, found when this is compiled: `add(&statistics::misses)`.
 class counter_place {
@@ -140,9 +82,9 @@ class call_counters {
     }
 
     /// A lookup of a call that was no hit of the fast path.
-    [[nodiscard]] step_cost& looking() { return of_this_thread().looking; }
+    [[nodiscard]] latency& looking() { return of_this_thread().looking; }
     /// A store of what a run of the function returned.
-    [[nodiscard]] step_cost& storing() { return of_this_thread().storing; }
+    [[nodiscard]] latency& storing() { return of_this_thread().storing; }
 
     /// All counters since the last reset.
     [[nodiscard]] statistics since_reset() const {
@@ -152,20 +94,18 @@ class call_counters {
         return sum;
     }
 
-    /// What the cache has cost at least: a lookup for each call, one more for each that was no hit,
-    /// and a store for each run of the function.
+    /// A lower bound of the time in the cache: the minimal latency of a lookup for each call, once more
+    /// for each that was no hit, and that of a store for each run of the function.
     [[nodiscard]] std::chrono::nanoseconds caching(statistics const& counted) const noexcept {
-        auto const times = [](std::uint64_t count, std::chrono::nanoseconds each) {
-            return each * static_cast<std::int64_t>(count);
+        auto const times = [&](std::uint64_t count, latency tally::*of) {
+            auto minimum = (std::chrono::nanoseconds::max)();
+            for_each(
+                [&](tally const& each) { minimum = (std::min)(minimum, (each.*of).minimum()); });
+            bool const is_known = minimum != (std::chrono::nanoseconds::max)();
+            return is_known ? minimum * static_cast<std::int64_t>(count) : minimum.zero();
         };
-        step_cost looking;
-        step_cost storing;
-        for_each([&](tally const& each) {
-            looking.as_least(each.looking);
-            storing.as_least(each.storing);
-        });
-        return times(2 * counted.calls - counted.hits, looking.least()) +
-               times(counted.evaluations, storing.least());
+        return times(2 * counted.calls - counted.hits, &tally::looking) +
+               times(counted.evaluations, &tally::storing);
     }
 
     void reset() {
@@ -181,8 +121,8 @@ class call_counters {
         std::atomic<std::uint64_t> hits{0};
         std::atomic<std::uint64_t> saved{0}; ///< ns; 584 years, which no hit is to watch
         std::array<std::atomic<std::uint64_t>, std::size(all_counters)> counts{}; ///< all others
-        step_cost looking;
-        step_cost storing;
+        latency looking;
+        latency storing;
 
         /// Only in the thread whose own it is.
         void hit(std::uint64_t ns) noexcept {
