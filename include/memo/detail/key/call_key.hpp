@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The scope digest of a function and the arguments of a call in, the call's `key128` out.
+// Computes the key of a call from the function's scope digest and the arguments.
 //
-// The scope is hashed as the first two words of the stream and never used as the seed: small
-// related seeds of XXH3 gave two calls one key in all 128 bits (docs/decisions/0002-guard-word.md).
+// The scope is the first two words of the stream, never the seed: related small seeds of XXH3 produced equal
+// keys in all 128 bits (docs/decisions/0002-guard-word.md).
 
 #include <memo/detail/key/archive.hpp>
 #include <memo/detail/key/midstate.hpp>
@@ -28,9 +28,9 @@ template <class... Args>
     return stream.digest();
 }
 
-// Sets of samples, strings and vectors of numbers are a count and bytes. Of few bytes the words are
-// counted first, and then the key costs little more than that of numbers; of many the digest stands
-// for them, and the words are as many as the type says.
+// Index sets, strings and vectors of numbers are a count and bytes. For short ones the words are counted first,
+// so the key costs little more than that of numbers; long ones enter as their digest, so the type determines
+// the number of words.
 
 template <class T> [[nodiscard]] std::size_t words_in([[maybe_unused]] T const& value) noexcept {
     if constexpr (counted_bytes<T>) {
@@ -87,13 +87,13 @@ template <class... Args>
 
 /// The key of a call.
 ///
-/// Complexity:     linear in the bytes of the arguments; no allocation but for unordered containers
-///                 and cereal classes
-/// Thread safety:  safe while nobody changes the arguments
-/// Throws:         what a serialize() throws; memo::error for an argument that would be sliced
+/// Complexity:     linear in the bytes of the arguments; allocates only for unordered containers and
+///                 cereal classes
+/// Thread safety:  safe while no thread changes the arguments
+/// Throws:         exceptions of a serialize(); memo::error for an argument that would be sliced
 template <class... Args>
 [[nodiscard]] unfinalized_key call_key(hash_midstate const& midstate, Args const&... args) {
-    // A type that cannot be encoded was refused where the function was wrapped.
+    // memoize() refuses types that cannot be encoded.
     if constexpr ((true && ... && encodable<Args>)) {
         constexpr std::size_t words = sum_of_words({words_of<Args>...});
         if constexpr (words <= hash_midstate::max_words) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Bytes in, `key128` out: the only header that sees xxHash. Why its code is inlined and not linked:
-// docs/decisions/0003-inline-xxhash.md.
+// The hash functions, and the only header that includes xxHash. docs/decisions/0003-inline-xxhash.md explains
+// why its code is inlined and not linked.
 
 #include <memo/detail/key/long_hash.hpp>
 #include <memo/key128.hpp>
@@ -27,7 +27,7 @@ namespace memo::detail {
     return {hash.low64, hash.high64};
 }
 
-/// XXH3-64 of `size` bytes, without seed: the checksum of what is kept outside of the process.
+/// XXH3-64 of `size` bytes, without seed: the checksum of records outside the process.
 [[nodiscard]] inline std::uint64_t hash64(void const* bytes, std::size_t size) noexcept {
     if (size > short_bytes) {
         if (long_hash* const quicker = quicker_long_hash()) {
@@ -37,7 +37,7 @@ namespace memo::detail {
     return XXH3_64bits(bytes, size);
 }
 
-/// XXH3-128 of bytes that come in pieces: the same digest as `hash128` of all of them.
+/// XXH3-128 of bytes in pieces: equals `hash128` of all of them.
 class hash128_pieces {
   public:
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): reset does, and knows what need not

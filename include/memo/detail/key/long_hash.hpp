@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// More than 240 bytes in, the digest that xxHash gives of them out, in half the time: a portable
-// program has registers of 128 bits, and most processors 256, if they are asked for them
-// (docs/decisions/0043-avx2.md).
+// XXH3 of more than 240 bytes in half the time of a portable build: that one uses registers of 128 bits, and
+// most processors have 256 (docs/decisions/0043-avx2.md).
 //
 // Source of all steps and constants: xxHash, doc/xxhash_spec.md, "XXH3 Algorithm Overview" and "XXH3
 // Algorithm Description (for large inputs)".
@@ -18,18 +17,18 @@
 
 namespace memo::detail {
 
-/// Inputs up to here are not for a `long_hash`: XXH3 has other steps for them.
+/// Inputs up to this length are not for `long_hash`: XXH3 uses other steps for them.
 inline constexpr std::size_t short_bytes = 240;
 
 /// XXH3-128, without seed, of more than `short_bytes` bytes; its low half is their XXH3-64.
 using long_hash = key128(void const* bytes, std::size_t size) noexcept;
 
-// A program compiled for AVX2 needs none of this: xxHash uses it by itself.
+// A program compiled for AVX2 does not need this: xxHash uses AVX2 then.
 #if defined(__x86_64__) && !defined(__AVX2__)
 
-/// XXH3's long loop with AVX2, by the compilers' own vectors: every file that includes memo would have
-/// to read <immintrin.h>. A function that takes or gives a vector must be compiled for AVX2 and be
-/// inlined in one that is, or the two would not agree on how it is passed.
+/// XXH3's long loop with AVX2, with the compilers' vector extensions, because <immintrin.h> compiles slowly. A
+/// function with vector parameters or results must be compiled for AVX2 and inlined into one that is; otherwise
+/// caller and callee disagree on the calling convention.
 class avx2_hash {
   public:
     [[nodiscard, gnu::target("avx2"), gnu::noinline]] static key128
@@ -37,7 +36,7 @@ class avx2_hash {
         auto const* input = static_cast<unsigned char const*>(bytes);
         lanes first{xxh3::prime32_3, xxh3::prime64_1, xxh3::prime64_2, xxh3::prime64_3};
         lanes second{xxh3::prime64_4, xxh3::prime32_2, xxh3::prime64_5, xxh3::prime32_1};
-        // The last stripe ends where the input does, and may lie over the one before it.
+        // The last stripe ends with the input, and may overlap the one before.
         std::size_t left = size - 1;
         for (; left >= block; left -= block) {
             add_stripes(first, second, input, stripes_in_block);
@@ -57,7 +56,7 @@ class avx2_hash {
   private:
     using lanes [[gnu::vector_size(32)]] = std::uint64_t;
     using halves [[gnu::vector_size(32)]] = int;
-    /// Lanes of whatever lies anywhere.
+    /// Loads lanes from any address.
     using unaligned [[gnu::vector_size(32), gnu::aligned(1), gnu::may_alias]] = std::uint64_t;
 
     static constexpr std::size_t stripe = 64;
@@ -78,7 +77,7 @@ class avx2_hash {
                                                                              lanes other) noexcept {
 #if defined(__clang__)
         return (one & 0xffffffff) * (other & 0xffffffff);
-#else // g++ makes three multiplications of that
+#else // g++ generates three multiplications for that
         return reinterpret_cast<lanes>(__builtin_ia32_pmuludq256(reinterpret_cast<halves>(one),
                                                                  reinterpret_cast<halves>(other)));
 #endif
@@ -126,9 +125,8 @@ class avx2_hash {
     }
 };
 
-/// The hash of long inputs that is quicker than xxHash's on this processor, or null. A constructor of
-/// libgcc, one of the first of a program, asks the processor; what is hashed before it finds null
-/// here, and has the same digest.
+/// A hash of long inputs that is faster than xxHash's on this processor, or null. An early constructor of libgcc
+/// queries the processor; before it the pointer is null, and the digests are the same.
 [[nodiscard]] inline long_hash* quicker_long_hash() noexcept {
     return __builtin_cpu_supports("avx2") ? &avx2_hash::digest : nullptr;
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The scope of a function in, two words that all of its streams begin with; what of their digests
-// depends on these alone, made once, out.
+// The hash midstate of a function: the part of the digest that depends only on the scope, with which all of
+// the function's streams begin. It is computed once.
 //
-// XXH3 mixes the first two words of a short input with each other before it mixes them with the rest,
-// and the guard is a sum. So no call does either again (docs/decisions/0041-stream-head.md).
+// XXH3 mixes the first two words of a short input with each other before it mixes them with the rest, and
+// the guard is a sum. So no call repeats either (docs/decisions/0041-stream-head.md).
 
 #include <memo/detail/key/unfinalized_key.hpp>
 #include <memo/detail/key/words.hpp>
@@ -24,7 +24,7 @@ inline constexpr std::size_t scope_words = 2;
 /// Source: xxHash, doc/xxhash_spec.md, "XXH3 Algorithm Details (medium inputs)": 17 to 128 bytes.
 class hash_midstate {
   public:
-    /// How many words may follow the scope in a stream that is digested here.
+    /// Maximum of words after the scope in a stream that this class digests.
     static constexpr std::size_t max_words = 128 / word_size - scope_words - 1;
 
     // NOLINTNEXTLINE(google-explicit-constructor): it is a scope, and something beside
@@ -36,9 +36,8 @@ class hash_midstate {
 
     [[nodiscard]] constexpr key128 scope() const noexcept { return scope_; }
 
-    /// The digest of the stream of the scope and these words: what `hash128` gives of them and their
-    /// guard.
-    // Inlined by force: g++ calls it in a file with several functions, and a key of 800 bytes then takes
+    /// The digest of the stream of the scope and these words: equals `hash128` of them and their guard.
+    // Inlined by force: in a file with several functions g++ does not inline it, and a key of 800 bytes takes
     // a tenth longer.
     template <std::size_t Count>
     [[nodiscard, gnu::always_inline]] constexpr inline unfinalized_key
@@ -51,7 +50,7 @@ class hash_midstate {
         all[size - 1] = guard_of(rest);
         std::uint64_t low = size * word_size * xxh3::prime64_1;
         std::uint64_t high = 0;
-        // Pairs from both ends, the inmost first, the outmost last: that one has the scope.
+        // Pairs from both ends, from the innermost to the outermost, which contains the scope.
         for (std::size_t pair = (size * word_size - 1) / 32; pair > 0; --pair) {
             std::size_t const first = 2 * pair;
             std::size_t const last = size - 2 * (pair + 1);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The result and the parameters of a callable, by its type.
+// The result and the parameters of a callable type.
 
 #include <memo/callable.hpp>
 #include <memo/policies.hpp>
@@ -12,7 +12,7 @@
 
 namespace memo::detail {
 
-/// What the type of a function or of a member function says; nothing of another type.
+/// The signature of a function or member function type; empty for other types.
 template <class F> struct deduced {};
 
 template <class R, class... P> struct deduced<R (*)(P...)> { using type = signature<R(P...)>; };
@@ -44,13 +44,13 @@ concept has_one_call_operator = requires {
     &F::operator();
 };
 
-/// The signature of a callable; no member `type` where it must be named by memo::signature.
+/// The signature of a callable; without a member `type` if only memo::signature can name it.
 template <class F> struct signature_of {};
 template <class R, class... P> struct signature_of<R (*)(P...)> : deduced<R (*)(P...)> {};
 template <class R, class... P> struct signature_of<R (*)(P...) noexcept> : deduced<R (*)(P...)> {};
 template <has_one_call_operator F> struct signature_of<F> : deduced<decltype(&F::operator())> {};
 template <auto F> struct signature_of<fn<F>> : deduced<decltype(F)> {};
-// Not by patterns of F: to g++ one that is noexcept matches those that are not, too.
+// Not by partial specialization of F: g++ also matches noexcept functions with the patterns of others.
 template <auto F>
     requires requires {
         typename deduced<decltype(F)>::with_object;
@@ -67,7 +67,7 @@ concept has_signature = requires {
 template <class T> inline constexpr bool is_std_function = false;
 template <class R, class... P> inline constexpr bool is_std_function<std::function<R(P...)>> = true;
 
-/// The pointer to a function that a std::function may hold.
+/// The function pointer that a std::function may contain.
 template <class F> struct function_pointer_of;
 template <class R, class... P> struct function_pointer_of<std::function<R(P...)>> {
     using type = R (*)(P...);

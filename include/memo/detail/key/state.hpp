@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What a callable carries, in; the digest of it, out. Captures, members and bound arguments that
-// are in no key would give stale values, so a callable with state is refused until it is said what
-// the state is.
+// The digest of a callable's state. Captures, members and bound arguments outside the key would produce stale
+// values, so memo refuses a callable with state until the user declares that state.
 
 #include <memo/detail/key/archive.hpp>
 #include <memo/key128.hpp>
@@ -19,7 +18,7 @@ namespace memo::detail {
 /// The digest of values with their types, so that the int 1 and the long 1 differ.
 template <class... Ts> [[nodiscard]] key128 typed_digest(Ts const&... values) {
     word_stream stream;
-    stream.put(sizeof...(Ts)); // else a value could spell the type of the next one
+    stream.put(sizeof...(Ts)); // without it a value could imitate the type name of the next one
     (detail::encode(stream, std::string_view(typeid(Ts).name())), ...);
     if constexpr ((true && ... && encodable<Ts>)) {
         encode_all(stream, values...);
@@ -39,8 +38,7 @@ template <class F, class StateFn> struct keyed_by_callable {
 };
 template <class F> struct stateless_callable { F function; };
 
-/// A callable whose state is known: `function` is called, `fixed` is in the scope, `current()` in
-/// every key.
+/// A callable with declared state: `function` is called, `fixed` is in the scope, `current()` in every key.
 template <class F, class StateFn = void> struct stated {
     using function_type = F;
     F function;
@@ -59,8 +57,8 @@ template <class F> struct stated<F, void> {
     static constexpr bool asks_at_each_call = false;
 };
 
-// By reference, as g++ 12 at -O1 takes what is in a callable that is passed on by value to be out of
-// the reach of the wrapper, and the caller's variables that it counts in to be constant.
+// By reference: for a callable passed by value, g++ 12 at -O1 assumes that the wrapper cannot reach its captures,
+// and treats the caller's variables that it modifies as constant.
 template <class F> [[nodiscard]] stated<F> with_state(keyed_callable<F>&& callable) {
     return {std::move(callable.function), callable.state};
 }
@@ -72,7 +70,7 @@ template <class F> [[nodiscard]] stated<F> with_state(stateless_callable<F>&& ca
     return {std::move(callable.function), {}};
 }
 
-// What is refused instead is in requirements.hpp.
+// requirements.hpp refuses all other callables.
 template <class F> [[nodiscard]] stated<F> with_state(F&& callable) {
     key128 fixed;
     if constexpr (cereal_class<F> && !std::is_empty_v<F>) {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A `key128` whose high word lacks its last step in, the whole key out, and back. A table that keeps
-// some bits of the high word takes them as they are before that step, which then only calls take
-// that are no hits (docs/decisions/0044-hits.md).
+// A `key128` without the last hash step of its high word, which converts to the final key and back. A table
+// uses bits of the high word before that step, so only misses compute it (docs/decisions/0044-hits.md).
 
 #include <memo/detail/key/xxh3.hpp>
 #include <memo/key128.hpp>
@@ -17,7 +16,7 @@ class unfinalized_key {
   public:
     unfinalized_key() = default;
 
-    /// high            before it went through the avalanche
+    /// high            before the avalanche step
     constexpr unfinalized_key(std::uint64_t low, std::uint64_t high) noexcept
         : low_(low), high_(high) {}
     constexpr explicit unfinalized_key(key128 key) noexcept

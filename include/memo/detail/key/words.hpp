@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The canonical stream: 8-byte little-endian words in, `key128` out. Every key of this library is
-// the digest of one.
+// The canonical stream of key material: 8-byte little-endian words. Every key is the digest of such a stream.
 //
-// A stream ends with a guard word, the sum of its first words, each times an odd constant of its
-// own. XXH3-128 alone has full collisions between short inputs that hold {w, ~w} and {~w, w}, about
-// one in 2^27 such pairs (docs/decisions/0002-guard-word.md); the guard differs for every one of
-// them, and with it the digest.
+// A stream ends with a guard word, the sum of its first words, each times its own odd constant. XXH3-128 alone
+// has full collisions between short inputs with {w, ~w} and {~w, w}, about one in 2^27 such pairs
+// (docs/decisions/0002-guard-word.md). The guard, and so the digest, differs for every such pair.
 //
-// Words are stored 8 bytes at a time and hashed in one go while they fit on the stack: packed
-// pieces of 4 bytes, read back across their borders by the hash, defeat store forwarding and
-// cost 2.6 to 3.1 times the whole hit. Long bytes are hashed where they lie, and their digest stands
-// for them (docs/decisions/0006-long-bytes.md).
+// Words are stored 8 bytes at a time, and hashed at once as long as they fit on the stack. Packed pieces of 4
+// bytes, which the hash reads across their borders, defeat store forwarding and make a hit 2.6 to 3.1 times as
+// long. Long bytes are hashed in place, and their digest represents them (docs/decisions/0006-long-bytes.md).
 
 #include <memo/detail/key/hash.hpp>
 #include <memo/key128.hpp>
@@ -35,12 +32,12 @@ static_assert(
 
 inline constexpr std::size_t word_size = sizeof(std::uint64_t);
 
-/// How many words `bytes` bytes fill; the last one is padded with zeros.
+/// The number of words that `bytes` bytes fill; zeros pad the last one.
 constexpr std::size_t words_for(std::size_t bytes) noexcept {
     return bytes / word_size + (bytes % word_size != 0 ? 1 : 0);
 }
 
-/// The inputs that XXH3 hashes without its long loop, 240 bytes, are the ones that need a guard.
+/// Inputs that XXH3 hashes without its long loop, up to 240 bytes, need a guard.
 inline constexpr std::size_t guarded_words = 30;
 
 /// One odd constant per guarded word, by splitmix64 (Steele, Lea, Flood 2014, OOPSLA, figure 13).
@@ -65,8 +62,7 @@ constexpr std::uint64_t guard_of(std::uint64_t const* words, std::size_t count) 
     return sum;
 }
 
-/// A stream whose length is known when it is compiled: the words stay in registers and on the
-/// stack.
+/// A stream with a length known at compile time: the words stay in registers and on the stack.
 // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): every word is put before it is read
 template <std::size_t Count> class fixed_words {
   public:
@@ -97,12 +93,12 @@ template <std::size_t Count> class fixed_words {
     std::size_t next_ = 0;
 };
 
-/// Bytes at least this long are in a stream by their digest (docs/decisions/0006-long-bytes.md). It
-/// must not be less than 241: XXH3 has its long loop from there on, whose digests need no guard.
+/// Byte ranges of at least this length enter a stream as their digest (docs/decisions/0006-long-bytes.md). At
+/// least 241: from there on XXH3 uses its long loop, whose digests need no guard.
 inline constexpr std::size_t long_bytes = 256;
 static_assert(long_bytes > guarded_words * word_size, "so no bytes of fixed words are long");
 
-/// The same where bytes whose number is not in their type are long.
+/// The same for byte ranges whose length is not part of their type.
 template <std::size_t Count> class fixed_digests : public fixed_words<Count> {
   public:
     void put_bytes(void const* bytes, std::size_t size) noexcept {
@@ -116,10 +112,9 @@ template <std::size_t Count> class fixed_digests : public fixed_words<Count> {
     }
 };
 
-/// A stream of any length: gathered on the stack up to 4 KiB and hashed in one go, in pieces beyond.
+/// A stream of any length: gathered on the stack and hashed at once up to 4 KiB, in pieces beyond.
 ///
-/// key_material         if given, receives every word of the stream but the guard, and long bytes as
-///                 they are
+/// key_material    if not null, receives every word of the stream except the guard, and long bytes in full
 class word_stream {
   public:
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): 4 KiB that are mostly never used
@@ -134,7 +129,7 @@ class word_stream {
         gather(word);
     }
 
-    /// Bytes as they lie in memory, padded with zeros to whole words, or the digest of long ones.
+    /// Bytes in their order in memory, padded with zeros to whole words, or the digest of long ones.
     void put_bytes(void const* bytes, std::size_t size) {
         keep_material(bytes, size);
         if (size >= long_bytes) {
@@ -156,7 +151,7 @@ class word_stream {
         count_ += whole;
     }
 
-    /// How many words were put so far; long bytes count in full.
+    /// The number of words so far; long bytes count in full.
     [[nodiscard]] std::uint64_t position() const noexcept {
         return handed_on_ + count_ + for_digests_;
     }
