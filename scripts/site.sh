@@ -15,8 +15,9 @@ cp scripts/site/site.css "$pages"
 # What lies beside docs/ and is a page, too: its links are made to lead to pages.
 sed -e 's|](docs/decisions/)|](decisions/index.md)|g' -e 's|](docs/|](|g' -e 's|="docs/|="|g' \
     -e 's|](examples/)|](examples.md)|g' -e 's|](CONTRIBUTING.md)|](contributing.md)|g' -e 's|](packaging/)|](packages.md)|g' README.md >"$pages/index.md"
-sed 's|](data/README.md)|](examples_data.md)|' examples/README.md >"$pages/examples.md"
+sed -e 's|](data/README.md)|](examples_data.md)|' -e 's|](redis_backend/README.md)|](examples_redis.md)|' examples/README.md >"$pages/examples.md"
 cp examples/data/README.md "$pages/examples_data.md"
+sed 's|](../../docs/|](|' examples/redis_backend/README.md >"$pages/examples_redis.md"
 cp packaging/README.md "$pages/packages.md"
 cp CHANGELOG.md "$pages/changelog.md"
 cp CONTRIBUTING.md "$pages/contributing.md"
