@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What becomes of an operation that failed: its counters, its text, and the memory of it that keeps
-// one call from waiting for the same server twice.
+// The handling of failed operations: counters, error texts, and the last failure of each thread, so that one
+// call never waits for the same server twice.
 
 #include <memo/backend.hpp>
 #include <memo/backends/memcached_settings.hpp>
@@ -17,10 +17,10 @@
 
 namespace memo::detail {
 
-/// The last lookup of this thread, if it failed. The walk looks a second time before it computes and
-/// stores afterwards; without this one call would wait for a silent server three times.
+/// The last lookup of this thread, if it failed. A miss looks up twice and stores afterwards; without this, one
+/// call would wait for a silent server three times.
 struct failed_lookup {
-    std::uint64_t scope = 0; ///< its number; 0: of none
+    std::uint64_t scope = 0; ///< its number; 0: none
     key128 key{};
     std::chrono::steady_clock::time_point when{};
 };
@@ -53,7 +53,7 @@ inline void forget_failed_lookup() {
     return failed;
 }
 
-/// Counts what kind of failure it was, beside the failure itself.
+/// Counts the kind of a failure, beside the failure itself.
 inline void count_failure(memcached_counters& counters, wire_code code) {
     switch (code) {
     case wire_code::timed_out:
@@ -68,7 +68,7 @@ inline void count_failure(memcached_counters& counters, wire_code code) {
     case wire_code::server_full:
         count_one(counters.server_full);
         break;
-    default: // skipped ones are counted where they are skipped
+    default: // skipped operations are counted where they are skipped
         break;
     }
 }
@@ -113,7 +113,7 @@ inline void count_failure(memcached_counters& counters, wire_code code) {
     return "nothing is wrong";
 }
 
-/// What a failed operation of one function comes to: counters, and an exception where one is wanted.
+/// Handles the failed operations of one function: counts them, and throws under `strict`.
 class memcached_troubles {
   public:
     memcached_troubles(memcached_counters& counters, memcached_settings const& settings,
@@ -122,7 +122,7 @@ class memcached_troubles {
           settings_(&settings),
           strict_(strict || settings.on_error == on_error_policy::strict) {}
 
-    /// The lookup of this very call has failed: the server is not asked again for it.
+    /// The lookup of this call has failed: the server is not asked again for it.
     void skip(char const* verb, key128 key, std::string const& server) const {
         count_one(counters_->skipped);
         if (strict_) {
@@ -132,13 +132,13 @@ class memcached_troubles {
 
     void failed(char const* verb, key128 key, wire_code code, std::string const& server) const {
         count_failure(*counters_, code);
-        if (strict_) { // the walk counts what is thrown
+        if (strict_) { // the function cache counts exceptions
             throw_failure(verb, key, code, server);
         }
         count_one(counters_->errors);
     }
 
-    /// Where nothing may be thrown.
+    /// For members that must not throw.
     void count(wire_code code) const {
         count_failure(*counters_, code);
         count_one(counters_->errors);

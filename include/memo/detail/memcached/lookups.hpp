@@ -159,7 +159,7 @@ template <wire_connection Connection, class Record> class memcached_lookups {
         }
     }
 
-    /// A record for the walk, or why there is none, counted.
+    /// A record, or the reason for the miss, counted.
     [[nodiscard]] lookup_result<Record> served(decoded<Record>&& found) const {
         if (!found.record) {
             if (found.reason == miss_reason::expired) {

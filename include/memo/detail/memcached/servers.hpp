@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The servers of one backend, and how they are visited: past the breaker, on a connection of the
-// caller's own, with one more try where a connection had died while it lay idle.
+// The servers of one backend, and visits to them: past the circuit breaker, on a connection that only the caller
+// uses, with a second try if a connection died while it was idle.
 
 #include <memo/backends/memcached_settings.hpp>
 #include <memo/detail/breaker.hpp>
@@ -49,8 +49,8 @@ template <wire_connection Connection> class server_visit {
         }
     }
 
-    /// Asks what may be asked again if the connection was found closed: what reads, or stores
-    /// whatever is there.
+    /// Runs an operation that may be repeated if the connection turns out closed: a read, or an unconditional
+    /// store.
     template <class Ask> [[nodiscard]] wire_code ask(Ask const& question) {
         return try_to([&] {
             bool const was_idle = (**lease_).is_open();
@@ -67,7 +67,7 @@ template <wire_connection Connection> class server_visit {
         });
     }
 
-    /// Asks once, on a connection that has answered within this visit.
+    /// Runs an operation once, on a connection that has answered within this visit.
     template <class Ask> [[nodiscard]] wire_code ask_once(Ask const& question) {
         return try_to([&] { return question(**lease_, deadline(settings_->operation_timeout)); });
     }
@@ -86,8 +86,7 @@ template <wire_connection Connection> class server_visit {
         return code;
     }
 
-    /// Whether only this connection could not be made, perhaps: a server that takes no more of them
-    /// serves those that it has.
+    /// Whether only this connection may have failed: a server at its limit still serves open connections.
     [[nodiscard]] bool has_others(wire_code code) const {
         return code != wire_code::connection_refused && server_->pool.in_use() > 1;
     }
@@ -138,14 +137,14 @@ template <wire_connection Connection> class memcached_store {
         return {*servers_[server], counters, connections_};
     }
 
-    /// What belongs to one function; the same for all who ask with its digest.
+    /// The scope of one function; the same object for all calls with its digest.
     [[nodiscard]] memcached_scope& scope(key128 digest) {
         std::scoped_lock const lock(mutex_);
-        auto& kept = scopes_[digest];
-        if (!kept) {
-            kept = std::make_unique<memcached_scope>(settings.name_space, digest, size());
+        auto& scope = scopes_[digest];
+        if (!scope) {
+            scope = std::make_unique<memcached_scope>(settings.name_space, digest, size());
         }
-        return *kept;
+        return *scope;
     }
 
     template <class Visit> void for_each_scope(Visit const& visit) const {
