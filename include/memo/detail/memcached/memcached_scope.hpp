@@ -87,13 +87,13 @@ class memcached_scope {
     template <wire_connection Connection>
     [[nodiscard]] wire_code know_generation(Connection& connection, std::size_t server,
                                             deadline const& by) {
-        generation& kept = generations_[server];
-        std::uint64_t known = kept.number.load(std::memory_order_relaxed);
-        bool const owes_clear = kept.clears_paid.load(std::memory_order_relaxed) !=
-                                kept.clears.load(std::memory_order_relaxed);
+        generation& current = generations_[server];
+        std::uint64_t known = current.number.load(std::memory_order_relaxed);
+        bool const owes_clear = current.clears_paid.load(std::memory_order_relaxed) !=
+                                current.clears.load(std::memory_order_relaxed);
         if (known != 0 && !owes_clear &&
             by.begun().time_since_epoch().count() <
-                kept.fresh_until.load(std::memory_order_relaxed)) {
+                current.fresh_until.load(std::memory_order_relaxed)) {
             return wire_code::done;
         }
         if (owes_clear) {
@@ -102,8 +102,8 @@ class memcached_scope {
         wire_reply const reply = connection.count(generation_name_, first_number(), 0, by);
         if (reply.code == wire_code::done) {
             // Not if a clear() of this process has come in between.
-            kept.number.compare_exchange_strong(known, reply.number, std::memory_order_relaxed);
-            is_fresh(kept, by);
+            current.number.compare_exchange_strong(known, reply.number, std::memory_order_relaxed);
+            is_fresh(current, by);
         }
         return reply.code;
     }
@@ -113,19 +113,20 @@ class memcached_scope {
     template <wire_connection Connection>
     [[nodiscard]] wire_code count_up(Connection& connection, std::size_t server,
                                      deadline const& by) {
-        generation& kept = generations_[server];
-        std::uint64_t known = kept.number.load(std::memory_order_relaxed);
-        std::uint64_t const clears = kept.clears.load(std::memory_order_relaxed);
+        generation& current = generations_[server];
+        std::uint64_t known = current.number.load(std::memory_order_relaxed);
+        std::uint64_t const clears = current.clears.load(std::memory_order_relaxed);
         wire_reply const reply = connection.count(generation_name_, first_number(), 1, by);
         if (reply.code == wire_code::done) {
             // The last of several that were counted at one time; any if it was the only one, as a counter
             // that the server has lost may begin with less.
-            while (!kept.number.compare_exchange_strong(known, reply.number,
-                                                        std::memory_order_relaxed) &&
+            while (!current.number.compare_exchange_strong(known, reply.number,
+                                                           std::memory_order_relaxed) &&
                    known < reply.number) {
             }
-            kept.clears_paid.store(clears, std::memory_order_relaxed); // not those asked for since
-            is_fresh(kept, by);
+            current.clears_paid.store(clears,
+                                      std::memory_order_relaxed); // not those asked for since
+            is_fresh(current, by);
         }
         return reply.code;
     }
@@ -146,9 +147,9 @@ class memcached_scope {
         return {prefix_, generations_[server].number.load(std::memory_order_relaxed), key, suffix};
     }
 
-    static void is_fresh(generation& kept, deadline const& by) {
+    static void is_fresh(generation& current, deadline const& by) {
         auto const until = by.begun() + generation_is_fresh;
-        kept.fresh_until.store(until.time_since_epoch().count(), std::memory_order_relaxed);
+        current.fresh_until.store(until.time_since_epoch().count(), std::memory_order_relaxed);
     }
 
     [[nodiscard]] static std::uint64_t next_number() noexcept {
