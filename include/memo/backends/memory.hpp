@@ -195,7 +195,7 @@ class memory {
             }
         }
 
-        detail::partition_user partition_;
+        detail::partition_handle partition_;
     };
 
     /// Throws:         memo::error (configuration) in a module that was built in another way than the

@@ -16,7 +16,6 @@
 // that a hit may see before and after: an entry may have come and gone between.
 
 #include <memo/detail/key/unfinalized_key.hpp>
-#include <memo/detail/memory/atomic.hpp>
 #include <memo/key128.hpp>
 
 #include <array>
@@ -27,7 +26,15 @@
 
 namespace memo::detail {
 
-/// What is kept of a key.
+// The type of all that readers and writers of a table share: std::atomic, or what the check of all
+// interleavings (tests/model) puts in its place.
+#if defined(MEMO_TABLE_ATOMIC)
+template <class T> using shared = MEMO_TABLE_ATOMIC<T>;
+#else
+template <class T> using shared = std::atomic<T>;
+#endif
+
+/// The part of a key that a slot stores.
 struct slot_key {
     std::uint64_t low; ///< odd: 0 marks a free slot
     std::uint16_t high;
@@ -36,10 +43,10 @@ struct slot_key {
     explicit slot_key(key128 key) noexcept : slot_key(unfinalized_key(key)) {}
 };
 
-/// What the word of a slot is. Numbered so that a hit makes it of the state's bit by a shift.
+/// What the word of a slot holds. Numbered so that a hit computes it from the state's bit by a shift.
 enum class content : std::uint8_t { nothing = 0, block = 1, record = 3 };
 
-/// What is kept for a key. Two registers, so that it comes out of a function call in them.
+/// The value of a slot. Fits two registers, so that a call returns it in them.
 struct slot_value {
     std::uint64_t word = 0; ///< the record itself, or the address of its block
     content is = content::nothing;

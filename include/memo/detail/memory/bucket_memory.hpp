@@ -43,7 +43,7 @@ template <std::size_t Count> class bucket_memory {
     /// Lets the system have the pages of a run; they read as zeros from then on. False if it does
     /// not take them.
     [[nodiscard]] static bool give_back(bucket* first) noexcept {
-#if defined(MEMO_TABLE_GIVE_BACK) // of the check of all interleavings, see atomic.hpp
+#if defined(MEMO_TABLE_GIVE_BACK) // of the check of all interleavings, see bucket.hpp
         return MEMO_TABLE_GIVE_BACK(first, run);
 #elif defined(__linux__)
         // Where a page is more than a run, the system would take the runs beside it as well.

@@ -11,7 +11,6 @@
 // at most, and growth never needs a second table beside the first.
 
 #include <memo/detail/memory/bucket.hpp>
-#include <memo/detail/memory/growing_directory.hpp>
 #include <memo/detail/memory/segment.hpp>
 #include <memo/detail/memory/segment_directory.hpp>
 #include <memo/error.hpp>
@@ -101,7 +100,7 @@ class table {
     template <class Valid>
     bool put_if(key128 key, slot_value value, Valid const& valid, std::optional<slot_value>& old) {
         slot_key const wanted(key);
-        auto const [home, lock] = hold_with_room(wanted.low);
+        auto const [home, lock] = lock_with_room(wanted.low);
         if (!valid()) {
             return false;
         }
@@ -120,7 +119,7 @@ class table {
     template <class Valid>
     bool exchange(key128 key, slot_value expected, slot_value desired, Valid const& valid) {
         slot_key const wanted(key);
-        auto const [home, lock] = hold_with_room(wanted.low);
+        auto const [home, lock] = lock_with_room(wanted.low);
         if (!valid()) {
             return false;
         }
@@ -138,7 +137,7 @@ class table {
     /// Removes a key if `agrees` says so of its value; returns what was removed.
     template <class Agrees> std::optional<slot_value> erase_if(key128 key, Agrees agrees) {
         slot_key const wanted(key);
-        auto const [home, lock] = hold(wanted.low);
+        auto const [home, lock] = lock_segment(wanted.low);
         auto const found = home->locate(wanted);
         if (!found.exists() || !agrees(found.value())) {
             return std::nullopt;
@@ -190,8 +189,7 @@ class table {
     }
 
   private:
-    /// A segment and its lock.
-    struct held {
+    struct locked_segment {
         segment* home;
         std::unique_lock<mutex> lock;
     };
@@ -237,7 +235,7 @@ class table {
 
     // Changes.
 
-    [[nodiscard]] held hold(std::uint64_t low) const {
+    [[nodiscard]] locked_segment lock_segment(std::uint64_t low) const {
         for (;;) {
             directory const root = directory_.now();
             segment* const home = root.segment_of(low).load(std::memory_order_acquire);
@@ -249,8 +247,8 @@ class table {
     }
 
     /// The same, with a free slot in it.
-    [[nodiscard]] held hold_with_room(std::uint64_t low) {
-        held here = hold(low);
+    [[nodiscard]] locked_segment lock_with_room(std::uint64_t low) {
+        locked_segment here = lock_segment(low);
         while (here.home->entries() >= max_entries(here.home->depth()) && split(here, low)) {
         }
         return here;
@@ -261,7 +259,7 @@ class table {
     template <class Visit> void from_each_segment(std::uint64_t low, Visit visit) const {
         std::uint64_t visited = 0;
         do {
-            auto const [home, lock] = hold(low);
+            auto const [home, lock] = lock_segment(low);
             if (!visit(*home)) {
                 return;
             }
@@ -278,11 +276,11 @@ class table {
         return depth < 6 ? segment::slot_count / 2 : segment::slot_count * 7 / 10;
     }
 
-    /// Splits a segment, and goes on to hold the half that `low` belongs to. False if a bit more does
-    /// not tell its keys apart: then they are no hashes, and it takes what it has slots for.
+    /// Splits a segment, and keeps the lock of the half that `low` belongs to. False if one bit more does
+    /// not tell its keys apart: then they are no hashes, and it fills all of its slots.
     ///
     /// Throws:         std::bad_alloc, and nothing is changed
-    bool split(held& here, std::uint64_t low) {
+    bool split(locked_segment& here, std::uint64_t low) {
         segment& old = *here.home;
         if (!old.can_split()) {
             if (old.entries() == segment::slot_count) {
@@ -304,7 +302,7 @@ class table {
         return true;
     }
 
-    growing_directory directory_;
+    segment_directory directory_;
 };
 
 } // namespace memo::detail
