@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A cache line for each thread that no other thread writes: where it says that it reads what may be
-// freed (detail/memory/reclaim.hpp), and that it is where no fork may happen (fork.hpp). So neither
-// costs an atomic read-modify-write. By its number counters find the thread's own.
+// A cache line per thread that no other thread writes. In it the thread publishes that it reads memory which may
+// be freed (detail/memory/reclaim.hpp), and that no fork may happen now (fork.hpp). So neither costs an atomic
+// read-modify-write. The number of a slot selects the thread's counters.
 //
-// Who writes into its line and looks on must be seen by those who look at the lines before they act: a
-// store and the next load need a full barrier between them. sys_membarrier(2) lets the rare ones who
-// look issue it for all threads, so that a thread pays for a plain store (the scheme of liburcu's
-// membarrier flavour: Desnoyers et al. 2012, IEEE TPDS 23(2), section 4.3). A thread reads after
-// its store whether it has to issue the barrier itself: where there is no such call, and from the
-// moment on when a sandbox refuses it.
+// A thread that inspects the slots before it acts must see the store of a thread that then reads on: the store
+// and the next load need a full barrier between them. sys_membarrier(2) lets the rare inspecting threads issue it
+// for all threads, so the others pay for a plain store (the scheme of liburcu's membarrier flavour: Desnoyers et
+// al. 2012, IEEE TPDS 23(2), section 4.3). After its store a thread checks whether it must issue the barrier
+// itself: it must without that system call, and after a sandbox starts to refuse it.
 
 #include <memo/detail/list.hpp>
 #include <memo/detail/system/cancellation.hpp>
@@ -37,18 +36,18 @@
 
 namespace memo::detail {
 
-/// What threads read after they have written into their lines. Written seldom.
+/// State that threads read after they have written into their slots. Rarely written.
 struct alignas(128) thread_orders {
-    /// Who issues the barrier between a thread's write into its line and what it reads next.
+    /// Which threads issue the barrier between a thread's write into its slot and its next read.
     enum class barriers : std::uint8_t {
         by_those_who_look, ///< for all threads
-        unsettled,         ///< by each thread; some may not have been told in time
+        unsettled,         ///< by each thread; some may learn it too late
         by_each_thread,
     };
 
     std::atomic<std::uint64_t> epoch{1}; ///< see detail/memory/reclaim.hpp
     std::atomic<barriers> barrier{barriers::by_each_thread};
-    std::atomic<std::uint32_t> forks{0}; ///< under way
+    std::atomic<std::uint32_t> forks{0}; ///< running
 };
 
 struct alignas(128) thread_slot {
@@ -63,9 +62,9 @@ struct alignas(128) thread_slot {
     pthread_t owner{};
     bool forks = false; ///< the thread is within fork()
 
-    /// Has what the thread wrote into its line seen before it reads on, if others do not see to it.
+    /// Issues the barrier after a write into this slot, if no other thread does.
     ///
-    /// word            of this line, which was written last
+    /// word            the word of this slot that was written last
     template <class Word> void publish(std::atomic<Word>& word) const noexcept {
         std::atomic_signal_fence(std::memory_order_seq_cst);
         if (orders->barrier.load(std::memory_order_relaxed) !=
@@ -75,12 +74,12 @@ struct alignas(128) thread_slot {
     }
 };
 
-/// All lines: one per process, see process_wide. A thread has one in all modules, and gives it back for
-/// the next thread when it ends.
+/// All slots: one object per process, see process_wide. A thread has one slot in all modules, and returns it when
+/// it ends.
 class thread_slots {
   public:
-    /// How long threads wait for each other at a fork. None does but for a handler of the user's, of
-    /// pthread_atfork, that waits for a lock whose owner calls a memoized function.
+    /// How long threads wait for each other at a fork. They wait that long only if a pthread_atfork handler of the
+    /// user waits for a lock whose owner calls a memoized function.
     static constexpr std::chrono::seconds max_wait{10};
 
     thread_slots() {
@@ -94,12 +93,12 @@ class thread_slots {
 
     [[nodiscard]] thread_orders& orders() noexcept { return orders_; }
 
-    /// How many forks lie between the first process and this one.
+    /// The number of forks between the first process and this one.
     [[nodiscard]] std::uint32_t generation() const noexcept {
         return generation_.load(std::memory_order_relaxed);
     }
 
-    /// The line of the calling thread, for one module more.
+    /// The slot of the calling thread, for one more module.
     ///
     /// Throws:         std::bad_alloc; not for the first threads
     thread_slot& take() {
@@ -125,7 +124,7 @@ class thread_slots {
         line.users -= 1;
     }
 
-    /// Calls visit(line) for the line of each thread.
+    /// Calls visit(slot) for the slot of each thread.
     template <class Visit> void for_each(Visit visit) const noexcept {
         std::scoped_lock const lock(mutex_);
         for_each_line([&](thread_slot& line) {
@@ -158,7 +157,7 @@ class thread_slots {
     }
 
   private:
-    /// So many at once that most processes never need more, and so no memory later on.
+    /// Slots per allocation: enough that most processes never allocate again.
     static constexpr std::size_t together = 32;
     struct some_lines {
         some_lines(thread_orders& orders, std::size_t first) {
@@ -199,13 +198,13 @@ class thread_slots {
     }
 
     void add_lines() {
-        next_number_ += together; // first, so that a child has no number twice
+        next_number_ += together; // first, so that no number occurs twice in a child
         lines_.add(orders_, next_number_ - together);
     }
 
     // Forks.
 
-    /// Registered by the first thread that takes a line, and once: under the lock.
+    /// Registered once, by the first thread that takes a slot, under the lock.
     void watch_forks() {
         if (!watches_) {
             if (::pthread_atfork([] { process_wide<thread_slots>().before_fork(); },
@@ -221,19 +220,19 @@ class thread_slots {
     // threads that need it. Whoever has it then has changed single words, of lines that a child
     // resets, or linked lines that are whole; so the child makes the lock anew.
 
-    /// Returns when no other thread is within a fork section. Those that are about to enter one wait.
+    /// Returns when no other thread is inside a fork section. Threads that want to enter one wait.
     void before_fork() noexcept {
         orders_.forks.fetch_add(1, std::memory_order_seq_cst);
         try {
             thread_slot& mine = take();
             std::scoped_lock const lock(mutex_);
             mine.forks = true;
-        } catch (std::bad_alloc const&) { // it has no line, and so is in no section
+        } catch (std::bad_alloc const&) { // it has no slot, and so is in no section
         }
         barrier_for_all();
         auto const end = std::chrono::steady_clock::now() + max_wait;
         while (!none_is_within() && std::chrono::steady_clock::now() < end) {
-            ::sched_yield(); // a section is some memory accesses long
+            ::sched_yield(); // a section lasts some memory accesses
         }
     }
 
@@ -241,7 +240,7 @@ class thread_slots {
         std::scoped_lock const lock(mutex_);
         bool within = false;
         for_each_line([&](thread_slot const& line) {
-            // Not those who fork, too: they would wait for each other.
+            // Does not wait for threads that fork too: they would wait for each other.
             within = within || (line.users != 0 && !line.forks &&
                                 line.depth.load(std::memory_order_seq_cst) != 0);
         });
@@ -267,7 +266,7 @@ class thread_slots {
         }
     }
 
-    /// The calling thread is the only one here. The lines of the others are free.
+    /// In a child: the calling thread is the only one, and the slots of the others are free.
     void after_fork_in_child() noexcept {
         new (&mutex_) std::mutex;
         no_longer_forks();
@@ -317,23 +316,23 @@ class thread_slots {
     bool watches_ = false; ///< forks
 };
 
-// Of each module: the line that it points to is one for the thread.
+// One pointer per module; all point to the one slot of the thread.
 [[gnu::visibility("hidden")]] inline constinit thread_local thread_slot* line_of_this_thread =
     nullptr;
 
-/// What is each thread's own lies in arrays of so many places. Threads beyond have none.
+/// The size of arrays of per-thread data. Threads beyond it have no place.
 inline constexpr std::size_t no_place = 128;
 
 [[nodiscard]] inline std::size_t place_of(thread_slot const& line) noexcept {
     return (std::min)(line.number, no_place);
 }
 
-/// The place of the calling thread; no_place until it has a line in this module.
+/// The place of the calling thread; no_place until it has a slot in this module.
 [[gnu::visibility("hidden")]] inline constinit thread_local std::size_t place_of_this_thread =
     no_place;
 
-/// Of each module: has the line of a thread given back when the thread ends. Not the destructor of a
-/// thread_local object: glibc ends the process if there is no memory to register one.
+/// One per module: returns the slot of a thread when the thread ends. Not the destructor of a thread_local object:
+/// glibc aborts the process if it has no memory to register one.
 [[nodiscard, gnu::visibility("hidden")]] inline pthread_key_t key_of_lines() {
     static pthread_key_t const key = [] {
         pthread_key_t made{};
@@ -350,7 +349,7 @@ inline constexpr std::size_t no_place = 128;
     return key;
 }
 
-/// Once more, if the thread still runs destructors when it has given its line back.
+/// Runs again if the thread still runs destructors after it has returned its slot.
 [[gnu::noinline, gnu::visibility("hidden")]] inline thread_slot& lease_line() {
     pthread_key_t const key = key_of_lines();
     auto& lines = process_wide<thread_slots>();
@@ -364,11 +363,11 @@ inline constexpr std::size_t no_place = 128;
     return line;
 }
 
-/// The line of the calling thread.
+/// The slot of the calling thread.
 ///
 /// Complexity:     O(1); the first call in a thread takes a lock
 /// Thread safety:  safe
-/// Throws:         std::bad_alloc, at the first call in a thread only
+/// Throws:         std::bad_alloc, only at the first call in a thread
 [[nodiscard, gnu::visibility("hidden")]] inline thread_slot& this_thread_slot() {
     thread_slot* const line = line_of_this_thread;
     return line != nullptr ? *line : lease_line();
