@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// When a record was last asked for, told by a byte of a table that all processes share: no write
-// transaction for a hit. Keys that share a byte make each other look younger. Only bounded caches have
-// one, and it may be deleted: then all look equally old.
+// When a record was last used: one byte per slot of a table that all processes share, so that a hit needs no
+// write transaction. Keys that share a slot make each other appear younger. Only bounded caches have the
+// table, and its file may be deleted: then all records appear equally old.
 
 #include <memo/detail/lmdb/disk_directory.hpp>
 #include <memo/detail/lmdb/file.hpp>
@@ -35,26 +35,26 @@ class disk_clock {
         }
     }
 
-    /// Before it is used. Where the file cannot be had whole, for lack of room, the clock is this
-    /// process's alone; without memory for that there is none.
+    /// Maps the table. If the disk has no room for the file, the table is this process's alone; without
+    /// memory for that there is none.
     void open(disk_directory const& directory) {
         directory_ = directory;
         void* const memory =
             ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (memory != MAP_FAILED) { // NOLINT(cppcoreguidelines-pro-type-cstyle-cast): its macro
             bytes_ = static_cast<std::uint8_t*>(memory);
-            show_file();
+            map_file();
         }
     }
 
-    /// A record was asked for.
+    /// Records a use of a record.
     ///
-    /// look            when the files of the data were looked at last. Another one than before: this one
-    ///                 is looked at, too, as others may have removed or cut it
-    void touch(key128 key, std::int64_t look) {
+    /// data_check      when the files of the data were checked last. If that changed, the clock's own file
+    ///                 is checked, too: others may have removed or cut it
+    void touch(key128 key, std::int64_t data_check) {
         if (bytes_ != nullptr) {
-            if (last_look_.load(std::memory_order_relaxed) != look) [[unlikely]] {
-                look_at_file(look);
+            if (last_check_.load(std::memory_order_relaxed) != data_check) [[unlikely]] {
+                check_file(data_check);
             }
             std::atomic_ref const mine(bytes_[place_of(key)]);
             std::uint8_t const now = tick();
@@ -64,7 +64,7 @@ class disk_clock {
         }
     }
 
-    /// Ticks since a record was asked for.
+    /// Ticks since a record was used.
     [[nodiscard]] unsigned age(key128 key) const noexcept {
         if (bytes_ == nullptr) {
             return 1;
@@ -79,8 +79,8 @@ class disk_clock {
             return;
         }
         std::atomic_ref const counter(*counter_of(bytes_));
-        constexpr std::uint64_t least = 16;
-        std::uint64_t const per_tick = std::max<std::uint64_t>(entries / 16, least);
+        constexpr std::uint64_t min_per_tick = 16;
+        std::uint64_t const per_tick = std::max<std::uint64_t>(entries / 16, min_per_tick);
         // The counter is in units of a tick / 2^32, so that per_tick may change.
         counter.fetch_add((count << 32U) / per_tick, std::memory_order_relaxed);
     }
@@ -89,37 +89,37 @@ class disk_clock {
     static constexpr std::size_t slot_count = std::size_t{1} << 22U;
     static constexpr std::size_t size = slot_count + 4096;
 
-    [[gnu::noinline]] void look_at_file(std::int64_t look) {
+    [[gnu::noinline]] void check_file(std::int64_t data_check) {
         std::scoped_lock const lock(mutex_);
-        if (shown_) {
+        if (mapped_) {
             file_length const now = length_of_file(directory_.path("v1/clock"));
-            if (now.identity != shown_ || now.bytes < size) {
-                show_file();
+            if (now.identity != mapped_ || now.bytes < size) {
+                map_file();
             }
         } else if (std::int64_t const second = coarse_seconds(); last_try_ != second) {
-            last_try_ = second; // what could not be had is asked for again, and not each time
-            show_file();
+            last_try_ = second; // retries to map the file once a second
+            map_file();
         }
-        last_look_.store(look, std::memory_order_relaxed);
+        last_check_.store(data_check, std::memory_order_relaxed);
     }
 
-    /// Maps the file over what is there, at once for all threads.
-    void show_file() noexcept {
+    /// Maps the file over the table in one step for all threads.
+    void map_file() noexcept {
         undisturbed const whole;
-        bool const was_shown = std::exchange(shown_, std::nullopt).has_value();
+        bool const was_mapped = std::exchange(mapped_, std::nullopt).has_value();
         file const opened = open_file();
         struct stat now {};
-        // Room for all of it now: a page that the disk has no room for would be a SIGBUS later.
+        // Allocates the whole file now: a page without room on the disk would be a SIGBUS later.
         bool const has_room = opened.is_open() &&
                               ::posix_fallocate(opened.descriptor(), 0, size) == 0 &&
                               ::fstat(opened.descriptor(), &now) == 0;
         if (has_room) {
             if (map(MAP_SHARED, opened.descriptor())) {
-                shown_ = file_identity{now.st_dev, now.st_ino};
+                mapped_ = file_identity{now.st_dev, now.st_ino};
                 return;
             }
         }
-        if (was_shown) { // else the clock of this process goes on
+        if (was_mapped) { // else this process's own table goes on
             map(MAP_PRIVATE | MAP_ANONYMOUS, -1);
         }
     }
@@ -127,7 +127,7 @@ class disk_clock {
     [[nodiscard]] file open_file() const noexcept {
         try {
             return directory_.data_files().open_or_make("clock", O_RDWR, directory_.mode());
-        } catch (std::exception const&) { // what is there is none of the cache's, or cannot be had
+        } catch (std::exception const&) { // the file is none of the cache's, or cannot be opened
             return {};
         }
     }
@@ -153,10 +153,10 @@ class disk_clock {
 
     disk_directory directory_;
     std::uint8_t* bytes_ = nullptr;
-    mutex mutex_;                        ///< of what is mapped
-    std::optional<file_identity> shown_; ///< nothing: memory of this process
-    std::int64_t last_try_ = 0;          ///< to have the file, in seconds
-    std::atomic<std::int64_t> last_look_{0};
+    mutex mutex_;                         ///< of what is mapped
+    std::optional<file_identity> mapped_; ///< nothing: memory of this process
+    std::int64_t last_try_ = 0;           ///< to have the file, in seconds
+    std::atomic<std::int64_t> last_check_{0};
 };
 
 } // namespace memo::detail

@@ -15,7 +15,7 @@
 
 namespace memo::detail {
 
-/// Throws:         memo::error (configuration) for settings that cannot be meant
+/// Throws:         memo::error (configuration) for negative times
 inline disk_settings checked(disk_settings chosen) {
     if (chosen.max_wait.is_negative()) {
         throw error(errc::configuration, "disk: .max_wait is negative; give how long a call waits "
@@ -28,12 +28,12 @@ inline disk_settings checked(disk_settings chosen) {
     return chosen;
 }
 
-/// How long is waited for a lock of the store's own. Who holds one goes on within microseconds, but for
-/// one that opens or closes a large cache.
+/// The longest wait for a lock of the store's own. Its holders release it within microseconds, unless they
+/// open or close a large cache.
 [[nodiscard]] inline std::chrono::nanoseconds max_lock_wait(disk_settings const& chosen) {
-    constexpr std::chrono::nanoseconds most = std::chrono::seconds(10);
+    constexpr std::chrono::nanoseconds max_wait = std::chrono::seconds(10);
     std::chrono::nanoseconds const wait = chosen.max_wait;
-    return wait.count() == 0 ? most : (std::min)(wait, most);
+    return wait.count() == 0 ? max_wait : (std::min)(wait, max_wait);
 }
 
 } // namespace memo::detail

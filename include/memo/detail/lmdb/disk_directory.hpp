@@ -93,7 +93,7 @@ namespace memo::detail {
 struct disk_state {
     std::string boot;      ///< in which boot of the machine it was last written
     bool dirty = false;    ///< whether pages may not have reached the disk
-    std::uint64_t map = 0; ///< bytes of address space, the same for all processes; 0: not told
+    std::uint64_t map = 0; ///< bytes of address space, the same for all processes; 0: not known
 };
 
 /// Whether a file that says so can have such a map: more than the first pages, whole pages, and not more
@@ -343,24 +343,24 @@ struct directory_locks {
 /// The right to open, close or replace the data of a directory, among processes and threads.
 class directory_lock {
   public:
-    /// most            how long it is waited for
+    /// max_wait        how long it waits
     /// Throws:         disk_error (ETIMEDOUT), memo::error (configuration)
-    directory_lock(disk_directory const& directory, std::chrono::nanoseconds most)
+    directory_lock(disk_directory const& directory, std::chrono::nanoseconds max_wait)
         : lock_(directory.open_lock()) {
         auto& all = process_wide<directory_locks>();
         {
             std::scoped_lock const listed(all.mutex);
             all.held.push_back(&lock_);
         }
-        bool held = false;
+        bool is_held = false;
         try {
-            held = !lock_.is_open() ||
-                   poll_for_lock([&] { return try_lock_file(lock_, LOCK_EX); }, most);
+            is_held = !lock_.is_open() ||
+                      poll_for_lock([&] { return try_lock_file(lock_, LOCK_EX); }, max_wait);
         } catch (...) {
             give_back();
             throw;
         }
-        if (!held) {
+        if (!is_held) {
             give_back();
             lock_timed_out("open", directory.path("open.lock"));
         }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// One process computes what has a key; the others wait. A lock on one byte of a file, whose place is
-// made of the key: no file per key, and the kernel frees it when its owner dies. An owner that is alive
-// and does not go on, stopped by a signal or by a debugger, is waited for no longer than a bound.
+// One process computes the result of a key; the others wait. The lock is one byte of a file, at an offset
+// made of the key: there is no file per key, and the kernel frees it when its owner dies. The wait for an
+// owner that is alive but stopped, by a signal or a debugger, is bounded.
 
 #include <memo/detail/lmdb/environment.hpp>
 #include <memo/detail/lmdb/environment_files.hpp>
@@ -20,42 +20,42 @@
 
 namespace memo::detail {
 
-/// The right to compute one key, among processes. The threads of one process are told apart by their
-/// function's own flights (detail/cache/single_flight.hpp), and share this lock.
+/// The right to compute one key, among processes. The threads of one process share this lock; their
+/// function's own flights (detail/cache/single_flight.hpp) keep them apart.
 ///
-/// Never waited for by who holds the right to write.
+/// A holder of write.lock never waits for it.
 class disk_flight {
   public:
     /// Waits for the right.
     ///
-    /// environment     null: the data is not open, and nobody is waited for
-    /// most            how long; who has waited that long computes without it. 0: for ever
+    /// environment     null: the data is not open, and there is no wait
+    /// max_wait            after which the caller computes without the right; 0: for ever
     disk_flight(disk_environment* environment, key128 scope, key128 key,
-                std::chrono::nanoseconds most) noexcept
+                std::chrono::nanoseconds max_wait) noexcept
         : disk_flight(environment, scope, key) {
         not_cancelled const whole;
         poll_for_lock([&] { return try_lock(); },
-                      most.count() == 0 ? (std::chrono::nanoseconds::max)() : most);
+                      max_wait.count() == 0 ? (std::chrono::nanoseconds::max)() : max_wait);
     }
 
     /// The right, if no other process has it now.
     [[nodiscard]] static std::optional<disk_flight> if_free(disk_environment* environment,
                                                             key128 scope, key128 key) noexcept {
         not_cancelled const whole;
-        std::optional<disk_flight> mine(disk_flight(environment, scope, key));
-        if (!mine->try_lock()) {
-            mine.reset();
+        std::optional<disk_flight> flight(disk_flight(environment, scope, key));
+        if (!flight->try_lock()) {
+            flight.reset();
         }
-        return mine;
+        return flight;
     }
 
     disk_flight(disk_flight&& other) noexcept
         : lock_(std::move(other.lock_)),
           place_(other.place_),
-          held_(std::exchange(other.held_, false)) {}
+          is_held_(std::exchange(other.is_held_, false)) {}
     disk_flight& operator=(disk_flight&&) = delete;
     ~disk_flight() {
-        if (held_ && lock_->was_ours_lately()) { // the function may have closed all files
+        if (is_held_ && lock_->was_ours_lately()) { // the function may have closed all files
             not_cancelled const whole;
             unlock_byte(*lock_, place_);
         }
@@ -79,10 +79,10 @@ class disk_flight {
     bool try_lock() noexcept {
         if (lock_ != nullptr && lock_->was_ours_lately()) {
             try {
-                held_ = lock_byte(*lock_, F_WRLCK, place_);
-                return held_;
+                is_held_ = lock_byte(*lock_, F_WRLCK, place_);
+                return is_held_;
             } catch (error const&) {
-                held_ = false;
+                is_held_ = false;
             }
         }
         return true;
@@ -90,7 +90,7 @@ class disk_flight {
 
     std::shared_ptr<file> lock_; ///< that of the files that were open when it began
     std::int64_t place_;
-    bool held_ = false;
+    bool is_held_ = false;
 };
 
 } // namespace memo::detail

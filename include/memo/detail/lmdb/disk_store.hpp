@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// One disk backend's way to its data: the environment that the path leads to now, what happened to
-// each function's records, and what is done when the data is damaged, gone or full.
+// The data of one disk backend: its current environment, the counters of each function, and the recovery from
+// damaged, removed or full data.
 
 #include <memo/backend.hpp>
 #include <memo/backends/disk_settings.hpp>
@@ -160,24 +160,24 @@ class disk_store {
         return outcome;
     }
 
-    /// What body(look) gives: see read_snapshot(). Again if the data turned out to be damaged: of what
-    /// begins anew.
+    /// Returns what body(read_transaction const&) returns: see read_snapshot(). If the data is damaged, runs
+    /// it again on new data.
     template <class Body> auto inspect(Body const& body) {
         return again_if_recovered(nullptr, [&](disk_environment& environment) {
             return read_snapshot(environment, body);
         });
     }
 
-    /// Runs change(write_transaction const&) as one step. It may run twice, the first time for nothing.
+    /// Runs change(write_transaction const&) as one step. It may run twice; the first run is discarded then.
     ///
     /// partition           whose timeouts are counted; may be null
     /// waits           false: it fails at once where another process writes
     template <class Change>
     auto write(Change const& change, disk_partition* partition = nullptr, bool waits = true) {
-        std::chrono::nanoseconds const most =
+        std::chrono::nanoseconds const max_wait =
             waits ? max_lock_wait(settings_) : std::chrono::nanoseconds(0);
         return again_if_recovered(partition, [&](disk_environment& environment) {
-            return transact(environment, most, change);
+            return transact(environment, max_wait, change);
         });
     }
 
@@ -336,11 +336,13 @@ class disk_store {
         }
     }
 
-    /// What operation(most) gives, which waits no longer than `most` for who opens or closes the data.
+    /// Returns what operation(max_wait) returns, which waits no longer for a process that opens or closes
+    /// the data.
     template <class Operation> auto within_bound(Operation const& operation) {
-        std::chrono::nanoseconds const most = max_lock_wait(settings_);
+        std::chrono::nanoseconds const max_wait = max_lock_wait(settings_);
         try {
-            auto result = operation(opening_.lets_pass(most) ? most : std::chrono::nanoseconds(0));
+            auto result =
+                operation(opening_.lets_pass(max_wait) ? max_wait : std::chrono::nanoseconds(0));
             opening_.succeeded();
             return result;
         } catch (disk_error const& failure) {
@@ -360,8 +362,8 @@ class disk_store {
             return true;
         }
         if (says_damaged(failure.code()) && !settings_.read_only) {
-            within_bound([&](std::chrono::nanoseconds most) {
-                disk_registry::set_aside(environment, settings_, most);
+            within_bound([&](std::chrono::nanoseconds max_wait) {
+                disk_registry::set_aside(environment, settings_, max_wait);
                 return true;
             });
             static_cast<void>(renew(&environment));
@@ -370,19 +372,19 @@ class disk_store {
         return false;
     }
 
-    // The environment before is kept, as somebody may be about to look at it, and nothing of it is open.
+    // The environment before stays in memory, closed: another thread may be about to use it.
     disk_environment& renew(disk_environment* before) {
         if (before != nullptr) {
             before->end();
         }
-        auto opened = within_bound([&](std::chrono::nanoseconds most) {
-            return process_wide<disk_registry>().acquire(settings_, most, corrupt_);
+        auto opened = within_bound([&](std::chrono::nanoseconds max_wait) {
+            return process_wide<disk_registry>().acquire(settings_, max_wait, corrupt_);
         });
         {
             std::scoped_lock const lock(mutex_);
             if (current_.load(std::memory_order_relaxed) == before) { // no other thread was here
-                kept_.push_back(std::move(opened));
-                current_.store(kept_.back().get(), std::memory_order_release);
+                environments_.push_back(std::move(opened));
+                current_.store(environments_.back().get(), std::memory_order_release);
             }
         }
         name_all_again();
@@ -398,7 +400,7 @@ class disk_store {
     breaker opening_;  ///< for who opens or closes the data
     std::atomic<disk_environment*> current_{nullptr};
     mutable mutex mutex_; ///< of what follows; nothing is waited for under it
-    std::vector<std::shared_ptr<disk_environment>> kept_;
+    std::vector<std::shared_ptr<disk_environment>> environments_;
     std::unordered_map<key128, std::unique_ptr<disk_partition>> by_scope_;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The files of one directory's data, opened: LMDB's environment, and the locks of ours around it.
+// Opens the files of one directory's data: LMDB's environment, and our own locks around it.
 
 #include <memo/detail/lmdb/disk_directory.hpp>
 #include <memo/detail/lmdb/file.hpp>
@@ -32,7 +32,7 @@ struct disk_opening {
     bool durable = false; ///< every commit waits for the disk
     bool read_only = false;
     std::uint64_t map = 0;                ///< bytes of address space
-    std::chrono::nanoseconds max_wait{0}; ///< for who looks whether anybody has it open
+    std::chrono::nanoseconds max_wait{0}; ///< for a lock of another process that opens or closes it
 };
 
 inline void unlock_byte(file& locked, std::int64_t offset) noexcept {
@@ -45,15 +45,15 @@ inline void unlock_byte(file& locked, std::int64_t offset) noexcept {
     }
 }
 
-/// What is open.
+/// The open files.
 struct disk_files {
-    file users;  ///< locked, shared: somebody has the data open
-    file writes; ///< byte 0 is the right to write, byte n belongs to the process n
-    std::shared_ptr<file> flights; ///< byte n is the right to compute what has such a key
+    file users;                    ///< locked, shared, while the data is open
+    file writes;                   ///< byte 0: the right to write; byte n: the process n
+    std::shared_ptr<file> flights; ///< byte n: the right to compute a key
     lmdb_environment environment;
     file_identity identity;                     ///< of data.mdb
-    std::optional<file_identity> lock_identity; ///< of lock.mdb; nothing: it is not used
-    std::uint64_t lock_bytes = 0;               ///< how long that is
+    std::optional<file_identity> lock_identity; ///< of lock.mdb; nothing: LMDB takes no lock
+    std::uint64_t lock_bytes = 0;               ///< length of lock.mdb
 
     disk_files() = default;
     disk_files(disk_files&&) = default;
@@ -62,21 +62,20 @@ struct disk_files {
     disk_files& operator=(disk_files const&) = delete;
     ~disk_files() { unlock(); }
 
-    /// Whether the descriptors lead to what was opened.
+    /// Whether the descriptors are still those of the opened files.
     [[nodiscard]] bool are_ours() const noexcept {
         return environment.get_deleter().descriptors.are_ours() &&
                (!writes.is_open() || writes.is_ours());
     }
 
-    /// The same of those that a write uses, in one call of the system: of the one that it writes to now,
-    /// and of the one that it locks lately. LMDB's own mutex keeps writers apart, too.
+    /// The same of the descriptors that a write uses, in one system call: that of the data now, that of
+    /// write.lock within this tick. LMDB's own mutex keeps writers apart, too.
     [[nodiscard]] bool may_write() const noexcept {
         return environment.get_deleter().descriptors.data_is_ours() &&
                (!writes.is_open() || writes.was_ours_lately());
     }
 
-    /// Gives the locks back. To close the files would not do where a child that was just forked has
-    /// copies of them.
+    /// Releases the locks. Closing the files would not, while a child after fork() has copies of them.
     void unlock() noexcept {
         if (writes.is_ours()) {
             unlock_byte(writes, ::getpid());
@@ -87,15 +86,14 @@ struct disk_files {
     }
 };
 
-/// The right to write, among processes, for as long as it lives. None is needed where nothing can be
-/// written.
+/// The right to write, among processes, for as long as it lives. A read-only process needs none.
 class write_right {
   public:
-    /// Waits for it, no longer than `most`: is_held() then.
-    write_right(file& lock, std::chrono::nanoseconds most)
+    /// Waits for it no longer than max_wait; is_held() states the outcome.
+    write_right(file& lock, std::chrono::nanoseconds max_wait)
         : lock_(lock),
           is_held_(!lock.is_open() ||
-                   poll_for_lock([&] { return lock_byte(lock, F_WRLCK, 0); }, most)) {}
+                   poll_for_lock([&] { return lock_byte(lock, F_WRLCK, 0); }, max_wait)) {}
     write_right(write_right const&) = delete;
     write_right& operator=(write_right const&) = delete;
     ~write_right() {
@@ -110,21 +108,21 @@ class write_right {
     bool is_held_;
 };
 
-// A page behind the end of the file would be a SIGBUS. A few may lack: those that were allocated and
-// given back in one transaction are never written. Others may be writing.
+// A read behind the end of the file would be a SIGBUS. A few pages may be missing: LMDB never writes those
+// that one transaction allocated and freed. Other processes may be writing.
 inline void check_size(MDB_env* env, disk_opening const& how) {
     constexpr std::uint64_t pages_never_written = 64;
-    MDB_envinfo told{};
+    MDB_envinfo last{};
     MDB_stat pages{};
     mdb_filehandle_t descriptor = -1;
-    lmdb_check("open", mdb_env_info(env, &told));
+    lmdb_check("open", mdb_env_info(env, &last));
     lmdb_check("open", mdb_env_stat(env, &pages));
     lmdb_check("open", mdb_env_get_fd(env, &descriptor));
     struct stat now {};
     if (::fstat(descriptor, &now) != 0) {
         file_failed("open", how.directory.data_file(), errno);
     }
-    std::uint64_t const need = (std::uint64_t{told.me_last_pgno} + 1) * pages.ms_psize;
+    std::uint64_t const need = (std::uint64_t{last.me_last_pgno} + 1) * pages.ms_psize;
     auto const have = static_cast<std::uint64_t>(now.st_size);
     if (have >= need) {
         return;
@@ -138,7 +136,7 @@ inline void check_size(MDB_env* env, disk_opening const& how) {
     }
 }
 
-/// Which format the head of a data file has, as both of its copies say.
+/// The format of a data file, as both of its metas state it.
 struct data_format {
     std::uint32_t version = 0;
     std::size_t page_header = 0; ///< bytes
@@ -172,11 +170,11 @@ inline constexpr data_format known_format{page_format::version, sizeof(page_form
     return std::nullopt;
 }
 
-/// Data in which LMDB found another version than its own, although it was looked at before.
+/// LMDB found data of another version than its own, although require_known_format() accepted it.
 [[noreturn]] inline void refuse_mismatch(disk_directory const& directory) {
     file const opened = try_open(directory.data_file(), O_RDONLY);
     if (!opened.is_open() || format_of(opened) != known_format) {
-        lmdb_failed("open", MDB_CORRUPTED); // of its two copies one says so
+        lmdb_failed("open", MDB_CORRUPTED); // one of its two metas states so
     }
     throw error(errc::configuration,
                 "disk: another program has " + directory.root() +
@@ -184,7 +182,7 @@ inline constexpr data_format known_format{page_format::version, sizeof(page_form
                     "lock for this one; build all programs that share a directory with one LMDB");
 }
 
-/// Data of another LMDB than this one is no damage, and is not touched.
+/// Refuses data of another LMDB, which is not damaged and must not be set aside.
 ///
 /// Throws:         memo::error (configuration)
 inline void require_known_format(disk_directory const& directory) {
@@ -275,16 +273,16 @@ inline void check_metas(file const& data, disk_opening const& how) {
     }
 }
 
-/// LMDB tells one of its descriptors. The others are those above a number, the lowest that was free before
-/// it opened them, that lead to its files and are open in its way.
+/// LMDB returns one of its descriptors. The others are those from the lowest number that was free before on
+/// that lead to its files and have its access modes.
 [[nodiscard]] inline lmdb_descriptors descriptors_of(MDB_env* env, int lowest, file_identity data,
                                                      std::optional<file_identity> lock) {
     constexpr int max_between = 4096; // that other threads opened meanwhile
     lmdb_descriptors found;
     auto& [of_data, of_meta, of_lock] = found.all;
-    mdb_filehandle_t told = -1;
-    lmdb_check("open", mdb_env_get_fd(env, &told));
-    of_data = {told, data};
+    mdb_filehandle_t descriptor = -1;
+    lmdb_check("open", mdb_env_get_fd(env, &descriptor));
+    of_data = {descriptor, data};
     unsigned flags = 0;
     lmdb_check("open", mdb_env_get_flags(env, &flags));
     bool const has_meta = (flags & MDB_RDONLY) == 0;
@@ -371,7 +369,7 @@ inline void claim_process(file const& writes, disk_opening const& how) {
     }
 }
 
-/// Opens what is there, or begins anew. Under open.lock, unless it only reads.
+/// Opens the data, or creates it. Under open.lock, unless it only reads.
 ///
 /// Throws:         disk_error; says_damaged(its code) where the data cannot be used
 [[nodiscard]] inline disk_files open_files(disk_opening const& how) {
@@ -413,12 +411,12 @@ inline void claim_process(file const& writes, disk_opening const& how) {
     return files;
 }
 
-/// Before the first write of a process: from now on a crash of the machine costs the data.
+/// Marks the data dirty before the first write of a process: from now on a crash of the machine costs it.
 ///
-/// most            how long it waits for who opens or closes the data
-inline void mark_dirty(disk_opening const& how, std::chrono::nanoseconds most) {
+/// max_wait        for a process that opens or closes the data
+inline void mark_dirty(disk_opening const& how, std::chrono::nanoseconds max_wait) {
     disk_directory const& directory = how.directory;
-    directory_lock const alone(directory, most);
+    directory_lock const alone(directory, max_wait);
     disk_state const state = directory.state();
     std::string const boot = this_boot();
     if (!state.dirty || state.boot != boot) {
@@ -426,9 +424,9 @@ inline void mark_dirty(disk_opening const& how, std::chrono::nanoseconds most) {
     }
 }
 
-/// Waits for the disk, and says so, if that was not said since somebody wrote and nobody else has the data
-/// open. What killed processes committed is the kernel's, which hands it to the disk like all of the file.
-/// Under open.lock; leaves users.lock free if that somebody may be there.
+/// Writes all data to the disk and marks it clean, if it is dirty and no other process has it open. The
+/// commits of killed processes are in the kernel's cache, and reach the disk with the rest of the file.
+/// Under open.lock; leaves users.lock unlocked if another process may have the data open.
 inline void mark_clean(disk_files const& files, disk_opening const& how) {
     disk_state state = how.directory.state();
     if (!state.dirty || identity_of_file(how.directory.data_file()) != files.identity ||
@@ -440,15 +438,15 @@ inline void mark_clean(disk_files const& files, disk_opening const& how) {
     how.directory.set_state(state, false);
 }
 
-/// Who waits for the disk with each put must not lose that to what another wrote before without waiting.
+/// A durable process writes to the disk first what others left dirty, which would cost its own commits.
 /// Under open.lock.
 inline void mark_first_open(disk_files const& files, disk_opening const& how) {
     if (how.durable && !how.read_only) {
         try {
             mark_clean(files, how);
-        } catch (disk_error const&) { // a full disk: what is there can be served
+        } catch (disk_error const&) { // a full disk: hits are still possible
         }
-        static_cast<void>(try_lock_file(files.users, LOCK_SH)); // nobody else takes it now
+        static_cast<void>(try_lock_file(files.users, LOCK_SH)); // open.lock keeps others away
     }
 }
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A directory in, its environment out: one per data file and process, whatever path leads to it. Two
-// of them would be one too many: closing the second would end the locks of the first, and the next
-// process would overwrite pages that are being read.
+// The environments of a process, one per data file, whatever path leads to it. Closing a second one would end
+// the locks of the first, and another process would overwrite pages that are being read.
 
 #include <memo/backends/disk_settings.hpp>
 #include <memo/detail/lmdb/disk_directory.hpp>
@@ -31,8 +30,8 @@
 
 namespace memo::detail {
 
-/// The address space for the data, which is the most that its file can grow to: 4 times the bound,
-/// as pages that readers hold are not used again; 64 GiB if there is none.
+/// The address space for the data, which its file cannot outgrow: 4 times the bound,
+/// as pages that readers see are not reused; 64 GiB without a bound.
 [[nodiscard]] constexpr std::uint64_t map_for(std::uint64_t max_bytes) noexcept {
     constexpr std::uint64_t gib = std::uint64_t{1} << 30U;
     constexpr std::uint64_t page = 4096;
@@ -48,49 +47,49 @@ class disk_registry {
     disk_registry(disk_registry const&) = delete;
     disk_registry& operator=(disk_registry const&) = delete;
 
-    /// Opens the data of a directory, or shares it.
+    /// Opens the data of a directory, or shares an open environment.
     ///
-    /// most            how long it waits for other processes
-    /// set_aside       raised by one for data that was moved out of the way
+    /// max_wait            how long it waits for other processes
+    /// set_aside       incremented if damaged data was moved away
     /// Throws:         memo::error
     [[nodiscard]] std::shared_ptr<disk_environment> acquire(disk_settings const& settings,
-                                                            std::chrono::nanoseconds most,
+                                                            std::chrono::nanoseconds max_wait,
                                                             std::atomic<std::uint64_t>& set_aside) {
         watch_forks();
-        reports told;
-        auto const say = [&] {
-            set_aside += told.size();
-            tell(settings, told);
+        reports sentences;
+        auto const report = [&] {
+            set_aside += sentences.size();
+            tell(settings, sentences);
         };
         try {
-            auto opened = open_or_share(settings, most, told);
-            say();
+            auto opened = open_or_share(settings, max_wait, sentences);
+            report();
             return opened;
         } catch (...) {
-            say();
+            report();
             throw;
         }
     }
 
-    /// Moves data that turned out to be damaged out of the way, if nobody else did.
+    /// Moves damaged data away, unless another process did.
     ///
-    /// most            how long it waits for other processes
+    /// max_wait            how long it waits for other processes
     static void set_aside(disk_environment& damaged, disk_settings const& settings,
-                          std::chrono::nanoseconds most) {
+                          std::chrono::nanoseconds max_wait) {
         disk_directory const& directory = damaged.directory();
-        reports told;
+        reports sentences;
         {
-            directory_lock const alone(directory, most);
+            directory_lock const alone(directory, max_wait);
             if (identity_of_file(directory.data_file()) == damaged.identity()) {
-                set_aside(directory, told, "was found damaged while it was in use");
+                set_aside(directory, sentences, "was found damaged while it was in use");
             }
         }
-        tell(settings, told);
+        tell(settings, sentences);
     }
 
   private:
-    /// Sentences for `.report`. They are told when no lock is held: who hears of them may open the cache,
-    /// or run a program that does.
+    /// Sentences for `.report`, which is called while no lock is held: it may open the cache, or run a
+    /// program that does.
     using reports = std::vector<std::string>;
 
     struct use_of_environment {
@@ -113,30 +112,31 @@ class disk_registry {
     };
 
     std::shared_ptr<disk_environment> open_or_share(disk_settings const& settings,
-                                                    std::chrono::nanoseconds most, reports& told) {
+                                                    std::chrono::nanoseconds max_wait,
+                                                    reports& sentences) {
         undisturbed const whole;
         disk_directory const directory(settings);
         std::optional<directory_lock> alone;
         if (!settings.read_only || !reads_alone(directory)) {
-            alone.emplace(directory, most);
+            alone.emplace(directory, max_wait);
         }
         // Before there is something to release: a shared_ptr that has no memory for itself would release
         // under the lock of the directory, and wait for it.
         auto const use = std::make_shared<use_of_environment>(*this);
-        use->environment = find_or_open(directory, settings, most, told);
+        use->environment = find_or_open(directory, settings, max_wait, sentences);
         return {use, use->environment};
     }
 
     // Under the lock of the directory, if it was taken.
     disk_environment* find_or_open(disk_directory const& directory, disk_settings const& settings,
-                                   std::chrono::nanoseconds most, reports& told) {
+                                   std::chrono::nanoseconds max_wait, reports& sentences) {
         end_moved();
         if (disk_environment* const found = share(directory, settings)) {
             return found;
         }
         disk_opening const how{directory, settings.durability == durability::power_loss,
-                               settings.read_only, admit(directory, settings, told), most};
-        entry fresh{open(how, told), 1};
+                               settings.read_only, admit(directory, settings, sentences), max_wait};
+        entry fresh{open(how, sentences), 1};
         disk_environment* const opened = fresh.environment.get();
         std::scoped_lock const lock(mutex_);
         entries_.push_back(std::move(fresh));
@@ -181,21 +181,21 @@ class disk_registry {
         return identity_of_file(open.directory().data_file()) == open.identity();
     }
 
-    static std::unique_ptr<disk_environment> open(disk_opening const& how, reports& told) {
+    static std::unique_ptr<disk_environment> open(disk_opening const& how, reports& sentences) {
         try {
             return std::make_unique<disk_environment>(how);
         } catch (disk_error const& failure) {
             if (!says_damaged(failure.code()) || how.read_only) {
                 throw;
             }
-            set_aside(how.directory, told, "is damaged");
+            set_aside(how.directory, sentences, "is damaged");
         }
         return std::make_unique<disk_environment>(how);
     }
 
     /// Decides whether the data may be used, and gives the size of its map.
     static std::uint64_t admit(disk_directory const& directory, disk_settings const& settings,
-                               reports& told) {
+                               reports& sentences) {
         require_known_format(directory);
         bool const there = identity_of_file(directory.data_file()).has_value();
         if (settings.read_only && !there) {
@@ -203,8 +203,8 @@ class disk_registry {
         }
         disk_state state = directory.state();
         std::string const boot = this_boot();
-        bool const is_told = state.map != 0;
-        if (there && !is_told) { // `state` was removed, or does not say what it said
+        bool const has_map = state.map != 0;
+        if (there && !has_map) { // `state` was removed, or does not say what it said
             state.map = map_in(directory);
         }
         // Whoever has it open was let in before this one, and no machine went down since: the other boot
@@ -212,7 +212,7 @@ class disk_registry {
         bool const written_now = !boot.empty() && state.boot == boot;
         bool const went_on =
             there && state.map != 0 && (written_now || !is_alone(directory, settings));
-        if (there && !went_on && (state.dirty || !is_told)) {
+        if (there && !went_on && (state.dirty || !has_map)) {
             if (settings.read_only) {
                 throw error(errc::configuration,
                             "disk: the cache in " + directory.root() +
@@ -220,7 +220,7 @@ class disk_registry {
                                 ".read_only, or run: memo-cache salvage " +
                                 directory.root());
             }
-            set_aside(directory, told, "was being written when the machine went down");
+            set_aside(directory, sentences, "was being written when the machine went down");
             state.map = 0;
         }
         std::uint64_t const wanted = map_for(settings.max_bytes);
@@ -232,9 +232,9 @@ class disk_registry {
         std::uint64_t const map =
             state.map == 0 || (state.map < wanted && is_alone(directory, settings)) ? wanted
                                                                                     : state.map;
-        require_addresses(map); // before others are told of it
-        if (!went_on || !is_told || state.map != map) {
-            directory.set_state({boot, went_on && (state.dirty || !is_told), map}, false);
+        require_addresses(map); // before other processes read it in `state`
+        if (!went_on || !has_map || state.map != map) {
+            directory.set_state({boot, went_on && (state.dirty || !has_map), map}, false);
         }
         return map;
     }
@@ -269,18 +269,20 @@ class disk_registry {
         return !users.is_open() || try_lock_file(users, LOCK_EX);
     }
 
-    static void set_aside(disk_directory const& directory, reports& told, std::string const& why) {
+    static void set_aside(disk_directory const& directory, reports& sentences,
+                          std::string const& why) {
         if (std::string const place = directory.set_aside(); !place.empty()) {
-            told.push_back("memo: disk: the cache in " + directory.root() + ' ' + why +
-                           "; it was moved to " + place +
-                           " and a new one begins. To carry over what is whole, run: memo-cache "
-                           "salvage " +
-                           directory.root());
+            sentences.push_back(
+                "memo: disk: the cache in " + directory.root() + ' ' + why + "; it was moved to " +
+                place +
+                " and a new one begins. To carry over what is whole, run: memo-cache "
+                "salvage " +
+                directory.root());
         }
     }
 
-    static void tell(disk_settings const& settings, reports const& told) {
-        for (std::string const& sentence : told) {
+    static void tell(disk_settings const& settings, reports const& sentences) {
+        for (std::string const& sentence : sentences) {
             if (settings.report) {
                 settings.report(sentence);
             }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Files and their locks, as the disk backend needs them of Linux.
+// Linux files and their locks.
 //
-// A file is opened by its name in a directory that is open and was checked, never through a link, never
-// one that waits for somebody (a FIFO), and it is looked at before it is written, grown or given a mode:
-// who can put a link in the place of a file must not choose which file of ours is written over.
+// A file is opened by its name in an open, checked directory, never through a link and never as a FIFO, and
+// is checked before it is written, grown or given a mode: a user who can replace a file by a link must not
+// choose which file of ours is overwritten.
 //
-// Locks are those of open file descriptions: they are the kernel's, so they end with their owner,
-// however it ends. An owner that is alive and does not go on is waited for no longer than a bound.
+// Locks belong to open file descriptions, so the kernel ends them with their owner, however it ends. The wait
+// for an owner that is alive but stopped is bounded.
 //
 // Source: open(2), "O_NOFOLLOW"; fcntl(2), "Open file description locks"; flock(2).
 
@@ -40,10 +40,10 @@
 
 namespace memo::detail {
 
-/// What the disk did not do.
+/// An operation on a file or on LMDB's data failed.
 class disk_error : public error {
   public:
-    /// code            errno, or what LMDB gave
+    /// code            errno, or a code of LMDB
     disk_error(std::string const& what, int code) : error(errc::backend, what), code_(code) {}
     [[nodiscard]] int code() const noexcept { return code_; }
 
@@ -82,16 +82,16 @@ struct file_identity {
 // tenth longer. Another thread may be closing the descriptor: the thread sanitizer takes fstat(2) for a use
 // of the file.
 [[nodiscard]] inline std::optional<file_identity> identity_of_descriptor(int descriptor) noexcept {
-    struct statx told {};
-    if (::statx(descriptor, "", AT_EMPTY_PATH, STATX_INO, &told) == 0) {
-        return file_identity{device_of(told.stx_dev_major, told.stx_dev_minor), told.stx_ino};
+    struct statx now {};
+    if (::statx(descriptor, "", AT_EMPTY_PATH, STATX_INO, &now) == 0) {
+        return file_identity{device_of(now.stx_dev_major, now.stx_dev_minor), now.stx_ino};
     }
-    struct stat now {};
+    struct stat status {};
     if ((errno != ENOSYS && errno != EPERM) || // a sandbox that does not know statx(2)
-        ::fstatat(descriptor, "", &now, AT_EMPTY_PATH) != 0) {
+        ::fstatat(descriptor, "", &status, AT_EMPTY_PATH) != 0) {
         return std::nullopt;
     }
-    return file_identity{now.st_dev, now.st_ino};
+    return file_identity{status.st_dev, status.st_ino};
 }
 
 /// Which file a path leads to, and how long it is.
@@ -130,8 +130,8 @@ struct file_length {
     if (unlimited_at.load(std::memory_order_relaxed) == now) {
         return false;
     }
-    rlimit most{};
-    bool const has = ::getrlimit(RLIMIT_FSIZE, &most) == 0 && most.rlim_cur != RLIM_INFINITY;
+    rlimit limit{};
+    bool const has = ::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
     unlimited_at.store(has ? -1 : now, std::memory_order_relaxed);
     return has;
 }
@@ -178,8 +178,8 @@ class undisturbed {
     bool blocks_ = false;
 };
 
-/// An open file, closed when it goes. A program may close all descriptors, as daemons do when they
-/// begin, and open files of its own in their places: those are left alone.
+/// An open file, closed by the destructor. A program may close all descriptors, as daemons do when they
+/// begin, and open files of its own under their numbers: those are not closed.
 class file {
   public:
     file() = default;
@@ -193,8 +193,8 @@ class file {
     file& operator=(file&& other) noexcept {
         std::swap(descriptor_, other.descriptor_);
         std::swap(identity_, other.identity_);
-        looked_at_ = -1;
-        other.looked_at_ = -1;
+        checked_at_ = -1;
+        other.checked_at_ = -1;
         return *this;
     }
     file(file const&) = delete;
@@ -212,11 +212,11 @@ class file {
     /// and never written.
     [[nodiscard]] bool was_ours_lately() const noexcept {
         std::int64_t const now = coarse_ticks();
-        if (looked_at_.load(std::memory_order_relaxed) == now) {
+        if (checked_at_.load(std::memory_order_relaxed) == now) {
             return is_open();
         }
         bool const is = is_ours();
-        looked_at_.store(is ? now : -1, std::memory_order_relaxed);
+        checked_at_.store(is ? now : -1, std::memory_order_relaxed);
         return is;
     }
 
@@ -230,10 +230,10 @@ class file {
   private:
     int descriptor_ = -1;
     file_identity identity_;
-    mutable std::atomic<std::int64_t> looked_at_{-1}; ///< see was_ours_lately
+    mutable std::atomic<std::int64_t> checked_at_{-1}; ///< see was_ours_lately
 };
 
-/// What every file is opened with.
+/// Flags of every open(2).
 inline constexpr int open_safely = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
 
 /// Opens what lies anywhere; not open, and errno says why, if that fails.
@@ -445,10 +445,11 @@ class folder {
     uid_t owner_ = 0;
 };
 
-/// Asks for a lock again and again: there is none of an open file with a time limit. At first at once,
-/// then at a sixteenth of the time that has passed, so that no wait is much longer than what it waits
-/// for. False if `most` has passed; 0: there is one try.
-template <class Try> bool poll_for_lock(Try const& try_lock, std::chrono::nanoseconds most) {
+/// Tries to lock until it succeeds: file locks have no time limit. Pauses are a sixteenth of the time that
+/// has passed, so that the whole wait is little longer than it must be.
+///
+/// Returns:        false after max_wait; with 0 there is one try
+template <class Try> bool poll_for_lock(Try const& try_lock, std::chrono::nanoseconds max_wait) {
     using clock = std::chrono::steady_clock;
     constexpr std::chrono::nanoseconds yields = std::chrono::microseconds(100);
     constexpr std::chrono::nanoseconds shortest = std::chrono::microseconds(50);
@@ -459,14 +460,14 @@ template <class Try> bool poll_for_lock(Try const& try_lock, std::chrono::nanose
     auto const begin = clock::now();
     while (true) {
         std::chrono::nanoseconds const waited = clock::now() - begin;
-        if (waited >= most) {
+        if (waited >= max_wait) {
             return false;
         }
         if (waited < yields) {
             std::this_thread::yield();
         } else {
-            auto const at_most = (std::min)(longest, (std::max)(shortest, most - waited));
-            std::this_thread::sleep_for(std::clamp(waited / 16, shortest, at_most));
+            auto const max_pause = (std::min)(longest, (std::max)(shortest, max_wait - waited));
+            std::this_thread::sleep_for(std::clamp(waited / 16, shortest, max_pause));
         }
         if (try_lock()) {
             return true;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Read transactions that are kept for the next look: beginning one takes LMDB's lock, renewing one
-// takes none. Between two looks none of them holds a snapshot, which would keep the file growing.
+// A pool of LMDB's read transactions: beginning one takes LMDB's lock, renewing one takes none. An idle one
+// holds no snapshot, which would keep the file growing.
 
 #include <memo/detail/lmdb/lmdb.hpp>
 #include <memo/detail/system/thread_slot.hpp>
@@ -18,9 +18,9 @@ namespace memo::detail {
 
 class disk_readers {
   public:
-    /// The transaction that the calling thread left here, or another did that shares its place; null
-    /// if there is none. Where there are many, that of any thread which is not reading: as many are
-    /// kept as read at one moment, or a few.
+    /// Takes the idle transaction of the calling thread's slot, which threads may share; null if there is
+    /// none. Once there are many, takes that of any slot, so that the pool is no larger than the number of
+    /// threads that read at one moment, or a few.
     [[nodiscard]] MDB_txn* take() noexcept {
         MDB_txn* const own = place().exchange(nullptr, std::memory_order_acquire);
         if (own == nullptr && open_.load(std::memory_order_relaxed) >= few_) [[unlikely]] {
@@ -29,7 +29,7 @@ class disk_readers {
         return own;
     }
 
-    /// Leaves a transaction that was reset.
+    /// Returns a reset transaction to the pool.
     void give_back(MDB_txn* txn) noexcept {
         MDB_txn* empty = nullptr;
         if (!place().compare_exchange_strong(empty, txn, std::memory_order_release,
@@ -38,7 +38,7 @@ class disk_readers {
         }
     }
 
-    /// A transaction that was begun elsewhere is counted until it is dropped.
+    /// Counts a transaction that was begun elsewhere, until it is dropped.
     void add() noexcept { open_.fetch_add(1, std::memory_order_seq_cst); }
 
     void drop(MDB_txn* txn) noexcept {
@@ -46,17 +46,17 @@ class disk_readers {
         open_.fetch_sub(1, std::memory_order_release);
     }
 
-    /// A reader without a transaction is counted, too, while it reads.
+    /// Ends the count of a reader without a transaction.
     void leave() noexcept { open_.fetch_sub(1, std::memory_order_release); }
 
-    /// Ends those that are not in use.
+    /// Ends the idle transactions.
     void drop_idle() noexcept {
         while (MDB_txn* const idle = take_any()) {
             drop(idle);
         }
     }
 
-    /// Ends all, and waits for those that are in use. Nobody may begin one meanwhile.
+    /// Ends all transactions, and blocks until those in use are idle. No thread may begin one meanwhile.
     void drain() noexcept {
         while (open_.load(std::memory_order_seq_cst) != 0) {
             drop_idle();

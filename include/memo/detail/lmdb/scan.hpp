@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What takes more than one record: dropping all of a function, and telling how many it has.
+// Operations on all records of a function: clear() and stats().
 
 #include <memo/backend.hpp>
 #include <memo/detail/lmdb/disk_cursor.hpp>
@@ -23,16 +23,15 @@
 
 namespace memo::detail {
 
-/// Visits up to `most` entries from a place on; gives the place behind the last one, or nothing at
-/// the end.
+/// Visits up to max_entries entries from a place on. Returns the next place, or nothing at the end.
 ///
-/// Throws:         disk_error; says_damaged(its code) if a page on the way is none
+/// Throws:         disk_error; says_damaged(its code) if a page on the way is not valid
 template <class Visit>
-std::optional<std::vector<std::byte>> scan(disk_cursor entries, bytes_view from, std::size_t most,
-                                           Visit const& visit) {
+std::optional<std::vector<std::byte>> scan(disk_cursor entries, bytes_view from,
+                                           std::size_t max_entries, Visit const& visit) {
     auto found = entries.seek(from);
     for (std::size_t count = 0; found; ++count) {
-        if (count == most) {
+        if (count == max_entries) {
             return std::vector<std::byte>(found->key.begin(), found->key.end());
         }
         visit(*found);
@@ -41,23 +40,23 @@ std::optional<std::vector<std::byte>> scan(disk_cursor entries, bytes_view from,
     return std::nullopt;
 }
 
-/// Drops the records of which `chosen` says so. In portions, so that nobody waits for long.
-/// Gives how many there were.
+/// Erases the records that meet a condition, in portions, so that no other writer waits for long. Returns
+/// their number.
 ///
-/// chosen          given a key_and_value, and again when it is dropped: it may have been renewed since it
-///                 was looked at; must not run code of a user
-template <class Chosen>
-std::size_t drop_records(disk_store& store, Chosen const& chosen,
+/// condition       called with a key_and_value, and again before that is erased, as it may have been
+///                 replaced meanwhile; must not run code of a user
+template <class Condition>
+std::size_t drop_records(disk_store& store, Condition const& condition,
                          disk_partition* partition = nullptr, std::size_t portion = 1024) {
-    std::size_t dropped = 0;
+    std::size_t count_dropped = 0;
     std::optional<std::vector<std::byte>> from{std::in_place};
     while (from) {
         std::vector<record_place> places;
         from = store.inspect([&](read_transaction const& snapshot) {
             places.clear();
-            return scan(snapshot.entries(), *from, 16 * portion, [&](key_and_value const& found) {
-                if (is_record(found) && chosen(found)) {
-                    std::memcpy(places.emplace_back().data(), found.key.data(),
+            return scan(snapshot.entries(), *from, 16 * portion, [&](key_and_value const& entry) {
+                if (is_record(entry) && condition(entry)) {
+                    std::memcpy(places.emplace_back().data(), entry.key.data(),
                                 sizeof(record_place));
                 }
             });
@@ -68,15 +67,15 @@ std::size_t drop_records(disk_store& store, Chosen const& chosen,
                 std::size_t count = 0;
                 for (std::size_t i = begin; i < end; ++i) {
                     auto const value = write.find(places[i]);
-                    bool const goes = value && chosen(key_and_value{places[i], *value});
+                    bool const goes = value && condition(key_and_value{places[i], *value});
                     count += goes && write.remove(places[i]) ? 1U : 0U;
                 }
                 return count;
             };
-            dropped += store.write(drop, partition);
+            count_dropped += store.write(drop, partition);
         }
     }
-    return dropped;
+    return count_dropped;
 }
 
 inline std::size_t drop_function(disk_store& store, key128 scope) {
@@ -87,7 +86,7 @@ inline std::size_t drop_function(disk_store& store, key128 scope) {
     return drop_records(store, is_of_function, &store.open(scope));
 }
 
-/// How many functions have their names stored.
+/// The number of functions whose names are stored.
 [[nodiscard]] inline std::size_t count_names(read_transaction const& snapshot) {
     std::size_t names = 0;
     disk_cursor entries = snapshot.entries();
@@ -108,28 +107,29 @@ inline std::size_t drop_function(disk_store& store, key128 scope) {
     });
 }
 
-/// Entries and bytes of one function: counted where there are few, else estimated from records that
-/// lie next to one another, which are drawn at random as their places are digests.
+/// Entries and bytes of one function: counted up to 4096 records, else estimated from the first ones, which
+/// are a random sample as places are digests.
 ///
-/// Complexity:     at most 4096 records are looked at
+/// Complexity:     reads at most 4096 records
 [[nodiscard]] inline backend_statistics size_of_function(disk_store& store, key128 scope) {
     return store.inspect([&](read_transaction const& snapshot) {
-        constexpr std::size_t most = 4096;
+        constexpr std::size_t max_entries = 4096;
         std::size_t seen = 0;
         std::size_t names = 0;
         backend_statistics of_function;
-        static_cast<void>(scan(snapshot.entries(), {}, most, [&](key_and_value const& found) {
-            if (!is_record(found)) {
-                ++names;
-                return;
-            }
-            ++seen;
-            auto const header = header_of(found.value);
-            if (header && header->scope == scope) {
-                ++of_function.entries;
-                of_function.bytes += found.value.size();
-            }
-        }));
+        static_cast<void>(
+            scan(snapshot.entries(), {}, max_entries, [&](key_and_value const& found) {
+                if (!is_record(found)) {
+                    ++names;
+                    return;
+                }
+                ++seen;
+                auto const header = header_of(found.value);
+                if (header && header->scope == scope) {
+                    ++of_function.entries;
+                    of_function.bytes += found.value.size();
+                }
+            }));
         std::size_t const total = snapshot.size().entries;
         if (total > seen + names && seen > 0) {
             double const scale = static_cast<double>(total - names) / static_cast<double>(seen);

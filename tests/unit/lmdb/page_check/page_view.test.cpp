@@ -133,6 +133,18 @@ TEST_CASE("a lookup refuses a child that is no page of the tree") {
     }
 }
 
+TEST_CASE("the pages of the metas are no pages of a tree, whatever their flags") {
+    sample_file file;
+    for (std::uint64_t const page : {std::uint64_t{0}, std::uint64_t{1}}) {
+        file.change_header(page, [](auto& header) {
+            header.flags = page_format::leaf_page;
+            header.lower = sizeof(page_format::page_header);
+            header.upper = page_format::page_size;
+        });
+        CHECK_FALSE(file.view.page_at(page, sample_file::page_count));
+    }
+}
+
 TEST_CASE("a lookup refuses a root that is no page of the tree") {
     for (std::uint64_t const root : {std::uint64_t{0}, std::uint64_t{1}, sample_file::page_count,
                                      sample_file::overflow, page_format::no_page - 1}) {
