@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -91,6 +92,17 @@ TEST_CASE("a page is valid if its nodes fill it from upper on without a gap") {
         file.change_header(leaf, [](auto& header) {
             header.upper = static_cast<std::uint16_t>(header.upper + 2);
         });
+    }
+    SECTION("a node in the room before the nodes") {
+        std::uint16_t const free = 1000;
+        std::memcpy(file.pages.page(leaf) + free, file.pages.node_at(leaf, 1), 10);
+        store(file.pages.offset_at(leaf, 1), free);
+    }
+    SECTION("a node of the same size at an odd offset") {
+        std::byte* const odd = file.pages.node_at(leaf, 2) + 21; // in the value of "c"
+        store(odd, page_format::node_header::of_leaf(0, 0, 2));
+        store(file.pages.offset_at(leaf, 1),
+              static_cast<std::uint16_t>(odd - file.pages.page(leaf)));
     }
     SECTION("one node twice") {
         store(file.pages.offset_at(leaf, 0), offset_of(1));
@@ -190,6 +202,16 @@ TEST_CASE("a list of free pages with a wrong count is refused") {
     CHECK_FALSE(accepts(with_count(~std::uint64_t{0})));
     CHECK_FALSE(accepts(""));
     CHECK_FALSE(accepts(std::string(7, '\0')));
+}
+
+TEST_CASE("a list of free pages does not go on behind its value") {
+    sample_file file; // whose page 8 is free and follows the list
+    file.pages.add_leaf(
+        sample_file::free_leaf,
+        {page_builder::in_leaf(memo_test::text_of_number(10),
+                               memo_test::text_of_number(2) + memo_test::text_of_number(10))});
+    store(file.pages.page(8), std::uint64_t{8});
+    CHECK_FALSE(lists_are_valid(file));
 }
 
 TEST_CASE("the tree of free pages must be valid, whatever its depth") {

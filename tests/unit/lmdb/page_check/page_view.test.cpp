@@ -207,12 +207,20 @@ TEST_CASE("a lookup refuses overflow pages that are not those of the value") {
     }
 }
 
-TEST_CASE("a lookup refuses a node with a number of a page for which there is no room") {
+TEST_CASE("a lookup refuses the number of an overflow page that ends behind its page") {
     sample_file file;
-    // The last node of the page has no value: its key ends with the page.
-    file.pages.add_leaf(sample_file::first_leaf,
-                        {{"a", page_format::node_header::of_leaf(5000, 1, 1), std::string(1, 0)}});
+    // The page ends with the first byte of the number, and zeros follow: page 5, an overflow page.
+    file.pages.add_leaf(sample_file::free_leaf,
+                        {{"a", page_format::node_header::of_leaf(5000, 1, 1), "\5"}});
+    file.change_meta([](auto& meta) { meta.records.root = sample_file::free_leaf; });
     CHECK(find(file, "a") == lookup_status::corrupt);
+}
+
+TEST_CASE("a lookup refuses overflow pages that the snapshot does not have") {
+    sample_file file;
+    file.change_meta([](auto& meta) { meta.last_page = sample_file::overflow; }); // of two
+    CHECK(find(file, "d") == lookup_status::found);
+    CHECK(find(file, "e") == lookup_status::corrupt);
 }
 
 TEST_CASE("a lookup refuses overflow pages that the file does not reach") {
