@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A record in, a word of the table out, and back. Small plain records that never expire lie in the
-// word itself; every other one in an immutable block behind it, which readers copy from while the
-// reclaimer keeps it.
+// Converts a record to a word of the table and back. A small trivially copyable record without TTL is the
+// word itself; every other one lies in an immutable block, from which readers copy while the reclaimer
+// protects it.
 
 #include <memo/detail/memory/bucket.hpp>
 #include <memo/detail/memory/footprint.hpp>
@@ -18,22 +18,22 @@
 
 namespace memo::detail {
 
-/// What the store must know of a block without knowing its type.
+/// The part of a block that the store reads without its type.
 struct block_header : retirable {
-    std::size_t bytes = 0;    ///< that keeping it costs
+    std::size_t bytes = 0;    ///< of the block and what it owns
     std::int64_t expires = 0; ///< ns of the store's clock; 0: never
 };
 
-/// The most that an entry counts for: more than any memory has, and so little that sums and
-/// differences of entries do not wrap.
-inline constexpr std::size_t largest_entry = std::size_t{1} << 56;
+/// The maximal weight of an entry: more than any memory has, and little enough that sums and differences
+/// do not wrap.
+inline constexpr std::size_t max_entry_bytes = std::size_t{1} << 56;
 
 template <class Record> struct block : block_header {
     Record record;
 
     static block* make(Record const& record, std::int64_t expires) {
         std::size_t const bytes = saturated_sum(sizeof(block), footprint(record));
-        return new block{{{destroy_block}, (std::min)(bytes, largest_entry), expires}, record};
+        return new block{{{destroy_block}, (std::min)(bytes, max_entry_bytes), expires}, record};
     }
 
   private:
@@ -55,7 +55,7 @@ inline std::size_t bytes_of(slot_value value) noexcept {
     return slot_bytes + (value.is_block() ? header_of(value).bytes : 0);
 }
 
-/// Hands a value that left the table to the reclaimer.
+/// Retires the block of a value that left the table.
 inline void retire(slot_value value) noexcept {
     if (value.is_block()) {
         auto& header = *reinterpret_cast<block_header*>(value.word);
@@ -82,7 +82,7 @@ template <class Record>
     return {reinterpret_cast<std::uintptr_t>(header), content::block, cost};
 }
 
-/// The record of a value. A block must be kept by a read section.
+/// The record of a value. Callers hold a read section if it is in a block.
 template <class Record> [[nodiscard]] Record record_of(slot_value value) {
     if constexpr (fits_word<Record>) {
         if (!value.is_block()) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Memory that lock-free readers may still be looking at, in; freed when none of them can be, out.
+// Epoch-based reclamation: frees memory once no lock-free reader can use it.
 //
-// A reader writes the current epoch into its thread's line, looks, and clears the line. A writer
-// unlinks a thing, retires it, and later raises the epoch and frees what was retired before it once
-// every line is clear or newer. So a hit pays for two plain stores.
+// A reader stores the current epoch in its thread's slot, reads, and clears the slot. A writer unlinks an
+// object and retires it; later it raises the epoch and frees the objects that were retired before, once every
+// slot is clear or newer. So a hit pays for two plain stores.
 
 #include <memo/detail/system/fork.hpp>
 #include <memo/detail/system/process.hpp>
@@ -21,7 +21,7 @@
 
 namespace memo::detail {
 
-/// While one lives in a thread, nothing that the thread can reach is freed. They nest.
+/// While one lives, no object that its thread can reach is freed. Sections nest.
 class read_section {
   public:
     read_section() : read_section(this_thread_slot()) {}
@@ -44,8 +44,7 @@ class read_section {
     std::uint64_t const outer_;
 };
 
-/// What a thing that can be retired begins with. So a writer that has unlinked it needs no memory to
-/// retire it, which it might not get.
+/// The base of objects that can be retired. It has the list's pointer, so that retiring allocates nothing.
 struct retirable {
     void (*destroy)(retirable*) = nullptr;
     retirable* next = nullptr; ///< for the reclaimer; no reader looks here
@@ -54,9 +53,9 @@ struct retirable {
 /// One per process, see process_wide.
 class reclaimer {
   public:
-    /// Takes a thing that no new reader can reach. Destroys nothing, so locks may be held.
+    /// Takes an object that no new reader can reach. Destroys nothing, so callers may hold locks.
     ///
-    /// bytes           how much memory waits for it
+    /// bytes           that freeing it returns
     void retire(retirable& thing, std::size_t bytes) noexcept {
         std::scoped_lock const lock(mutex_);
         thing.next = std::exchange(fresh_, &thing);
@@ -67,15 +66,14 @@ class reclaimer {
         }
     }
 
-    /// Frees what can be freed, if enough has come together. Runs destructors of the user's: no
-    /// lock may be held.
+    /// Frees what can be freed, if enough was retired. Runs destructors of user types: callers hold no lock.
     void tend() noexcept {
         if (due_.load(std::memory_order_relaxed)) {
             reclaim();
         }
     }
 
-    /// Frees all that can be freed now. No lock may be held.
+    /// Frees all that can be freed now. Callers hold no lock.
     void reclaim() noexcept {
         for (retirable* free : take_free()) {
             while (free != nullptr) {
@@ -89,8 +87,8 @@ class reclaimer {
     static constexpr std::size_t max_things = 64;
     static constexpr std::size_t max_bytes = std::size_t{256} * 1024;
 
-    /// Raises the epoch, and gives the lists of what can be freed. What is fresh when the last things
-    /// can go waits in their place: one epoch is enough for all of them.
+    /// Raises the epoch, and returns the lists of objects that can be freed. Fresh objects then take the place
+    /// of the waiting ones: one epoch is enough for all of them.
     std::array<retirable*, 2> take_free() noexcept {
         std::scoped_lock const lock(mutex_);
         std::uint64_t const now = // by a barrier of the writer's own

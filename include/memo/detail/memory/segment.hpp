@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The unit by which the table grows: 256 buckets, probed one after the other from a key's own. All
-// keys of a segment begin with the same bits; other bits choose the bucket.
+// A segment: the unit by which the table grows. It has 256 buckets, probed in a row from a key's own one.
+// All keys of a segment begin with the same bits; other bits choose the bucket.
 
 #include <memo/detail/memory/bucket.hpp>
 #include <memo/detail/memory/bucket_memory.hpp>
@@ -18,12 +18,12 @@
 
 namespace memo::detail {
 
-/// What writers know of a run of buckets; readers see the buckets alone.
+/// The writers' side of a run of buckets; readers see the buckets alone.
 ///
 /// Thread safety:  for whoever holds its mutex
 class alignas(64) segment {
   public:
-    /// So few that a split takes some microseconds, so many that the directory of 10^7 entries stays
+    /// Few enough for a split in some microseconds, and enough for a directory of 10^7 entries that stays
     /// in the second-level cache.
     static constexpr std::size_t count = 256;
     static constexpr std::size_t slot_count = count * bucket::slot_count;
@@ -73,7 +73,7 @@ class alignas(64) segment {
     }
 
     [[nodiscard]] place locate(slot_key key) const {
-        return walk(key.low, [&](bucket const& b) { return b.find(key); });
+        return probe(key.low, [&](bucket const& b) { return b.find(key); });
     }
 
     /// Adds a key that is not here. There must be a free slot.
@@ -88,7 +88,7 @@ class alignas(64) segment {
         there.at->write(there.slot, there.low(), there.high(), value, first_state());
     }
 
-    /// Takes an entry out.
+    /// Removes an entry; returns its value.
     slot_value remove(place there) {
         slot_value const old = there.value();
         bucket* here = &home_of(there.low());
@@ -100,7 +100,7 @@ class alignas(64) segment {
         return old;
     }
 
-    /// Takes out the entry whose turn it is, if there is one.
+    /// Evicts an entry, if there is one; returns its value.
     std::optional<slot_value> evict() noexcept {
         if (!order_) {
             return std::nullopt;
@@ -110,14 +110,14 @@ class alignas(64) segment {
         return low ? std::optional(remove(locate_low(*low))) : std::nullopt;
     }
 
-    /// Forgets the order of entries that were taken out, once they outnumber the others.
+    /// Drops removed entries from the order of eviction once they outnumber the others.
     void tidy() noexcept {
         if (order_) {
             order_->tidy(entries_, [&](std::uint64_t low) { return locate_low(low).exists(); });
         }
     }
 
-    /// Takes all entries out, and gives the pages to the system where it takes them.
+    /// Removes all entries, and returns the pages to the system if it takes them.
     void clear() {
         if (!memory::give_back(buckets_)) {
             for (std::size_t i = 0; i < count; ++i) {
@@ -167,9 +167,9 @@ class alignas(64) segment {
         });
     }
 
-    /// Takes these entries out.
+    /// Removes these entries.
     ///
-    /// order           of the others
+    /// order           of eviction of the others
     void remove_half(std::unique_ptr<s3_fifo> order) noexcept {
         order_ = std::move(order);
         for_each([&](place each) {
@@ -198,12 +198,12 @@ class alignas(64) segment {
 
     [[nodiscard]] bool moves(place each) const noexcept { return (each.low() & next_bit()) != 0; }
 
-    /// What a bucket's state begins with whose page was given back: a count of changes where none of
-    /// the last 255 generations has been, unless one changed a bucket 2^20 times.
+    /// The first state of a bucket whose page was given back: a count of changes that none of the last 255
+    /// generations has had, unless one changed a bucket 2^20 times.
     [[nodiscard]] std::uint32_t first_state() const noexcept { return generation_ << 24; }
 
-    /// A key has a slot of its own bucket before any other key: most hits must be where they are
-    /// looked for first.
+    /// A key takes a slot of its own bucket before keys of other buckets: most hits must be in the first
+    /// bucket that a lookup probes.
     void insert(std::uint64_t low, std::uint16_t high, slot_value value, bool visited) {
         bucket& home = home_of(low);
         place there{&home, home.free_slot()};
@@ -219,7 +219,7 @@ class alignas(64) segment {
         ++entries_;
     }
 
-    /// A slot whose key is in this bucket because its own was full.
+    /// A slot whose key belongs to another bucket that was full.
     [[nodiscard]] std::size_t guest_of(bucket& host) const {
         std::size_t slot = 0;
         while (slot < bucket::slot_count && &home_of(place{&host, slot}.low()) == &host) {
@@ -228,13 +228,13 @@ class alignas(64) segment {
         return slot;
     }
 
-    /// Copies an entry to the next free slot on its way, so that its own may be written over.
+    /// Copies an entry to its next free slot, so that its old one may be overwritten.
     void move_on(place guest) {
         write(pass_on_from(*guest.at), guest.low(), guest.high(), guest.value(),
               guest.at->was_visited(guest.slot));
     }
 
-    /// The next free slot for an entry that finds none in a bucket; it goes past those between.
+    /// The next free slot after a full bucket; the entry passes the buckets between.
     [[nodiscard]] place pass_on_from(bucket& full) {
         bucket* here = &full;
         std::size_t slot = bucket::no_slot;
@@ -254,8 +254,8 @@ class alignas(64) segment {
         there.at->write(there.slot, low, high, value, first_state());
     }
 
-    /// Walks from a key's own bucket while entries have gone past, until `find` knows a slot.
-    template <class Find> place walk(std::uint64_t low, Find find) const {
+    /// Probes from a key's own bucket on while entries have passed, until `find` returns a slot.
+    template <class Find> place probe(std::uint64_t low, Find find) const {
         bucket* here = &home_of(low);
         for (std::size_t probes = count; probes > 0; --probes) {
             if (std::size_t const slot = find(*here); slot != bucket::no_slot) {
@@ -270,7 +270,7 @@ class alignas(64) segment {
     }
 
     [[nodiscard]] place locate_low(std::uint64_t low) const {
-        return walk(low, [&](bucket const& b) { return b.find_low(low); });
+        return probe(low, [&](bucket const& b) { return b.find_low(low); });
     }
 
     /// Whether an entry was visited, and clears that; nothing if there is none.

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Key bits in, a word of value out: the table that holds one function's entries. It knows nothing
-// of types.
+// The hash table of one function's entries: maps the bits of a key to a word of value, without types.
 //
-// A directory leads from the first bits of a key to its segment, other bits to a bucket of it.
-// Lookups take no lock and need no guard: what they look at is not freed before the table is.
-// Changes lock the segment. One that is too full is split: half of its entries go to a new one,
-// readers are led there, and then the old one loses them. So an insertion moves some hundred entries
-// at most, and growth never needs a second table beside the first.
+// The first bits of a key choose its segment through a directory, other bits its bucket there. Lookups
+// take no lock and need no guard: segments are not freed before the table is. Changes lock the segment.
+// A segment that is too full is split: the table copies half of its entries to a new segment, leads
+// readers there, and then removes these entries from the old one. So an insertion moves at most some
+// hundred entries, and growth never needs a second table beside the first.
 
 #include <memo/detail/memory/bucket.hpp>
 #include <memo/detail/memory/segment.hpp>
@@ -134,7 +133,7 @@ class table {
         return same;
     }
 
-    /// Removes a key if `agrees` says so of its value; returns what was removed.
+    /// Removes a key if agrees(its value); returns the value that it removed.
     template <class Agrees> std::optional<slot_value> erase_if(key128 key, Agrees agrees) {
         slot_key const wanted(key);
         auto const [home, lock] = lock_segment(wanted.low);
@@ -147,9 +146,9 @@ class table {
         return old;
     }
 
-    /// Removes the entry whose turn it is in the first segment that has one.
+    /// Evicts an entry of the first segment that has one; returns its value.
     ///
-    /// draw            a random number, which chooses where to begin
+    /// draw            random bits, which choose the segment to begin with
     std::optional<slot_value> evict(std::uint64_t draw) noexcept {
         std::optional<slot_value> victim;
         from_each_segment(draw, [&](segment& each) {
@@ -159,7 +158,7 @@ class table {
         return victim;
     }
 
-    /// How often it did.
+    /// How many entries evict() removed.
     ///
     /// Complexity:     one lock of each segment
     [[nodiscard]] std::uint64_t evictions() const {
@@ -174,7 +173,7 @@ class table {
         return sum;
     }
 
-    /// Removes everything; `dispose` is given each value once no lookup can find it.
+    /// Removes all entries; calls dispose(value) for each once no lookup can find it.
     template <class Dispose> void clear(Dispose dispose) {
         std::array<slot_value, segment::slot_count> removed; // of one segment: it needs no memory
         from_each_segment(0, [&](segment& each) {
@@ -254,8 +253,7 @@ class table {
         return here;
     }
 
-    /// Calls visit(segment&) for all segments from that of `low` on, each locked, as long as it says
-    /// true.
+    /// Calls visit(segment&) for all segments from that of `low` on, each locked, until it returns false.
     template <class Visit> void from_each_segment(std::uint64_t low, Visit visit) const {
         std::uint64_t visited = 0;
         do {
@@ -270,8 +268,8 @@ class table {
 
     // Growth.
 
-    /// A hit that is not in its own bucket costs as much as three that are. While the table is small
-    /// it is kept half empty.
+    /// The entries at which a segment is split. A hit outside its own bucket costs as much as three in it; a
+    /// small table stays half empty.
     [[nodiscard]] static std::size_t max_entries(unsigned depth) noexcept {
         return depth < 6 ? segment::slot_count / 2 : segment::slot_count * 7 / 10;
     }
@@ -290,12 +288,12 @@ class table {
         }
         std::uint64_t const prefix = old.prefix() | old.next_bit();
         unsigned const depth = old.depth() + 1;
-        auto staying = old.order_of_half(false);
+        auto rest = old.order_of_half(false);
         segment& fresh = directory_.make_segment(prefix, depth, old.order_of_half(true));
         std::unique_lock fresh_lock(fresh.mutex);
         old.copy_half_to(fresh);
         directory_.lead_to(fresh, prefix, depth);
-        old.remove_half(std::move(staying));
+        old.remove_half(std::move(rest));
         if (fresh.owns(low)) {
             here = {&fresh, std::move(fresh_lock)};
         }
