@@ -4,8 +4,6 @@
 // What the walk asks of a backend. A backend is a cheap handle on a store; the store gives each
 // function a partition of its own, and a partition moves records: key in, record out.
 
-#include <memo/detail/key/unfinalized_key.hpp>
-#include <memo/detail/stats/cost.hpp>
 #include <memo/detail/system/compiler.hpp>
 #include <memo/key128.hpp>
 #include <memo/options.hpp>
@@ -53,12 +51,6 @@ template <class Record> class lookup_result {
   private:
     std::optional<cached_value<Record>> found_;
     miss_reason reason_ = miss_reason::absent;
-};
-
-/// The same of a record that is served at first sight, and for ever.
-template <class Record> struct fast_hit {
-    Record record;
-    std::uint8_t cost = 0; ///< see cost_byte
 };
 
 /// Whether a record that is about to be stored is still valid. It is not any more, and never again, once it
@@ -114,9 +106,7 @@ template <class Record> struct merge_example { Record operator()(Record const*) 
 /// `lead(key)` and `try_lead(key)`, for a backend that other processes share: the first waits until
 /// no other process computes that key, and keeps others from it while what it gives lives; the second
 /// gives an optional of the same, nothing if another process computes it. They do not throw.
-/// `glance(key)` gives the record that `get` gives, or nothing although there is one: of what can be
-/// had in some nanoseconds, with no effect that `get` has not. It is asked before, and does not throw;
-/// `glance_further(key)` is asked between them, and may take a little longer. `events()` gives what `stats()`
+/// `events()` gives what `stats()`
 /// counts without `entries` and `bytes`, where these take long to know. `validates = true` says that
 /// `put` and `update` ask `about.valid()` within the step by which they store, and store nothing if it
 /// gives false: no erase() comes in between.
@@ -150,13 +140,6 @@ concept leading_partition = requires(P const& partition, key128 key) {
 template <class P>
 concept validating_partition = requires {
     requires bool(P::validates);
-};
-
-/// A partition that has most hits at first sight.
-template <class P, class Record>
-concept glancing_partition = requires(P const& partition, detail::unfinalized_key key) {
-    { partition.glance(key) }
-    noexcept->std::same_as<std::optional<fast_hit<Record>>>;
 };
 
 /// How a function wants its partition to be.

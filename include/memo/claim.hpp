@@ -27,20 +27,20 @@ enum class claim_state {
 /// unchanged until run(). An argument outside the key that the function may write (a non-const
 /// reference, a span of non-const elements) is not copied.
 ///
-/// Way             see walk.hpp
+/// Cache           see function_cache.hpp
 /// Draw            runs the function with the claim's own copy of the arguments
 ///
 /// Thread safety:  none
-template <class Way, class Result, class Draw> class claim {
+template <class Cache, class Result, class Draw> class claim {
   public:
-    claim(Way& way, typename Way::name const& called, Draw draw)
-        : draw_(std::move(draw)), right_(way, called) {}
+    claim(Cache& cache, typename Cache::name const& called, Draw draw)
+        : draw_(std::move(draw)), right_(cache, called) {}
     claim(claim const&) = delete;
     claim& operator=(claim const&) = delete;
     ~claim() = default;
 
     [[nodiscard]] claim_state state() const noexcept {
-        if (right_.reached() != nullptr) {
+        if (right_.is_served()) {
             return claim_state::hit;
         }
         return right_.is_held() ? claim_state::claimed : claim_state::busy;
@@ -50,12 +50,12 @@ template <class Way, class Result, class Draw> class claim {
     ///
     /// Throws:         memo::error (configuration) if there is none
     [[nodiscard]] Result value() const {
-        if (right_.reached() == nullptr) {
+        if (!right_.is_served()) {
             throw error(errc::configuration,
                         "claim: there is no value; run() a claim that is claimed, and let one that "
                         "is busy go or call the function, which waits");
         }
-        return Way::value_of(*right_.reached());
+        return right_.value();
     }
 
     /// Claimed: runs the function as a call does, stores the result and ends the claim. Hit: returns the
@@ -71,7 +71,7 @@ template <class Way, class Result, class Draw> class claim {
 
   private:
     Draw draw_;
-    typename Way::right right_;
+    typename Cache::right right_;
 };
 
 } // namespace memo

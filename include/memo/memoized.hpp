@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The walk of one call: its arguments become a key, the key is looked up, one caller runs the
-// function, what it returned is remembered, the value goes back.
+// A memoized function: the arguments of a call become its key, the function's cache returns the record
+// that serves the call, and the record becomes the value.
 
 #include <memo/claim.hpp>
 #include <memo/detail/cache/batch.hpp>
 #include <memo/detail/cache/call.hpp>
 #include <memo/detail/cache/explain_call.hpp>
+#include <memo/detail/cache/function_cache.hpp>
 #include <memo/detail/cache/owned_arguments.hpp>
-#include <memo/detail/cache/walk.hpp>
 #include <memo/detail/key/call_key.hpp>
 #include <memo/detail/key/scope_digest.hpp>
 #include <memo/detail/stats/function_registry.hpp>
@@ -50,8 +50,9 @@ template <class Backend, class Callable, class R, class... P, class Evaluation, 
 class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept...>> {
     static constexpr bool asks_state = Callable::asks_at_each_call;
     using state_type = std::conditional_t<asks_state, key128, detail::no_state>;
-    using walk = detail::walk<Backend, Evaluation, state_type>;
-    using name = typename walk::name;
+    using cache = detail::function_cache<Backend, Evaluation, state_type>;
+    using name = typename cache::name;
+    using served = typename cache::served;
     using sample = typename Evaluation::sample;
 
     template <class, class...> friend class detail::call;
@@ -79,24 +80,24 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     // Inlined by force: the constants of the hash then stay in registers from call to call.
     [[gnu::always_inline]] inline result_type operator()(P... args) const {
         name called = name_of(args...);
-        if (auto kept = core_->way.glance(called)) {
-            return Evaluation::give(*std::move(kept));
+        auto found = core_->cache.try_hit(called);
+        if (found.record) [[likely]] {
+            return Evaluation::give(*std::move(found.record));
         }
-        return Evaluation::give(serve(std::move(called), static_cast<P&&>(args)...).reached);
+        return value_of(std::move(called), found.seems_absent, static_cast<P&&>(args)...);
     }
 
-    /// The same, and where the value came from.
+    /// The same, where the value came from, and why it was not in the cache.
     [[nodiscard]] memo::outcome<result_type> outcome(P... args) const {
-        name called = name_of(args...); // first: they are moved on
-        auto arrived = serve(std::move(called), static_cast<P&&>(args)...);
-        return {Evaluation::give(std::move(arrived.reached)), arrived.source};
+        name const called = name_of(args...); // first: they are moved on
+        served result = serve(called, static_cast<P&&>(args)...);
+        return {Evaluation::give(std::move(result.record)), result.source, result.reason};
     }
 
     /// Averaged functions: the same, and all that is known of the mean.
     [[nodiscard]] auto estimate(P... args) const requires Evaluation::merges {
-        name called = name_of(args...);
-        auto arrived = serve(std::move(called), static_cast<P&&>(args)...);
-        return core_->way.evaluation().estimate(std::move(arrived.reached));
+        name const called = name_of(args...);
+        return core_->cache.evaluation().estimate(serve(called, static_cast<P&&>(args)...).record);
     }
 
     /// The value if it is there, or the right to compute it, or neither if another caller is at it:
@@ -109,8 +110,8 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     [[nodiscard]] auto try_claim(P... args) const {
         using held = detail::owned_call<memoized, P...>;
         name const called = name_of(args...);
-        return claim<walk, result_type, held>(core_->way, called,
-                                              held(*this, static_cast<P&&>(args)...));
+        return claim<cache, result_type, held>(core_->cache, called,
+                                               held(*this, static_cast<P&&>(args)...));
     }
 
     /// The results of many calls, in the order of the range: all are looked up together, which
@@ -129,7 +130,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
               class Executor = detail::one_after_another>
     [[nodiscard]] std::vector<memo::result<result_type>> many(Range&& calls,
                                                               Executor&& execute = {}) const {
-        detail::batch<walk, result_type> batch(core_->way);
+        detail::batch<cache, Evaluation> batch(core_->cache);
         detail::places<Range> places(calls);
         batch.reserve_for(calls);
         for (auto place = std::ranges::begin(calls); place != std::ranges::end(calls); ++place) {
@@ -139,14 +140,16 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
                                                     [&](P... args) { return name_of(args...); });
             });
         }
-        auto const evaluate = [&](std::size_t item, name const& called) {
+        auto const evaluate = [&](std::size_t item, name const& called, miss_reason reason) {
             return detail::with_arguments<P...>(*places[item], [&](P... args) -> result_type {
-                return Evaluation::give(miss(called, core_->way.evaluation(), args...).reached);
+                return Evaluation::give(
+                    core_->cache.miss(called, core_->cache.evaluation(), reason, running(args...))
+                        .record);
             });
         };
-        auto const examine = [&](std::size_t item, name const& called, auto const& kept) {
+        auto const examine = [&](std::size_t item, name const& called, auto const& stored) {
             detail::with_arguments<P...>(*places[item], [&](P... args) {
-                core_->way.audit(called, kept, running(args...));
+                core_->cache.audit(called, stored, running(args...));
             });
         };
         return batch.serve(execute, evaluate, examine);
@@ -158,31 +161,32 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     /// Throws:         memo::error (configuration) for a rule that cannot be followed
     [[nodiscard]] auto refine(P... args, refinement const& more) const requires Evaluation::merges {
         name const called = name_of(args...);
-        Evaluation const tighter = core_->way.evaluation().tightened(more);
-        return tighter.estimate(miss(called, tighter, args...).reached);
+        Evaluation const tighter = core_->cache.evaluation().tightened(more);
+        return tighter.estimate(
+            core_->cache.miss(called, tighter, miss_reason::absent, running(args...)).record);
     }
 
     /// What is stored for these arguments. Never runs the function, is not counted as a call, and is no
     /// use of what is stored: a monitor keeps no entry from being evicted.
     [[nodiscard]] std::optional<result_type> lookup(P... args) const {
-        auto kept = core_->way.peek(name_of(args...));
-        if (kept && Evaluation::gives(kept->record)) {
-            return Evaluation::give(std::move(kept->record));
+        auto found = core_->cache.peek(name_of(args...));
+        if (found && Evaluation::gives(found->record)) {
+            return Evaluation::give(std::move(found->record));
         }
         return std::nullopt;
     }
 
     /// Whether anything is stored for these arguments. No use of it, as lookup().
     [[nodiscard]] bool contains(P... args) const {
-        auto const kept = core_->way.peek(name_of(args...));
-        return kept && Evaluation::gives(kept->record);
+        auto const found = core_->cache.peek(name_of(args...));
+        return found && Evaluation::gives(found->record);
     }
 
     /// Drops what is stored for these arguments; true if there was something.
-    bool forget(P... args) const { return core_->way.erase(name_of(args...).key); }
+    bool forget(P... args) const { return core_->cache.erase(name_of(args...).key); }
 
     /// Drops all that is stored for this function, and for no other.
-    void clear() const { core_->way.clear(); }
+    void clear() const { core_->cache.clear(); }
 
     /// This function for one pass of an estimator: each call is asked once and then has one value
     /// for as long as the snapshot lives, whatever others add to its mean. What the snapshot
@@ -194,15 +198,20 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     /// The key of these arguments: 32 hexadecimal digits when printed.
     [[nodiscard]] key128 key(P... args) const { return name_of(args...).key; }
 
-    /// What that key is made of, part by part, as text when printed. Runs and counts nothing.
+    /// What that key is made of, part by part, and why a lookup would miss now, as text when printed. Runs
+    /// and counts nothing.
     ///
-    /// Complexity:     some us, and each argument is encoded twice
-    [[nodiscard]] explanation explain(P... args) const { return explained(args...); }
+    /// Complexity:     some us, and a lookup; each argument is encoded twice
+    [[nodiscard]] explanation explain(P... args) const {
+        explanation call = explained(args...);
+        call.miss = core_->cache.would_miss(name_of(args...));
+        return call;
+    }
 
     /// What happened since the function was wrapped or the counters were reset.
-    [[nodiscard]] statistics stats() const { return core_->way.stats(); }
+    [[nodiscard]] statistics stats() const { return core_->cache.stats(); }
     /// Starts all counters from zero. What is stored stays.
-    void reset_stats() const { core_->way.reset_stats(); }
+    void reset_stats() const { core_->cache.reset_stats(); }
 
     [[nodiscard]] Backend const& backend() const noexcept { return core_->backend; }
 
@@ -212,14 +221,14 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
              detail::function_identity&& who)
             : head(who.scope),
               backend(std::move(store)),
-              way(backend, head.scope(), chosen),
+              cache(backend, head.scope(), chosen),
               callable(std::move(called)),
               identity(std::move(who)),
-              listed(identity.title(), way.counted()) {}
+              listed(identity.title(), cache.counters()) {}
 
         detail::hash_midstate const head; ///< of every key
         Backend const backend;
-        walk way;
+        memoized::cache cache;
         Callable callable;
         detail::function_identity const identity;
         detail::function_registry::entry const listed;
@@ -268,23 +277,15 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         }
     }
 
-    // Key to record. Not inlined, and given the arguments themselves, so that a hit takes few registers.
-    [[gnu::noinline]] typename walk::arrival serve(name called, P... args) const {
-        if (auto kept = core_->way.glance_further(called)) {
-            return {*std::move(kept), source::hit};
-        }
-        auto const examine = [&](typename Evaluation::record const& kept) {
-            core_->way.audit(called, kept, running(args...));
-        };
-        if (auto kept = core_->way.hit(called, examine)) {
-            return {std::move(kept->record), source::hit};
-        }
-        return miss(called, core_->way.evaluation(), args...);
+    // Key to record.
+
+    // Not inlined, and given the arguments themselves, so that a hit takes few registers.
+    [[gnu::noinline]] result_type value_of(name called, bool seems_absent, P... args) const {
+        return Evaluation::give(core_->cache.serve(called, seems_absent, running(args...)).record);
     }
 
-    typename walk::arrival miss(name const& called, Evaluation const& wanted,
-                                std::remove_reference_t<P>&... args) const {
-        return core_->way.miss(called, wanted, running(args...));
+    served serve(name const& called, P... args) const {
+        return core_->cache.serve(called, false, running(args...));
     }
 
     // Arguments to sample.

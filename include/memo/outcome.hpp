@@ -45,10 +45,11 @@ enum class miss_reason : std::uint8_t {
     return "unknown";
 }
 
-/// A value and where it came from.
+/// A value, where it came from, and why the cache did not serve it.
 template <class R> struct outcome {
     R value;
     memo::source source;
+    std::optional<miss_reason> reason{}; ///< of the call's lookup; none: a hit
 };
 
 } // namespace memo

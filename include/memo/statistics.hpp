@@ -53,6 +53,14 @@ struct statistics {
     std::uint64_t too_large = 0;     ///< records that the backend does not take for their size
     std::uint64_t audits = 0;        ///< hits for which the function was run again
     std::uint64_t disagreements = 0; ///< audits that contradicted what is stored
+    // The misses by their miss_reason; the sum of these is `misses`.
+    std::uint64_t misses_absent = 0;
+    std::uint64_t misses_expired = 0;
+    std::uint64_t misses_corrupt = 0;
+    std::uint64_t misses_other_stream = 0;
+    std::uint64_t misses_unsettled = 0;
+    std::uint64_t misses_unavailable = 0;
+    std::uint64_t misses_version = 0;
     std::chrono::nanoseconds computing{0}; ///< time spent in the function
     std::chrono::nanoseconds saved{0}; ///< time that hits would have spent in it; in memory to 12 %
                                        ///< a call; of more than 292 years, those
@@ -116,6 +124,15 @@ inline constexpr counter all_counters[] = {
      &backend_statistics::too_large},
     {"audits", &statistics::audits, "Hits for which the function was run again."},
     {"disagreements", &statistics::disagreements, "Audits that contradicted what is stored."},
+    {"misses_absent", &statistics::misses_absent, "Misses: nothing was stored for the key."},
+    {"misses_expired", &statistics::misses_expired, "Misses: the time of the record was over."},
+    {"misses_corrupt", &statistics::misses_corrupt, "Misses: what was stored failed a check."},
+    {"misses_other_stream", &statistics::misses_other_stream,
+     "Misses: the record belonged to other arguments."},
+    {"misses_unsettled", &statistics::misses_unsettled, "Misses: the record had no mean yet."},
+    {"misses_unavailable", &statistics::misses_unavailable,
+     "Misses: the store failed or did not answer."},
+    {"misses_version", &statistics::misses_version, "Misses: the store had another version."},
     {"computing_seconds", &statistics::computing, "Time spent in the function."},
     {"saved_seconds", &statistics::saved,
      "Time that hits would have spent in the function; in memory an estimate, to 12 % a call."},

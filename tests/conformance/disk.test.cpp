@@ -84,6 +84,24 @@ TEST_CASE("data that is set aside when it is opened is counted once") {
     CHECK(backend.stats().corrupt == 1);
 }
 
+TEST_CASE("a lookup on disk says why it missed") {
+    using memo::miss_reason;
+    memo_test::temp_dir const directory;
+    memo_test::fake_clock const clock;
+    memo::disk const backend(
+        {.directory = directory.path(), .max_age = 10s, .clock = clock.on_the_wall()});
+    auto const partition = backend.partition<int>(scope);
+    CHECK(partition.get(key_of(1)).reason() == miss_reason::absent);
+    partition.put(key_of(1), 1, {.cost = 0ns, .ttl = 4s});
+    partition.put(key_of(2), 2, {});
+    CHECK(backend.partition<double>(scope).get(key_of(2)).reason() == miss_reason::corrupt);
+    clock.advance(4s);
+    CHECK(partition.peek(key_of(1)).reason() == miss_reason::expired);
+    CHECK(partition.get(key_of(1)).reason() == miss_reason::absent); // erased by the first lookup
+    clock.advance(10s);
+    CHECK(partition.get(key_of(2)).reason() == miss_reason::expired); // max_age
+}
+
 TEST_CASE("a disk tells how long it serves a record of a certain age yet") {
     memo_test::temp_dir const directory;
     memo_test::fake_clock const clock;

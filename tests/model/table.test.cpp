@@ -93,10 +93,11 @@ class history {
     std::uint64_t look(std::vector<key128> const& keys) {
         return run(keys, [&](key128 key) { return std::optional(entries_.find(key)); }) +
                run(keys, [&](key128 key) {
-                   memo::detail::unfinalized_key const glanced(key);
+                   memo::detail::unfinalized_key const wanted(key);
                    slot_value found;
-                   return entries_.glance<false>(glanced, found) ||
-                                  entries_.glance_further<false>(glanced, found)
+                   return entries_.try_find<false>(wanted, found) ==
+                                      memo::detail::bucket::sight::hit ||
+                                  entries_.try_find_further<false>(wanted, found)
                               ? std::optional(found)
                               : std::nullopt;
                });

@@ -771,7 +771,7 @@ TEST_CASE("statistics print as text, JSON and Prometheus lines") {
         CHECK((line.rfind("# HELP memo_", 0) == 0 || line.rfind("# TYPE memo_", 0) == 0 ||
                line.rfind("memo_", 0) == 0));
     }
-    CHECK(count == 3 * 20);
+    CHECK(count == 3 * 27);
 }
 
 TEST_CASE("a snapshot gives a result that could be a list of itself as the function gave it") {

@@ -7,6 +7,7 @@
 #include <memo/detail/memory/block.hpp>
 #include <memo/detail/memory/memory_store.hpp>
 #include <memo/detail/memory/reclaim.hpp>
+#include <memo/detail/optional_members.hpp>
 #include <memo/detail/stats/cost.hpp>
 #include <memo/detail/system/compiler.hpp>
 
@@ -52,6 +53,9 @@ class memory {
 
         /// Complexity:     O(1), no lock, no allocation but the record's own copy
         [[nodiscard]] lookup_result<Record> get(key128 key) const {
+            return get(detail::unfinalized_key(key));
+        }
+        [[nodiscard]] lookup_result<Record> get(detail::unfinalized_key key) const {
             if constexpr (detail::fits_word<Record>) {
                 // Words need no read section, which would be a good part of the hit.
                 if (auto const found = partition_->entries.find(key); !found.is_block()) {
@@ -68,22 +72,23 @@ class memory {
         }
 
         // Inlined by force, so that key and record stay in registers.
-        [[nodiscard, gnu::always_inline]] inline std::optional<fast_hit<Record>>
-        glance(detail::unfinalized_key key) const noexcept requires detail::fits_word<Record> {
+        [[nodiscard, gnu::always_inline]] inline detail::fast_lookup<Record>
+        try_hit(detail::unfinalized_key key) const noexcept requires detail::fits_word<Record> {
             detail::slot_value value;
-            if (partition_->entries.glance<true>(key, value)) [[likely]] {
-                return fast_hit<Record>{detail::record_of<Record>(value), value.cost};
+            auto const seen = partition_->entries.try_find<true>(key, value);
+            if (seen == detail::bucket::sight::hit) [[likely]] {
+                return {detail::record_of<Record>(value), value.cost, false};
             }
-            return std::nullopt;
+            return {std::nullopt, 0, seen == detail::bucket::sight::absent};
         }
 
-        [[nodiscard]] std::optional<fast_hit<Record>> glance_further(
+        [[nodiscard]] detail::fast_lookup<Record> try_hit_further(
             detail::unfinalized_key key) const noexcept requires detail::fits_word<Record> {
             detail::slot_value value;
-            if (partition_->entries.glance_further<true>(key, value)) {
-                return fast_hit<Record>{detail::record_of<Record>(value), value.cost};
+            if (partition_->entries.try_find_further<true>(key, value)) {
+                return {detail::record_of<Record>(value), value.cost, false};
             }
-            return std::nullopt;
+            return {};
         }
 
         /// The same for many keys, whose places in memory are fetched together.
@@ -96,7 +101,7 @@ class memory {
                     partition_->entries.prefetch(keys[i]);
                 }
                 for (std::size_t i = first; i < last; ++i) {
-                    kept[i] = find(keys[i]);
+                    kept[i] = find(detail::unfinalized_key(keys[i]));
                 }
             }
         }
@@ -141,10 +146,11 @@ class memory {
 
       private:
         /// Within a read section.
-        [[nodiscard, gnu::always_inline]] inline lookup_result<Record> find(key128 key) const {
+        [[nodiscard, gnu::always_inline]] inline lookup_result<Record>
+        find(detail::unfinalized_key key) const {
             detail::slot_value found;
-            if (!partition_->entries.glance<detail::fits_word<Record>>(detail::unfinalized_key(key),
-                                                                       found)) [[unlikely]] {
+            if (partition_->entries.try_find<detail::fits_word<Record>>(key, found) !=
+                detail::bucket::sight::hit) [[unlikely]] {
                 found = partition_->entries.find(key);
             }
             return served(key, found);

@@ -100,16 +100,18 @@ template <class Near, class Far> class tiered {
             return last_of(near.reason(), detail::peek<Record>(far_, key));
         }
 
-        [[nodiscard, gnu::always_inline]] inline std::optional<fast_hit<Record>>
-        glance(detail::unfinalized_key key) const noexcept
-            requires(!is_merged && glancing_partition<near_type, Record>) {
-            return near_.glance(key);
+        [[nodiscard, gnu::always_inline]] inline detail::fast_lookup<Record>
+        try_hit(detail::unfinalized_key key) const noexcept
+            requires(!is_merged && detail::fast_partition<near_type, Record>) {
+            auto found = near_.try_hit(key);
+            found.seems_absent = false; // it may be far
+            return found;
         }
 
-        [[nodiscard]] std::optional<fast_hit<Record>>
-        glance_further(detail::unfinalized_key key) const noexcept
-            requires(!is_merged && glancing_partition<near_type, Record>) {
-            return detail::glance_further<Record>(near_, key);
+        [[nodiscard]] detail::fast_lookup<Record>
+        try_hit_further(detail::unfinalized_key key) const noexcept
+            requires(!is_merged && detail::fast_partition<near_type, Record>) {
+            return near_.try_hit_further(key);
         }
 
         /// The same for many keys; asks the far tier for the near misses together.

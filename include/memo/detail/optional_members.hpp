@@ -7,21 +7,31 @@
 #include <memo/detail/key/unfinalized_key.hpp>
 #include <memo/key128.hpp>
 
+#include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 
 namespace memo::detail {
 
-template <class Record, glancing_partition<Record> Partition>
-[[nodiscard]] std::optional<fast_hit<Record>> glance_further(Partition const& partition,
-                                                             unfinalized_key key) noexcept {
-    if constexpr (requires { partition.glance_further(key); }) {
-        return partition.glance_further(key);
-    } else {
-        return std::nullopt;
-    }
-}
+/// What a fast path finds in some nanoseconds. A record is one that is served for ever.
+template <class Record> struct fast_lookup {
+    std::optional<Record> record;
+    std::uint8_t cost = 0;     ///< see cost_byte
+    bool seems_absent = false; ///< get() would most likely find nothing: a leader looks again
+};
+
+/// A partition with a fast path, `try_hit(key)`: asked before get(), and without an effect that get() does
+/// not have. Where it finds nothing and the key does not seem absent, `try_hit_further(key)` is asked
+/// next: it is not inlined. An implementation detail of memo's own backends.
+template <class P, class Record>
+concept fast_partition = requires(P const& partition, unfinalized_key key) {
+    { partition.try_hit(key) }
+    noexcept->std::same_as<fast_lookup<Record>>;
+    { partition.try_hit_further(key) }
+    noexcept->std::same_as<fast_lookup<Record>>;
+};
 
 /// What a partition has counted; `entries` and `bytes` are 0 where to know them takes longer.
 template <class Partition> [[nodiscard]] backend_statistics events_of(Partition const& partition) {

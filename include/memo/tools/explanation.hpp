@@ -5,6 +5,7 @@
 
 #include <memo/detail/text.hpp>
 #include <memo/key128.hpp>
+#include <memo/outcome.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -47,6 +48,8 @@ struct explanation {
 
     std::vector<argument> arguments;
     std::optional<key128> current_state; ///< digest of what memo::keyed_by asked for at this call
+
+    std::optional<miss_reason> miss; ///< why a lookup does not serve the call; none: it is a hit
 };
 
 /// Several lines for people: what is part of what is indented below it. No locale changes them.
@@ -87,6 +90,7 @@ struct explanation {
     if (e.current_state) {
         out += "state now   " + to_string(*e.current_state) + "  2 words\n";
     }
+    out += "lookup      " + (e.miss ? "miss, " + std::string(to_string(*e.miss)) : "hit") + '\n';
     return out;
 }
 

@@ -165,7 +165,8 @@ TEMPLATE_LIST_TEST_CASE("what another program left at our key is a miss and is r
     auto const second = item_name(settings.name_space, generation, key_of(2));
 
     CHECK(client.ask("ms " + first + " 6 F0\r\npickle") == "HD\r\n");
-    CHECK_FALSE(partition.get(key_of(1)).has_value());
+    CHECK(partition.get(key_of(1)).reason() == memo::miss_reason::corrupt);
+    CHECK(partition.get(key_of(3)).reason() == memo::miss_reason::absent);
     CHECK(partition.stats().corrupt == 1);
     partition.update(key_of(1), [](int const* old) { return old != nullptr ? -1 : 10; }, {});
     CHECK(partition.get(key_of(1))->record == 10);

@@ -32,7 +32,7 @@ struct tally {
     int count = 0;
 };
 
-memo::detail::unfinalized_key at_sight(std::uint64_t number) {
+memo::detail::unfinalized_key unfinalized(std::uint64_t number) {
     return memo::detail::unfinalized_key(key_of(number));
 }
 
@@ -55,22 +55,23 @@ TEST_CASE("a far hit is copied near") {
     CHECK(static_cast<double>(again->cost) == Approx(5e6).epsilon(0.125));
 }
 
-TEST_CASE("what is near and no more than a word is had at first sight") {
+TEST_CASE("the fast path finds a near record that is no more than a word") {
     faulty_backend const far;
     memo::tiered const both(memo::memory(), far);
     auto const partition = both.partition<int>(scope);
-    static_assert(memo::glancing_partition<decltype(partition), int>);
-    CHECK_FALSE(partition.glance(at_sight(1)).has_value());
+    static_assert(memo::detail::fast_partition<decltype(partition), int>);
+    CHECK_FALSE(partition.try_hit(unfinalized(1)).record.has_value());
+    CHECK_FALSE(partition.try_hit(unfinalized(1)).seems_absent); // it may be far
     far.partition<int>(scope).put(key_of(1), 1, {.cost = 5ms, .ttl = 0ns});
-    CHECK_FALSE(partition.glance(at_sight(1)).has_value());
+    CHECK_FALSE(partition.try_hit(unfinalized(1)).record.has_value());
     CHECK(partition.get(key_of(1)).has_value());
-    CHECK(partition.glance(at_sight(1))->record == 1);
+    CHECK(partition.try_hit(unfinalized(1)).record == 1);
     partition.put(key_of(2), 2, {.cost = 0ns, .ttl = 1h}); // its time is in a block
-    CHECK_FALSE(partition.glance(at_sight(2)).has_value());
+    CHECK_FALSE(partition.try_hit(unfinalized(2)).record.has_value());
     CHECK(partition.get(key_of(2))->record == 2);
     static_assert(
-        !memo::glancing_partition<decltype(both.partition<std::string>(scope)), std::string>);
-    static_assert(!memo::glancing_partition<decltype(both.partition<tally>(scope)), tally>,
+        !memo::detail::fast_partition<decltype(both.partition<std::string>(scope)), std::string>);
+    static_assert(!memo::detail::fast_partition<decltype(both.partition<tally>(scope)), tally>,
                   "a merged record is the far tier's");
 }
 

@@ -8,11 +8,14 @@
 #include <memo/detail/math.hpp>
 #include <memo/detail/record/drift.hpp>
 #include <memo/detail/record/sample_id.hpp>
+#include <memo/detail/stats/counters.hpp>
+#include <memo/detail/system/cancellation.hpp>
 #include <memo/detail/system/fork.hpp>
 #include <memo/detail/system/thread_slot.hpp>
 #include <memo/error.hpp>
 #include <memo/key128.hpp>
 #include <memo/options.hpp>
+#include <memo/tools/explanation.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -100,9 +103,43 @@ template <class Evaluation> class auditor {
 
     [[nodiscard]] bool is_chosen() const noexcept { return turns_.is_any(); }
 
-    /// Whether this hit is audited.
-    [[nodiscard]] bool is_due() { return !this_thread_slot().is_auditing && turns_.next(); }
+    /// Runs the function again for a hit, if it is its turn, and compares. What the function throws
+    /// is counted and not passed on: the hit has its value.
+    ///
+    /// called          see call_name
+    /// run             the call, see detail/cache/call.hpp
+    /// Throws:         what the user's on_disagreement throws
+    template <class Name, class Run>
+    void audit(Evaluation const& evaluation, call_counters& counters, Name const& called,
+               record const& stored, Run& run) {
+        if (this_thread_slot().is_auditing || !turns_.next()) {
+            return;
+        }
+        key128 const key = called.key;
+        std::string text;
+        try {
+            audit_under_way const nothing_within;
+            text = to_string(run.explain()); // now, as the function may move from its arguments
+            timed_run timed(counters);
+            sample const now = run(replicate_of(key, {random_number(), 0}));
+            timed.returned();
+            counters.add(&statistics::audits);
+            if (!run.has_state(called.state) || !disagree(evaluation, key, stored, now)) {
+                return;
+            }
+        } catch (thread_cancelled const&) {
+            throw;
+        } catch (...) {
+            return;
+        }
+        counters.add(&statistics::disagreements);
+        report("memo: audit " + to_string(key) +
+               ": the function does not give any more what is stored. Something that it "
+               "reads is not in the key, or was changed without a new version:\n" +
+               text);
+    }
 
+  private:
     /// Throws:         what comparing them throws
     [[nodiscard]] bool disagree(Evaluation const& evaluation, key128 key, record const& kept,
                                 sample const& now) {
@@ -123,7 +160,6 @@ template <class Evaluation> class auditor {
         }
     }
 
-  private:
     audit_turns turns_;
     disagreement_report report_;
     std::atomic<bool> reported_{false};

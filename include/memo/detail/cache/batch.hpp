@@ -67,16 +67,16 @@ template <class Range> class places {
 /// The executor that is none: each call is evaluated by the thread that asks, one after the other.
 struct one_after_another {};
 
-/// Walk            see walk.hpp
-/// Result          what a caller gets of one call
+/// Cache           see function_cache.hpp
+/// Evaluation      see detail/record/exact.hpp
 ///
 /// Thread safety:  none
-template <class Walk, class Result> class batch {
-    using name = typename Walk::name;
-    using outcome = memo::result<Result>;
+template <class Cache, class Evaluation> class batch {
+    using name = typename Cache::name;
+    using outcome = memo::result<typename Evaluation::result>;
 
   public:
-    explicit batch(Walk& way) : way_(way) {}
+    explicit batch(Cache& cache) : cache_(cache) {}
 
     /// Makes room for the calls of a range, if it can tell how many they are.
     template <class Range> void reserve_for(Range& calls) {
@@ -100,15 +100,15 @@ template <class Walk, class Result> class batch {
 
     /// Serves all calls. To be called once.
     ///
-    /// evaluate        gives the result of a call that is not there: Result(item, name)
+    /// evaluate        evaluates a call that missed: result(item, name, miss_reason)
     /// examine         given a hit that may be audited: (item, name, record)
     template <class Executor, class Evaluate, class Examine>
     [[nodiscard]] std::vector<outcome> serve(Executor& execute, Evaluate const& evaluate,
                                              Examine const& examine) {
-        auto kept = way_.hits(names_, [&](std::size_t i, auto const& record) {
+        auto found = cache_.lookup_all(names_, [&](std::size_t i, auto const& record) {
             examine(item_of(i), names_[i], record);
         });
-        auto const evaluated = evaluate_others(kept, execute, evaluate);
+        auto const evaluated = evaluate_others(found, execute, evaluate);
         std::vector<outcome> results;
         results.reserve(names_.size() + unnamed_.size());
         auto failed = unnamed_.begin();
@@ -119,8 +119,8 @@ template <class Walk, class Result> class batch {
         };
         for (std::size_t i = 0; i < names_.size(); ++i) {
             add_failed_before(i);
-            if (kept[i]) {
-                results.emplace_back(Walk::value_of(std::move(kept[i]->record)));
+            if (found[i]) {
+                results.emplace_back(Evaluation::give(std::move(found[i]->record)));
             } else {
                 results.push_back(*evaluated.result_of(i));
             }
@@ -155,20 +155,20 @@ template <class Walk, class Result> class batch {
     }
 
     /// Evaluates what is not there, each key once.
-    template <class Kept, class Executor, class Evaluate>
-    [[nodiscard]] evaluations evaluate_others(std::vector<Kept> const& kept, Executor& execute,
+    template <class Found, class Executor, class Evaluate>
+    [[nodiscard]] evaluations evaluate_others(std::vector<Found> const& found, Executor& execute,
                                               Evaluate const& evaluate) {
-        auto const is_kept = [](Kept const& each) { return each.has_value(); };
-        if (std::ranges::all_of(kept, is_kept)) {
+        auto const is_hit = [](Found const& each) { return each.has_value(); };
+        if (std::ranges::all_of(found, is_hit)) {
             return {};
         }
-        evaluations made{first_of_its_kind(kept),
+        evaluations made{first_of_its_kind(found),
                          std::vector<std::optional<outcome>>(names_.size())};
         tasks under_way;
         for (std::size_t i = 0; i < names_.size(); ++i) {
-            if (!kept[i] && made.first[i] == i) {
+            if (!found[i] && made.first[i] == i) {
                 start(under_way, execute, made.results[i],
-                      [&, i] { return evaluate(item_of(i), names_[i]); });
+                      [&, i] { return evaluate(item_of(i), names_[i], found[i].reason()); });
             }
         }
         under_way.wait();
@@ -176,17 +176,17 @@ template <class Walk, class Result> class batch {
     }
 
     /// For each call that is not there, the first one that asks for the same.
-    template <class Kept>
-    [[nodiscard]] std::vector<std::size_t> first_of_its_kind(std::vector<Kept> const& kept) {
+    template <class Found>
+    [[nodiscard]] std::vector<std::size_t> first_of_its_kind(std::vector<Found> const& found) {
         std::vector<std::size_t> first(names_.size());
         hash_map<key128, std::size_t> seen;
         for (std::size_t i = 0; i < names_.size(); ++i) {
             first[i] = i;
-            if (!kept[i]) {
-                key128 const key = Walk::flight_of(names_[i]);
-                if (std::size_t const* const found = seen.find(key)) {
-                    first[i] = *found;
-                    way_.coalesce();
+            if (!found[i]) {
+                key128 const key = Cache::flight_of(names_[i]);
+                if (std::size_t const* const earlier = seen.find(key)) {
+                    first[i] = *earlier;
+                    cache_.coalesce();
                 } else {
                     seen.add(key, i);
                 }
@@ -230,7 +230,7 @@ template <class Walk, class Result> class batch {
             error(errc::configuration, "many: the executor has dropped a call")));
     }
 
-    Walk& way_;
+    Cache& cache_;
     std::vector<name> names_;      ///< of the calls that have one, in their order
     std::vector<unnamed> unnamed_; ///< the others, in theirs
 };

@@ -74,14 +74,14 @@ struct alignas(64) bucket {
 
     enum class sight { hit, absent, further };
 
-    /// The value of a key in the slot, if the line holds it and no writer was at it meanwhile. For
-    /// a hit at first sight; whatever else there is needs a careful look.
+    /// Fast path of look(). A hit is one; `absent` may be wrong while a writer is at the line or its
+    /// segment is split; `further` also says that it cannot tell.
     ///
-    /// Words           whether the caller expects words alone: then a line with a block in it is
-    ///                 none for a glance, which costs it six instructions less
+    /// Words           whether the caller expects words alone: then it cannot tell of a line with a
+    ///                 block in it, which saves six instructions
     template <bool Words>
-    [[nodiscard, gnu::always_inline]] inline bool glance(slot_key key, slot_value& value,
-                                                         std::size_t& slot) const {
+    [[nodiscard, gnu::always_inline]] inline sight try_look(slot_key key, slot_value& value,
+                                                            std::size_t& slot) const {
         std::uint32_t const before = state.load(std::memory_order_acquire);
         // No branch and no loop: that a key is here can be predicted, in which slot it is cannot.
         static_assert(slot_count == 3);
@@ -90,10 +90,12 @@ struct alignas(64) bucket {
         slot = static_cast<std::size_t>(not_first) + static_cast<std::size_t>(third);
         if (low[slot].load(std::memory_order_acquire) != key.low ||
             high[slot].load(std::memory_order_acquire) != key.high) [[unlikely]] {
-            return false;
+            return passed.load(std::memory_order_relaxed) == 0 ? sight::absent : sight::further;
         }
         value = read(slot, Words ? content::record : content_of(slot, before));
-        return state.load(std::memory_order_relaxed) == (before | (Words ? still | words : still));
+        return state.load(std::memory_order_relaxed) == (before | (Words ? still | words : still))
+                   ? sight::hit
+                   : sight::further;
     }
 
     /// Looks for a key. `further`: not here, but an entry has gone past this line.

@@ -32,28 +32,27 @@ class table {
     table& operator=(table const&) = delete;
     ~table() = default;
 
-    /// Whether a key is where it is looked for first and no writer is there: most hits are. Inlined
-    /// by force, so that key and value stay in registers.
+    /// Fast path of find(): looks a key up in its own bucket, where seven hits in eight are; see
+    /// bucket::try_look. Inlined by force, so that key and value stay in registers.
     ///
-    /// Words           whether blocks are not expected, see bucket::glance
+    /// Words           whether blocks are not expected
     template <bool Words>
-    [[nodiscard, gnu::always_inline]] inline bool glance(unfinalized_key key,
-                                                         slot_value& value) const {
+    [[nodiscard, gnu::always_inline]] inline bucket::sight try_find(unfinalized_key key,
+                                                                    slot_value& value) const {
         slot_key const wanted(key);
-        return glance_at<Words>(home_of(wanted.low), wanted, value);
+        return try_find_in<Words>(home_of(wanted.low), wanted, value);
     }
 
-    /// Whether it is in one of the buckets after its own: one hit in eight, where the table is as
-    /// full as it gets.
+    /// Goes on where try_find() says `further`; false if that is no hit either.
     template <bool Words>
-    [[nodiscard]] bool glance_further(unfinalized_key key, slot_value& value) const {
+    [[nodiscard]] bool try_find_further(unfinalized_key key, slot_value& value) const {
         slot_key const wanted(key);
         bucket* const buckets = buckets_of(wanted.low);
         bucket* here = &buckets[segment::number_of(wanted.low)];
         for (std::size_t left = segment::count - 1;
              left > 0 && here->passed.load(std::memory_order_relaxed) != 0; --left) {
             here = &segment::after(buckets, *here);
-            if (glance_at<Words>(*here, wanted, value)) {
+            if (try_find_in<Words>(*here, wanted, value) == bucket::sight::hit) {
                 return true;
             }
         }
@@ -64,7 +63,7 @@ class table {
     /// read section that began before.
     ///
     /// is_use          whether what is found counts as used, for eviction
-    [[nodiscard]] slot_value find(key128 key, bool is_use = true) const {
+    template <class Key> [[nodiscard]] slot_value find(Key key, bool is_use = true) const {
         slot_key const wanted(key);
         for (;;) {
             directory const root = directory_.now();
@@ -202,11 +201,11 @@ class table {
     }
 
     template <bool Words>
-    [[nodiscard, gnu::always_inline]] inline bool glance_at(bucket& here, slot_key wanted,
-                                                            slot_value& value) const {
+    [[nodiscard, gnu::always_inline]] inline bucket::sight
+    try_find_in(bucket& here, slot_key wanted, slot_value& value) const {
         std::size_t slot = 0;
-        bool const seen = here.glance<Words>(wanted, value, slot);
-        if (seen && directory_.evicts()) {
+        auto const seen = here.try_look<Words>(wanted, value, slot);
+        if (seen == bucket::sight::hit && directory_.evicts()) {
             here.mark_visited(slot);
         }
         return seen;

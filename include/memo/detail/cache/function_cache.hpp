@@ -1,0 +1,669 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// One function's cache: a call's key goes in, the record that serves the call comes out. It takes the
+// steps 2 to 6 of docs/walk.md, and the members below are in that order: look the key up, see whether
+// the record is enough, have one caller lead, run the function with no lock held, store its result.
+//
+// A miss looks up twice: before it leads, and after, as a leader before this one may have stored the
+// record in between.
+
+#include <memo/backend.hpp>
+#include <memo/detail/cache/auditor.hpp>
+#include <memo/detail/cache/invalidations.hpp>
+#include <memo/detail/cache/single_flight.hpp>
+#include <memo/detail/key/hash.hpp>
+#include <memo/detail/key/unfinalized_key.hpp>
+#include <memo/detail/key/words.hpp>
+#include <memo/detail/open_partition.hpp>
+#include <memo/detail/optional_members.hpp>
+#include <memo/detail/record/sample_id.hpp>
+#include <memo/detail/stats/counters.hpp>
+#include <memo/detail/system/cancellation.hpp>
+#include <memo/detail/system/fork.hpp>
+#include <memo/error.hpp>
+#include <memo/key128.hpp>
+#include <memo/options.hpp>
+#include <memo/outcome.hpp>
+#include <memo/statistics.hpp>
+#include <memo/tools/explanation.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace memo::detail {
+
+/// The counters of misses, in the order of miss_reason.
+inline constexpr counter_place misses_by_reason[] = {
+    &statistics::misses_absent,    &statistics::misses_expired,
+    &statistics::misses_corrupt,   &statistics::misses_other_stream,
+    &statistics::misses_unsettled, &statistics::misses_unavailable,
+    &statistics::misses_version};
+
+/// Throws:         memo::error (configuration) for spans that cannot be meant
+inline void check_spans(time_span ttl, storing_threshold const& threshold) {
+    if (ttl.is_negative()) {
+        throw error(errc::configuration, "memoize: .ttl is negative; give how long a result is "
+                                         "served, or 0 for ever");
+    }
+    if (threshold.least().count() < 0) {
+        throw error(errc::configuration, "memoize: .time_threshold is negative; give how long what "
+                                         "is stored takes at the least, or 0 for everything");
+    }
+}
+
+/// The state of a function that has none which is asked for at each call.
+struct no_state {};
+
+/// What identifies a call: its key, under verify_full the words that were hashed, and under keyed_by the
+/// digest of the state that is in the key.
+template <class KeyMaterial, class State> struct call_name {
+    unfinalized_key key;
+    [[no_unique_address]] KeyMaterial stream{};
+    [[no_unique_address]] State state{};
+};
+
+/// One function's records in a backend, and the callers who wait for them.
+///
+/// Backend         see backend.hpp
+/// Evaluation      see detail/record/exact.hpp and detail/record/averaged.hpp
+/// State           key128 for a function whose state is asked at each call; no_state otherwise
+/// Thread safety:  safe
+template <class Backend, class Evaluation, class State> class function_cache {
+  public:
+    using record = typename Evaluation::record;
+    using name = call_name<typename Evaluation::key_material, State>;
+    using options = typename Evaluation::options;
+
+    /// The record that serves a call.
+    struct served {
+        memo::detail::function_cache<Backend, Evaluation, State>::record record;
+        memo::source source;
+        std::optional<miss_reason> reason; ///< why the lookup did not serve it; none: a hit
+    };
+
+    function_cache(Backend const& backend, key128 scope, options const& chosen)
+        : counters_(chosen.audit == 0), // else no hit takes the fast path
+          shared_(store_of(backend), scope),
+          flights_(shared_->under_way),
+          partition_(detail::open_partition<record>(
+              backend, scope, {chosen.on_error, chosen.time_threshold.is_worthwhile()})),
+          evaluation_(chosen),
+          audits_(chosen),
+          ttl_(chosen.ttl),
+          is_strict_(chosen.on_error == on_error_policy::strict),
+          single_flight_(chosen.single_flight),
+          runs_(chosen.on_miss == on_miss_policy::compute),
+          at_reset_(detail::events_of(partition_)) { // events before this wrapper are not counted
+        check_spans(chosen.ttl, chosen.time_threshold);
+    }
+
+    [[nodiscard]] Evaluation const& evaluation() const noexcept { return evaluation_; }
+    [[nodiscard]] call_counters const& counters() const noexcept { return counters_; }
+
+    // Step 2 and 3: look the key up, and see whether the record is enough.
+
+    /// Fast path: counts and returns a hit if the first probe finds it; otherwise has no effect.
+    // Inlined by force, so that key and record stay in registers.
+    [[nodiscard, gnu::always_inline]] inline fast_lookup<record> try_hit(name const& called) {
+        if constexpr (std::is_empty_v<typename Evaluation::key_material> &&
+                      fast_partition<partition_type, record>) {
+            return counted(partition_.try_hit(called.key));
+        } else {
+            return {};
+        }
+    }
+
+    /// Serves a call that missed the fast path.
+    ///
+    /// seems_absent    see fast_lookup
+    /// run             the call, see detail/cache/call.hpp
+    template <class Run>
+    [[nodiscard]] served serve(name const& called, bool seems_absent, Run&& run) {
+        if (!seems_absent) {
+            if (auto further = try_hit_further(called); further.record) {
+                return {*std::move(further.record), source::hit, std::nullopt};
+            }
+        }
+        // Only a leader's second lookup makes up for a fast path that was wrong.
+        lookup_result<record> found =
+            seems_absent && single_flight_ ? miss_reason::absent : lookup(called);
+        if (!found) {
+            return miss(called, evaluation_, found.reason(), run);
+        }
+        counters_.hit(found->cost);
+        audit(called, found->record, run);
+        return {std::move(found->record), source::hit, std::nullopt};
+    }
+
+    /// Looks up many calls together, and counts the hits.
+    ///
+    /// examine         given the place and the record of each hit; calls audit()
+    template <class Examine>
+    [[nodiscard]] std::vector<lookup_result<record>> lookup_all(std::span<name const> called,
+                                                                Examine const& examine) {
+        std::vector<key128> keys(called.size());
+        std::ranges::transform(called, keys.begin(), &name::key);
+        std::vector<lookup_result<record>> found(called.size());
+        attempt("get", false, [&] {
+            detail::get_many<record>(partition_, std::span<key128 const>(keys), std::span(found));
+            return true;
+        });
+        for (std::size_t i = 0; i < found.size(); ++i) {
+            found[i] = enough(called[i], std::move(found[i]), evaluation_);
+            if (found[i]) {
+                counters_.hit(found[i]->cost);
+                examine(i, found[i]->record);
+            }
+        }
+        return found;
+    }
+
+    /// What is stored for a call, whether it is enough or not. Counts no call, and is no use of the record.
+    [[nodiscard]] lookup_result<record> peek(name const& called) const {
+        auto found = attempt("get", unavailable(),
+                             [&] { return detail::peek<record>(partition_, called.key); });
+        if (found && !Evaluation::is_of(found->record, called.stream)) {
+            return miss_reason::other_stream;
+        }
+        return found;
+    }
+
+    /// Why a lookup would not serve a call now; none if it would. Counts nothing.
+    [[nodiscard]] std::optional<miss_reason> would_miss(name const& called) const {
+        lookup_result<record> found = unavailable();
+        try {
+            found = detail::peek<record>(partition_, called.key);
+        } catch (thread_cancelled const&) {
+            throw;
+        } catch (...) {
+            return miss_reason::unavailable;
+        }
+        if (found && !Evaluation::is_of(found->record, called.stream)) {
+            return miss_reason::other_stream;
+        }
+        if (found && !evaluation_.enough(found->record)) {
+            return miss_reason::unsettled;
+        }
+        return found ? std::nullopt : std::optional(found.reason());
+    }
+
+    /// Runs the function again for a hit, if it is its turn, and compares; see auditor.
+    template <class Run> void audit(name const& called, record const& stored, Run&& run) {
+        if (audits_.is_chosen()) {
+            audits_.audit(evaluation_, counters_, called, stored, run);
+        }
+    }
+
+    // Step 4: one caller leads.
+
+    /// Serves a call whose lookup found no record that is enough.
+    ///
+    /// wanted          decides what is enough
+    /// reason          of the lookup
+    template <class Run>
+    [[nodiscard]] served miss(name const& called, Evaluation const& wanted, miss_reason reason,
+                              Run&& run) {
+        if (!runs_) { // leads nobody: others may run the function
+            return evaluate(called, wanted, reason, run, true);
+        }
+        if (!single_flight_ || !Backend::stores) {
+            return evaluate(called, wanted, reason, run, false);
+        }
+        for (;;) {
+            auto role = flights_.join(flight_of(called), called.key);
+            if (role.leads()) {
+                return complete(role, run, [&] {
+                    [[maybe_unused]] auto const alone = lead_processes(called.key);
+                    return evaluate(called, wanted, reason, run, true);
+                });
+            }
+            if (auto followed = follow(role, wanted)) {
+                return {*std::move(followed), source::coalesced, reason};
+            } // who wants more than the leader did, or one that gave up, goes on
+        }
+    }
+
+    /// A call that missed, and is the holder's to evaluate if nobody else does. Taken without waiting;
+    /// its end gives it up.
+    ///
+    /// Thread safety:  none
+    class right {
+      public:
+        right(function_cache& cache, name const& called)
+            : cache_(cache),
+              called_(called),
+              role_(find()        ? cache.flights_.stay_out()
+                    : cache.runs_ ? cache.flights_.try_lead(flight_of(called_), called_.key)
+                                  : cache.flights_.lead_alone()),
+              alone_(role_.leads() && cache.runs_ ? cache.try_lead_processes(called_.key)
+                                                  : leading()) {
+            if (cache.runs_ && !alone_) { // another caller or another process evaluates it
+                role_.give_up();
+            }
+        }
+        right(right const&) = delete;
+        right& operator=(right const&) = delete;
+        ~right() = default;
+
+        [[nodiscard]] bool is_held() const noexcept { return role_.leads(); }
+
+        [[nodiscard]] bool is_served() const noexcept { return record_.has_value(); }
+
+        /// Only if it is served.
+        [[nodiscard]] typename Evaluation::result value() const {
+            return Evaluation::give(record(*record_));
+        }
+
+        /// Serves the call. Only while it is held, and once.
+        template <class Run> void use(Run& run) {
+            record_ = cache_
+                          .complete(role_, run,
+                                    [&] {
+                                        // Ends before the followers go on.
+                                        leading const alone(std::move(alone_));
+                                        return cache_.evaluate(called_, cache_.evaluation_, reason_,
+                                                               run, true);
+                                    })
+                          .record;
+        }
+
+      private:
+        using leading =
+            decltype(std::declval<function_cache const&>().try_lead_processes(key128{}));
+
+        bool find() {
+            auto found = cache_.lookup(called_);
+            if (!found) {
+                reason_ = found.reason();
+                return false;
+            }
+            cache_.counters_.hit(found->cost);
+            record_ = std::move(found->record);
+            return true;
+        }
+
+        function_cache& cache_;
+        name const called_;
+        std::optional<record> record_;
+        miss_reason reason_ = miss_reason::absent;
+        typename single_flight<record>::role role_;
+        leading alone_;
+    };
+
+    /// Two streams with one key, if ever there are, share neither a record nor a flight.
+    [[nodiscard]] static key128 flight_of(name const& called) {
+        if constexpr (std::is_empty_v<typename Evaluation::key_material>) {
+            return called.key;
+        } else {
+            key128 const key = called.key;
+            key128 const other = hash128(called.stream.data(), called.stream.size() * word_size);
+            return {key.low ^ other.low, key.high ^ other.high};
+        }
+    }
+
+    /// Counts a call that an earlier one of the same batch serves.
+    void coalesce() { count(&statistics::coalesced); }
+
+    // What is stored, and what was counted.
+
+    [[nodiscard]] bool erase(key128 key) {
+        return shared_->invalidated.invalidate(
+            key, [&] { return attempt("erase", false, [&] { return partition_.erase(key); }); });
+    }
+
+    void clear() {
+        shared_->invalidated.invalidate_all([&] {
+            attempt("clear", false, [&] {
+                partition_.clear();
+                return true;
+            });
+        });
+    }
+
+    [[nodiscard]] statistics stats() {
+        statistics sum = counters_.since_reset();
+        backend_statistics const now = detail::events_of(partition_);
+        std::scoped_lock const lock(mutex_);
+        return sum.add(now, at_reset_);
+    }
+
+    void reset_stats() {
+        counters_.reset();
+        backend_statistics const now = detail::events_of(partition_);
+        std::scoped_lock const lock(mutex_);
+        at_reset_ = now;
+    }
+
+  private:
+    using partition_type =
+        decltype(detail::open_partition<record>(std::declval<Backend const&>(), {}, {}));
+
+    void count(counter_place kind) {
+        counters_.add(&statistics::calls);
+        counters_.add(kind);
+    }
+
+    /// An operation of the partition. What fails is counted and returns `otherwise`; under on_error =
+    /// strict it is thrown, as memo::error (backend).
+    template <class Result, class Operation>
+    Result attempt(char const* verb, Result otherwise, Operation const& operation) const {
+        try {
+            return operation();
+        } catch (error const& failure) {
+            if (failure.code() == errc::sample) {
+                throw; // from a merge: the function's trouble, not the backend's
+            }
+            failed(verb, failure.message());
+        } catch (std::exception const& failure) {
+            failed(verb, failure.what());
+        } catch (thread_cancelled const&) {
+            throw;
+        } catch (...) {
+            failed(verb, "an exception that is no std::exception");
+        }
+        return otherwise;
+    }
+
+    [[gnu::noinline]] void failed(char const* verb, std::string_view what) const {
+        counters_.add(&statistics::errors);
+        if (is_strict_) {
+            throw error(errc::backend, std::string("backend ") + verb + ": " + std::string(what));
+        }
+    }
+
+    [[nodiscard]] static lookup_result<record> unavailable() { return miss_reason::unavailable; }
+
+    [[nodiscard]] fast_lookup<record> try_hit_further(name const& called) {
+        if constexpr (std::is_empty_v<typename Evaluation::key_material> &&
+                      fast_partition<partition_type, record>) {
+            return counted(partition_.try_hit_further(called.key));
+        } else {
+            return {};
+        }
+    }
+
+    [[nodiscard, gnu::always_inline]] inline fast_lookup<record>
+    counted(fast_lookup<record> found) {
+        if (!found.record || !evaluation_.enough(*found.record) || !counters_.quick_hit(found.cost))
+            [[unlikely]] {
+            found.record.reset();
+        }
+        return found;
+    }
+
+    [[nodiscard]] lookup_result<record> lookup(name const& called) {
+        return enough(
+            called,
+            attempt("get", unavailable(),
+                    [&]() -> lookup_result<record> { return partition_.get(called.key); }),
+            evaluation_);
+    }
+
+    /// The record if it is this call's and enough.
+    [[nodiscard]] lookup_result<record> enough(name const& called, lookup_result<record> found,
+                                               Evaluation const& wanted) {
+        if (found && !Evaluation::is_of(found->record, called.stream)) {
+            counters_.add(&statistics::corrupt);
+            return miss_reason::other_stream;
+        }
+        if (found && !wanted.enough(found->record)) {
+            return miss_reason::unsettled;
+        }
+        return found;
+    }
+
+    /// Keeps other processes from a key while the result lives, where the backend is shared with some.
+    [[nodiscard]] auto lead_processes(key128 key) const {
+        if constexpr (leading_partition<partition_type>) {
+            return partition_.lead(key);
+        } else {
+            return 0;
+        }
+    }
+
+    /// The same without waiting: nothing if another process has the key.
+    [[nodiscard]] auto try_lead_processes(key128 key) const {
+        if constexpr (leading_partition<partition_type>) {
+            return partition_.try_lead(key);
+        } else {
+            return std::optional<int>(0);
+        }
+    }
+
+    /// Leads a flight to its end. What the function throws, its followers are thrown, too. What else
+    /// fails is the leader's own, by its options or its backend's state: one of them goes on.
+    template <class Role, class Run, class Lead>
+    static served complete(Role& role, Run const& run, Lead const& lead) {
+        try {
+            served result = lead();
+            role.complete(result.record);
+            return result;
+        } catch (...) {
+            if (run.threw()) {
+                role.fail(std::current_exception());
+            } else {
+                role.give_up();
+            }
+            throw;
+        }
+    }
+
+    /// Waits for the leader; nothing, and nothing counted yet, if its record is not enough.
+    template <class Role> std::optional<record> follow(Role const& role, Evaluation const& wanted) {
+        std::optional<record> result;
+        try {
+            result = role.result();
+        } catch (...) {
+            coalesce();
+            throw;
+        }
+        if (!result || !wanted.served_by(*result)) {
+            return std::nullopt;
+        }
+        coalesce();
+        return result;
+    }
+
+    // Step 5: run the function, no lock held.
+
+    /// Serves a call by the function, or by a record that was stored since the first lookup.
+    ///
+    /// looks_again     whether another leader may have stored one
+    template <class Run>
+    served evaluate(name const& called, Evaluation const& wanted, miss_reason reason, Run& run,
+                    bool looks_again) {
+        std::optional<record> now;
+        if (Backend::stores &&
+            (looks_again || Evaluation::merges)) { // a mean goes on from its record
+            lookup_result<record> found = lookup_again(called);
+            if (found && wanted.enough(found->record)) {
+                count(&statistics::hits);
+                return {std::move(found->record), source::hit, std::nullopt};
+            }
+            if (found) {
+                reason = miss_reason::unsettled;
+                now = std::move(found->record);
+            } else if (found.reason() != miss_reason::absent || reason == miss_reason::unsettled) {
+                reason = found.reason(); // else the first lookup knows more, and has erased it
+            }
+        }
+        bool const refines = now && Evaluation::gives(*now);
+        if (refines) {
+            count(&statistics::refinements);
+        } else {
+            count(&statistics::misses);
+            counters_.add(misses_by_reason[static_cast<std::size_t>(reason)]);
+        }
+        if (!runs_) {
+            throw missed(called.key, reason, run);
+        }
+        std::uint64_t drawn = 0;
+        do {
+            now = one_more(called, std::move(now), run);
+        } while (wanted.again(*now, ++drawn));
+        return {*std::move(now), refines ? source::refined : source::computed, reason};
+    }
+
+    [[nodiscard]] lookup_result<record> lookup_again(name const& called) {
+        scoped_timer const timed(counters_.looking().sample());
+        return peek(called);
+    }
+
+    template <class Run>
+    [[gnu::cold]] static error missed(key128 key, miss_reason reason, Run& run) {
+        explanation call = run.explain();
+        call.miss = reason;
+        return {errc::miss, "replay " + to_string(key) +
+                                ": what is stored does not serve this call, and on_miss = fail "
+                                "forbids to run the function. Run it with on_miss = compute first, "
+                                "or see which part of the key is not the one that was stored:\n" +
+                                to_string(call)};
+    }
+
+    /// Runs the function once; returns the record as it is then.
+    ///
+    /// now             the record before
+    template <class Run> record one_more(name const& called, std::optional<record> now, Run& run) {
+        std::uint64_t const since = shared_->invalidated.now();
+        if constexpr (Evaluation::merges) {
+            sample_id const by = take_number(called.key);
+            timed_run timed(counters_);
+            auto const drawn = run(replicate_of(called.key, by));
+            put_options const about{timed.returned(), ttl_};
+            record before = now ? *std::move(now) : record{};
+            if (evaluation_.accepts(drawn)) {
+                return merge(called, run, since, Evaluation::add(drawn, by),
+                             Evaluation::add(drawn, {})(&before), about);
+            }
+            counters_.add(&statistics::rejected);
+            if (evaluation_.counts_rejected()) {
+                return merge(called, run, since, Evaluation::add_rejected(by),
+                             Evaluation::add_rejected({})(&before), about);
+            }
+            return before;
+        } else {
+            timed_run timed(counters_);
+            auto drawn = run(replicate{});
+            std::chrono::nanoseconds const taken = timed.returned();
+            bool const accepted = evaluation_.accepts(drawn);
+            counters_.add(&statistics::rejected, accepted ? 0 : 1);
+            record fresh = Evaluation::remember(std::move(drawn), called.stream);
+            if (Backend::stores && accepted && evaluation_.slow_enough(taken)) {
+                store(called, run, since, {taken, ttl_}, [&](put_options const& about) {
+                    return attempt("put", false,
+                                   [&] { return partition_.put(called.key, fresh, about); });
+                });
+            }
+            return fresh;
+        }
+    }
+
+    sample_id take_number(key128 key) {
+        if constexpr (!Evaluation::numbered) {
+            return {};
+        } else if constexpr (!Backend::stores) {
+            return {next_number_.fetch_add(1, std::memory_order_relaxed), 0};
+        } else {
+            auto const begun = update(key, Evaluation::begin(random_incarnation()),
+                                      {std::chrono::nanoseconds(0), ttl_});
+            return begun ? sample_id{begun->begun - 1, begun->incarnation}
+                         : sample_id{random_number(), 0};
+        }
+    }
+
+    // Step 6: store its result.
+
+    /// Stores what was evaluated, unless its record was invalidated since then, or the function has another
+    /// state by now than its key: it may have waited for a leader or a claim, or the state changed while
+    /// it ran.
+    ///
+    /// run             what ran the function
+    /// put             given what to tell the backend; returns whether that has stored it
+    template <class Run, class Put>
+    void store(name const& called, Run const& run, std::uint64_t since, put_options about,
+               Put const& put) {
+        key128 const key = called.key;
+        if (!run.has_state(called.state)) {
+            counters_.add(&statistics::rejected);
+            return;
+        }
+        auto const valid = [&] { return !shared_->invalidated.includes(key, since); };
+        if (!valid()) {
+            return;
+        }
+        about.valid = validity(valid);
+        {
+            scoped_timer const timed(counters_.storing().sample());
+            counters_.add(&statistics::sets, put(about) ? 1 : 0);
+        }
+        // Where the partition did not ask within the step that stored: an invalidation in between has
+        // erased nothing yet, and nobody else will.
+        if (!validating_partition<partition_type> && !valid()) {
+            attempt("erase", false, [&] { return partition_.erase(key); });
+        }
+    }
+
+    /// Changes the record in the backend, and returns it as it is then; or as this call has it, if
+    /// the backend does not store it.
+    template <class Run, class Merge>
+    record merge(name const& called, Run const& run, std::uint64_t since, Merge const& change,
+                 record expected, put_options about) {
+        if constexpr (Backend::stores) {
+            std::optional<record> stored;
+            store(called, run, since, about, [&](put_options const& while_valid) {
+                stored = update(called.key, change, while_valid);
+                return stored.has_value();
+            });
+            // Fewer than expected: what was there was invalidated meanwhile.
+            if (stored && Evaluation::draws_in(*stored) >= Evaluation::draws_in(expected)) {
+                return *std::move(stored);
+            }
+        }
+        return expected;
+    }
+
+    template <class Merge>
+    [[nodiscard]] std::optional<record> update(key128 key, Merge const& change,
+                                               put_options about) const {
+        return attempt("update", std::optional<record>(),
+                       [&] { return partition_.update(key, change, about); });
+    }
+
+    /// The identity of the backend's store; of a backend that has none, that of this wrapper.
+    [[nodiscard]] key128 store_of(Backend const& backend) const {
+        if constexpr (identified_backend<Backend>) {
+            return backend.identity();
+        } else {
+            return {reinterpret_cast<std::uintptr_t>(this), 0};
+        }
+    }
+
+    mutable call_counters counters_;
+    flights_of_scope const shared_; ///< with all wrappers of the function on this store
+    single_flight<record> flights_;
+    partition_type const partition_;
+    Evaluation const evaluation_;
+    auditor<Evaluation> audits_;
+    std::chrono::nanoseconds const ttl_;
+    bool const is_strict_;
+    bool const single_flight_;
+    bool const runs_;                           ///< the function, for a miss
+    std::atomic<std::uint64_t> next_number_{0}; ///< of a sample, where no record numbers them
+    mutex mutex_;
+    backend_statistics at_reset_;
+};
+
+} // namespace memo::detail
