@@ -273,7 +273,7 @@ template <class Backend, class Evaluation, class State> class function_cache {
                           .complete(role_, run,
                                     [&] {
                                         // Ends before the followers go on.
-                                        leading const alone(std::move(alone_));
+                                        [[maybe_unused]] leading const alone(std::move(alone_));
                                         return cache_.evaluate(called_, cache_.evaluation_, reason_,
                                                                run, true);
                                     })
