@@ -21,25 +21,25 @@ struct found_record {
 };
 
 /// Complexity:     looks at every record
-[[nodiscard]] inline found_record find_record(detail::disk_store& store, functions const& all,
+[[nodiscard]] inline found_record find_record(memo::cache_directory& cache, functions const& all,
                                               std::string const& digits) {
     found_record found{digits, nullptr, false};
     auto const key = key_of(digits);
     if (!key) {
         return found;
     }
-    for_each_entry(store, [&](detail::key_and_value const& entry) {
-        auto const claimed = detail::header_of(entry.value);
-        if (!claimed || claimed->key != *key || !detail::is_record(entry)) {
-            return;
-        }
-        auto const header = detail::check_frame(entry.value);
-        found.is_corrupt = !header;
-        if (header) {
-            function const& from = function_of(header->scope, all);
-            found.row = row_of(from.name, from.version, *header, detail::payload_of(entry.value));
-        }
-    });
+    cache.for_each(
+        [&](memo::stored_entry const& entry) {
+            if (entry.check == memo::entry_check::truncated || entry.key != *key || entry.is_name) {
+                return;
+            }
+            found.is_corrupt = !entry.is_intact();
+            if (!found.is_corrupt) {
+                memo::stored_function const& from = function_of(entry.scope, all);
+                found.row = row_of(from.name, from.version, entry);
+            }
+        },
+        shown_progress());
     return found;
 }
 
@@ -80,8 +80,7 @@ struct found_record {
 /// A line for each field that either record has, a star where they differ.
 inline void print_difference(std::ostream& out, json const& one, json const& other) {
     auto const text = [](json const& value) {
-        return value.is_string() ? memo::detail::printable(value.get<std::string>())
-                                 : to_text(value);
+        return value.is_string() ? memo::printable(value.get<std::string>()) : to_text(value);
     };
     constexpr int label = 18;
     constexpr int column = 34;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // memo-cache: looks at the directory of a disk cache, and tends it. See tools/memo-cache.1.
 
-#include <memo/backends/disk.hpp>
+#include <memo/tools/maintenance.hpp>
+#include <memo/version.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -11,7 +12,6 @@
 #include "lines.hpp"
 #include "readable.hpp"
 #include "records.hpp"
-#include "salvage.hpp"
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -39,15 +39,12 @@
 
 namespace {
 
-namespace detail = memo::detail;
 namespace fs = std::filesystem;
 using json = nlohmann::ordered_json;
-using memo::detail::printable;
-using memo_cache::for_each_entry;
-using memo_cache::function;
-using memo_cache::functions_in;
+using memo::printable;
 using memo_cache::print_json;
 using memo_cache::scan_progress;
+using memo_cache::shown_progress;
 
 constexpr int ok = 0;
 constexpr int trouble = 1;
@@ -72,7 +69,7 @@ struct settings {
 
 /// The directory that is named, or that programs choose.
 [[nodiscard]] std::string directory_of(settings const& chosen) {
-    return chosen.directory.empty() ? detail::default_directory() : chosen.directory;
+    return chosen.directory.empty() ? memo::cache_directory::default_path() : chosen.directory;
 }
 
 /// How the owner of the directory opens it to write. Files that are made are theirs, even by root, and
@@ -113,20 +110,12 @@ struct settings {
 }
 
 int stat(settings const& chosen) {
-    detail::disk_store store(opening(chosen, false));
-    detail::disk_directory const& directory = store.current().directory();
-    detail::disk_state const state = directory.state();
-    auto const [size, names] = store.inspect([](detail::read_transaction const& snapshot) {
-        return std::pair(snapshot.size(), detail::count_names(snapshot));
-    });
-    json const told{{"directory", directory.root()},
-                    {"functions", names},
-                    {"entries", size.entries - names},
-                    {"live_bytes", size.bytes},
-                    {"file_bytes", fs::file_size(directory.data_file())},
-                    {"max_file_bytes", state.map},
-                    {"all_on_disk", !state.dirty},
-                    {"set_aside", fs::exists(directory.path("v1.bad.1"))}};
+    memo::cache_directory cache(opening(chosen, false));
+    memo::directory_statistics const now = cache.statistics();
+    json const told{{"directory", cache.path()},      {"functions", now.functions},
+                    {"entries", now.entries},         {"live_bytes", now.live_bytes},
+                    {"file_bytes", now.file_bytes},   {"max_file_bytes", now.max_file_bytes},
+                    {"all_on_disk", now.all_on_disk}, {"set_aside", now.set_aside}};
     if (chosen.as_json) {
         print_json(told);
         return ok;
@@ -140,8 +129,8 @@ int stat(settings const& chosen) {
 }
 
 int ls(settings const& chosen) {
-    detail::disk_store store(opening(chosen, false));
-    auto const all = functions_in(store);
+    memo::cache_directory cache(opening(chosen, false));
+    auto const all = cache.functions(shown_progress());
     json list = json::array();
     for (auto const& [scope, one] : all) {
         if (one.entries != 0 || !one.name.empty()) {
@@ -173,49 +162,24 @@ int ls(settings const& chosen) {
     return ok;
 }
 
-/// How many entries passed their checks, and how many did not.
-struct checked {
-    std::uint64_t whole = 0;
-    std::uint64_t corrupt = 0;
-};
-
 int verify(settings const& chosen) {
-    detail::disk_store store(opening(chosen, false));
-    checked records; // these and the names as stat counts them
-    checked names;
-    bool cut_short = false; // by a page that is none
-    try {
-        for_each_entry(store, [&](detail::key_and_value const& entry) {
-            auto const header = detail::check_frame(entry.value);
-            if (!detail::is_record(entry)) {
-                ++(header ? names.whole : names.corrupt);
-                return;
-            }
-            bool const right =
-                header &&
-                std::ranges::equal(detail::place_of(header->scope, header->key), entry.key);
-            ++(right ? records.whole : records.corrupt);
-        });
-    } catch (detail::disk_error const& failure) {
-        cut_short = detail::says_damaged(failure.code());
-        if (!cut_short) {
-            throw;
-        }
-    }
+    memo::cache_directory cache(opening(chosen, false));
+    memo::verification const found = cache.verify(shown_progress());
     if (chosen.as_json) {
-        print_json({{"whole", records.whole},
-                    {"corrupt", records.corrupt},
-                    {"functions", names.whole},
-                    {"corrupt_functions", names.corrupt},
-                    {"damaged_pages", cut_short}});
+        print_json({{"whole", found.intact},
+                    {"corrupt", found.corrupt},
+                    {"functions", found.names},
+                    {"corrupt_functions", found.corrupt_names},
+                    {"damaged_pages", found.damaged_pages}});
     } else {
-        std::cout << records.whole << " whole, " << records.corrupt << " corrupt";
-        if (names.corrupt != 0) {
-            std::cout << "; corrupt names of functions: " << names.corrupt;
+        std::cout << found.intact << " whole, " << found.corrupt << " corrupt";
+        if (found.corrupt_names != 0) {
+            std::cout << "; corrupt names of functions: " << found.corrupt_names;
         }
-        std::cout << (cut_short ? "; the rest lies behind a damaged page\n" : "\n");
+        std::cout << (found.damaged_pages ? "; the rest lies behind a damaged page\n" : "\n");
     }
-    return records.corrupt == 0 && names.corrupt == 0 && !cut_short ? ok : damage_found;
+    return found.corrupt == 0 && found.corrupt_names == 0 && !found.damaged_pages ? ok
+                                                                                  : damage_found;
 }
 
 void report_dropped(settings const& chosen, std::size_t dropped) {
@@ -227,48 +191,25 @@ void report_dropped(settings const& chosen, std::size_t dropped) {
 }
 
 int prune(settings const& chosen) {
-    detail::disk_store store(opening(chosen, true));
-    std::size_t dropped = 0;
-    auto const now = std::chrono::duration_cast<std::chrono::seconds>(
-        std::chrono::system_clock::now().time_since_epoch());
-    detail::unix_time const time{now};
-    std::int64_t const oldest = // all were made since 1970
-        now.count() - static_cast<std::int64_t>((std::min)(
-                          chosen.max_age.value_or(0), static_cast<std::uint64_t>(now.count())));
-    dropped += detail::drop_records(store, [&](detail::key_and_value const& entry) {
-        auto const header = detail::header_of(entry.value);
-        return !header || header->expired(time) ||
-               (chosen.max_age && std::int64_t{header->created} < oldest);
-    });
-    while (chosen.max_bytes) {
-        detail::disk_clock const none;
-        std::size_t before = 0;
-        std::size_t after = 0;
-        store.write([&](detail::write_transaction const& write) {
-            before = write.size().entries;
-            if (write.size().bytes > *chosen.max_bytes) {
-                detail::evict(write, 256, none, {*chosen.max_bytes, 0, time}, [](memo::key128) {});
-            }
-            after = write.size().entries;
-            return true;
-        });
-        dropped += before - after;
-        if (before == after) {
-            break;
-        }
+    memo::cache_directory cache(opening(chosen, true));
+    std::optional<std::chrono::seconds> max_age;
+    if (chosen.max_age) {
+        constexpr std::int64_t longest = std::chrono::seconds::max().count();
+        max_age.emplace(static_cast<std::int64_t>(
+            (std::min)(*chosen.max_age, static_cast<std::uint64_t>(longest))));
     }
-    report_dropped(chosen, dropped);
+    report_dropped(chosen, cache.prune(max_age, chosen.max_bytes));
     return ok;
 }
 
 int clear(settings const& chosen) {
-    detail::disk_store store(opening(chosen, true));
+    memo::cache_directory cache(opening(chosen, true));
     std::size_t dropped = 0;
     bool known = false;
-    for (auto const& [scope, one] : functions_in(store)) {
+    for (auto const& [scope, one] : cache.functions(shown_progress())) {
         if (one.name == chosen.name || to_string(scope) == chosen.name) {
             known = true;
-            dropped += detail::drop_function(store, scope);
+            dropped += cache.erase(scope);
         }
     }
     if (!known && !chosen.as_json) {
@@ -279,142 +220,32 @@ int clear(settings const& chosen) {
     return ok;
 }
 
-/// Lets those use a file who may use another.
-void keep_access(std::string const& from, std::string const& path) {
-    struct stat before {};
-    if (::stat(from.c_str(), &before) != 0 ||
-        (::chown(path.c_str(), static_cast<uid_t>(-1), before.st_gid) != 0 && errno != EPERM) ||
-        ::chmod(path.c_str(), before.st_mode & 0777U) != 0) {
-        detail::file_failed("compact", path, errno);
-    }
-}
-
-/// Waits until the disk has a file, or the names in a directory.
-void wait_for_disk(std::string const& path) {
-    detail::file const opened = detail::open_file(path, O_RDONLY);
-    if (::fsync(opened.descriptor()) != 0) {
-        detail::file_failed("compact", path, errno);
-    }
-}
-
-/// A directory that its owner alone can enter, and that goes when all is done or fails.
-class workplace {
-  public:
-    explicit workplace(std::string path) : path_(std::move(path)) {
-        fs::remove_all(path_);
-        if (::mkdir(path_.c_str(), S_IRWXU) != 0) { // not what somebody else made since
-            detail::file_failed("compact", path_, errno);
-        }
-    }
-    workplace(workplace const&) = delete;
-    workplace& operator=(workplace const&) = delete;
-    ~workplace() {
-        std::error_code ignored;
-        fs::remove_all(path_, ignored);
-    }
-    [[nodiscard]] std::string const& path() const noexcept { return path_; }
-
-  private:
-    std::string path_;
-};
-
 int compact(settings const& chosen) {
-    std::uint64_t before = 0;
-    detail::disk_directory directory;
-    {
-        detail::disk_store store(opening(chosen, true));
-        directory = store.current().directory();
-        before = fs::file_size(directory.data_file());
-        // LMDB, which copies, believes every page.
-        for_each_entry(store, [](detail::key_and_value const&) {});
-    }
-    detail::directory_lock const alone(directory, detail::max_lock_wait({}));
-    detail::file const users =
-        directory.files().open_or_make("users.lock", O_RDWR, directory.mode());
-    if (!detail::try_lock_file(users, LOCK_EX)) {
-        std::cerr << "memo-cache: " << directory.root()
+    auto const result = memo::cache_directory::compact(opening(chosen, true), shown_progress());
+    if (!result) {
+        std::cerr << "memo-cache: " << memo::cache_directory(opening(chosen, false)).path()
                   << " is in use; end the programs that use it, or compact it later\n";
         return trouble;
     }
-    // Copied beside and moved into the place of the old one, under the lock that opening takes. `state`
-    // says of the old one that the disk has all of it, so the disk has to have the copy before.
-    workplace const beside(directory.path("v1.compact"));
-    std::string const copy = beside.path() + "/data.mdb";
-    {
-        auto const environment = detail::open_environment(
-            {directory, false, false, directory.state().map}, directory.data_files());
-        detail::lmdb_check("compact",
-                           mdb_env_copy2(environment.get(), beside.path().c_str(), MDB_CP_COMPACT));
-    }
-    keep_access(directory.data_file(), copy);
-    wait_for_disk(copy);
-    fs::rename(copy, directory.data_file());
-    wait_for_disk(directory.data());
-    std::uint64_t const after = fs::file_size(directory.data_file());
     if (chosen.as_json) {
-        print_json({{"bytes_before", before}, {"bytes_after", after}});
+        print_json({{"bytes_before", result->bytes_before}, {"bytes_after", result->bytes_after}});
     } else {
-        std::cout << before << " bytes before, " << after << " after\n";
+        std::cout << result->bytes_before << " bytes before, " << result->bytes_after << " after\n";
     }
     return ok;
 }
 
-/// Carries over what is whole in a file of which nothing is certain.
-void salvage_from(std::span<std::byte const> bytes, detail::disk_store& store,
-                  std::uint64_t& carried, std::uint64_t& passed_over) {
-    // All are found before one is stored: a program may add to what it finds in the cache, and no
-    // later state could take the place of that.
-    auto const latest = [&] {
-        scan_progress progress(bytes.size());
-        return memo_cache::latest_frames_in(bytes,
-                                            [&](std::size_t place) { progress.reached(place); });
-    }();
-    scan_progress progress(latest.of.size());
-    std::size_t tried = 0;
-    std::uint64_t stored = 0;
-    for (auto const& [whose, frame] : latest.of) {
-        std::vector<std::byte> copy(frame.begin(), frame.end());
-        if (auto const header = detail::check_frame(copy)) { // a program may write to the file yet
-            auto const became = memo_cache::carry_over(store, {*header, std::move(copy)});
-            stored += became == memo_cache::carried::stored ? 1U : 0U;
-        }
-        progress.reached(++tried);
-    }
-    carried += stored;
-    passed_over += latest.seen - stored;
-}
-
 int salvage(settings const& chosen) {
     memo::disk_settings const told = settings_of_owner(chosen);
-    std::string const lost = told.directory + "/v1.bad.1/data.mdb";
-    auto const lay_there = detail::identity_of_file(lost);
-    std::optional<memo_cache::mapped_file> older;
-    if (lay_there) {
-        older.emplace(lost);
-    }
-    // Whoever opens data that was being written when the machine went down sets it aside: here, if no
-    // program did since, and in the place of what lay there.
-    std::optional<detail::disk_store> store;
-    if (older || fs::exists(told.directory + "/v1/data.mdb")) {
-        store.emplace(told);
-    }
-    auto const lies_there = detail::identity_of_file(lost);
-    if (!lies_there) {
+    auto const result = memo::cache_directory::salvage(told, shown_progress());
+    if (!result) {
         std::cerr << "memo-cache: nothing was set aside in " << told.directory << '\n';
         return trouble;
     }
-    std::uint64_t carried = 0;
-    std::uint64_t passed_over = 0;
-    if (lies_there != lay_there) { // the newer one first, as what is there already stays
-        salvage_from(memo_cache::mapped_file(lost).bytes(), *store, carried, passed_over);
-    }
-    if (older) {
-        salvage_from(older->bytes(), *store, carried, passed_over);
-    }
     if (chosen.as_json) {
-        print_json({{"carried_over", carried}, {"passed_over", passed_over}});
+        print_json({{"carried_over", result->stored}, {"passed_over", result->passed_over}});
     } else {
-        std::cout << carried << " carried over, " << passed_over
+        std::cout << result->stored << " carried over, " << result->passed_over
                   << " passed over: older states, there already, or their time is over. Remove "
                   << told.directory << "/v1.bad.1 when you are content.\n";
     }
@@ -422,17 +253,18 @@ int salvage(settings const& chosen) {
 }
 
 /// The records as they are, for import.
-int export_as_they_are(detail::disk_store& store, memo_cache::functions const& functions) {
+int export_as_they_are(memo::cache_directory& cache, memo_cache::functions const& functions) {
     std::uint64_t corrupt = 0;
-    for_each_entry(store, [&](detail::key_and_value const& entry) {
-        auto const header = detail::check_frame(entry.value);
-        if (!header) {
-            ++corrupt;
-            return;
-        }
-        function const& from = memo_cache::function_of(header->scope, functions);
-        std::cout << memo_cache::to_text(memo_cache::line_of(from, *header, entry.value)) << '\n';
-    });
+    cache.for_each(
+        [&](memo::stored_entry const& entry) {
+            if (!entry.is_intact()) {
+                ++corrupt;
+                return;
+            }
+            memo::stored_function const& from = memo_cache::function_of(entry.scope, functions);
+            std::cout << memo_cache::to_text(memo_cache::line_of(from, entry)) << '\n';
+        },
+        shown_progress());
     if (corrupt != 0) {
         std::cerr << "memo-cache: left out as corrupt: " << corrupt << '\n';
         return damage_found;
@@ -441,10 +273,10 @@ int export_as_they_are(detail::disk_store& store, memo_cache::functions const& f
 }
 
 int export_records(settings const& chosen) {
-    detail::disk_store store(opening(chosen, false));
-    auto const functions = functions_in(store);
+    memo::cache_directory cache(opening(chosen, false));
+    auto const functions = cache.functions(shown_progress());
     if (chosen.as_records) {
-        return export_as_they_are(store, functions);
+        return export_as_they_are(cache, functions);
     }
     bool const csv = !chosen.as_json && chosen.format == "csv";
     bool const to_terminal = ::isatty(STDOUT_FILENO) != 0;
@@ -457,17 +289,15 @@ int export_records(settings const& chosen) {
         std::cout << '\n';
     };
     if (csv) {
-        print(memo_cache::row_of("", "", {}, {}),
+        print(memo_cache::row_of("", "", {}),
               [](std::string const& name, json const&) { return name; });
     }
-    for_each_entry(store, [&](detail::key_and_value const& entry) {
-        auto const header = detail::check_frame(entry.value);
-        if (!header || !detail::is_record(entry)) {
+    auto const print_entry = [&](memo::stored_entry const& entry) {
+        if (!entry.is_intact() || entry.is_name) {
             return;
         }
-        function const& from = memo_cache::function_of(header->scope, functions);
-        json const row =
-            memo_cache::row_of(from.name, from.version, *header, detail::payload_of(entry.value));
+        memo::stored_function const& from = memo_cache::function_of(entry.scope, functions);
+        json const row = memo_cache::row_of(from.name, from.version, entry);
         if (csv) {
             print(row, [&](std::string const&, json const& value) {
                 std::string const cell = memo_cache::to_csv(value);
@@ -476,7 +306,8 @@ int export_records(settings const& chosen) {
         } else {
             std::cout << memo_cache::to_text(row) << '\n';
         }
-    });
+    };
+    cache.for_each(print_entry, shown_progress());
     return ok;
 }
 
@@ -495,7 +326,7 @@ int import_records(settings const& chosen) {
     if (!from_input && fs::is_regular_file(chosen.file)) {
         progress.emplace(fs::file_size(chosen.file));
     }
-    detail::disk_store store(settings_of_owner(chosen));
+    memo::cache_directory cache(settings_of_owner(chosen));
     std::uint64_t number = 0;
     std::size_t read = 0;
     std::uint64_t imported = 0;
@@ -510,11 +341,12 @@ int import_records(settings const& chosen) {
         }
         ++number;
         try {
-            auto const became = memo_cache::carry_over(store, memo_cache::frame_in(line));
-            if (became == memo_cache::carried::too_large) {
+            auto const bytes = memo_cache::entry_in(line);
+            auto const became = cache.insert(memo::stored_entry::of(bytes));
+            if (became == memo::insertion::too_large) {
                 throw memo_cache::refusal("the record is too large for this cache");
             }
-            ++(became == memo_cache::carried::stored ? imported : passed_over);
+            ++(became == memo::insertion::stored ? imported : passed_over);
         } catch (memo_cache::refusal const& why) {
             ++refused;
             std::cerr << "memo-cache: line " << number
@@ -543,10 +375,10 @@ int import_records(settings const& chosen) {
 }
 
 int diff(settings const& chosen) {
-    detail::disk_store store(opening(chosen, false));
-    auto const functions = functions_in(store);
-    auto const one = memo_cache::find_record(store, functions, chosen.one_key);
-    auto const other = memo_cache::find_record(store, functions, chosen.other_key);
+    memo::cache_directory cache(opening(chosen, false));
+    auto const functions = cache.functions(shown_progress());
+    auto const one = memo_cache::find_record(cache, functions, chosen.one_key);
+    auto const other = memo_cache::find_record(cache, functions, chosen.other_key);
     for (auto const* each : {&one, &other}) {
         if (each->row.is_null()) {
             std::cerr << "memo-cache: "
@@ -580,6 +412,13 @@ units const spans{{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86'400}, {"w"
         }
     }
     return all;
+}
+
+[[nodiscard]] std::string lower_case(std::string text) {
+    for (char& c : text) {
+        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    }
+    return text;
 }
 
 /// A whole number with a unit: "12h".
@@ -641,7 +480,7 @@ int main(int argc, char** argv) {
     pruned->add_option_function<std::string>(
         "--max-bytes",
         [&](std::string const& text) {
-            chosen.max_bytes = amount_of("--max-bytes", CLI::detail::to_lower(text), sizes());
+            chosen.max_bytes = amount_of("--max-bytes", lower_case(text), sizes());
         },
         "Live bytes to keep; 500kb, 20mb, 4gb");
     pruned->add_option_function<std::string>(

@@ -4,8 +4,7 @@
 // A record as it lies in a cache in, a line of JSON that another cache can take it from out; and back,
 // when all that the line says is true.
 
-#include <memo/backends/disk.hpp>
-#include <memo/tools/explanation.hpp>
+#include <memo/tools/maintenance.hpp>
 
 #include "entries.hpp"
 #include "readable.hpp"
@@ -29,35 +28,36 @@ struct refusal : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// A frame that was checked.
-struct whole_frame {
-    detail::frame_header header;
-    std::vector<std::byte> bytes;
-};
-
 [[nodiscard]] inline std::string digits_of(std::span<std::byte const> bytes) {
-    return detail::hexadecimal({reinterpret_cast<char const*>(bytes.data()), bytes.size()});
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string text;
+    text.reserve(2 * bytes.size());
+    for (std::byte const byte : bytes) {
+        text += digits[std::to_integer<std::size_t>(byte >> 4U)];
+        text += digits[std::to_integer<std::size_t>(byte & std::byte{15})];
+    }
+    return text;
 }
 
-[[nodiscard]] inline std::string checksum_of(detail::frame_header const& header) {
-    return to_string(memo::key128{header.checksum, 0}).substr(16);
+[[nodiscard]] inline std::string checksum_of(memo::stored_entry const& entry) {
+    return to_string(memo::key128{entry.checksum, 0}).substr(16);
 }
 
 /// The line of one entry of a cache.
 ///
-/// frame           checked
-[[nodiscard]] inline json line_of(function const& from, detail::frame_header const& header,
-                                  std::span<std::byte const> frame) {
-    char const* const kind = header.kind == detail::record_kind::name      ? "name"
-                             : header.kind == detail::record_kind::moments ? "moments"
-                                                                           : "value";
+/// entry           intact
+[[nodiscard]] inline json line_of(memo::stored_function const& from,
+                                  memo::stored_entry const& entry) {
+    char const* const kind = entry.kind == memo::entry_kind::name      ? "name"
+                             : entry.kind == memo::entry_kind::moments ? "moments"
+                                                                       : "value";
     return {{"function", from.name},
             {"version", from.version},
-            {"scope", to_string(header.scope)},
-            {"key", to_string(header.key)},
+            {"scope", to_string(entry.scope)},
+            {"key", to_string(entry.key)},
             {"kind", kind},
-            {"checksum", checksum_of(header)},
-            {"record", digits_of(frame)}};
+            {"checksum", checksum_of(entry)},
+            {"record", digits_of(entry.frame)}};
 }
 
 /// Reads the fields of a line that import looks at, while the line comes in parts. Memory is needed for
@@ -238,10 +238,10 @@ class line_reader {
     bool is_too_long_ = false;
 };
 
-/// The entry that a line holds, all of which was taken.
+/// The bytes of the entry that a line holds, all of which was taken.
 ///
 /// Throws:         refusal
-[[nodiscard]] inline whole_frame frame_in(line_reader& line) {
+[[nodiscard]] inline std::vector<std::byte> entry_in(line_reader& line) {
     if (line.is_too_long()) {
         throw refusal("the record is longer than half a GiB, the most that is taken");
     }
@@ -252,57 +252,21 @@ class line_reader {
     if (bytes.empty()) {
         throw refusal("has no record in hexadecimal digits; export --records writes one");
     }
-    auto const header = detail::check_frame(bytes);
-    if (!header) {
+    auto const entry = memo::stored_entry::of(bytes);
+    if (!entry.is_intact()) {
         throw refusal("the record is damaged, or of a format that is not known here");
     }
-    if (line.scope() != to_string(header->scope) || line.key() != to_string(header->key) ||
-        line.checksum() != checksum_of(*header)) {
+    if (line.scope() != to_string(entry.scope) || line.key() != to_string(entry.key) ||
+        line.checksum() != checksum_of(entry)) {
         throw refusal("scope, key and checksum are not those of the record");
     }
-    if (header->kind == detail::record_kind::name) {
-        try {
-            static_cast<void>(names_in(bytes));
-        } catch (detail::malformed const&) {
-            throw refusal("the record is no function's name");
-        }
-    } else if (header->kind != detail::record_kind::value &&
-               header->kind != detail::record_kind::moments) {
+    if (entry.kind == memo::entry_kind::name && !entry.function_name()) {
+        throw refusal("the record is no function's name");
+    }
+    if (entry.kind == memo::entry_kind::unknown) {
         throw refusal("the record is of a kind that is not known here");
     }
-    return {*header, std::move(bytes)};
-}
-
-/// What became of an entry that was to be carried over.
-enum class carried { stored, passed_over, too_large };
-
-/// Stores an entry, unless its time is over or the cache has one for its key that can be served.
-[[nodiscard]] inline carried carry_over(detail::disk_store& store, whole_frame const& entry) {
-    auto const& header = entry.header;
-    bool const is_name = header.kind == detail::record_kind::name;
-    auto const record = detail::place_of(header.scope, header.key);
-    auto const name = detail::name_place_of(header.scope);
-    detail::bytes_view const place =
-        is_name ? detail::bytes_view(name) : detail::bytes_view(record);
-    if (store.is_old(header)) {
-        return carried::passed_over;
-    }
-    return store.write([&](detail::write_transaction const& write) {
-        if (auto const found = write.find(place)) {
-            auto const here = detail::check_frame(*found);
-            if (here && here->scope == header.scope && here->key == header.key &&
-                !store.is_old(*here)) {
-                return carried::passed_over;
-            }
-        }
-        if (is_name) {
-            write.insert(place, entry.bytes);
-            return carried::stored;
-        }
-        return store.insert_frame(write, store.open(header.scope), header.key, entry.bytes)
-                   ? carried::stored
-                   : carried::too_large;
-    });
+    return bytes;
 }
 
 } // namespace memo_cache

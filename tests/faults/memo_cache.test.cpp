@@ -694,13 +694,13 @@ TEST_CASE("who may not write the lock file is told every entry while others writ
         if (!memo_test::heed_permissions()) {
             return 1;
         }
-        memo::detail::disk_store store({.directory = directory.path(), .read_only = true});
+        memo::cache_directory cache({.directory = directory.path(), .read_only = true});
         for (int times = 0; times < 20; ++times) {
             std::uint64_t whole = 0;
             std::uint64_t seen = 0;
-            memo_cache::for_each_entry(store, [&](memo::detail::key_and_value const& entry) {
+            cache.for_each([&](memo::stored_entry const& entry) {
                 ++seen;
-                whole += memo::detail::check_frame(entry.value) ? 1U : 0U;
+                whole += entry.is_intact() ? 1U : 0U;
             });
             if (seen != count || whole != count) {
                 return 2;

@@ -6,10 +6,11 @@
 // lies, and believed if its checksum holds.
 
 #include <memo/detail/lmdb/file.hpp>
+#include <memo/detail/record/averaged.hpp>
+#include <memo/detail/record/codec.hpp>
 #include <memo/detail/record/frame.hpp>
 #include <memo/key128.hpp>
 
-#include "readable.hpp"
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -20,17 +21,53 @@
 #include <string>
 #include <sys/mman.h>
 #include <tuple>
+#include <vector>
 
-namespace memo_cache {
+namespace memo::detail {
+
+/// The record of an averaged function, whatever type its samples are of.
+struct averaged_numbers {
+    averaged_record<std::vector<double>> record;
+    bool is_vector = false; ///< of vectors: the count of numbers stands before them
+};
+
+/// Reads samples of any type: numbers, arrays and vectors of them differ in whether the count of
+/// numbers stands before them.
+///
+/// Source: docs/format.md, "Payload"
+[[nodiscard]] inline std::optional<averaged_numbers>
+averaged_in(std::span<std::byte const> payload) {
+    constexpr std::size_t count_size = 8;
+    constexpr std::size_t spread_size = 3 * 8 + 1;
+    constexpr std::size_t behind = 1 + 3 * 8 + 1;
+    if (payload.size() < count_size + behind) {
+        return std::nullopt;
+    }
+    std::vector<std::byte> bytes(payload.begin(), payload.end());
+    std::size_t const spreads = payload.size() - count_size - behind;
+    bool const counted = spreads % spread_size != 0;
+    if (!counted) {
+        std::uint64_t const size = spreads / spread_size;
+        std::vector<std::byte> prefix(sizeof size);
+        std::memcpy(prefix.data(), &size, sizeof size);
+        bytes.insert(bytes.begin() + count_size, prefix.begin(), prefix.end());
+    }
+    try {
+        return averaged_numbers{decode_record<averaged_record<std::vector<double>>>(bytes),
+                                counted};
+    } catch (malformed const&) {
+        return std::nullopt;
+    }
+}
 
 /// A file, to be read where it lies.
-class mapped_file {
+class salvage_file {
   public:
-    explicit mapped_file(std::string const& path) {
-        memo::detail::file const opened = memo::detail::open_file(path, O_RDONLY);
+    explicit salvage_file(std::string const& path) {
+        file const opened = open_file(path, O_RDONLY);
         struct stat now {};
         if (::fstat(opened.descriptor(), &now) != 0) {
-            memo::detail::file_failed("open", path, errno);
+            file_failed("open", path, errno);
         }
         size_ = static_cast<std::size_t>(now.st_size);
         if (size_ == 0) {
@@ -38,13 +75,13 @@ class mapped_file {
         }
         void* const memory = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, opened.descriptor(), 0);
         if (memory == MAP_FAILED) { // NOLINT(cppcoreguidelines-pro-type-cstyle-cast): its macro
-            memo::detail::file_failed("open", path, errno);
+            file_failed("open", path, errno);
         }
         memory_ = memory;
     }
-    mapped_file(mapped_file const&) = delete;
-    mapped_file& operator=(mapped_file const&) = delete;
-    ~mapped_file() {
+    salvage_file(salvage_file const&) = delete;
+    salvage_file& operator=(salvage_file const&) = delete;
+    ~salvage_file() {
         if (memory_ != nullptr) {
             ::munmap(memory_, size_);
         }
@@ -69,7 +106,7 @@ void for_each_frame(std::span<std::byte const> file, Visit const& visit, Looked 
     constexpr std::size_t portion = std::size_t{1} << 20U;
     std::size_t at = 0;
     std::size_t told = 0;
-    while (at + memo::detail::frame_header_size <= file.size()) {
+    while (at + frame_header_size <= file.size()) {
         if (at >= told + portion) {
             told = at;
             looked(at);
@@ -77,14 +114,14 @@ void for_each_frame(std::span<std::byte const> file, Visit const& visit, Looked 
         std::uint32_t magic = 0;
         std::memcpy(&magic, file.data() + at + before_magic, sizeof magic);
         std::size_t length = 0;
-        if (magic == memo::detail::frame_magic) {
-            memo::detail::frame_header claimed;
+        if (magic == frame_magic) {
+            frame_header claimed;
             std::memcpy(&claimed, file.data() + at, sizeof claimed);
-            length = memo::detail::frame_header_size + claimed.payload;
+            length = frame_header_size + claimed.payload;
         }
         if (length != 0 && length <= file.size() - at) {
             auto const bytes = file.subspan(at, length);
-            if (auto const header = memo::detail::check_frame(bytes)) {
+            if (auto const header = check_frame(bytes)) {
                 visit(*header, bytes);
                 at += length + length % 2;
                 continue;
@@ -102,13 +139,13 @@ void for_each_frame(std::span<std::byte const> file, Visit const& visit, Looked 
 [[nodiscard]] inline bool is_later(std::span<std::byte const> frame,
                                    std::span<std::byte const> other) {
     auto const made = [](std::span<std::byte const> state) {
-        auto const header = memo::detail::header_of(state);
+        auto const header = header_of(state);
         std::uint64_t samples = 0;
         std::uint64_t begun = 0;
-        if (header->kind == memo::detail::record_kind::moments) {
-            if (auto const found = averaged_in(memo::detail::payload_of(state))) {
-                samples = found->kept.samples.count() + found->kept.rejected;
-                begun = found->kept.begun;
+        if (header->kind == record_kind::moments) {
+            if (auto const found = averaged_in(payload_of(state))) {
+                samples = found->record.samples.count() + found->record.rejected;
+                begun = found->record.begun;
             }
         }
         return std::tuple(header->created, samples, begun);
@@ -130,9 +167,9 @@ template <class Looked>
     latest_frames latest;
     for_each_frame(
         file,
-        [&](memo::detail::frame_header const& header, std::span<std::byte const> frame) {
+        [&](frame_header const& header, std::span<std::byte const> frame) {
             ++latest.seen;
-            bool const is_name = header.kind == memo::detail::record_kind::name;
+            bool const is_name = header.kind == record_kind::name;
             auto const [known, is_first] = latest.of.try_emplace(
                 {header.scope, is_name ? std::nullopt : std::optional(header.key)}, frame);
             if (!is_first && is_later(frame, known->second)) {
@@ -143,4 +180,4 @@ template <class Looked>
     return latest;
 }
 
-} // namespace memo_cache
+} // namespace memo::detail
