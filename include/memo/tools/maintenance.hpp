@@ -394,12 +394,11 @@ class cache_directory {
                     return insertion::present_or_expired;
                 }
             }
-            std::vector<std::byte> const bytes(entry.frame.begin(), entry.frame.end());
             if (is_name) {
-                write.insert(place, bytes);
+                write.insert(place, entry.frame);
                 return insertion::stored;
             }
-            return store_.insert_frame(write, store_.open(header->scope), header->key, bytes)
+            return store_.insert_frame(write, store_.open(header->scope), header->key, entry.frame)
                        ? insertion::stored
                        : insertion::too_large;
         });
