@@ -5,6 +5,8 @@
 // 0 and 1 each hold a meta, which a commit overwrites by turns; all other pages are branches or leaves of
 // the two trees, values in overflow pages, or free.
 //
+// Places are taken by __builtin_offsetof, as offsetof is a macro, which a program may have undefined.
+//
 // Source: LMDB 0.9.24, mdb.c: MDB_page, MDB_node, MDB_db, MDB_meta and their flags.
 
 #include <cstddef>
@@ -35,7 +37,7 @@ static_assert(sizeof(page_header) == 16);
 
 /// Of the first of a value's overflow pages, in the place of `lower` and `upper`: how many there are, in
 /// 4 bytes.
-inline constexpr std::size_t overflow_count = offsetof(page_header, lower);
+inline constexpr std::size_t overflow_count = __builtin_offsetof(page_header, lower);
 
 inline constexpr std::uint16_t branch_page = 1;   ///< P_BRANCH
 inline constexpr std::uint16_t leaf_page = 2;     ///< P_LEAF

@@ -69,20 +69,22 @@ class page_view {
             return std::nullopt;
         }
         std::byte const* const at = meta_at(transaction % 2);
-        std::byte const* const first_tree = at + offsetof(meta, free_pages);
-        std::byte const* const second_tree = at + offsetof(meta, records);
+        std::byte const* const first_tree = at + __builtin_offsetof(meta, free_pages);
+        std::byte const* const second_tree = at + __builtin_offsetof(meta, records);
         // Flags of another kind of tree would make LMDB read nodes that are not there.
         bool const is_valid =
-            number<std::uint32_t>(at + offsetof(meta, magic)) == page_format::magic &&
-            number<std::uint32_t>(at + offsetof(meta, version)) == page_format::version &&
-            number<std::uint16_t>(first_tree + offsetof(page_format::database, flags)) ==
+            number<std::uint32_t>(at + __builtin_offsetof(meta, magic)) == page_format::magic &&
+            number<std::uint32_t>(at + __builtin_offsetof(meta, version)) == page_format::version &&
+            number<std::uint16_t>(first_tree + __builtin_offsetof(page_format::database, flags)) ==
                 page_format::integer_keys &&
-            number<std::uint16_t>(second_tree + offsetof(page_format::database, flags)) == 0;
+            number<std::uint16_t>(second_tree + __builtin_offsetof(page_format::database, flags)) ==
+                0;
         page_snapshot const snapshot =
-            is_valid ? page_snapshot{tree_at(first_tree), tree_at(second_tree),
-                                     number<std::uint64_t>(at + offsetof(meta, last_page)) + 1,
-                                     transaction}
-                     : page_snapshot{{0, 0}, {0, 0}, 0, transaction};
+            is_valid
+                ? page_snapshot{tree_at(first_tree), tree_at(second_tree),
+                                number<std::uint64_t>(at + __builtin_offsetof(meta, last_page)) + 1,
+                                transaction}
+                : page_snapshot{{0, 0}, {0, 0}, 0, transaction};
         std::atomic_thread_fence(std::memory_order_acquire);
         // The commit after the next one overwrites this meta.
         return transaction_in(transaction % 2) == transaction ? std::optional(snapshot)
@@ -128,19 +130,21 @@ class page_view {
 
     /// The sizes of both trees as the meta states them, unchecked. Nobody may be writing.
     [[nodiscard]] tree_size free_pages_size(page_snapshot const& snapshot) const noexcept {
-        return size_at(database_at(snapshot, offsetof(page_format::meta, free_pages)));
+        return size_at(database_at(snapshot, __builtin_offsetof(page_format::meta, free_pages)));
     }
     [[nodiscard]] tree_size records_size(page_snapshot const& snapshot) const noexcept {
-        return size_at(database_at(snapshot, offsetof(page_format::meta, records)));
+        return size_at(database_at(snapshot, __builtin_offsetof(page_format::meta, records)));
     }
 
     /// The size of all records, which counts if the snapshot is intact afterwards. Nothing if it cannot be
     /// true.
     [[nodiscard]] std::optional<database_size>
     size_of(page_snapshot const& snapshot) const noexcept {
-        std::byte const* const tree = database_at(snapshot, offsetof(page_format::meta, records));
-        return valid_size(number<std::uint64_t>(tree + offsetof(page_format::database, entries)),
-                          size_at(tree), page_format::page_size);
+        std::byte const* const tree =
+            database_at(snapshot, __builtin_offsetof(page_format::meta, records));
+        return valid_size(
+            number<std::uint64_t>(tree + __builtin_offsetof(page_format::database, entries)),
+            size_at(tree), page_format::page_size);
     }
 
     /// Looks up a record, and sets `value` to its bytes in the file. Faster than mdb_get().
@@ -189,11 +193,14 @@ class page_view {
             return std::nullopt;
         }
         std::byte const* const bytes = source_.at(page);
-        unsigned const flags = number<std::uint16_t>(bytes + offsetof(page_header, flags));
-        std::size_t const lower = number<std::uint16_t>(bytes + offsetof(page_header, lower));
-        std::size_t const upper = number<std::uint16_t>(bytes + offsetof(page_header, upper));
+        unsigned const flags =
+            number<std::uint16_t>(bytes + __builtin_offsetof(page_header, flags));
+        std::size_t const lower =
+            number<std::uint16_t>(bytes + __builtin_offsetof(page_header, lower));
+        std::size_t const upper =
+            number<std::uint16_t>(bytes + __builtin_offsetof(page_header, upper));
         bool const is_branch = flags == page_format::branch_page;
-        if (number<std::uint64_t>(bytes + offsetof(page_header, number)) != page ||
+        if (number<std::uint64_t>(bytes + __builtin_offsetof(page_header, number)) != page ||
             (!is_branch && flags != page_format::leaf_page) || lower % 2 != 0 || lower > upper ||
             upper > page_format::page_size ||
             lower < sizeof(page_header) + (is_branch ? node_offset_size : 0)) {
@@ -284,17 +291,21 @@ class page_view {
         return meta_at(snapshot.transaction % 2) + offset;
     }
     [[nodiscard]] std::uint64_t transaction_in(std::uint64_t page) const noexcept {
-        return number<std::uint64_t>(meta_at(page) + offsetof(page_format::meta, transaction));
+        return number<std::uint64_t>(meta_at(page) +
+                                     __builtin_offsetof(page_format::meta, transaction));
     }
 
     [[nodiscard]] static page_tree tree_at(std::byte const* database) noexcept {
-        return {number<std::uint64_t>(database + offsetof(page_format::database, root)),
-                number<std::uint16_t>(database + offsetof(page_format::database, depth))};
+        return {number<std::uint64_t>(database + __builtin_offsetof(page_format::database, root)),
+                number<std::uint16_t>(database + __builtin_offsetof(page_format::database, depth))};
     }
     [[nodiscard]] static tree_size size_at(std::byte const* database) noexcept {
-        return {number<std::uint64_t>(database + offsetof(page_format::database, branch_pages)),
-                number<std::uint64_t>(database + offsetof(page_format::database, leaf_pages)),
-                number<std::uint64_t>(database + offsetof(page_format::database, overflow_pages))};
+        return {
+            number<std::uint64_t>(database +
+                                  __builtin_offsetof(page_format::database, branch_pages)),
+            number<std::uint64_t>(database + __builtin_offsetof(page_format::database, leaf_pages)),
+            number<std::uint64_t>(database +
+                                  __builtin_offsetof(page_format::database, overflow_pages))};
     }
 
     /// Whether a value's overflow pages are the file's, and as many as the first of them says: LMDB frees
@@ -305,8 +316,9 @@ class page_view {
         std::uint64_t const count = overflow_pages_for(value_size);
         return first >= page_format::first_tree_page && first < page_count &&
                count <= page_count - first && source_.has(first + count - 1) &&
-               number<std::uint64_t>(source_.at(first) + offsetof(page_header, number)) == first &&
-               number<std::uint16_t>(source_.at(first) + offsetof(page_header, flags)) ==
+               number<std::uint64_t>(source_.at(first) + __builtin_offsetof(page_header, number)) ==
+                   first &&
+               number<std::uint16_t>(source_.at(first) + __builtin_offsetof(page_header, flags)) ==
                    page_format::overflow_page &&
                number<std::uint32_t>(source_.at(first) + page_format::overflow_count) == count;
     }
