@@ -36,7 +36,9 @@ TEST_CASE("a report may be made while functions are made, called and ended, and 
     });
     std::map<std::string, memo::detail::function_totals> accounts;
     memo::detail::process_wide<memo::detail::function_registry>().for_each(
-        [&](std::string const& title, memo::detail::function_totals const& a) { accounts[title] = a; });
+        [&](std::string const& title, memo::detail::function_totals const& a) {
+            accounts[title] = a;
+        });
     auto const& own = accounts.at("concurrent/own").counted;
     CHECK(own.calls == makers * 100 * 20);
     CHECK(own.hits == makers * 100 * 16);

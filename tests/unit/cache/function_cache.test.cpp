@@ -119,7 +119,7 @@ std::uint64_t misses_for(memo::statistics const& s, miss_reason reason) {
 
 } // namespace
 
-TEST_CASE("a miss looks up before it leads and after, then stores; a hit looks up once") {
+TEST_CASE("a miss looks up before it leads and after, then stores, and a hit looks up once") {
     scripted const backend;
     auto const f = memo::memoize([](int x) { return 2 * x; }, {}, backend);
     CHECK(f(1) == 2);

@@ -63,6 +63,6 @@ TEST_CASE("a timer adds the time of its scope, divided by the steps made there")
         }
     }
     CHECK(one.average() >= 1ms);
-    CHECK(many.average() >= 1us);
+    CHECK(many.average() >= 1us - 1ns); // cut to whole ns
     CHECK(many.average() < one.average());
 }
