@@ -169,8 +169,8 @@ TEST_CASE("a NaN is like the NaN of the same bits, and like nothing else") {
 }
 
 TEST_CASE("results are alike by their value, wherever it lies") {
-    using memo::detail::same_value;
     using memo::detail::comparable;
+    using memo::detail::same_value;
     CHECK(same_value(0.0, -0.0));
     CHECK(same_value(std::make_shared<int>(4), std::make_shared<int>(4)));
     CHECK_FALSE(same_value(std::make_shared<int>(4), std::make_shared<int>(5)));
@@ -180,7 +180,8 @@ TEST_CASE("results are alike by their value, wherever it lies") {
     CHECK(same_value(one, other));
     int const place = 1;
     CHECK(same_value(with_pointer{&place, 3}, with_pointer{nullptr, 3}));
-    CHECK_FALSE(same_value(std::vector{with_pointer{&place, 3}}, std::vector{with_pointer{&place, 4}}));
+    CHECK_FALSE(
+        same_value(std::vector{with_pointer{&place, 3}}, std::vector{with_pointer{&place, 4}}));
     STATIC_REQUIRE_FALSE(comparable<opaque>);
     STATIC_REQUIRE_FALSE(comparable<std::vector<opaque>>);
     STATIC_REQUIRE_FALSE(comparable<std::shared_ptr<opaque const>>);
