@@ -3,6 +3,7 @@
 
 // The digest of any values that can be arguments.
 
+#include <memo/detail/key/encode_index_set.hpp>
 #include <memo/detail/key/state.hpp>
 #include <memo/key128.hpp>
 

@@ -7,6 +7,7 @@
 #include <memo/detail/key/archive.hpp>
 #include <memo/detail/key/call_key.hpp>
 #include <memo/detail/key/state.hpp>
+#include <memo/fingerprint.hpp>
 #include <memo/index_set.hpp>
 #include <memo/parameters.hpp>
 
