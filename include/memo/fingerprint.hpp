@@ -4,6 +4,7 @@
 // The digest of any values that can be arguments.
 
 #include <memo/detail/key/encode_index_set.hpp>
+#include <memo/detail/key/parameter_types.hpp>
 #include <memo/detail/key/state.hpp>
 #include <memo/key128.hpp>
 

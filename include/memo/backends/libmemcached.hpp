@@ -7,7 +7,6 @@
 #include <memo/detail/memcached/basic_memcached.hpp>
 #include <memo/detail/memcached/libmemcached_connection.hpp>
 #include <memo/detail/system/compiler.hpp>
-
 namespace memo {
 
 /// memo::memcached over libmemcached, for servers without the meta protocol (before 1.6.10). It has the same

@@ -6,7 +6,6 @@
 #include <memo/detail/memcached/basic_memcached.hpp>
 #include <memo/detail/memcached/wire/meta.hpp>
 #include <memo/detail/system/compiler.hpp>
-
 namespace memo {
 
 /// Stores records on memcached servers (1.6.10 or later), over TCP or unix sockets, distributed by consistent
