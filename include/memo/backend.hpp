@@ -5,6 +5,7 @@
 // function a partition of its own, and a partition moves records: key in, record out.
 
 #include <memo/detail/system/compiler.hpp>
+
 #include <memo/key128.hpp>
 #include <memo/options.hpp>
 #include <memo/outcome.hpp>

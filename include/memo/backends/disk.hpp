@@ -4,6 +4,8 @@
 // Records kept on disk, shared by the processes of one machine. Needs LMDB: the CMake target is
 // memo::disk.
 
+#include <memo/detail/system/compiler.hpp>
+
 #include <memo/backend.hpp>
 #include <memo/backends/disk_settings.hpp>
 #include <memo/detail/lmdb/disk_flight.hpp>
@@ -15,7 +17,6 @@
 #include <memo/detail/record/codec.hpp>
 #include <memo/detail/record/frame.hpp>
 #include <memo/detail/record/frame_codec.hpp>
-#include <memo/detail/system/compiler.hpp>
 #include <memo/fingerprint.hpp>
 
 #include <cerrno>

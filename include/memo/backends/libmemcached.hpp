@@ -3,10 +3,11 @@
 
 // memo::memcached over libmemcached. Needs the library: the CMake target is memo::libmemcached.
 
+#include <memo/detail/system/compiler.hpp>
+
 #include <memo/backends/memcached.hpp>
 #include <memo/detail/memcached/basic_memcached.hpp>
 #include <memo/detail/memcached/libmemcached_connection.hpp>
-#include <memo/detail/system/compiler.hpp>
 namespace memo {
 
 /// memo::memcached over libmemcached, for servers without the meta protocol (before 1.6.10). It has the same

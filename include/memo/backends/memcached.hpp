@@ -3,9 +3,10 @@
 
 // Records on memcached servers, shared by processes and machines.
 
+#include <memo/detail/system/compiler.hpp>
+
 #include <memo/detail/memcached/basic_memcached.hpp>
 #include <memo/detail/memcached/wire/meta.hpp>
-#include <memo/detail/system/compiler.hpp>
 namespace memo {
 
 /// Stores records on memcached servers (1.6.10 or later), over TCP or unix sockets, distributed by consistent

@@ -3,13 +3,14 @@
 
 // Records kept in the process: typed, without serialization.
 
+#include <memo/detail/system/compiler.hpp>
+
 #include <memo/backend.hpp>
 #include <memo/detail/memory/block.hpp>
 #include <memo/detail/memory/memory_store.hpp>
 #include <memo/detail/memory/reclaim.hpp>
 #include <memo/detail/optional_members.hpp>
 #include <memo/detail/stats/cost.hpp>
-#include <memo/detail/system/compiler.hpp>
 
 #include <algorithm>
 #include <chrono>

@@ -3,8 +3,9 @@
 
 // The backend that stores nothing: the same program without a cache.
 
-#include <memo/backend.hpp>
 #include <memo/detail/system/compiler.hpp>
+
+#include <memo/backend.hpp>
 
 #include <optional>
 

@@ -3,11 +3,12 @@
 
 // Two backends as one: a fast near tier, and a shared or persistent far tier.
 
+#include <memo/detail/system/compiler.hpp>
+
 #include <memo/backend.hpp>
 #include <memo/detail/open_partition.hpp>
 #include <memo/detail/optional_members.hpp>
 #include <memo/detail/record/kind.hpp>
-#include <memo/detail/system/compiler.hpp>
 #include <memo/detail/system/process.hpp>
 #include <memo/detail/tier_invalidations.hpp>
 #include <memo/fingerprint.hpp>

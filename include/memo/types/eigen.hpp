@@ -5,10 +5,11 @@
 // column order, whatever the storage order. Include it beside <memo/memo.hpp>; the CMake target is
 // memo::eigen.
 
+#include <memo/detail/system/compiler.hpp>
+
 #include <memo/detail/key/encode.hpp>
 #include <memo/detail/record/bytes.hpp>
 #include <memo/detail/record/codec_values.hpp>
-#include <memo/detail/system/compiler.hpp>
 
 #include <Eigen/Core>
 
