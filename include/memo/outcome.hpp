@@ -48,7 +48,7 @@ enum class miss_reason : std::uint8_t {
 /// A value, where it came from, and why the cache did not serve it.
 template <class R> struct outcome {
     R value;
-    memo::source source;
+    memo::source source = memo::source::hit;
     std::optional<miss_reason> reason{}; ///< of the call's lookup; none: a hit
 };
 

@@ -90,8 +90,8 @@ template <class Backend, class Evaluation, class State> class function_cache {
     /// The record that serves a call.
     struct served {
         memo::detail::function_cache<Backend, Evaluation, State>::record record;
-        memo::source source;
-        std::optional<miss_reason> reason; ///< why the lookup did not serve it; none: a hit
+        memo::source source = memo::source::hit;
+        std::optional<miss_reason> reason{}; ///< why the lookup did not serve it; none: a hit
     };
 
     function_cache(Backend const& backend, key128 scope, options const& chosen)

@@ -13,6 +13,7 @@
 
 namespace memo::detail {
 
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never destroyed by its base
 class mapped_file final : public page_source {
   public:
     mapped_file() = default;

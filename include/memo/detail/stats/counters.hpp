@@ -102,7 +102,8 @@ class call_counters {
             for_each(
                 [&](tally const& each) { minimum = (std::min)(minimum, (each.*of).minimum()); });
             bool const is_known = minimum != (std::chrono::nanoseconds::max)();
-            return is_known ? minimum * static_cast<std::int64_t>(count) : minimum.zero();
+            return is_known ? minimum * static_cast<std::int64_t>(count)
+                            : std::chrono::nanoseconds(0);
         };
         return times(2 * counted.calls - counted.hits, &tally::looking) +
                times(counted.evaluations, &tally::storing);
