@@ -173,26 +173,19 @@ template <class Backend, class Evaluation, class State> class function_cache {
 
     /// What is stored for a call, whether it is enough or not. Counts no call, and is no use of the record.
     [[nodiscard]] lookup_result<record> peek(name const& called) const {
-        auto found = attempt("get", unavailable(),
-                             [&] { return detail::peek<record>(partition_, called.key); });
-        if (found && !Evaluation::is_of(found->record, called.stream)) {
-            return miss_reason::other_stream;
-        }
-        return found;
+        return own(called, attempt("get", unavailable(),
+                                   [&] { return detail::peek<record>(partition_, called.key); }));
     }
 
     /// Why a lookup would not serve a call now; none if it would. Counts nothing.
     [[nodiscard]] std::optional<miss_reason> would_miss(name const& called) const {
         lookup_result<record> found = unavailable();
         try {
-            found = detail::peek<record>(partition_, called.key);
+            found = own(called, detail::peek<record>(partition_, called.key));
         } catch (thread_cancelled const&) {
             throw;
         } catch (...) {
             return miss_reason::unavailable;
-        }
-        if (found && !Evaluation::is_of(found->record, called.stream)) {
-            return miss_reason::other_stream;
         }
         if (found && !evaluation_.enough(found->record)) {
             return miss_reason::unsettled;
@@ -412,7 +405,16 @@ template <class Backend, class Evaluation, class State> class function_cache {
             evaluation_);
     }
 
-    /// The record if it is this call's and enough.
+    /// The record if it is this call's.
+    [[nodiscard]] static lookup_result<record> own(name const& called,
+                                                   lookup_result<record> found) {
+        if (found && !Evaluation::is_of(found->record, called.stream)) {
+            return miss_reason::other_stream;
+        }
+        return found;
+    }
+
+    /// The record if it is this call's and enough. One of another call counts as corrupt.
     [[nodiscard]] lookup_result<record> enough(name const& called, lookup_result<record> found,
                                                Evaluation const& wanted) {
         if (found && !Evaluation::is_of(found->record, called.stream)) {
@@ -559,7 +561,9 @@ template <class Backend, class Evaluation, class State> class function_cache {
             auto drawn = run(replicate{});
             std::chrono::nanoseconds const taken = timed.returned();
             bool const accepted = evaluation_.accepts(drawn);
-            counters_.add(&statistics::rejected, accepted ? 0 : 1);
+            if (!accepted) {
+                counters_.add(&statistics::rejected);
+            }
             record fresh = Evaluation::remember(std::move(drawn), called.stream);
             if (Backend::stores && accepted && evaluation_.slow_enough(taken)) {
                 store(called, run, since, {taken, ttl_}, [&](put_options const& about) {
@@ -607,7 +611,9 @@ template <class Backend, class Evaluation, class State> class function_cache {
         about.valid = validity(valid);
         {
             scoped_timer const timed(counters_.storing().sample());
-            counters_.add(&statistics::sets, put(about) ? 1 : 0);
+            if (put(about)) {
+                counters_.add(&statistics::sets);
+            }
         }
         // Where the partition did not ask within the step that stored: an invalidation in between has
         // erased nothing yet, and nobody else will.
