@@ -7,12 +7,13 @@
 #include <memo/claim.hpp>
 #include <memo/detail/cache/batch.hpp>
 #include <memo/detail/cache/call.hpp>
-#include <memo/detail/cache/explain_call.hpp>
 #include <memo/detail/cache/function_cache.hpp>
 #include <memo/detail/cache/owned_arguments.hpp>
 #include <memo/detail/key/call_key.hpp>
 #include <memo/detail/key/scope_digest.hpp>
 #include <memo/detail/stats/function_registry.hpp>
+#include <memo/detail/tools/auditor.hpp>
+#include <memo/detail/tools/explain_call.hpp>
 #include <memo/estimate.hpp>
 #include <memo/options.hpp>
 #include <memo/outcome.hpp>
@@ -90,14 +91,14 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     /// The same, where the value came from, and why it was not in the cache.
     [[nodiscard]] memo::outcome<result_type> outcome(P... args) const {
         name const called = name_of(args...); // first: they are moved on
-        served result = serve(called, static_cast<P&&>(args)...);
+        served result = serve(called, false, args...);
         return {Evaluation::give(std::move(result.record)), result.source, result.reason};
     }
 
     /// Averaged functions: the same, and all that is known of the mean.
     [[nodiscard]] auto estimate(P... args) const requires Evaluation::merges {
         name const called = name_of(args...);
-        return core_->cache.evaluation().estimate(serve(called, static_cast<P&&>(args)...).record);
+        return core_->cache.evaluation().estimate(serve(called, false, args...).record);
     }
 
     /// The value if it is there, or the right to compute it, or neither if another caller is at it:
@@ -148,9 +149,8 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
             });
         };
         auto const examine = [&](std::size_t item, name const& called, auto const& stored) {
-            detail::with_arguments<P...>(*places[item], [&](P... args) {
-                core_->cache.audit(called, stored, running(args...));
-            });
+            detail::with_arguments<P...>(*places[item],
+                                         [&](P... args) { audit(called, stored, args...); });
         };
         return batch.serve(execute, evaluate, examine);
     }
@@ -222,6 +222,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
             : head(who.scope),
               backend(std::move(store)),
               cache(backend, head.scope(), chosen),
+              audits(chosen, cache.evaluation(), cache.counters()),
               callable(std::move(called)),
               identity(std::move(who)),
               listed(identity.title(), cache.counters()) {}
@@ -229,6 +230,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         detail::hash_midstate const head; ///< of every key
         Backend const backend;
         memoized::cache cache;
+        detail::auditor<Evaluation> audits;
         Callable callable;
         detail::function_identity const identity;
         detail::function_registry::entry const listed;
@@ -281,11 +283,23 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
 
     // Not inlined, and given the arguments themselves, so that a hit takes few registers.
     [[gnu::noinline]] result_type value_of(name called, bool seems_absent, P... args) const {
-        return Evaluation::give(core_->cache.serve(called, seems_absent, running(args...)).record);
+        return Evaluation::give(serve(called, seems_absent, args...).record);
     }
 
-    served serve(name const& called, P... args) const {
-        return core_->cache.serve(called, false, running(args...));
+    served serve(name const& called, bool seems_absent, std::remove_reference_t<P>&... args) const {
+        served result = core_->cache.serve(called, seems_absent, running(args...));
+        if (result.source == source::hit) {
+            audit(called, result.record, args...);
+        }
+        return result;
+    }
+
+    /// Runs the function again for a hit, if it is its turn, and compares.
+    void audit(name const& called, typename Evaluation::record const& stored,
+               std::remove_reference_t<P>&... args) const {
+        if (core_->audits.is_chosen()) {
+            core_->audits.audit(called, stored, running(args...));
+        }
     }
 
     // Arguments to sample.

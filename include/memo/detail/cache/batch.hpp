@@ -105,9 +105,12 @@ template <class Cache, class Evaluation> class batch {
     template <class Executor, class Evaluate, class Examine>
     [[nodiscard]] std::vector<outcome> serve(Executor& execute, Evaluate const& evaluate,
                                              Examine const& examine) {
-        auto found = cache_.lookup_all(names_, [&](std::size_t i, auto const& record) {
-            examine(item_of(i), names_[i], record);
-        });
+        auto found = cache_.lookup_all(names_);
+        for (std::size_t i = 0; i < found.size(); ++i) {
+            if (found[i]) {
+                examine(item_of(i), names_[i], found[i]->record);
+            }
+        }
         auto const evaluated = evaluate_others(found, execute, evaluate);
         std::vector<outcome> results;
         results.reserve(names_.size() + unnamed_.size());

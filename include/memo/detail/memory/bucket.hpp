@@ -93,9 +93,11 @@ struct alignas(64) bucket {
             return passed.load(std::memory_order_relaxed) == 0 ? sight::absent : sight::further;
         }
         value = read(slot, Words ? content::record : content_of(slot, before));
-        return state.load(std::memory_order_relaxed) == (before | (Words ? still | words : still))
-                   ? sight::hit
-                   : sight::further;
+        if (state.load(std::memory_order_relaxed) != (before | (Words ? still | words : still)))
+            [[unlikely]] {
+            return sight::further;
+        }
+        return sight::hit;
     }
 
     /// Looks for a key. `further`: not here, but an entry has gone past this line.

@@ -64,14 +64,14 @@ class call_counters {
         return true;
     }
 
-    /// The same in any thread.
+    /// The same in any thread, for as many hits.
     ///
-    /// saved           ns
-    void hit(std::uint64_t saved) {
+    /// saved           ns, by all of them
+    void hit(std::uint64_t saved, std::uint64_t hits = 1) {
         if (tally& mine = of_this_thread(); &mine != &of_others_) {
-            mine.hit(saved);
+            mine.hit(saved, hits);
         } else {
-            mine.hits.fetch_add(1, std::memory_order_relaxed);
+            mine.hits.fetch_add(hits, std::memory_order_relaxed);
             mine.saved.fetch_add(saved, std::memory_order_relaxed);
         }
     }
@@ -126,8 +126,8 @@ class call_counters {
         latency storing;
 
         /// Only in the thread whose own it is.
-        void hit(std::uint64_t ns) noexcept {
-            hits.store(hits.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        void hit(std::uint64_t ns, std::uint64_t more = 1) noexcept {
+            hits.store(hits.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
             saved.store(saved.load(std::memory_order_relaxed) + ns, std::memory_order_relaxed);
         }
     };

@@ -86,9 +86,15 @@ template <class Evaluation> class auditor {
     using sample = typename Evaluation::sample;
 
   public:
+    /// evaluation, counters    of the function's cache, which outlives this
+    ///
     /// Throws:         memo::error (configuration)
-    explicit auditor(typename Evaluation::options const& chosen)
-        : turns_(chosen.audit), report_(chosen.on_disagreement) {
+    auditor(typename Evaluation::options const& chosen, Evaluation const& evaluation,
+            call_counters& counters)
+        : evaluation_(evaluation),
+          counters_(counters),
+          turns_(chosen.audit),
+          report_(chosen.on_disagreement) {
         if (turns_.is_any() && !Evaluation::comparable) {
             throw error(errc::configuration,
                         "memoize: audit compares results, and these can not be compared. Give "
@@ -110,8 +116,7 @@ template <class Evaluation> class auditor {
     /// run             the call, see detail/cache/call.hpp
     /// Throws:         what the user's on_disagreement throws
     template <class Name, class Run>
-    void audit(Evaluation const& evaluation, call_counters& counters, Name const& called,
-               record const& stored, Run& run) {
+    void audit(Name const& called, record const& stored, Run&& run) {
         if (this_thread_slot().is_auditing || !turns_.next()) {
             return;
         }
@@ -120,11 +125,11 @@ template <class Evaluation> class auditor {
         try {
             audit_under_way const nothing_within;
             text = to_string(run.explain()); // now, as the function may move from its arguments
-            timed_run timed(counters);
+            timed_run timed(counters_);
             sample const now = run(replicate_of(key, {random_number(), 0}));
             timed.returned();
-            counters.add(&statistics::audits);
-            if (!run.has_state(called.state) || !disagree(evaluation, key, stored, now)) {
+            counters_.add(&statistics::audits);
+            if (!run.has_state(called.state) || !disagree(key, stored, now)) {
                 return;
             }
         } catch (thread_cancelled const&) {
@@ -132,7 +137,7 @@ template <class Evaluation> class auditor {
         } catch (...) {
             return;
         }
-        counters.add(&statistics::disagreements);
+        counters_.add(&statistics::disagreements);
         report("memo: audit " + to_string(key) +
                ": the function does not give any more what is stored. Something that it "
                "reads is not in the key, or was changed without a new version:\n" +
@@ -141,13 +146,13 @@ template <class Evaluation> class auditor {
 
   private:
     /// Throws:         what comparing them throws
-    [[nodiscard]] bool disagree(Evaluation const& evaluation, key128 key, record const& kept,
-                                sample const& now) {
+    [[nodiscard]] bool disagree(key128 key, record const& stored, sample const& now) {
         if constexpr (std::is_empty_v<typename Evaluation::audited>) {
-            return evaluation.contradicts(seen_, key, kept, now); // compares by code of the user's
+            return evaluation_.contradicts(seen_, key, stored,
+                                           now); // compares by code of the user's
         } else {
             std::scoped_lock const lock(mutex_);
-            return evaluation.contradicts(seen_, key, kept, now);
+            return evaluation_.contradicts(seen_, key, stored, now);
         }
     }
 
@@ -160,6 +165,8 @@ template <class Evaluation> class auditor {
         }
     }
 
+    Evaluation const& evaluation_;
+    call_counters& counters_;
     audit_turns turns_;
     disagreement_report report_;
     std::atomic<bool> reported_{false};
