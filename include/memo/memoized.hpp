@@ -6,7 +6,6 @@
 
 #include <memo/claim.hpp>
 #include <memo/detail/cache/batch.hpp>
-#include <memo/detail/cache/call.hpp>
 #include <memo/detail/cache/function_cache.hpp>
 #include <memo/detail/cache/owned_arguments.hpp>
 #include <memo/detail/key/call_key.hpp>
@@ -55,8 +54,6 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     using name = typename cache::name;
     using served = typename cache::served;
     using sample = typename Evaluation::sample;
-
-    template <class, class...> friend class detail::call;
 
   public:
     using result_type = typename Evaluation::result;
@@ -109,10 +106,10 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     /// Complexity:     as a call without its evaluation; the arguments are copied, see claim.hpp
     /// Throws:         as a call, but for what the function throws
     [[nodiscard]] auto try_claim(P... args) const {
-        using held = detail::owned_call<memoized, P...>;
+        using owned_call = call<memoized, detail::owned_argument<P>...>;
         name const called = name_of(args...);
-        return claim<cache, result_type, held>(core_->cache, called,
-                                               held(*this, static_cast<P&&>(args)...));
+        return claim<cache, result_type, owned_call>(core_->cache, called,
+                                                     owned_call(*this, static_cast<P&&>(args)...));
     }
 
     /// The results of many calls, in the order of the range: all are looked up together, which
@@ -203,9 +200,9 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     ///
     /// Complexity:     some us, and a lookup; each argument is encoded twice
     [[nodiscard]] explanation explain(P... args) const {
-        explanation call = explained(args...);
-        call.miss = core_->cache.would_miss(name_of(args...));
-        return call;
+        explanation result = explanation_of(args...);
+        result.miss = core_->cache.would_miss(name_of(args...));
+        return result;
     }
 
     /// What happened since the function was wrapped or the counters were reset.
@@ -269,7 +266,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         }
     }
 
-    [[nodiscard]] explanation explained(std::remove_reference_t<P> const&... args) const {
+    [[nodiscard]] explanation explanation_of(std::remove_reference_t<P> const&... args) const {
         using places = std::index_sequence<Kept...>;
         auto const all = std::tie(args...);
         if constexpr (asks_state) {
@@ -304,9 +301,47 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
 
     // Arguments to sample.
 
+    /// A call that the cache runs, again and again if it has to.
+    ///
+    /// Self            memoized, or a reference to one that lives longer
+    /// Args            the arguments: references to them, or the call's own
+    template <class Self, class... Args> class call {
+      public:
+        template <class... Given>
+        explicit call(Self self, Given&&... given)
+            : self_(static_cast<Self&&>(self)), args_(std::forward<Given>(given)...) {}
+
+        /// Runs the function. It may move from its arguments.
+        sample operator()(replicate const& which) {
+            try {
+                return std::apply([&](auto&... args) { return self_.draw(which, args...); }, args_);
+            } catch (...) {
+                threw_ = true;
+                throw;
+            }
+        }
+
+        /// Whether the function threw.
+        [[nodiscard]] bool threw() const noexcept { return threw_; }
+
+        /// Whether the function has this state, which is in the call's key.
+        [[nodiscard]] bool has_state(state_type const& state) const {
+            return self_.has_state(state);
+        }
+
+        [[nodiscard]] explanation explain() {
+            return std::apply([&](auto&... args) { return self_.explanation_of(args...); }, args_);
+        }
+
+      private:
+        Self self_;
+        std::tuple<Args...> args_;
+        bool threw_ = false;
+    };
+
     /// The call with its arguments where they are.
     auto running(std::remove_reference_t<P>&... args) const {
-        return detail::call<memoized const&, std::remove_reference_t<P>&...>(*this, args...);
+        return call<memoized const&, std::remove_reference_t<P>&...>(*this, args...);
     }
 
     sample draw([[maybe_unused]] replicate const& which,

@@ -126,7 +126,7 @@ template <class Backend, class Evaluation, class State> class function_cache {
     /// Serves a call that missed the fast path.
     ///
     /// seems_absent    see fast_lookup
-    /// run             the call, see detail/cache/call.hpp
+    /// run             the call, see memoized::call
     template <class Run>
     [[nodiscard]] served serve(name const& called, bool seems_absent, Run&& run) {
         if (!seems_absent) {

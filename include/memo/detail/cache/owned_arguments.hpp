@@ -8,7 +8,6 @@
 // object of which a copy would be the base class alone. Only what the function may write to is left
 // where it is, as the caller waits for it.
 
-#include <memo/detail/cache/call.hpp>
 #include <memo/detail/key/encode_ranges.hpp>
 #include <memo/detail/key/parameter_types.hpp>
 #include <memo/error.hpp>
@@ -141,8 +140,7 @@ template <class P> consteval auto owned_as() {
     }
 }
 
-/// A call with its own copy of the arguments.
-template <class Function, class... P>
-using owned_call = call<Function, typename decltype(owned_as<P>())::type...>;
+/// What holds a call's own copy of an argument for a parameter P.
+template <class P> using owned_argument = typename decltype(owned_as<P>())::type;
 
 } // namespace memo::detail

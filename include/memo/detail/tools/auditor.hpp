@@ -113,7 +113,7 @@ template <class Evaluation> class auditor {
     /// is counted and not passed on: the hit has its value.
     ///
     /// called          see call_name
-    /// run             the call, see detail/cache/call.hpp
+    /// run             the call, see memoized::call
     /// Throws:         what the user's on_disagreement throws
     template <class Name, class Run>
     void audit(Name const& called, record const& stored, Run&& run) {
