@@ -40,9 +40,10 @@
 
 namespace memo::detail {
 
-/// What happened to one function's records, as far as this backend saw it.
-struct disk_partition {
-    explicit disk_partition(key128 of) : scope(of) {}
+/// A function whose records the store holds: its scope and name, and what happened to the records, as far
+/// as this process saw it.
+struct disk_function {
+    explicit disk_function(key128 of) : scope(of) {}
 
     key128 const scope;
     std::atomic<std::uint64_t> evictions{0};
@@ -102,23 +103,23 @@ class disk_store {
     [[nodiscard]] unix_time now() const { return settings_.clock(); }
 
     /// The counters of one function, the same for every wrapper of it.
-    [[nodiscard]] disk_partition& open(key128 scope) {
+    [[nodiscard]] disk_function& open(key128 scope) {
         std::scoped_lock const lock(mutex_);
-        auto& partition = by_scope_[scope];
-        if (!partition) {
-            partition = std::make_unique<disk_partition>(scope);
+        auto& function = by_scope_[scope];
+        if (!function) {
+            function = std::make_unique<disk_function>(scope);
         }
-        return *partition;
+        return *function;
     }
 
     /// Says what a function is called: for tools, stored with its next record.
     void describe(key128 scope, std::string const& name, std::string const& version) {
-        disk_partition& partition = open(scope);
+        disk_function& function = open(scope);
         std::scoped_lock const lock(mutex_);
-        if (!name.empty() && partition.name.empty()) {
-            partition.name = name;
-            partition.version = version;
-            partition.named = false;
+        if (!name.empty() && function.name.empty()) {
+            function.name = name;
+            function.version = version;
+            function.named = false;
         }
     }
 
@@ -131,12 +132,12 @@ class disk_store {
     ///                 first; false if it makes nothing of it. Runs no code of a user. What it made counts
     ///                 where `frame` is empty
     template <class Decode>
-    [[nodiscard]] stored_bytes read(disk_partition& partition, key128 key, std::uint32_t type,
+    [[nodiscard]] stored_bytes read(disk_function& function, key128 key, std::uint32_t type,
                                     frame_header& header, bytes_copy& frame, Decode const& decode,
                                     bool is_use) {
-        record_place const place = place_of(partition.scope, key);
+        record_place const place = place_of(function.scope, key);
         auto const check = [&](bytes_view bytes) {
-            auto const checked = check_frame(bytes, partition.scope, key, type);
+            auto const checked = check_frame(bytes, function.scope, key, type);
             if (checked) {
                 header = *checked;
             }
@@ -146,13 +147,13 @@ class disk_store {
             return check(bytes) && decode(bytes);
         };
         std::int64_t tick = 0;
-        auto const outcome = again_if_recovered(&partition, [&](disk_environment& environment) {
+        auto const outcome = again_if_recovered(&function, [&](disk_environment& environment) {
             auto const found = copy_place(environment, place, frame, check, check_and_decode);
             tick = environment.tick();
             return found;
         });
         if (outcome == stored_bytes::refused && is_use) {
-            partition.corrupt.fetch_add(1, std::memory_order_relaxed);
+            function.corrupt.fetch_add(1, std::memory_order_relaxed);
         }
         if (outcome == stored_bytes::whole && is_use) {
             clock_.touch(key, tick);
@@ -170,13 +171,13 @@ class disk_store {
 
     /// Runs change(write_transaction const&) as one step. It may run twice; the first run is discarded then.
     ///
-    /// partition           whose timeouts are counted; may be null
+    /// function        whose timeouts are counted; may be null
     /// waits           false: it fails at once where another process writes
     template <class Change>
-    auto write(Change const& change, disk_partition* partition = nullptr, bool waits = true) {
+    auto write(Change const& change, disk_function* function = nullptr, bool waits = true) {
         std::chrono::nanoseconds const max_wait =
             waits ? max_lock_wait(settings_) : std::chrono::nanoseconds(0);
-        return again_if_recovered(partition, [&](disk_environment& environment) {
+        return again_if_recovered(function, [&](disk_environment& environment) {
             return transact(environment, max_wait, change);
         });
     }
@@ -221,17 +222,17 @@ class disk_store {
     [[nodiscard]] bool is_old(frame_header const& header) const { return !left(header); }
 
     /// Puts a frame where it belongs, within a write, and keeps the bound. False if it is too large.
-    [[nodiscard]] bool insert_frame(write_transaction const& write, disk_partition& partition,
+    [[nodiscard]] bool insert_frame(write_transaction const& write, disk_function& function,
                                     key128 key, bytes_view frame) {
         disk_limits const limits = limits_of(write.environment().map());
         if (frame.size() > limits.max_bytes / 2) {
-            partition.too_large.fetch_add(1, std::memory_order_relaxed);
+            function.too_large.fetch_add(1, std::memory_order_relaxed);
             return false;
         }
-        record_place const place = place_of(partition.scope, key);
+        record_place const place = place_of(function.scope, key);
         write.insert(place, frame);
-        if (!partition.named) {
-            insert_name(write, partition);
+        if (!function.named) {
+            insert_name(write, function);
         }
         clock_.touch(key, write.environment().tick());
         keep_bound(write, frame.size(), clock_, limits, [&](key128 scope) {
@@ -240,14 +241,14 @@ class disk_store {
         return true;
     }
 
-    [[nodiscard]] static backend_statistics events(disk_partition const& partition) {
+    [[nodiscard]] static backend_statistics events(disk_function const& function) {
         backend_statistics sum;
-        sum.evictions = partition.evictions;
-        sum.expirations = partition.expirations;
-        sum.corrupt = partition.corrupt;
-        sum.too_large = partition.too_large;
-        sum.timeouts = partition.timeouts;
-        sum.errors = partition.errors;
+        sum.evictions = function.evictions;
+        sum.expirations = function.expirations;
+        sum.corrupt = function.corrupt;
+        sum.too_large = function.too_large;
+        sum.timeouts = function.timeouts;
+        sum.errors = function.errors;
         return sum;
     }
 
@@ -256,8 +257,8 @@ class disk_store {
         sum.errors = errors_;
         sum.corrupt = corrupt_;
         std::scoped_lock const lock(mutex_);
-        for (auto const& [scope, partition] : by_scope_) {
-            sum += events(*partition);
+        for (auto const& [scope, function] : by_scope_) {
+            sum += events(*function);
         }
         return sum;
     }
@@ -287,33 +288,32 @@ class disk_store {
         return {bound, oldest_created(time), time};
     }
 
-    void insert_name(write_transaction const& write, disk_partition& partition) const {
+    void insert_name(write_transaction const& write, disk_function& function) const {
         std::vector<std::byte> frame(frame_header_size);
         static_cast<void>(
-            encode_record(frame, std::tuple(partition.name, partition.version))); // two strings
-        frame_header header =
-            new_header(partition.scope, {}, now(), std::chrono::nanoseconds(0), 0);
+            encode_record(frame, std::tuple(function.name, function.version))); // two strings
+        frame_header header = new_header(function.scope, {}, now(), std::chrono::nanoseconds(0), 0);
         header.kind = record_kind::name;
         if (seal(frame, header)) {
-            name_place const place = name_place_of(partition.scope);
+            name_place const place = name_place_of(function.scope);
             write.insert(place, frame);
         }
-        partition.named = true;
+        function.named = true;
     }
 
     // What was to be stored is not there, a function's name among it.
     void name_all_again() {
         std::scoped_lock const lock(mutex_);
-        for (auto const& [scope, partition] : by_scope_) {
-            partition->named = partition->name.empty();
+        for (auto const& [scope, function] : by_scope_) {
+            function->named = function->name.empty();
         }
     }
 
     /// Runs a step on what is open, and once more if it failed for files that could be opened anew.
     ///
-    /// partition           whose timeouts and damaged data are counted; may be null
+    /// function        whose timeouts and damaged data are counted; may be null
     template <class Step>
-    auto again_if_recovered(disk_partition* partition, Step const& step)
+    auto again_if_recovered(disk_function* function, Step const& step)
         -> decltype(step(current())) {
         try {
             disk_environment& environment = current();
@@ -324,13 +324,13 @@ class disk_store {
                     throw;
                 }
                 if (says_damaged(failure.code())) {
-                    (partition != nullptr ? partition->corrupt : corrupt_) += 1;
+                    (function != nullptr ? function->corrupt : corrupt_) += 1;
                 }
             }
             return step(current());
         } catch (disk_error const& failure) {
-            if (failure.code() == ETIMEDOUT && partition != nullptr) {
-                partition->timeouts.fetch_add(1, std::memory_order_relaxed);
+            if (failure.code() == ETIMEDOUT && function != nullptr) {
+                function->timeouts.fetch_add(1, std::memory_order_relaxed);
             }
             throw;
         }
@@ -401,7 +401,7 @@ class disk_store {
     std::atomic<disk_environment*> current_{nullptr};
     mutable mutex mutex_; ///< of what follows; nothing is waited for under it
     std::vector<std::shared_ptr<disk_environment>> environments_;
-    std::unordered_map<key128, std::unique_ptr<disk_partition>> by_scope_;
+    std::unordered_map<key128, std::unique_ptr<disk_function>> by_scope_;
 };
 
 } // namespace memo::detail

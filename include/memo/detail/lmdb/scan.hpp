@@ -47,7 +47,7 @@ std::optional<std::vector<std::byte>> scan(disk_cursor entries, bytes_view from,
 ///                 replaced meanwhile; must not run code of a user
 template <class Condition>
 std::size_t drop_records(disk_store& store, Condition const& condition,
-                         disk_partition* partition = nullptr, std::size_t portion = 1024) {
+                         disk_function* function = nullptr, std::size_t portion = 1024) {
     std::size_t count_dropped = 0;
     std::optional<std::vector<std::byte>> from{std::in_place};
     while (from) {
@@ -72,7 +72,7 @@ std::size_t drop_records(disk_store& store, Condition const& condition,
                 }
                 return count;
             };
-            count_dropped += store.write(drop, partition);
+            count_dropped += store.write(drop, function);
         }
     }
     return count_dropped;
