@@ -23,8 +23,8 @@ template <auto F> struct fn {
     }
 };
 
-/// Declares a callable's state by values, which are hashed once, now. Later changes of the state do not
-/// change the key.
+/// Declares a callable's state by values. They are hashed once, by this call; later changes of the state
+/// do not change the key.
 template <class F, class... Values>
 [[nodiscard]] auto keyed(F&& callable, Values const&... values) {
     static_assert(sizeof...(Values) > 0,
@@ -35,9 +35,8 @@ template <class F, class... Values>
                                                    detail::typed_digest(values...)};
 }
 
-/// Declares a callable's state by a function, which is called at every call and again before a result is
-/// stored; a result is not stored if the state changed meanwhile. Several threads may call the function at
-/// once.
+/// Declares a callable's state by a function. memo calls it for every call and again before it stores a
+/// result, and discards the result if the state changed meanwhile. Several threads may call it at once.
 template <class F, class StateFn> [[nodiscard]] auto keyed_by(F&& callable, StateFn&& state) {
     static_assert(std::invocable<std::decay_t<StateFn> const&>,
                   "memo: the second argument of keyed_by() is asked for the state at every call. "

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A call that never waits: it is a hit, or this caller may evaluate it, or another caller does.
+// The result of try_claim(), a call that never waits: a hit, the right to evaluate, or neither because
+// another caller evaluates.
 
 #include <memo/error.hpp>
 
@@ -11,7 +12,7 @@ namespace memo {
 
 /// The state of a claim.
 enum class claim_state {
-    hit,     ///< the value is there
+    hit,     ///< value() returns the cached value
     claimed, ///< this caller may run the function; no other caller of this key runs it meanwhile
     busy,    ///< another caller evaluates it, in this process, another one, or on another machine
 };
@@ -33,8 +34,8 @@ enum class claim_state {
 /// Thread safety:  none
 template <class Cache, class Result, class Draw> class claim {
   public:
-    claim(Cache& cache, typename Cache::name const& called, Draw draw)
-        : draw_(std::move(draw)), right_(cache, called) {}
+    claim(Cache& cache, typename Cache::name const& call, Draw draw)
+        : draw_(std::move(draw)), right_(cache, call) {}
     claim(claim const&) = delete;
     claim& operator=(claim const&) = delete;
     ~claim() = default;
@@ -52,8 +53,8 @@ template <class Cache, class Result, class Draw> class claim {
     [[nodiscard]] Result value() const {
         if (!right_.is_served()) {
             throw error(errc::configuration,
-                        "claim: there is no value; run() a claim that is claimed, and let one that "
-                        "is busy go or call the function, which waits");
+                        "claim: no value yet; run() the claim if it is claimed; if it is busy, "
+                        "discard it, or call the function, which waits");
         }
         return right_.value();
     }

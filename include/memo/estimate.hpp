@@ -24,7 +24,7 @@ template <class Value> struct basic_estimate {
 
 using estimate = basic_estimate<double>;
 
-/// `0.912 +- 0.004 (5 samples)`, and `unsettled` where it is.
+/// Prints `0.912 +- 0.004 (5 samples)`; inside the parentheses also `unsettled` if it is.
 inline std::ostream& operator<<(std::ostream& out, estimate const& e) {
     out << e.mean << " +- " << e.half_width << " (" << e.count
         << (e.count == 1 ? " sample" : " samples");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The digest of any values that can be arguments.
+// memo::fingerprint, a digest of values.
 
 #include <memo/detail/key/encode_index_set.hpp>
 #include <memo/detail/key/parameter_types.hpp>

@@ -2,8 +2,8 @@
 #pragma once
 
 // A subset of training samples as a canonical bitset. Equal sets have one key, whatever their order of
-// insertion and their universe; the key of a set of
-// indices below 1000 costs 44 to 60 ns instead of up to 290 as a list (docs/format.md, "index_set").
+// insertion and their universe; the key of a set of indices below 1000 costs 44 to 60 ns instead of up
+// to 290 as a list (docs/format.md, "index_set").
 
 #include <algorithm>
 #include <bit>

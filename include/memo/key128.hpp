@@ -13,8 +13,7 @@
 
 namespace memo {
 
-/// A 128-bit digest. Printed as 32 hexadecimal digits, the high half first, as `xxhsum -H2` prints
-/// it.
+/// A 128-bit digest. Printed as 32 hexadecimal digits, the high half first, in the format of `xxhsum -H2`.
 struct key128 {
     std::uint64_t low = 0;
     std::uint64_t high = 0;
@@ -40,7 +39,7 @@ inline std::ostream& operator<<(std::ostream& out, key128 key) {
 
 } // namespace memo
 
-/// One half of the key, which is uniform already.
+/// One half of the key: a key is uniformly distributed.
 template <> struct std::hash<memo::key128> {
     std::size_t operator()(memo::key128 key) const noexcept {
         return static_cast<std::size_t>(key.low);

@@ -14,13 +14,13 @@
 
 namespace memo {
 
-/// What happens when a backend fails: count it and go on without the cache, or throw `memo::error`.
+/// What happens when a backend fails: count the failure and call the function, or throw `memo::error`.
 enum class on_error_policy { degrade, strict };
 
 using enum on_error_policy;
 
-/// What a miss does: run the function, or throw memo::error (miss). A run under `fail` that throws
-/// nothing used only stored results.
+/// What a miss does: call the function, or throw memo::error (miss). A program that completes under
+/// `fail` used only stored results.
 enum class on_miss_policy { compute, fail };
 
 using enum on_miss_policy;
@@ -41,8 +41,8 @@ class storing_threshold {
     constexpr storing_threshold() = default; ///< stores everything
     template <class Count, class Period>
     // NOLINTNEXTLINE(google-explicit-constructor): `.time_threshold = 1ms`
-    constexpr storing_threshold(std::chrono::duration<Count, Period> least) noexcept
-        : least_(least) {}
+    constexpr storing_threshold(std::chrono::duration<Count, Period> min_time) noexcept
+        : least_(min_time) {}
     // NOLINTNEXTLINE(google-explicit-constructor)
     constexpr storing_threshold(worthwhile_t) noexcept : is_worthwhile_(true) {}
 
@@ -57,7 +57,7 @@ class storing_threshold {
     bool is_worthwhile_ = false;
 };
 
-/// Callback for a hit that an audit contradicts. The text has several lines for people, see
+/// Callback for a hit that an audit contradicts. Its argument has several lines of text, see
 /// memo::explanation.
 using disagreement_report = std::function<void(std::string const&)>;
 
@@ -65,10 +65,9 @@ using disagreement_report = std::function<void(std::string const&)>;
 ///
 /// R               the function's result type
 template <class R> struct options {
-    // Every member has an initializer of its own, or -Wextra would warn at each `{.name = …}` of a
-    // user.
+    // Every member has an initializer, because -Wextra warns at `{.name = …}` otherwise.
 
-    /// Names the function for people and, with `version`, for every program that knows the name.
+    /// The name of the function in reports and, with `version`, its identity in every program.
     std::string name{};
     /// With `name`, replaces the identity of the compiled code: entries survive a rebuild, and a
     /// changed function needs a new version. memo refuses a version without a name.
@@ -95,7 +94,7 @@ template <class R> struct options {
     disagreement_report on_disagreement{};
 };
 
-/// The smallest and the largest possible sample.
+/// Bounds of all possible samples.
 struct sample_range {
     double low;
     double high;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A value together with where it came from, and why the cache did not serve it.
+// memo::outcome: the value of a call, its source, and the reason of a miss.
 
 #include <cstdint>
 #include <optional>
@@ -9,17 +9,17 @@
 
 namespace memo {
 
-/// Where a value came from: the cache, this call's evaluation, samples added to a record, another
-/// caller's evaluation.
+/// Where a value came from: the cache, this call's evaluation, a record to which this call added samples,
+/// or another caller's evaluation.
 enum class source { hit, computed, refined, coalesced };
 
 /// Why a lookup returned no record that serves the call.
 enum class miss_reason : std::uint8_t {
     absent,       ///< nothing is stored for the key
     expired,      ///< the record's ttl, or the store's bound of age, was over
-    corrupt,      ///< what is stored failed a check, or could not be decoded
+    corrupt,      ///< the record failed a check, or could not be decoded
     other_stream, ///< verify_full: the record belongs to other arguments that have the same key
-    unsettled,    ///< averaged: the mean is not known well enough
+    unsettled,    ///< averaged: the mean does not meet the stopping rule
     unavailable,  ///< the store did not answer, or failed
     version,      ///< the store knows the function only under another version
 };
@@ -45,11 +45,11 @@ enum class miss_reason : std::uint8_t {
     return "unknown";
 }
 
-/// A value, where it came from, and why the cache did not serve it.
+/// The value of a call, its source, and the reason of a miss.
 template <class R> struct outcome {
     R value;
     memo::source source = memo::source::hit;
-    std::optional<miss_reason> reason{}; ///< of the call's lookup; none: a hit
+    std::optional<miss_reason> reason{}; ///< why the lookup missed; none: a hit
 };
 
 } // namespace memo

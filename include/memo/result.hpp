@@ -34,23 +34,23 @@ template <class T> class result {
     /// The exception of the call; null if it returned a value.
     [[nodiscard]] std::exception_ptr error() const noexcept {
         auto const* const failed = std::get_if<1>(&state_);
-        return failed != nullptr ? failed->thrown : nullptr;
+        return failed != nullptr ? failed->exception : nullptr;
     }
 
   private:
-    /// A move copies it, so a moved-from result still has its exception.
+    /// Not movable, only copyable: a moved-from result still has its exception.
     struct failure {
-        explicit failure(std::exception_ptr what) noexcept : thrown(std::move(what)) {}
+        explicit failure(std::exception_ptr thrown) noexcept : exception(std::move(thrown)) {}
         failure(failure const&) = default;
         failure& operator=(failure const&) = default;
         ~failure() = default;
 
-        std::exception_ptr thrown;
+        std::exception_ptr exception;
     };
 
     void rethrow() const {
         if (auto const* const failed = std::get_if<1>(&state_)) {
-            std::rethrow_exception(failed->thrown);
+            std::rethrow_exception(failed->exception);
         }
     }
 

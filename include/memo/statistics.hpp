@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What happened, counted. When a counter moves is a contract: at rest, with no call under way,
-// `calls == hits + misses + refinements + coalesced`.
+// The counters of functions and backends, and their exports. The meaning of each counter is a contract:
+// while no call is in progress, `calls == hits + misses + refinements + coalesced`.
 
 #include <memo/detail/saturated.hpp>
 #include <memo/detail/text.hpp>
@@ -18,10 +18,10 @@
 
 namespace memo {
 
-/// What a backend counts, for one function or for all.
+/// The counters of a backend, for one function or for all.
 struct backend_statistics {
     std::uint64_t entries = 0; ///< records in the store
-    std::uint64_t bytes = 0;   ///< that they take there
+    std::uint64_t bytes = 0;   ///< of these records, in the store
     std::uint64_t evictions = 0;
     std::uint64_t expirations = 0;
     std::uint64_t errors = 0;
@@ -33,27 +33,27 @@ struct backend_statistics {
     backend_statistics& operator+=(backend_statistics const& other) noexcept;
 };
 
-/// The counters of one memoized function, as of one moment.
+/// The counters of one memoized function at one moment.
 struct statistics {
     std::uint64_t calls = 0;         ///< calls, elements of many, claims that hit or ran
     std::uint64_t hits = 0;          ///< calls served from the cache
     std::uint64_t misses = 0;        ///< calls that ran the function, or tried to
-    std::uint64_t refinements = 0;   ///< calls that found a record and added samples to it
-    std::uint64_t coalesced = 0;     ///< calls that were given another caller's evaluation
+    std::uint64_t refinements = 0;   ///< calls that added samples to an existing record
+    std::uint64_t coalesced = 0;     ///< calls served by another caller's evaluation
     std::uint64_t evaluations = 0;   ///< runs of the function that returned
     std::uint64_t failures = 0;      ///< runs of the function that threw
-    std::uint64_t rejected = 0;      ///< results that store_if, on_nan or a changed state kept out
+    std::uint64_t rejected = 0;      ///< results refused by store_if, on_nan or a changed state
     std::uint64_t sets = 0;          ///< records that the backend stored
-    std::uint64_t evictions = 0;     ///< records dropped to keep a bound
-    std::uint64_t expirations = 0;   ///< records dropped because their time was over
+    std::uint64_t evictions = 0;     ///< records erased to respect a bound
+    std::uint64_t expirations = 0;   ///< records erased after their time to live
     std::uint64_t errors = 0;        ///< operations of the backend that failed
-    std::uint64_t timeouts = 0;      ///< of these, for lack of time
-    std::uint64_t reconnects = 0;    ///< connections made again
+    std::uint64_t timeouts = 0;      ///< of these, timeouts
+    std::uint64_t reconnects = 0;    ///< reconnections
     std::uint64_t corrupt = 0;       ///< records that failed a check and were not served
-    std::uint64_t too_large = 0;     ///< records that the backend does not take for their size
-    std::uint64_t audits = 0;        ///< hits for which the function was run again
-    std::uint64_t disagreements = 0; ///< audits that contradicted what is stored
-    // The misses by their miss_reason; the sum of these is `misses`.
+    std::uint64_t too_large = 0;     ///< records that the backend refused for their size
+    std::uint64_t audits = 0;        ///< hits for which the function ran again
+    std::uint64_t disagreements = 0; ///< audits whose result contradicted the record
+    // The misses by miss_reason; their sum is `misses`.
     std::uint64_t misses_absent = 0;
     std::uint64_t misses_expired = 0;
     std::uint64_t misses_corrupt = 0;
@@ -62,13 +62,13 @@ struct statistics {
     std::uint64_t misses_unavailable = 0;
     std::uint64_t misses_version = 0;
     std::chrono::nanoseconds computing{0}; ///< time spent in the function
-    std::chrono::nanoseconds saved{0}; ///< time that hits would have spent in it; in memory to 12 %
-                                       ///< a call; of more than 292 years, those
+    std::chrono::nanoseconds saved{0}; ///< time that hits would have spent in it, to 12 % per call
+                                       ///< in memory; saturates at 292 years
 
     statistics& operator+=(statistics const& other) noexcept;
     statistics& operator-=(statistics const& other) noexcept;
 
-    /// Adds what a backend counted since an earlier moment.
+    /// Adds the events that a backend counted between two moments.
     statistics& add(backend_statistics const& now, backend_statistics const& before) noexcept;
 };
 
@@ -78,69 +78,69 @@ struct named_statistics {
     statistics counters;
 };
 
-/// One counter of a function: what exporters call it, and the members that hold it.
+/// One counter of a function: its name and help text in exports, and its members.
 struct counter {
-    std::string_view name; ///< of a time, with its unit: `_seconds`
+    std::string_view name; ///< with the unit `_seconds` for a time
     std::string_view help;
-    std::uint64_t statistics::*count = nullptr; ///< null: it is a time
-    std::chrono::nanoseconds statistics::*time = nullptr;
-    std::uint64_t backend_statistics::*backend = nullptr; ///< where a backend counts it; or null
+    std::uint64_t statistics::*count = nullptr;           ///< null for a time
+    std::chrono::nanoseconds statistics::*time = nullptr; ///< null for a count
+    std::uint64_t backend_statistics::*backend = nullptr; ///< null if no backend counts it
 
-    constexpr counter(std::string_view its_name, std::uint64_t statistics::*member,
-                      std::string_view its_help,
-                      std::uint64_t backend_statistics::*of_backend = nullptr)
-        : name(its_name), help(its_help), count(member), backend(of_backend) {}
-    constexpr counter(std::string_view its_name, std::chrono::nanoseconds statistics::*member,
-                      std::string_view its_help)
-        : name(its_name), help(its_help), time(member) {}
+    constexpr counter(std::string_view label, std::uint64_t statistics::*member,
+                      std::string_view text,
+                      std::uint64_t backend_statistics::*backend_member = nullptr)
+        : name(label), help(text), count(member), backend(backend_member) {}
+    constexpr counter(std::string_view label, std::chrono::nanoseconds statistics::*member,
+                      std::string_view text)
+        : name(label), help(text), time(member) {}
 };
 
-/// All counters, in the order of their export. A row makes a member a counter: its sum, its difference,
-/// each thread's tally and all exports come from here.
+/// All counters, in the order of their export. Sums, differences, the threads' counters and all exports
+/// iterate over this table, so a new counter is a member and a row.
 inline constexpr counter all_counters[] = {
     {"calls", &statistics::calls, "Calls, elements of many, and claims that hit or ran."},
     {"hits", &statistics::hits, "Calls served from the cache."},
     {"misses", &statistics::misses, "Calls that ran the function, or tried to."},
-    {"refinements", &statistics::refinements,
-     "Calls that added samples to a record that they found."},
-    {"coalesced", &statistics::coalesced, "Calls that were given another caller's evaluation."},
+    {"refinements", &statistics::refinements, "Calls that added samples to an existing record."},
+    {"coalesced", &statistics::coalesced, "Calls served by another caller's evaluation."},
     {"evaluations", &statistics::evaluations, "Runs of the function that returned."},
     {"failures", &statistics::failures, "Runs of the function that threw."},
-    {"rejected", &statistics::rejected, "Results that store_if or on_nan kept out of the record."},
+    {"rejected", &statistics::rejected, "Results refused by store_if, on_nan or a changed state."},
     {"sets", &statistics::sets, "Records that the backend stored."},
-    {"evictions", &statistics::evictions, "Records dropped to keep a bound.",
+    {"evictions", &statistics::evictions, "Records erased to respect a bound.",
      &backend_statistics::evictions},
-    {"expirations", &statistics::expirations, "Records dropped because their time was over.",
+    {"expirations", &statistics::expirations, "Records erased after their time to live.",
      &backend_statistics::expirations},
     {"errors", &statistics::errors, "Operations of the backend that failed.",
      &backend_statistics::errors},
-    {"timeouts", &statistics::timeouts, "Operations of the backend that failed for lack of time.",
+    {"timeouts", &statistics::timeouts, "Operations of the backend that timed out.",
      &backend_statistics::timeouts},
-    {"reconnects", &statistics::reconnects, "Connections made again.",
+    {"reconnects", &statistics::reconnects, "Reconnections to a server.",
      &backend_statistics::reconnects},
     {"corrupt", &statistics::corrupt, "Records that failed a check and were not served.",
      &backend_statistics::corrupt},
-    {"too_large", &statistics::too_large, "Records that the backend does not take for their size.",
+    {"too_large", &statistics::too_large, "Records that the backend refused for their size.",
      &backend_statistics::too_large},
-    {"audits", &statistics::audits, "Hits for which the function was run again."},
-    {"disagreements", &statistics::disagreements, "Audits that contradicted what is stored."},
+    {"audits", &statistics::audits, "Hits for which the function ran again."},
+    {"disagreements", &statistics::disagreements, "Audits whose result contradicted the record."},
     {"misses_absent", &statistics::misses_absent, "Misses: nothing was stored for the key."},
-    {"misses_expired", &statistics::misses_expired, "Misses: the time of the record was over."},
-    {"misses_corrupt", &statistics::misses_corrupt, "Misses: what was stored failed a check."},
+    {"misses_expired", &statistics::misses_expired, "Misses: the record had expired."},
+    {"misses_corrupt", &statistics::misses_corrupt, "Misses: the record failed a check."},
     {"misses_other_stream", &statistics::misses_other_stream,
      "Misses: the record belonged to other arguments."},
-    {"misses_unsettled", &statistics::misses_unsettled, "Misses: the record had no mean yet."},
+    {"misses_unsettled", &statistics::misses_unsettled, "Misses: the mean was not settled."},
     {"misses_unavailable", &statistics::misses_unavailable,
      "Misses: the store failed or did not answer."},
-    {"misses_version", &statistics::misses_version, "Misses: the store had another version."},
+    {"misses_version", &statistics::misses_version,
+     "Misses: the store had the function only under another version."},
     {"computing_seconds", &statistics::computing, "Time spent in the function."},
     {"saved_seconds", &statistics::saved,
-     "Time that hits would have spent in the function; in memory an estimate, to 12 % a call."},
+     "Time that hits would have spent in the function; to 12 % per call in memory."},
 };
 static_assert(sizeof(statistics) == std::size(all_counters) * sizeof(std::uint64_t),
               "each member of statistics has a row in all_counters");
 
-/// Visits every counter in that order: visit(name, pointer to member, help text).
+/// Calls visit(name, pointer to member, help text) for every counter, in the order of the table.
 template <class Visit> void for_each_counter(Visit&& visit) {
     for (counter const& each : all_counters) {
         each.count != nullptr ? visit(each.name, each.count, each.help)
@@ -179,7 +179,7 @@ backend_statistics::operator+=(backend_statistics const& other) noexcept {
     return *this;
 }
 
-/// One line for people: the counters that are not zero.
+/// Prints the counters that are not zero on one line.
 inline std::ostream& operator<<(std::ostream& out, statistics const& s) {
     std::string line;
     for_each_counter([&](std::string_view name, auto member, auto) {
@@ -192,7 +192,7 @@ inline std::ostream& operator<<(std::ostream& out, statistics const& s) {
     return out << line;
 }
 
-/// A JSON object of all counters; times in seconds. No locale changes it.
+/// A JSON object of all counters; times in seconds. Independent of the locale.
 [[nodiscard]] inline std::string to_json(statistics const& s) {
     std::string object;
     for_each_counter([&](std::string_view name, auto member, auto) {
@@ -203,13 +203,13 @@ inline std::ostream& operator<<(std::ostream& out, statistics const& s) {
     return object + '}';
 }
 
-/// The counters of several functions in Prometheus' text format, as one text for a scrape: each counter
-/// is a metric `memo_<counter>_total{function="…"}` with one line of help and one of its type. Functions
-/// of one name are one sample, their sum. No locale changes it.
+/// The counters of several functions in Prometheus' text format, for one scrape. Each counter is a metric
+/// `memo_<counter>_total{function="…"}` with one HELP and one TYPE line. Functions of equal name are one
+/// sample, their sum. Independent of the locale.
 ///
 /// Source:         prometheus.io, "Exposition formats", text-based format 0.0.4
 [[nodiscard]] inline std::string to_prometheus(std::vector<named_statistics> const& functions) {
-    std::vector<named_statistics> samples; // by their labels: an invalid byte has become U+FFFD
+    std::vector<named_statistics> samples; // by label, in which U+FFFD replaces invalid bytes
     for (auto const& [function, counters] : functions) {
         std::string label = detail::prometheus_label(function);
         auto same = samples.begin();
@@ -235,8 +235,8 @@ inline std::ostream& operator<<(std::ostream& out, statistics const& s) {
     return text;
 }
 
-/// The same of one function. A scrape may have each counter's lines of help and type but once: who has
-/// several functions gives them all to the one above.
+/// The counters of one function. A scrape must not repeat HELP and TYPE lines, so pass several functions
+/// to the overload above.
 [[nodiscard]] inline std::string to_prometheus(statistics const& s, std::string_view function) {
     return to_prometheus({{std::string(function), s}});
 }

@@ -20,7 +20,7 @@ class time_span {
     constexpr time_span(std::chrono::duration<Count, Period> span) noexcept
         : span_(detail::saturated_cast<std::chrono::nanoseconds>(span)) {}
 
-    // NOLINTNEXTLINE(google-explicit-constructor): read as what it is
+    // NOLINTNEXTLINE(google-explicit-constructor): a time_span is used as a duration
     [[nodiscard]] constexpr operator std::chrono::nanoseconds() const noexcept { return span_; }
 
     [[nodiscard]] constexpr bool is_zero() const noexcept { return span_.count() == 0; }

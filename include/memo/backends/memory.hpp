@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A backend that keeps records in the process.
+// memo::memory, the backend that stores typed records in the process, without serialization.
 
 #include <memo/detail/system/compiler.hpp>
 
@@ -19,10 +19,11 @@
 
 namespace memo {
 
-/// Keeps records in memory, for as long as the backend or a function that uses it lives.
+/// Stores records in memory until the last copy of the backend is destroyed, including the functions'
+/// copies.
 ///
-/// Copies share one store, and so do the functions that were given copies: one budget, but never
-/// each other's entries. A move is a copy. Unbounded unless `max_entries` or `max_bytes` is set.
+/// Copies share one store and its bounds; functions never share entries. A move is a copy. Unbounded
+/// unless `max_entries` or `max_bytes` is set.
 ///
 /// Thread safety:  safe; hits take no lock
 class memory {
@@ -42,19 +43,19 @@ class memory {
 
     template <class Record> using partition_type = detail::memory_partition<Record>;
 
-    /// Throws:         memo::error (configuration) in a module that was built in another way than the
-    ///                 one that made the store; std::bad_alloc
+    /// Throws:         memo::error (configuration) in a module that was built with another ABI than the
+    ///                 module that created the store; std::bad_alloc
     template <class Record> [[nodiscard]] partition_type<Record> partition(key128 scope) const {
         store_->require_same(detail::process_wide<detail::reclaimer>());
         return {store_, scope};
     }
 
-    /// The store's, while it lives.
+    /// Unique among the live stores of the process.
     [[nodiscard]] key128 identity() const noexcept {
         return {reinterpret_cast<std::uintptr_t>(store_.get()), 0x6d656d6f7279}; // "memory"
     }
 
-    /// What all functions that share this store have in it.
+    /// The sums over all functions that share this store.
     [[nodiscard]] backend_statistics stats() const { return store_->stats(); }
 
   private:

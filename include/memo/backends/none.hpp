@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The backend that stores nothing: the same program without a cache.
+// memo::none, the backend that stores nothing, to run a program without a cache.
 
 #include <memo/detail/system/compiler.hpp>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Two backends as one: a fast near tier, and a shared or persistent far tier.
+// memo::tiered, which combines two backends: a fast near tier, and a shared or persistent far tier.
 
 #include <memo/detail/system/compiler.hpp>
 
@@ -25,7 +25,7 @@
 #include <utility>
 #include <vector>
 
-// <windows.h> defines the names of two members of `tiered` as empty macros; undefine them to use the members.
+// <windows.h> defines `near` and `far` as empty macros; undefine them to use these members.
 #pragma push_macro("near")
 #pragma push_macro("far")
 #undef near
@@ -36,8 +36,8 @@ namespace memo {
 /// Stores records in two backends. A lookup asks the near tier first and copies a far hit to it; a store
 /// goes to both. While the far tier is unreachable, the near one serves.
 ///
-/// Records of averaged functions belong to the far tier alone: a near copy would hide samples that others
-/// add.
+/// Records of averaged functions are stored in the far tier alone, because a near copy would hide samples
+/// that other processes add.
 ///
 /// `time_threshold = memo::worthwhile` applies to the far tier; the near one stores everything.
 ///
@@ -58,7 +58,8 @@ template <class Near, class Far> class tiered {
 
     /// The entries of one function.
     template <class Record> class partition_type {
-        using near_type = decltype(detail::open_whole<Record>(std::declval<Near const&>(), {}, {}));
+        using near_type =
+            decltype(detail::open_unfiltered<Record>(std::declval<Near const&>(), {}, {}));
         using far_type =
             decltype(detail::open_admitting<Record>(std::declval<Far const&>(), {}, {}));
         static constexpr bool is_merged =
@@ -72,7 +73,7 @@ template <class Near, class Far> class tiered {
                        detail::tier_invalidations::count& invalidations)
             : near_(std::move(near)), far_(std::move(far)), invalidations_(&invalidations) {}
 
-        /// Complexity:     that of the near tier for a hit there, otherwise the sum of both
+        /// Complexity:     as the near tier for a near hit, otherwise the sum of both
         [[nodiscard]] lookup_result<Record> get(key128 key) const {
             lookup_result<Record> near;
             if constexpr (!is_merged) {
@@ -86,7 +87,7 @@ template <class Near, class Far> class tiered {
             if (far) {
                 copy_near(key, *far, before);
             }
-            return last_of(near.reason(), std::move(far));
+            return far_or(near.reason(), std::move(far));
         }
 
         /// Copies no far hit to the near tier.
@@ -98,14 +99,14 @@ template <class Near, class Far> class tiered {
                     return near;
                 }
             }
-            return last_of(near.reason(), detail::peek<Record>(far_, key));
+            return far_or(near.reason(), detail::peek<Record>(far_, key));
         }
 
         [[nodiscard, gnu::always_inline]] inline detail::fast_lookup<Record>
         try_hit(detail::unfinalized_key key) const noexcept
             requires(!is_merged && detail::fast_partition<near_type, Record>) {
             auto found = near_.try_hit(key);
-            found.seems_absent = false; // it may be far
+            found.seems_absent = false; // the far tier may have it
             return found;
         }
 
@@ -115,7 +116,7 @@ template <class Near, class Far> class tiered {
             return near_.try_hit_further(key);
         }
 
-        /// The same for many keys; asks the far tier for the near misses together.
+        /// Looks up many keys; the far tier looks up all near misses together.
         void get_many(std::span<key128 const> keys,
                       std::span<lookup_result<Record>> results) const {
             if constexpr (!is_merged) {
@@ -132,29 +133,29 @@ template <class Near, class Far> class tiered {
             if (misses.empty()) {
                 return;
             }
-            std::vector<lookup_result<Record>> found(misses.size());
+            std::vector<lookup_result<Record>> far(misses.size());
             std::uint64_t const before = *invalidations_;
-            detail::get_many<Record>(far_, std::span<key128 const>(misses), std::span(found));
+            detail::get_many<Record>(far_, std::span<key128 const>(misses), std::span(far));
             for (std::size_t i = 0; i < misses.size(); ++i) {
-                if (found[i]) {
-                    copy_near(misses[i], *found[i], before);
+                if (far[i]) {
+                    copy_near(misses[i], *far[i], before);
                 }
-                results[places[i]] = last_of(results[places[i]].reason(), std::move(found[i]));
+                results[places[i]] = far_or(results[places[i]].reason(), std::move(far[i]));
             }
         }
 
-        /// Near first, so that a failure of the far tier leaves the near one with the record.
-        bool put(key128 key, Record const& record, put_options about) const {
+        /// Near first, so that the near tier has the record even if the far tier throws.
+        bool put(key128 key, Record const& record, put_options options) const {
             bool stored = false;
             if constexpr (!is_merged) {
-                stored = near_.put(key, record, about);
+                stored = near_.put(key, record, options);
             }
-            return far_.put(key, record, about) || stored;
+            return far_.put(key, record, options) || stored;
         }
 
         template <class Merge>
-        std::optional<Record> update(key128 key, Merge const& merge, put_options about) const {
-            std::optional<Record> stored = far_.update(key, merge, about);
+        std::optional<Record> update(key128 key, Merge const& merge, put_options options) const {
+            std::optional<Record> stored = far_.update(key, merge, options);
             if constexpr (!is_merged) {
                 *invalidations_ += 1;
                 static_cast<void>(near_.erase(key));
@@ -163,17 +164,17 @@ template <class Near, class Far> class tiered {
         }
 
         [[nodiscard]] bool erase(key128 key) const {
-            bool was_there = false;
-            drop([&](auto const& tier) { was_there |= tier.erase(key); });
-            return was_there;
+            bool existed = false;
+            invalidate([&](auto const& tier) { existed |= tier.erase(key); });
+            return existed;
         }
 
         void clear() const {
-            drop([](auto const& tier) { tier.clear(); });
+            invalidate([](auto const& tier) { tier.clear(); });
         }
 
-        /// The sums of both tiers; for entries, expirations and too_large, which both tiers count, the larger
-        /// number.
+        /// The sums of both tiers; for entries, expirations and too_large, which both tiers count, the
+        /// larger number.
         [[nodiscard]] backend_statistics stats() const { return sum(near_.stats(), far_.stats()); }
         [[nodiscard]] backend_statistics events() const {
             return sum(detail::events_of(near_), detail::events_of(far_));
@@ -191,9 +192,9 @@ template <class Near, class Far> class tiered {
         }
 
       private:
-        /// The far tier's result; the near tier's reason if the far tier has none of its own.
-        [[nodiscard]] static lookup_result<Record> last_of(miss_reason near,
-                                                           lookup_result<Record> far) {
+        /// The far tier's result; the near tier's reason if the far record is just absent.
+        [[nodiscard]] static lookup_result<Record> far_or(miss_reason near,
+                                                          lookup_result<Record> far) {
             return far || far.reason() != miss_reason::absent ? std::move(far)
                                                               : lookup_result<Record>(near);
         }
@@ -206,29 +207,29 @@ template <class Near, class Far> class tiered {
             }
         }
 
-        /// Far first: otherwise a concurrent lookup would copy the far record to the near tier again. The
-        /// near tier is invalidated even if the far tier fails.
-        template <class From> void drop(From const& from) const {
-            auto const drop_near = [&] {
+        /// Calls erase(tier). Far first: otherwise a concurrent lookup would copy the far record to the
+        /// near tier again. The near tier is invalidated even if the far tier throws.
+        template <class Erase> void invalidate(Erase const& erase) const {
+            auto const invalidate_near = [&] {
                 *invalidations_ += 1;
-                from(near_);
+                erase(near_);
             };
             try {
-                from(far_);
+                erase(far_);
             } catch (...) {
-                drop_near();
+                invalidate_near();
                 throw;
             }
-            drop_near();
+            invalidate_near();
         }
 
         /// before          *invalidations_ before the lookup
-        void copy_near(key128 key, cached_value<Record> const& found, std::uint64_t before) const {
+        void copy_near(key128 key, cached_value<Record> const& far, std::uint64_t before) const {
             if constexpr (!is_merged) {
                 auto const unchanged = [&] { return *invalidations_ == before; };
-                near_.put(key, found.record,
-                          {std::chrono::nanoseconds(found.cost), found.left, validity(unchanged)});
-                // The record may have been erased, in the near tier before this copy.
+                near_.put(key, far.record,
+                          {std::chrono::nanoseconds(far.cost), far.left, validity(unchanged)});
+                // An invalidation may have erased the near record before this copy.
                 if (!validating_partition<near_type> && !unchanged()) {
                     static_cast<void>(near_.erase(key));
                 }
@@ -241,9 +242,10 @@ template <class Near, class Far> class tiered {
     };
 
     template <class Record>
-    [[nodiscard]] partition_type<Record> partition(key128 scope, partition_options how = {}) const {
-        return {detail::open_whole<Record>(near_, scope, {how.on_error, false}),
-                detail::open_admitting<Record>(far_, scope, how),
+    [[nodiscard]] partition_type<Record> partition(key128 scope,
+                                                   partition_options options = {}) const {
+        return {detail::open_unfiltered<Record>(near_, scope, {options.on_error, false}),
+                detail::open_admitting<Record>(far_, scope, options),
                 detail::process_wide<detail::tier_invalidations>().of(scope)};
     }
 

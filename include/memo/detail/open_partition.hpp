@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A backend and a function's options in, the function's partition out.
+// Opens a function's partition of a backend, with admission where the backend is worth measuring.
 
 #include <memo/backend.hpp>
 #include <memo/detail/admission.hpp>
@@ -12,43 +12,48 @@
 
 namespace memo::detail {
 
-/// A backend that is told how its partition is to be, as it is made of other backends.
+/// A backend that is made of other backends, and passes the options on to them.
 template <class Backend, class Record>
-concept opens_others = requires(Backend const& backend, key128 scope, partition_options how) {
-    backend.template partition<Record>(scope, how);
+concept composite_backend = requires(Backend const& backend, key128 scope,
+                                     partition_options options) {
+    backend.template partition<Record>(scope, options);
 };
 
-/// A function's partition, told when to throw if it wants to know.
+/// A partition that stores every result. It receives on_error if the backend supports that.
 template <class Record, class Backend>
-[[nodiscard]] auto open_whole(Backend const& backend, key128 scope, partition_options how) {
-    if constexpr (opens_others<Backend, Record>) {
-        return backend.template partition<Record>(scope, how);
-    } else if constexpr (requires { backend.template partition<Record>(scope, how.on_error); }) {
-        return backend.template partition<Record>(scope, how.on_error);
+[[nodiscard]] auto open_unfiltered(Backend const& backend, key128 scope,
+                                   partition_options options) {
+    if constexpr (composite_backend<Backend, Record>) {
+        return backend.template partition<Record>(scope, options);
+    } else if constexpr (requires {
+                             backend.template partition<Record>(scope, options.on_error);
+                         }) {
+        return backend.template partition<Record>(scope, options.on_error);
     } else {
         return backend.template partition<Record>(scope);
     }
 }
 
-/// The same, which keeps only what is worthwhile if the function asks for that.
+/// A partition that stores only worthwhile results if the options ask for that.
 template <class Record, class Backend>
-[[nodiscard]] auto open_admitting(Backend const& backend, key128 scope, partition_options how) {
-    auto whole = open_whole<Record>(backend, scope, how);
-    if constexpr (opens_others<Backend, Record>) {
-        return whole;
+[[nodiscard]] auto open_admitting(Backend const& backend, key128 scope, partition_options options) {
+    auto inner = open_unfiltered<Record>(backend, scope, options);
+    if constexpr (composite_backend<Backend, Record>) {
+        return inner;
     } else {
-        return admitting_partition<std::remove_const_t<decltype(whole)>, Record>(std::move(whole),
-                                                                                 how.worthwhile);
+        return admitting_partition<std::remove_const_t<decltype(inner)>, Record>(
+            std::move(inner), options.worthwhile);
     }
 }
 
-/// A function's partition. What does not outlive the process is near: all is worthwhile there.
+/// A function's partition. A backend inside the process stores everything: its operations cost less than
+/// any function that is worth memoizing.
 template <class Record, class Backend>
-[[nodiscard]] auto open_partition(Backend const& backend, key128 scope, partition_options how) {
+[[nodiscard]] auto open_partition(Backend const& backend, key128 scope, partition_options options) {
     if constexpr (Backend::persistent) {
-        return open_admitting<Record>(backend, scope, how);
+        return open_admitting<Record>(backend, scope, options);
     } else {
-        return open_whole<Record>(backend, scope, how);
+        return open_unfiltered<Record>(backend, scope, options);
     }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Counts the invalidations of far tiers, so that a near tier does not store a copy of an erased record.
+// Counts the invalidations of far tiers, so that no near tier stores a copy of an erased record.
 
 #include <memo/key128.hpp>
 
