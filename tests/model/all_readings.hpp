@@ -206,7 +206,7 @@ template <class T> class recorded_atomic {
 inline bool system_takes_pages = false;
 
 /// What madvise(MADV_DONTNEED) does.
-inline bool give_back(void* first, std::size_t bytes) {
+inline bool release_pages(void* first, std::size_t bytes) {
     if (system_takes_pages) {
         readings::all().take_back(first, bytes);
     }

@@ -3,7 +3,7 @@
 #include "all_readings.hpp"
 
 #define MEMO_TABLE_ATOMIC ::memo_test::recorded_atomic
-#define MEMO_TABLE_GIVE_BACK ::memo_test::give_back
+#define MEMO_TABLE_RELEASE_PAGES ::memo_test::release_pages
 #include <memo/detail/memory/table.hpp>
 
 #include <catch2/catch.hpp>
@@ -40,7 +40,7 @@ slot_value block(std::uint64_t address) {
 }
 
 bool same(slot_value x, slot_value y) {
-    return x.is == y.is && x.word == y.word && x.cost == y.cost;
+    return x.kind == y.kind && x.word == y.word && x.cost == y.cost;
 }
 
 using contents = std::map<std::uint64_t, slot_value>; ///< by the first half of the key
@@ -96,7 +96,7 @@ class history {
                    memo::detail::unfinalized_key const wanted(key);
                    slot_value found;
                    return entries_.try_find<false>(wanted, found) ==
-                                      memo::detail::bucket::sight::hit ||
+                                      memo::detail::bucket::probe_result::hit ||
                                   entries_.try_find_further<false>(wanted, found)
                               ? std::optional(found)
                               : std::nullopt;

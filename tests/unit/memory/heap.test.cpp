@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// What a store has on the heap while it is filled and cleared again and again.
+// The heap usage of a store that is filled and cleared repeatedly.
 
 #include "support/failing_memory.hpp"
 #include "support/keys.hpp"
@@ -17,11 +17,11 @@ using memo_test::key_of;
 
 namespace {
 
-constexpr std::uint64_t many = 5000; // which is more than one segment
+constexpr std::uint64_t many = 5000; // several segments
 
-/// Allocations that were not given back, with none that merely waits to be.
+/// Live allocations, without retired objects.
 std::size_t allocations() {
-    static_cast<void>(memo::detail::this_thread_slot()); // which stays
+    static_cast<void>(memo::detail::this_thread_slot()); // allocated once
     memo::detail::process_wide<memo::detail::reclaimer>().reclaim();
     return memo_test::heap.live;
 }
@@ -39,8 +39,8 @@ template <> std::vector<std::string> record_of(std::uint64_t number) {
 
 } // namespace
 
-TEMPLATE_TEST_CASE("after each clear there is as much on the heap as after the first", "", double,
-                   std::string, std::vector<std::string>) {
+TEMPLATE_TEST_CASE("each clear frees the same memory as the first one", "", double, std::string,
+                   std::vector<std::string>) {
     auto const settings =
         GENERATE(memo::memory::settings{}, memo::memory::settings{.max_entries = many / 2});
     std::size_t const without_store = allocations();
@@ -55,7 +55,7 @@ TEMPLATE_TEST_CASE("after each clear there is as much on the heap as after the f
         fill();
         records.clear();
         std::size_t const cleared = allocations();
-        CHECK(cleared - without_store < many / 50); // segments, and what leads to them
+        CHECK(cleared - without_store < many / 50); // segments and directories
         for (int round = 0; round < 4; ++round) {
             fill();
             records.clear();

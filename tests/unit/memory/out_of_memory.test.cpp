@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// What a store is after each allocation that failed: the n-th of an operation, for n = 1, 2, 3, …
-// until it succeeds.
+// A store after failed allocations: the n-th allocation of each operation fails, for n = 1, 2, 3, …
+// until the operation succeeds.
 
 #include "support/failing_memory.hpp"
 #include "support/keys.hpp"
@@ -28,7 +28,7 @@ namespace {
 constexpr memo::key128 scope{11, 12};
 constexpr memo::key128 other_scope{21, 22};
 
-/// Checks at its end that as much is allocated as at its beginning.
+/// Checks on destruction that no more memory is allocated than on construction.
 class leak_check {
   public:
     leak_check() : before_(allocations()) {}
@@ -38,46 +38,48 @@ class leak_check {
 
   private:
     static std::size_t allocations() {
-        static_cast<void>(memo::detail::this_thread_slot()); // which stays
+        static_cast<void>(memo::detail::this_thread_slot()); // allocated once
         memo::detail::process_wide<memo::detail::reclaimer>().reclaim();
         return memo_test::heap.live;
     }
     std::size_t const before_;
 };
 
-/// One function's texts in a store, and what they should be. All are of one length.
+/// The texts of one function in a store, and their expected values. All have one length.
 class checked_texts {
   public:
-    explicit checked_texts(memo::memory const& store, memo::key128 of = scope)
-        : texts_(store.partition<std::string>(of)) {}
+    explicit checked_texts(memo::memory const& store, memo::key128 function = scope)
+        : texts_(store.partition<std::string>(function)) {}
 
-    /// Stores a text, in spite of all failures. Returns how many there were.
+    /// Stores a text; retries after failures, and returns their number.
     int put(std::uint64_t number, char version = 'a') {
         auto const text = text_of(number, version);
         bool stored = false;
         int const failures = until_it_succeeds(
-            [&] { stored = texts_.put(key_of(number), text, storing_of(number)); },
+            [&] { stored = texts_.put(key_of(number), text, put_options_of(number)); },
             [&] { check(); });
         CHECK(stored);
-        has_become(number, text);
+        record_expected(number, text);
         return failures;
     }
 
-    /// The same, by an update.
+    /// Like put(), by an update.
     int update(std::uint64_t number, char version) {
         auto const text = text_of(number, version);
         bool stored = false;
         auto const merge = [&](std::string const* /*old*/) { return std::string(text); };
         int const failures = until_it_succeeds(
-            [&] { stored = texts_.update(key_of(number), merge, storing_of(number)).has_value(); },
+            [&] {
+                stored = texts_.update(key_of(number), merge, put_options_of(number)).has_value();
+            },
             [&] { check(); });
         CHECK(stored);
-        has_become(number, text);
+        record_expected(number, text);
         return failures;
     }
 
-    /// Finds a text, or that it was evicted.
-    bool ask_for(std::uint64_t number) const {
+    /// Looks a text up; false if it was evicted.
+    bool find(std::uint64_t number) const {
         memo::lookup_result<std::string> found;
         until_it_succeeds([&] { found = texts_.get(key_of(number)); }, [] {});
         CHECK((!found || found->record == texts_by_number_.at(number)));
@@ -98,12 +100,12 @@ class checked_texts {
         check();
     }
 
-    /// That each text is the right one, and the sums are those of what can be found.
+    /// Checks that each text has its expected value, and that the statistics match the entries.
     void check() const {
         auto const sums = texts_.stats();
-        std::size_t const there = count();
-        CHECK(sums.entries == there);
-        CHECK(sums.bytes == there * bytes_of_one_);
+        std::size_t const entries = count();
+        CHECK(sums.entries == entries);
+        CHECK(sums.bytes == entries * bytes_of_one_);
     }
 
     [[nodiscard]] std::size_t count() const {
@@ -120,21 +122,21 @@ class checked_texts {
     }
 
   private:
-    /// Too long to lie in the string itself.
+    /// Too long for the small-string optimization.
     static std::string text_of(std::uint64_t number, char version) {
         return std::to_string(10'000 + number) + std::string(60, version);
     }
 
-    static memo::put_options storing_of(std::uint64_t number) {
+    static memo::put_options put_options_of(std::uint64_t number) {
         return {.cost = 1us * (1 + number % 7), .ttl = 0ns};
     }
 
-    void has_become(std::uint64_t number, std::string const& text) {
+    void record_expected(std::uint64_t number, std::string const& text) {
         if (texts_by_number_.empty()) {
             bytes_of_one_ = texts_.stats().bytes;
         }
         texts_by_number_[number] = text;
-        CHECK(ask_for(number));
+        CHECK(find(number));
     }
 
     memo::memory::partition_type<std::string> texts_;
@@ -148,26 +150,26 @@ memo::memory::settings full_after(std::size_t entries) {
 
 } // namespace
 
-TEST_CASE("a store that grows without memory is as it was before") {
+TEST_CASE("a failed allocation during growth leaves a store unchanged") {
     auto const bound = GENERATE(0, 5000);
     CAPTURE(bound);
     leak_check const leaks;
     memo::memory const store(full_after(static_cast<std::size_t>(bound)));
     checked_texts texts(store);
-    int most = 0;
-    for (std::uint64_t number = 0; number < 400; ++number) { // and splits
-        most = std::max(most, texts.put(number));
+    int max_failures = 0;
+    for (std::uint64_t number = 0; number < 400; ++number) { // splits segments
+        max_failures = std::max(max_failures, texts.put(number));
     }
-    CHECK(most > 4); // a split's, beside the value's own
+    CHECK(max_failures > 4); // of a split and of the value
     texts.check();
     CHECK(texts.count() == 400);
 }
 
-TEST_CASE("what is put or updated without memory is what it was before, whatever is freed then") {
+TEST_CASE("a failed put or update leaves the record unchanged") {
     leak_check const leaks;
     memo::memory const store;
     checked_texts texts(store);
-    for (std::uint64_t round = 0; round < 300; ++round) { // some times as much as waits to be freed
+    for (std::uint64_t round = 0; round < 300; ++round) { // several reclamations
         auto const version = static_cast<char>('a' + round % 26);
         CHECK(texts.put(round % 5, version) > 0);
         CHECK(texts.update(round % 3, version) > 0);
@@ -181,7 +183,7 @@ TEST_CASE("eviction without memory loses no slot and no count") {
     checked_texts texts(store);
     for (std::uint64_t number = 0; number < 400; ++number) {
         texts.put(number);
-        texts.ask_for(number / 2); // so that some are not to go when their turn comes
+        texts.find(number / 2); // some entries get a second chance
         CHECK(store.stats().entries <= 50);
     }
     texts.check();
@@ -194,7 +196,7 @@ TEST_CASE("eviction without memory loses no slot and no count") {
     CHECK(texts.count() == 50);
 }
 
-TEST_CASE("an entry that was asked for goes if there is no memory to keep it in order") {
+TEST_CASE("a visited entry is evicted if there is no memory for its second chance") {
     leak_check const leaks;
     memo::memory const store(full_after(50));
     auto const numbers = store.partition<int>(scope);
@@ -210,7 +212,7 @@ TEST_CASE("an entry that was asked for goes if there is no memory to keep it in 
     CHECK(store.stats().entries == 50);
 }
 
-TEST_CASE("functions that share a store without memory keep its bound") {
+TEST_CASE("failed allocations of functions that share a store do not exceed its bound") {
     leak_check const leaks;
     memo::memory const store(full_after(40));
     checked_texts one(store);
@@ -225,14 +227,14 @@ TEST_CASE("functions that share a store without memory keep its bound") {
     CHECK(store.stats().entries == 40);
 }
 
-TEST_CASE("erasing, clearing and ending a store need no memory") {
+TEST_CASE("erasing, clearing and destroying a store allocate nothing") {
     leak_check const leaks;
     std::optional<memo::memory> store(full_after(400));
     std::optional<checked_texts> texts(*store);
     for (std::uint64_t number = 0; number < 200; ++number) {
         texts->put(number);
     }
-    for (std::uint64_t number = 0; number < 180; ++number) { // most, so that their order is tidied
+    for (std::uint64_t number = 0; number < 180; ++number) { // enough to compact the order
         texts->erase(number);
     }
     texts->check();
@@ -246,7 +248,7 @@ TEST_CASE("erasing, clearing and ending a store need no memory") {
     store.reset();
 }
 
-TEST_CASE("a store and a function's place in it are made of memory or not at all") {
+TEST_CASE("failed constructions of a store and its partitions leak nothing") {
     leak_check const leaks;
     int const failures = until_it_succeeds(
         [] {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// What a store keeps of functions whose wrappers are gone.
+// The partitions of functions without wrappers.
 
 #include "support/failing_memory.hpp"
 #include "support/keys.hpp"
@@ -24,14 +24,14 @@ memo::key128 scope_of(std::uint64_t number) {
     return {number, number};
 }
 
-/// Stores a number for a function that is used for nothing else.
+/// Stores one number in a partition that is then idle.
 void use_once(memo::memory const& store, std::uint64_t number) {
     store.partition<double>(scope_of(number)).put(key_of(number), 0.5, {});
 }
 
 } // namespace
 
-TEST_CASE("a function leaves nothing in a store that has no entries of it") {
+TEST_CASE("a partition without users and entries is removed") {
     memo::memory const store;
     use_once(store, 1);
     auto const before = memo_test::heap.live.load();
@@ -42,17 +42,17 @@ TEST_CASE("a function leaves nothing in a store that has no entries of it") {
         CHECK(partition.erase(key_of(number)));
     }
     auto const after = memo_test::heap.live.load();
-    CHECK(after <= before + 1); // the places of more scopes
+    CHECK(after <= before + 1); // the hash map of scopes grows
 }
 
-TEST_CASE("functions that are used once each stay within a bound in bytes, with their tables") {
-    constexpr std::size_t most = std::size_t{1} << 20;
-    memo::memory const store({.max_bytes = most});
+TEST_CASE("the tables of idle partitions count for the bound in bytes") {
+    constexpr std::size_t max_bytes = std::size_t{1} << 20;
+    memo::memory const store({.max_bytes = max_bytes});
     std::size_t allocations = 0;
     for (std::uint64_t number = 0; number < 2000; ++number) {
         auto const partition = store.partition<double>(scope_of(number));
         partition.put(key_of(number), 0.5, {});
-        CHECK(store.stats().bytes <= most);
+        CHECK(store.stats().bytes <= max_bytes);
         allocations = std::max(allocations, memo_test::heap.live.load());
     }
     auto const sums = store.stats();
@@ -62,7 +62,7 @@ TEST_CASE("functions that are used once each stay within a bound in bytes, with 
     CHECK(allocations < 2000);
 }
 
-TEST_CASE("the entries of a function stay for its next wrapper, however small the bound is") {
+TEST_CASE("the entries of a function stay for its next wrapper under any bound") {
     auto const bytes = GENERATE(0, 2000, 2'000'000);
     CAPTURE(bytes);
     memo::memory const store({.max_bytes = static_cast<std::size_t>(bytes)});
@@ -74,7 +74,7 @@ TEST_CASE("the entries of a function stay for its next wrapper, however small th
     }
 }
 
-TEST_CASE("a function's table counts while it has no wrapper, and only then") {
+TEST_CASE("a table counts for the bound only while its partition is idle") {
     memo::memory const store({.max_bytes = 1'000'000});
     use_once(store, 1);
     auto const idle = store.stats().bytes;
@@ -95,7 +95,7 @@ TEST_CASE("a function's table counts while it has no wrapper, and only then") {
     CHECK(store.stats().bytes == 0);
 }
 
-TEST_CASE("a full table counts no more than its entries when its function has no wrapper") {
+TEST_CASE("an idle partition with a full table counts with its entries only") {
     memo::memory const store({.max_bytes = 1'000'000});
     {
         auto const partition = store.partition<double>(scope);
@@ -106,7 +106,7 @@ TEST_CASE("a full table counts no more than its entries when its function has no
     CHECK(store.stats().bytes == std::size_t{5000} * (42 + 22));
     auto const other = store.partition<std::string>(scope_of(1));
     std::uint64_t number = 0;
-    while (store.stats().evictions < 4000) { // its table stays until all of it went
+    while (store.stats().evictions < 4000) { // the table counts until its last entry is evicted
         other.put(key_of(number++), std::string(50, 'x'), {});
         REQUIRE(store.stats().bytes <= 1'000'000);
     }
@@ -127,7 +127,7 @@ TEST_CASE("a function in use keeps most of its entries while others are used onc
     CHECK(store.stats().entries < partition.stats().entries + 40);
 }
 
-TEST_CASE("what was counted on a function that left nothing stays in the store's sums") {
+TEST_CASE("the counters of a removed partition stay in the statistics of the store") {
     memo::memory const store({.max_entries = 10});
     for (std::uint64_t number = 0; number < 100; ++number) {
         use_once(store, number);

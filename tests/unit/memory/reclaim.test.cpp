@@ -19,21 +19,21 @@ using memo::detail::retirable;
 
 namespace {
 
-/// Something that says when it was freed.
-struct thing : retirable {
-    thing() : retirable{[](retirable* self) { ++static_cast<thing*>(self)->freed; }} {}
+/// Counts how often it is freed.
+struct object : retirable {
+    object() : retirable{[](retirable* self) { ++static_cast<object*>(self)->freed; }} {}
     std::atomic<int> freed{0};
     void retire(std::size_t bytes = 1) { process_wide<reclaimer>().retire(*this, bytes); }
 };
 
-struct bystander {
+struct reader {
     memo::detail::read_section section;
 };
 
 } // namespace
 
-TEST_CASE("what nobody reads is freed at once when that is asked for") {
-    thing retired;
+TEST_CASE("reclaim() frees a retired object that nobody reads") {
+    object retired;
     retired.retire();
     CHECK(retired.freed == 0);
     process_wide<reclaimer>().reclaim();
@@ -42,10 +42,10 @@ TEST_CASE("what nobody reads is freed at once when that is asked for") {
     CHECK(retired.freed == 1);
 }
 
-TEST_CASE("what was retired while a section lives is freed after it") {
-    thing retired;
+TEST_CASE("an object that is retired during a read section is freed after it") {
+    object retired;
     {
-        bystander const reading;
+        reader const reading;
         retired.retire();
         process_wide<reclaimer>().reclaim();
         process_wide<reclaimer>().reclaim();
@@ -55,15 +55,15 @@ TEST_CASE("what was retired while a section lives is freed after it") {
     CHECK(retired.freed == 1);
 }
 
-TEST_CASE("an inner section that ends does not end the outer one") {
-    thing retired;
+TEST_CASE("the end of an inner read section does not end the outer one") {
+    object retired;
     {
-        bystander const outer;
-        { bystander const inner; }
+        reader const outer;
+        { reader const inner; }
         retired.retire();
         process_wide<reclaimer>().reclaim();
         CHECK(retired.freed == 0);
-        { bystander const inner; }
+        { reader const inner; }
         process_wide<reclaimer>().reclaim();
         CHECK(retired.freed == 0);
     }
@@ -71,12 +71,12 @@ TEST_CASE("an inner section that ends does not end the outer one") {
     CHECK(retired.freed == 1);
 }
 
-TEST_CASE("a section of another thread is waited for, one that began later is not") {
-    thing retired;
+TEST_CASE("only read sections that began before the retirement delay the freeing") {
+    object retired;
     std::latch reads(1);
     std::latch may_end(1);
-    std::thread reader([&] {
-        bystander const reading;
+    std::thread reading_thread([&] {
+        reader const reading;
         reads.count_down();
         may_end.wait();
     });
@@ -85,19 +85,19 @@ TEST_CASE("a section of another thread is waited for, one that began later is no
     process_wide<reclaimer>().reclaim();
     CHECK(retired.freed == 0);
     may_end.count_down();
-    reader.join();
-    bystander const later; // began after the thing was retired and the epoch raised
+    reading_thread.join();
+    reader const later; // began after the object was retired and the epoch incremented
     process_wide<reclaimer>().reclaim();
     CHECK(retired.freed == 1);
 }
 
-TEST_CASE("what is retired while other things wait is freed though sections live at all times") {
+TEST_CASE("overlapping read sections delay the freeing only until the older ones end") {
     constexpr std::size_t threads = 20;
-    std::array<thing, threads> retired;
+    std::array<object, threads> retired;
     std::barrier step(static_cast<std::ptrdiff_t>(threads));
-    // In each turn a thread begins to read, then the one before it ends.
+    // In each turn one thread begins a section, then the previous thread ends its own.
     memo_test::together(threads, [&](std::size_t i) {
-        std::optional<bystander> reading;
+        std::optional<reader> reading;
         for (std::size_t turn = 0; turn < threads; ++turn) {
             if (turn == i) {
                 reading.emplace();
@@ -118,14 +118,14 @@ TEST_CASE("what is retired while other things wait is freed though sections live
     CHECK(retired[threads - 1].freed == 1);
 }
 
-TEST_CASE("tending frees only once enough waits") {
-    thing small;
+TEST_CASE("reclaim_if_due() frees only after enough was retired") {
+    object small;
     small.retire();
-    process_wide<reclaimer>().tend();
+    process_wide<reclaimer>().reclaim_if_due();
     CHECK(small.freed == 0);
-    thing large;
+    object large;
     large.retire(std::size_t{1} << 20);
-    process_wide<reclaimer>().tend();
+    process_wide<reclaimer>().reclaim_if_due();
     CHECK(small.freed == 1);
     CHECK(large.freed == 1);
 }
@@ -139,7 +139,7 @@ TEST_CASE("a destructor may retire and reclaim again") {
             here->last.retire();
             process_wide<reclaimer>().reclaim();
         }
-        thing last;
+        object last;
         bool freed = false;
     } first;
     process_wide<reclaimer>().retire(first, 1);
@@ -148,13 +148,13 @@ TEST_CASE("a destructor may retire and reclaim again") {
     CHECK(first.last.freed == 1);
 }
 
-TEST_CASE("sections of any number of threads are all waited for") {
+TEST_CASE("read sections of any number of threads delay the freeing") {
     constexpr std::size_t threads = 140;
-    std::array<thing, threads> retired;
+    std::array<object, threads> retired;
     std::atomic<bool> too_early{false};
     std::barrier step(static_cast<std::ptrdiff_t>(threads));
     memo_test::together(threads, [&](std::size_t i) {
-        std::optional<bystander> reading;
+        std::optional<reader> reading;
         reading.emplace();
         step.arrive_and_wait();
         retired[i].retire();
@@ -177,7 +177,7 @@ TEST_CASE("sections of any number of threads are all waited for") {
     }
 }
 
-TEST_CASE("live threads have lines of their own, and an ended thread's serves the next one") {
+TEST_CASE("live threads have distinct slots, and the slot of an ended thread is reused") {
     using memo::detail::this_thread_slot;
     auto const number_of_a_thread = [] {
         std::size_t number = 0;
@@ -190,15 +190,15 @@ TEST_CASE("live threads have lines of their own, and an ended thread's serves th
     CHECK(number_of_a_thread() == first);
 }
 
-TEST_CASE("a destructor of a thread that ends may still read") {
+TEST_CASE("thread_local destructors may begin read sections") {
     struct late_reader {
-        ~late_reader() { bystander const reading; }
+        ~late_reader() { reader const reading; }
     };
-    thing retired;
+    object retired;
     std::thread([] {
-        static thread_local late_reader const reader;
-        static_cast<void>(&reader);
-        bystander const reading; // made after the reader, and so gone before it
+        static thread_local late_reader const late;
+        static_cast<void>(&late);
+        reader const reading; // constructed after `late`, destroyed before it
     }).join();
     retired.retire();
     process_wide<reclaimer>().reclaim();

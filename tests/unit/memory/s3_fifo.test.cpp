@@ -22,7 +22,7 @@ constexpr auto never_visited = [](std::uint64_t) { return std::optional(false); 
 
 } // namespace
 
-TEST_CASE("an order whose entries are all gone has no victim") {
+TEST_CASE("an order of stale keys has no victim") {
     s3_fifo order;
     order.insert(1);
     order.insert(2);
@@ -34,95 +34,95 @@ TEST_CASE("an order whose entries are all gone has no victim") {
     CHECK_FALSE(order.victim(never_visited).has_value());
 }
 
-TEST_CASE("an entry that was asked for again is evicted after those that were not") {
+TEST_CASE("visited entries are evicted after the others") {
     s3_fifo order;
     for (std::uint64_t key = 1; key <= 3; ++key) {
         order.insert(key);
     }
     bool visited = true;
-    auto const take_visited = [&](std::uint64_t key) {
+    auto const test_and_clear_visited = [&](std::uint64_t key) {
         return std::optional(key == 1 && std::exchange(visited, false));
     };
-    CHECK(order.victim(take_visited) == 2U);
-    CHECK(order.victim(take_visited) == 3U);
-    CHECK(order.victim(take_visited) == 1U);
+    CHECK(order.victim(test_and_clear_visited) == 2U);
+    CHECK(order.victim(test_and_clear_visited) == 3U);
+    CHECK(order.victim(test_and_clear_visited) == 1U);
 }
 
-TEST_CASE("visits that never end do not keep a victim from being found") {
+TEST_CASE("endless visits do not prevent eviction") {
     s3_fifo order;
     order.insert(1);
     order.insert(2);
     CHECK(order.victim([](std::uint64_t) { return std::optional(true); }).has_value());
 }
 
-TEST_CASE("a split leads each key to its half, in order") {
+TEST_CASE("a split preserves the order of both halves") {
     s3_fifo order;
     for (std::uint64_t key = 1; key <= 200; ++key) {
         order.insert(key);
     }
-    for (std::uint64_t const rest : {0U, 1U}) {
-        auto half = order.part([&](std::uint64_t key) { return key % 2 == rest; });
+    for (std::uint64_t const parity : {0U, 1U}) {
+        auto half = order.copy_if([&](std::uint64_t key) { return key % 2 == parity; });
         std::vector<std::uint64_t> keys;
         while (auto const key = half.victim(never_visited)) {
             keys.push_back(*key);
         }
         CHECK(keys.size() == 100);
         CHECK(std::ranges::is_sorted(keys));
-        CHECK(std::ranges::all_of(keys, [&](std::uint64_t key) { return key % 2 == rest; }));
+        CHECK(std::ranges::all_of(keys, [&](std::uint64_t key) { return key % 2 == parity; }));
     }
 }
 
-TEST_CASE("keys that come and go do not lengthen the order") {
+TEST_CASE("keys that are erased and inserted again do not lengthen the order") {
     s3_fifo order;
     order.insert(1);
     for (std::uint64_t key = 2; key < 1000; ++key) {
         order.insert(key);
-        order.tidy(1, [](std::uint64_t each) { return each == 1; });
+        order.compact(1, [](std::uint64_t each) { return each == 1; });
     }
-    int asked = 0;
-    auto const take_visited = [&](std::uint64_t key) {
-        ++asked;
+    int checks = 0;
+    auto const test_and_clear_visited = [&](std::uint64_t key) {
+        ++checks;
         return key == 1 ? std::optional(false) : std::nullopt;
     };
-    CHECK(order.victim(take_visited) == 1U);
-    CHECK(asked <= 70);
+    CHECK(order.victim(test_and_clear_visited) == 1U);
+    CHECK(checks <= 70);
 }
 
-TEST_CASE("the order is not gone through for each entry that is forgotten and inserted anew") {
+TEST_CASE("compaction has amortized constant cost") {
     s3_fifo order;
     constexpr std::uint64_t count = 300;
-    std::uint64_t asked = 0;
+    std::uint64_t checks = 0;
     std::uint64_t erased = 0;
     for (int round = 0; round < 10; ++round) {
         for (std::uint64_t number = 0; number < count; ++number) {
             erased = key_of(number).low | 1;
-            order.tidy(count - 1, [&](std::uint64_t key) {
-                ++asked;
+            order.compact(count - 1, [&](std::uint64_t key) {
+                ++checks;
                 return key != erased;
             });
             order.insert(erased);
         }
     }
-    CHECK(asked < 10 * count * 5);
+    CHECK(checks < 10 * count * 5);
 }
 
-TEST_CASE("each evicted key is a ghost once, until others overwrite it") {
+TEST_CASE("an evicted key is a ghost until it returns or others overwrite it") {
     std::mt19937_64 random(Catch::rngSeed());
     memo::detail::ghosts evicted;
     auto const first = random();
-    evicted.remember(first);
-    CHECK_FALSE(evicted.take(first ^ std::uint64_t{1} << 40));
-    CHECK(evicted.take(first));
-    CHECK_FALSE(evicted.take(first));
+    evicted.insert(first);
+    CHECK_FALSE(evicted.erase(first ^ std::uint64_t{1} << 40));
+    CHECK(evicted.erase(first));
+    CHECK_FALSE(evicted.erase(first));
     std::vector<std::uint64_t> keys(20'000);
     std::ranges::generate(keys, [&] { return random(); });
     for (auto const key : keys) {
-        evicted.remember(key);
+        evicted.insert(key);
     }
-    auto const known =
-        std::ranges::count_if(keys, [&](std::uint64_t key) { return evicted.take(key); });
-    CHECK(known > 400);
-    CHECK(known <= 512);
+    auto const found =
+        std::ranges::count_if(keys, [&](std::uint64_t key) { return evicted.erase(key); });
+    CHECK(found > 400);
+    CHECK(found <= 512);
 }
 
 TEST_CASE("a ring buffer returns its keys in their order while it wraps and grows") {

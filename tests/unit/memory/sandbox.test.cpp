@@ -27,7 +27,7 @@
 
 namespace {
 
-/// From here on membarrier(2) fails by EPERM in all threads of the process.
+/// Makes membarrier(2) fail with EPERM in all threads of the process.
 bool refuse_membarrier() {
     constexpr auto number = static_cast<std::uint32_t>(SYS_membarrier);
     constexpr std::uint32_t refused = SECCOMP_RET_ERRNO | EPERM;
@@ -46,7 +46,7 @@ bool refuse_membarrier() {
     // NOLINTEND(cppcoreguidelines-pro-type-vararg)
 }
 
-/// What the process has in memory, MiB.
+/// The resident memory of the process, MiB.
 std::size_t resident() {
     std::ifstream status("/proc/self/statm");
     std::size_t pages = 0;
@@ -57,20 +57,19 @@ std::size_t resident() {
 using bytes = std::vector<std::uint8_t>;
 
 bytes kilobytes_of(int n) {
-    bytes made(100'000, static_cast<std::uint8_t>(n));
-    return made;
+    return bytes(100'000, static_cast<std::uint8_t>(n));
 }
 
 } // namespace
 
-TEST_CASE("a bound holds after a sandbox began to refuse what freeing memory was based on") {
+TEST_CASE("the bound in bytes holds after a sandbox starts to refuse membarrier(2)") {
     CHECK(memo_test::in_process([] {
               auto const f = memo::memoize<memo::memory>(memo::fn<&kilobytes_of>{}, {},
                                                          memo::memory({.max_bytes = 4 << 20}));
               std::atomic<int> wrong{0};
               std::atomic<int> begun{0};
               std::atomic<bool> done{false};
-              std::thread idle([&] { // has read before, and does not any more
+              std::thread idle([&] { // has read, but reads no more
                   wrong += f(1) == kilobytes_of(1) ? 0 : 1;
                   begun += 1;
                   while (!done) {
@@ -95,14 +94,14 @@ TEST_CASE("a bound holds after a sandbox began to refuse what freeing memory was
               done = true;
               idle.join();
               reads.join();
-              std::size_t const most =
+              std::size_t const max_growth =
                   memo_test::has_address_sanitizer ? 600 : 64; // its quarantine
-              return !refuses ? 1 : wrong != 0 ? 2 : more > most ? 3 : 0;
+              return !refuses ? 1 : wrong != 0 ? 2 : more > max_growth ? 3 : 0;
           }) == 0);
 }
 
 TEST_CASE(
-    "a thread that is cancelled when a sandbox has begun to refuse that ends like any other") {
+    "pthread_cancel() ends a thread normally after a sandbox starts to refuse membarrier(2)") {
     CHECK(memo_test::in_process([] {
               auto const body = [](void*) -> void* {
                   auto const f = memo::memoize(memo::fn<&kilobytes_of>{});
@@ -113,7 +112,7 @@ TEST_CASE(
                   ::pthread_cancel(::pthread_self());
                   for (int n = 1; n < 10; ++n) {
                       f(n);
-                      f.forget(n); // which frees what was forgotten, after 256 KiB
+                      f.forget(n); // reclaims after 256 KiB
                   }
                   ::pthread_testcancel();
                   return nullptr;

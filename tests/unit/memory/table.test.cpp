@@ -13,19 +13,19 @@ using memo::detail::slot_value;
 using memo::detail::table;
 using memo_test::key_of;
 
-TEST_CASE("what is cleared is given up when no lookup finds it any more") {
-    constexpr std::uint64_t count = 2000; // some segments
+TEST_CASE("clear() disposes of a value only after no lookup finds it") {
+    constexpr std::uint64_t count = 2000; // several segments
     table entries;
     for (std::uint64_t number = 0; number < count; ++number) {
         entries.put(key_of(number), {number, content::record, 0});
     }
-    std::set<std::uint64_t> given;
+    std::set<std::uint64_t> disposed;
     bool found = false;
     entries.clear([&](slot_value value) {
-        given.insert(value.word);
+        disposed.insert(value.word);
         found = found || entries.find(key_of(value.word)).exists();
     });
-    CHECK(given.size() == count);
+    CHECK(disposed.size() == count);
     CHECK_FALSE(found);
-    entries.clear([](slot_value) { FAIL("nothing is left"); });
+    entries.clear([](slot_value) { FAIL("the table is empty"); });
 }

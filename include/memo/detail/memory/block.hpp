@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Converts a record to a word of the table and back. A small trivially copyable record without TTL is the
-// word itself; every other one lies in an immutable block, from which readers copy while the reclaimer
-// protects it.
+// Converts a record to a word of the table and back. A small trivially copyable record without TTL is
+// the word itself. Any other record lies in an immutable block on the heap; readers copy it within a
+// read section.
 
 #include <memo/detail/memory/bucket.hpp>
 #include <memo/detail/memory/footprint.hpp>
@@ -18,14 +18,14 @@
 
 namespace memo::detail {
 
-/// The part of a block that the store reads without its type.
+/// The part of a block that does not depend on the type of the record.
 struct block_header : retirable {
-    std::size_t bytes = 0;    ///< of the block and what it owns
+    std::size_t bytes = 0;    ///< of the block and the memory that its record owns
     std::int64_t expires = 0; ///< ns of the store's clock; 0: never
 };
 
-/// The maximal weight of an entry: more than any memory has, and little enough that sums and differences
-/// do not wrap.
+/// The maximal weight of an entry: larger than any memory, and small enough that sums and differences do
+/// not wrap.
 inline constexpr std::size_t max_entry_bytes = std::size_t{1} << 56;
 
 template <class Record> struct block : block_header {
@@ -44,8 +44,7 @@ inline block_header const& header_of(slot_value value) noexcept {
     return *reinterpret_cast<block_header const*>(value.word);
 }
 
-/// Bytes that an entry takes in the table: a third of a bucket, at the fill that growth leaves on
-/// average.
+/// The bytes of an entry in the table: a third of a bucket, divided by the mean load factor.
 inline constexpr std::size_t slot_bytes = 42;
 
 inline std::size_t bytes_of(slot_value value) noexcept {
@@ -66,7 +65,7 @@ inline void retire(slot_value value) noexcept {
 template <class Record>
 inline constexpr bool
     fits_word = std::is_trivially_copyable_v<Record>&& std::is_default_constructible_v<Record> &&
-                sizeof(Record) <= 8 && !tells_footprint<Record>;
+                sizeof(Record) <= 8 && !has_custom_footprint<Record>;
 
 template <class Record>
 [[nodiscard]] slot_value slot_value_of(Record const& record, std::uint8_t cost,
@@ -82,7 +81,7 @@ template <class Record>
     return {reinterpret_cast<std::uintptr_t>(header), content::block, cost};
 }
 
-/// The record of a value. Callers hold a read section if it is in a block.
+/// The record of a value. Callers hold a read section if the value is a block.
 template <class Record> [[nodiscard]] Record record_of(slot_value value) {
     if constexpr (fits_word<Record>) {
         if (!value.is_block()) {

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// One cache line of the table: three entries and what a reader must know to trust them.
+// A bucket: one cache line with three entries and the seqlock that protects them.
 //
 // An entry is 79 bits of its key, a word of value and a byte of cost: at 10^7 entries of a function
-// the chance that two are taken for one another is 8e-11 (docs/decisions/0036-segments.md).
+// the chance that two keys are confused is 8e-11 (docs/decisions/0036-segments.md).
 //
-// Readers take no lock and write nothing but a visited bit that is not set yet. A writer holds the
-// segment's lock, marks the state as written to, changes the line, and counts the change; a reader
-// that saw the mark or another count looks again. Every field is atomic, data are read with acquire
-// and written with release, so that no fence is needed (Boehm 2012, MSPC, "Can seqlocks get along
-// with programming language memory models?", section 4).
+// Readers take no lock and write only visited bits. A writer holds the segment's lock, clears the
+// `stable` bit of the state, changes the line, sets the bit and increments the version. A reader
+// loads the state before and after the entry and retries unless both are equal and stable. No fence
+// is needed (Boehm 2012, MSPC, "Can seqlocks get along with programming language memory models?",
+// section 4):
+// - The writer's release store of the new state pairs with the reader's first acquire load of it:
+//   the reader sees every change that this version includes.
+// - The writer's release stores of keys, values and costs pair with the reader's acquire loads: a
+//   reader that sees one of these changes also sees the cleared `stable` bit, or a later state, in
+//   its second load. The acquire loads also keep that second load behind them, so it is relaxed.
 //
-// A table that is cleared gives its pages back, and they are zeros again. So a state of 0 is no count
-// that a hit may see before and after: an entry may have come and gone between.
+// Clearing a table may return its pages to the system; they read as zeros afterwards. Equal states of
+// 0 therefore do not prove that the bucket was unchanged between the two loads.
 
 #include <memo/detail/key/unfinalized_key.hpp>
 #include <memo/key128.hpp>
@@ -26,8 +31,8 @@
 
 namespace memo::detail {
 
-// The type of all that readers and writers of a table share: std::atomic, or what the check of all
-// interleavings (tests/model) puts in its place.
+// The type of all words that readers and writers of a table share: std::atomic, or the recorder of
+// the model checker (tests/model).
 #if defined(MEMO_TABLE_ATOMIC)
 template <class T> using shared = MEMO_TABLE_ATOMIC<T>;
 #else
@@ -43,17 +48,17 @@ struct slot_key {
     explicit slot_key(key128 key) noexcept : slot_key(unfinalized_key(key)) {}
 };
 
-/// What the word of a slot holds. Numbered so that a hit computes it from the state's bit by a shift.
+/// The content of a slot's word. Numbered so that a hit computes it from the state's bit by a shift.
 enum class content : std::uint8_t { nothing = 0, block = 1, record = 3 };
 
-/// The value of a slot. Fits two registers, so that a call returns it in them.
+/// The value of a slot. A function returns it in two registers.
 struct slot_value {
     std::uint64_t word = 0; ///< the record itself, or the address of its block
-    content is = content::nothing;
+    content kind = content::nothing;
     std::uint8_t cost = 0; ///< see cost.hpp
 
-    [[nodiscard]] bool exists() const noexcept { return is != content::nothing; }
-    [[nodiscard]] bool is_block() const noexcept { return is == content::block; }
+    [[nodiscard]] bool exists() const noexcept { return kind != content::nothing; }
+    [[nodiscard]] bool is_block() const noexcept { return kind == content::block; }
 };
 
 struct alignas(64) bucket {
@@ -62,77 +67,77 @@ struct alignas(64) bucket {
 
     std::array<shared<std::uint64_t>, slot_count> low{};
     std::array<shared<std::uint64_t>, slot_count> word{};
-    shared<std::uint32_t> state{0}; ///< bit 0: no writer is here; 1, 2, 3: which slots hold no
-                                    ///< addresses of blocks; above: a count of changes. 0: no entry
-                                    ///< was ever here
+    shared<std::uint32_t> state{0}; ///< bit 0: stable; bits 1, 2, 3: the slot holds no address of a
+                                    ///< block; above: the version. 0: never written
     std::array<shared<std::uint16_t>, slot_count> high{};
     std::array<shared<std::uint8_t>, slot_count> cost{};
-    shared<std::uint8_t> visited{0}; ///< bit i: slot i was hit since eviction last looked
-    shared<std::uint16_t> passed{0}; ///< entries that went past this full line
+    shared<std::uint8_t> visited{0};   ///< bit i: slot i was hit since eviction last checked it
+    shared<std::uint16_t> overflow{0}; ///< entries that did not fit here and lie in later buckets
 
     // For readers.
 
-    enum class sight { hit, absent, further };
+    enum class probe_result { hit, absent, next_bucket };
 
-    /// Fast path of look(). A hit is one; `absent` may be wrong while a writer is at the line or its
-    /// segment is split; `further` also says that it cannot tell.
+    /// Fast path of probe(). A hit is always right. `absent` may be wrong while a writer changes the
+    /// bucket or splits its segment. `next_bucket` also means that the probe was inconclusive.
     ///
-    /// Words           whether the caller expects words alone: then it cannot tell of a line with a
-    ///                 block in it, which saves six instructions
+    /// Words           whether the caller expects no blocks: a bucket that holds one is then
+    ///                 inconclusive, which saves six instructions
     template <bool Words>
-    [[nodiscard, gnu::always_inline]] inline sight try_look(slot_key key, slot_value& value,
-                                                            std::size_t& slot) const {
+    [[nodiscard, gnu::always_inline]] inline probe_result try_probe(slot_key key, slot_value& value,
+                                                                    std::size_t& slot) const {
         std::uint32_t const before = state.load(std::memory_order_acquire);
-        // No branch and no loop: that a key is here can be predicted, in which slot it is cannot.
+        // Neither branch nor loop: the processor predicts a hit, but not the slot of a key.
         static_assert(slot_count == 3);
         bool const not_first = low[0].load(std::memory_order_acquire) != key.low;
         bool const third = low[2].load(std::memory_order_acquire) == key.low;
         slot = static_cast<std::size_t>(not_first) + static_cast<std::size_t>(third);
         if (low[slot].load(std::memory_order_acquire) != key.low ||
             high[slot].load(std::memory_order_acquire) != key.high) [[unlikely]] {
-            return passed.load(std::memory_order_relaxed) == 0 ? sight::absent : sight::further;
+            return overflow.load(std::memory_order_relaxed) == 0 ? probe_result::absent
+                                                                 : probe_result::next_bucket;
         }
         value = read(slot, Words ? content::record : content_of(slot, before));
-        if (state.load(std::memory_order_relaxed) != (before | (Words ? still | words : still)))
-            [[unlikely]] {
-            return sight::further;
+        if (state.load(std::memory_order_relaxed) !=
+            (before | (Words ? stable | all_words : stable))) [[unlikely]] {
+            return probe_result::next_bucket;
         }
-        return sight::hit;
+        return probe_result::hit;
     }
 
-    /// Looks for a key. `further`: not here, but an entry has gone past this line.
-    [[nodiscard]] sight look(slot_key key, slot_value& value, std::size_t& slot) const {
+    /// Searches for a key. `next_bucket`: it is not here, but entries have overflowed from here.
+    [[nodiscard]] probe_result probe(slot_key key, slot_value& value, std::size_t& slot) const {
         for (unsigned round = 0;; ++round) {
             std::uint32_t const before = state.load(std::memory_order_acquire);
             if (before == 0) {
-                return sight::absent;
+                return probe_result::absent;
             }
             slot = find(key);
-            sight seen = sight::absent;
+            auto result = probe_result::absent;
             if (slot != no_slot) {
                 value = read(slot, content_of(slot, before));
-                seen = sight::hit;
-            } else if (passed.load(std::memory_order_acquire) != 0) {
-                seen = sight::further;
+                result = probe_result::hit;
+            } else if (overflow.load(std::memory_order_acquire) != 0) {
+                result = probe_result::next_bucket;
             }
-            if (state.load(std::memory_order_relaxed) == (before | still)) {
-                return seen;
+            if (state.load(std::memory_order_relaxed) == (before | stable)) {
+                return result;
             }
-            if (round > 64) { // the writer was put to sleep in the middle of its line
+            if (round > 64) { // the writer was preempted while it changed this bucket
                 ::sched_yield();
             }
         }
     }
 
     void mark_visited(std::size_t slot) {
-        auto const seen = visited.load(std::memory_order_relaxed);
-        if (auto const bit = bit_of(slot); (seen & bit) == 0) {
-            // Losing a neighbour's bit costs it a second chance.
-            visited.store(seen | bit, std::memory_order_relaxed);
+        auto const bits = visited.load(std::memory_order_relaxed);
+        if (auto const bit = bit_of(slot); (bits & bit) == 0) {
+            // May overwrite a bit that another reader sets now: that entry loses a second chance.
+            visited.store(bits | bit, std::memory_order_relaxed);
         }
     }
 
-    // For whoever holds the segment's lock.
+    // For the owner of the segment's lock.
 
     [[nodiscard]] std::size_t find(slot_key key) const {
         for (std::size_t slot = 0; slot < slot_count; ++slot) {
@@ -144,9 +149,9 @@ struct alignas(64) bucket {
         return no_slot;
     }
 
-    [[nodiscard]] std::size_t find_low(std::uint64_t wanted) const {
+    [[nodiscard]] std::size_t find_low(std::uint64_t key_low) const {
         std::size_t slot = 0;
-        while (slot < slot_count && low[slot].load(std::memory_order_acquire) != wanted) {
+        while (slot < slot_count && low[slot].load(std::memory_order_acquire) != key_low) {
             ++slot;
         }
         return slot;
@@ -158,41 +163,40 @@ struct alignas(64) bucket {
         return read(slot, content_of(slot, state.load(std::memory_order_relaxed)));
     }
 
-    /// first           what the count begins with of a bucket that was never written to
+    /// first_version   of a bucket that was never written, at its place in the state
     void write(std::size_t slot, std::uint64_t key_low, std::uint16_t key_high, slot_value value,
-               std::uint32_t first) {
+               std::uint32_t first_version) {
         auto before = state.load(std::memory_order_relaxed);
-        before = before != 0 ? before : first | still | words;
-        state.store(before & ~still, std::memory_order_relaxed);
+        before = before != 0 ? before : first_version | stable | all_words;
+        state.store(before & ~stable, std::memory_order_relaxed);
         low[slot].store(key_low, std::memory_order_release);
         high[slot].store(key_high, std::memory_order_release);
         word[slot].store(value.word, std::memory_order_release);
         cost[slot].store(value.cost, std::memory_order_release);
-        auto const others = (before + change) & ~word_in(slot);
-        state.store(value.is_block() ? others : others | word_in(slot), std::memory_order_release);
+        auto const after = (before + one_version) & ~word_in(slot);
+        state.store(value.is_block() ? after : after | word_in(slot), std::memory_order_release);
     }
 
-    /// Takes all entries out.
-    void empty() {
+    /// Removes all entries.
+    void clear() {
         auto const before = state.load(std::memory_order_relaxed);
         if (before == 0) {
             return;
         }
-        state.store(before & ~still, std::memory_order_relaxed);
-        for (auto& each : low) {
-            each.store(0, std::memory_order_release);
+        state.store(before & ~stable, std::memory_order_relaxed);
+        for (auto& key_low : low) {
+            key_low.store(0, std::memory_order_release);
         }
-        passed.store(0, std::memory_order_release);
+        overflow.store(0, std::memory_order_release);
         visited.store(0, std::memory_order_relaxed);
-        state.store((before + change) | words, std::memory_order_release);
+        state.store((before + one_version) | all_words, std::memory_order_release);
     }
 
-    void pass() {
-        passed.store(static_cast<std::uint16_t>(count_of_passed() + 1), std::memory_order_release);
-    }
-    void unpass() {
-        passed.store(static_cast<std::uint16_t>(count_of_passed() - 1), std::memory_order_release);
-    }
+    // Incremented before an entry is stored in a later bucket, decremented after its removal. The
+    // release pairs with the acquire load in probe(): a reader that sees the smaller count also sees
+    // the removal.
+    void increment_overflow() { set_overflow(overflow.load(std::memory_order_relaxed) + 1); }
+    void decrement_overflow() { set_overflow(overflow.load(std::memory_order_relaxed) - 1); }
 
     [[nodiscard]] bool was_visited(std::size_t slot) const {
         return (visited.load(std::memory_order_relaxed) & bit_of(slot)) != 0;
@@ -209,26 +213,26 @@ struct alignas(64) bucket {
     }
 
   private:
-    [[nodiscard]] std::uint16_t count_of_passed() const {
-        return passed.load(std::memory_order_relaxed);
-    }
+    static constexpr std::uint32_t stable = 1;
+    static constexpr std::uint32_t all_words = 2 + 4 + 8;
+    static constexpr std::uint32_t one_version = 16;
 
-    static constexpr std::uint32_t still = 1;
-    static constexpr std::uint32_t words = 2 + 4 + 8;
-    static constexpr std::uint32_t change = 16;
+    void set_overflow(int count) {
+        overflow.store(static_cast<std::uint16_t>(count), std::memory_order_release);
+    }
 
     [[nodiscard]] static constexpr std::uint32_t word_in(std::size_t slot) noexcept {
         return std::uint32_t{2} << slot;
     }
 
-    /// What a slot holds by a state that was read before.
-    [[nodiscard, gnu::always_inline]] static inline content content_of(std::size_t slot,
-                                                                       std::uint32_t by) noexcept {
-        return static_cast<content>(((by >> slot) & 2) | 1);
+    /// The content of an occupied slot, by a state that was loaded before.
+    [[nodiscard, gnu::always_inline]] static inline content
+    content_of(std::size_t slot, std::uint32_t from) noexcept {
+        return static_cast<content>(((from >> slot) & 2) | 1);
     }
 
-    [[nodiscard, gnu::always_inline]] inline slot_value read(std::size_t slot, content is) const {
-        return {word[slot].load(std::memory_order_acquire), is,
+    [[nodiscard, gnu::always_inline]] inline slot_value read(std::size_t slot, content kind) const {
+        return {word[slot].load(std::memory_order_acquire), kind,
                 cost[slot].load(std::memory_order_acquire)};
     }
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Where a table's buckets lie. A bucket stays one until the table's end, and its count of changes
-// never is what it was; so readers need no guard, wherever they still look.
+// The memory of a table's buckets. A bucket lives as long as the table, and its versions never repeat,
+// so readers need no guard even if they use outdated pointers.
 
 #include <memo/detail/list.hpp>
 #include <memo/detail/memory/bucket.hpp>
@@ -18,49 +18,49 @@
 
 namespace memo::detail {
 
-/// Hands out runs of `Count` buckets, a power of two of them that fills whole pages.
+/// Allocates runs of `Count` buckets. `Count` is a power of two, and a run fills whole pages of 4 KiB.
 ///
 /// Thread safety:  none
 template <std::size_t Count> class bucket_memory {
   public:
-    /// A run without entries.
-    [[nodiscard]] bucket* take() {
-        if (left_ == 0) {
-            // As much again as there is already, and at most a huge page.
-            std::size_t const bytes = std::clamp(taken_ * run, run, huge_page);
-            next_ = blocks_.add(bytes).first;
-            left_ = bytes / run;
+    /// Returns the buckets of a new run, all empty.
+    [[nodiscard]] bucket* allocate() {
+        if (remaining_ == 0) {
+            // Doubles the memory, by at most a huge page.
+            std::size_t const bytes = std::clamp(allocated_ * run_bytes, run_bytes, huge_page);
+            next_ = chunks_.add(bytes).first;
+            remaining_ = bytes / run_bytes;
         }
         bucket* const first = next_;
         for (std::size_t i = 0; i < Count; ++i) {
             new (next_++) bucket;
         }
-        --left_;
-        ++taken_;
+        --remaining_;
+        ++allocated_;
         return first;
     }
 
-    /// Lets the system have the pages of a run; they read as zeros from then on. False if it does
-    /// not take them.
-    [[nodiscard]] static bool give_back(bucket* first) noexcept {
-#if defined(MEMO_TABLE_GIVE_BACK) // of the check of all interleavings, see bucket.hpp
-        return MEMO_TABLE_GIVE_BACK(first, run);
+    /// Returns the pages of a run to the system; they read as zeros afterwards. Returns false, and
+    /// changes nothing, if the system does not accept them.
+    [[nodiscard]] static bool release_pages(bucket* first) noexcept {
+#if defined(MEMO_TABLE_RELEASE_PAGES) // set by the model checker, see bucket.hpp
+        return MEMO_TABLE_RELEASE_PAGES(first, run_bytes);
 #elif defined(__linux__)
-        // Where a page is more than a run, the system would take the runs beside it as well.
-        return run % static_cast<std::size_t>(::getpagesize()) == 0 &&
-               ::madvise(first, run, MADV_DONTNEED) == 0;
+        // Where a page is larger than a run, this would zero the neighbouring runs, too.
+        return run_bytes % static_cast<std::size_t>(::getpagesize()) == 0 &&
+               ::madvise(first, run_bytes, MADV_DONTNEED) == 0;
 #else
         return first == nullptr;
 #endif
     }
 
   private:
-    static constexpr std::size_t run = Count * sizeof(bucket);
+    static constexpr std::size_t run_bytes = Count * sizeof(bucket);
     static constexpr std::size_t huge_page = std::size_t{2} << 20;
 
-    /// So many bytes, at a multiple of as many.
-    struct block {
-        explicit block(std::size_t bytes)
+    /// Memory that is aligned to its size.
+    struct chunk {
+        explicit chunk(std::size_t bytes)
             : align{bytes}, first(static_cast<bucket*>(::operator new(bytes, align))) {
 #if defined(__linux__)
             if (bytes == huge_page) {
@@ -68,9 +68,9 @@ template <std::size_t Count> class bucket_memory {
             }
 #endif
         }
-        block(block const&) = delete;
-        block& operator=(block const&) = delete;
-        ~block() {
+        chunk(chunk const&) = delete;
+        chunk& operator=(chunk const&) = delete;
+        ~chunk() {
             ::operator delete(first, align);
         }
 
@@ -78,10 +78,10 @@ template <std::size_t Count> class bucket_memory {
         bucket* const first;
     };
 
-    list<block> blocks_;
+    list<chunk> chunks_;
     bucket* next_ = nullptr;
-    std::size_t left_ = 0;  ///< runs that the last block still has
-    std::size_t taken_ = 0; ///< runs that were handed out
+    std::size_t remaining_ = 0; ///< free runs of the last chunk
+    std::size_t allocated_ = 0; ///< runs
 };
 
 } // namespace memo::detail

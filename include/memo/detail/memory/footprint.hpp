@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A value in; the bytes that it holds outside of itself out. For bounds in bytes: an estimate,
-// without the allocator's overhead. What is more than a std::size_t can hold is its largest.
+// Estimates the bytes that a value owns outside of itself, for bounds in bytes: without the overhead of
+// the allocator, and saturated at the largest std::size_t.
 
 #include <memo/detail/saturated.hpp>
 #include <memo/detail/types/parts.hpp>
@@ -16,17 +16,17 @@
 
 namespace memo::detail {
 
-/// A user's own answer, found by argument-dependent lookup: `std::size_t memo_footprint(T const&)`,
-/// bytes.
+/// A type for which the user wrote `std::size_t memo_footprint(T const&)`, in bytes. Found by
+/// argument-dependent lookup.
 template <class T>
-concept tells_footprint = requires(T const& value) {
+concept has_custom_footprint = requires(T const& value) {
     { memo_footprint(value) } -> std::convertible_to<std::size_t>;
 };
 
 template <class T> [[nodiscard]] std::size_t footprint(T const& value);
 
 template <class T> std::size_t footprint(T const& value) {
-    if constexpr (tells_footprint<T>) {
+    if constexpr (has_custom_footprint<T>) {
         return memo_footprint(value);
     } else if constexpr (product_type<T>) {
         std::size_t bytes = 0;
@@ -44,7 +44,7 @@ template <class T> std::size_t footprint(T const& value) {
         auto bytes =
             saturated_product(static_cast<std::size_t>(std::ranges::size(value)), sizeof(element));
         if constexpr (std::is_same_v<std::ranges::range_reference_t<T const>, T const&>) {
-            // A JSON type is a range of itself: a scalar has one element, which is the scalar.
+            // A JSON scalar is a range whose only element is the scalar itself: do not recurse.
             if (bytes != 0 && std::addressof(*std::ranges::begin(value)) == std::addressof(value)) {
                 return 0;
             }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// One function's records in a memory store: values of their own type, without serialization.
+// The records of one function in a memory store, with their own type and without serialization.
 
 #include <memo/backend.hpp>
 #include <memo/detail/key/unfinalized_key.hpp>
@@ -38,29 +38,29 @@ template <class Record> class memory_partition {
     [[nodiscard]] lookup_result<Record> get(key128 key) const { return get(unfinalized_key(key)); }
     [[nodiscard]] lookup_result<Record> get(unfinalized_key key) const {
         if constexpr (fits_word<Record>) {
-            // Words need no read section, which would be a good part of the hit.
+            // Words need no read section, which would be a large part of a hit's time.
             if (auto const found = partition_->entries.find(key); !found.is_block()) {
-                return found.exists() ? remember(found, {}) : miss_reason::absent;
+                return found.exists() ? cached_value_of(found, {}) : miss_reason::absent;
             }
         }
-        read_section const reading; // the word may expire, and is in a block
+        read_section const reading; // for the block
         return find(key);
     }
 
     [[nodiscard]] lookup_result<Record> peek(key128 key) const {
         read_section const reading;
-        return served(key, partition_->entries.find(key, false));
+        return result_of(key, partition_->entries.find(key, false));
     }
 
     // Inlined by force, so that key and record stay in registers.
     [[nodiscard, gnu::always_inline]] inline fast_lookup<Record>
     try_hit(unfinalized_key key) const noexcept requires fits_word<Record> {
         slot_value value;
-        auto const seen = partition_->entries.try_find<true>(key, value);
-        if (seen == bucket::sight::hit) [[likely]] {
+        auto const result = partition_->entries.try_find<true>(key, value);
+        if (result == bucket::probe_result::hit) [[likely]] {
             return {record_of<Record>(value), value.cost, false};
         }
-        return {std::nullopt, 0, seen == bucket::sight::absent};
+        return {std::nullopt, 0, result == bucket::probe_result::absent};
     }
 
     [[nodiscard]] fast_lookup<Record>
@@ -72,43 +72,43 @@ template <class Record> class memory_partition {
         return {};
     }
 
-    /// The same for many keys, whose places in memory are fetched together.
-    void get_many(std::span<key128 const> keys, std::span<lookup_result<Record>> kept) const {
-        constexpr std::size_t together = 32; // more than a core fetches at once, few to keep
-        for (std::size_t first = 0; first < keys.size(); first += together) {
-            std::size_t const last = (std::min)(first + together, keys.size());
+    /// get() of many keys. Prefetches their buckets, so that the cache misses overlap.
+    void get_many(std::span<key128 const> keys, std::span<lookup_result<Record>> results) const {
+        constexpr std::size_t batch = 32; // more than a core fetches at once
+        for (std::size_t first = 0; first < keys.size(); first += batch) {
+            std::size_t const last = (std::min)(first + batch, keys.size());
             read_section const reading;
             for (std::size_t i = first; i < last; ++i) {
                 partition_->entries.prefetch(keys[i]);
             }
             for (std::size_t i = first; i < last; ++i) {
-                kept[i] = find(unfinalized_key(keys[i]));
+                results[i] = find(unfinalized_key(keys[i]));
             }
         }
     }
 
-    bool put(key128 key, Record const& record, put_options about) const {
-        auto const cost = cost_byte(static_cast<std::uint64_t>(about.cost.count()));
-        return partition_.store().put(*partition_, key, slot_value_of(record, cost, expiry(about)),
-                                      about.valid);
+    bool put(key128 key, Record const& record, put_options options) const {
+        auto const cost = cost_byte(static_cast<std::uint64_t>(options.cost.count()));
+        return partition_.store().put(*partition_, key,
+                                      slot_value_of(record, cost, expiry(options)), options.valid);
     }
 
     template <class Merge>
-    std::optional<Record> update(key128 key, Merge const& merge, put_options about) const {
-        auto const cost = cost_byte(static_cast<std::uint64_t>(about.cost.count()));
+    std::optional<Record> update(key128 key, Merge const& merge, put_options options) const {
+        auto const cost = cost_byte(static_cast<std::uint64_t>(options.cost.count()));
         std::optional<Record> stored;
         auto const merged = [&](slot_value old) {
             std::int64_t expires = old.is_block() ? header_of(old).expires : 0;
             if (!old.exists() || expired(expires)) {
                 stored = merge(nullptr);
-                expires = expiry(about);
+                expires = expiry(options);
             } else {
                 auto const before = record_of<Record>(old);
                 stored = merge(&before);
             }
             return slot_value_of(*stored, cost, expires);
         };
-        if (!partition_.store().update(*partition_, key, merged, about.valid)) {
+        if (!partition_.store().update(*partition_, key, merged, options.valid)) {
             stored.reset();
         }
         return stored;
@@ -123,53 +123,54 @@ template <class Record> class memory_partition {
     [[nodiscard]] backend_statistics stats() const { return memory_store::stats(*partition_); }
 
   private:
-    /// Within a read section.
+    /// Callers hold a read section.
     [[nodiscard, gnu::always_inline]] inline lookup_result<Record> find(unfinalized_key key) const {
         slot_value found;
-        if (partition_->entries.try_find<fits_word<Record>>(key, found) != bucket::sight::hit)
-            [[unlikely]] {
+        if (partition_->entries.try_find<fits_word<Record>>(key, found) !=
+            bucket::probe_result::hit) [[unlikely]] {
             found = partition_->entries.find(key);
         }
-        return served(key, found);
+        return result_of(key, found);
     }
 
-    /// Within a read section that began before it was found.
-    [[nodiscard, gnu::always_inline]] inline lookup_result<Record> served(key128 key,
-                                                                          slot_value found) const {
+    /// Callers hold a read section that began before the value was found.
+    [[nodiscard, gnu::always_inline]] inline lookup_result<Record>
+    result_of(key128 key, slot_value found) const {
         if (!found.exists()) {
             return miss_reason::absent;
         }
-        std::chrono::nanoseconds left{0};
+        std::chrono::nanoseconds remaining_ttl{0};
         if (found.is_block() && header_of(found).expires != 0) {
-            left = std::chrono::nanoseconds(header_of(found).expires - partition_.store().now());
-            if (left.count() <= 0) {
-                drop_expired(key);
+            remaining_ttl =
+                std::chrono::nanoseconds(header_of(found).expires - partition_.store().now());
+            if (remaining_ttl.count() <= 0) {
+                erase_expired(key);
                 return miss_reason::expired;
             }
         }
-        return remember(found, left);
+        return cached_value_of(found, remaining_ttl);
     }
 
     [[nodiscard, gnu::always_inline]] static inline lookup_result<Record>
-    remember(slot_value found, std::chrono::nanoseconds left) {
-        return cached_value<Record>{record_of<Record>(found), cost_of(found.cost), left};
+    cached_value_of(slot_value found, std::chrono::nanoseconds remaining_ttl) {
+        return cached_value<Record>{record_of<Record>(found), cost_of(found.cost), remaining_ttl};
     }
 
-    [[nodiscard]] std::int64_t expiry(put_options about) const {
-        return about.ttl.count() == 0 ? 0 : partition_.store().after(about.ttl);
+    [[nodiscard]] std::int64_t expiry(put_options options) const {
+        return options.ttl.count() == 0 ? 0 : partition_.store().after(options.ttl);
     }
 
     [[nodiscard]] bool expired(std::int64_t expires) const {
         return expires != 0 && partition_.store().now() >= expires;
     }
 
-    [[gnu::noinline]] void drop_expired(key128 key) const {
-        std::int64_t const now = partition_.store().now(); // the user's clock: not under a lock
-        bool const dropped = partition_.store().erase_if(*partition_, key, [&](slot_value value) {
+    [[gnu::noinline]] void erase_expired(key128 key) const {
+        std::int64_t const now = partition_.store().now(); // user code: not under a lock
+        bool const erased = partition_.store().erase_if(*partition_, key, [&](slot_value value) {
             std::int64_t const expires = value.is_block() ? header_of(value).expires : 0;
             return expires != 0 && now >= expires;
         });
-        if (dropped) {
+        if (erased) {
             partition_->expirations.fetch_add(1, std::memory_order_relaxed);
         }
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The store that the functions of one memory backend share: its clock, its bounds and a partition for
-// each function.
+// The store that the functions of one memory backend share: a clock, bounds, and one partition per
+// function.
 
 #include <memo/backend.hpp>
 #include <memo/backends/memory_settings.hpp>
@@ -26,33 +26,32 @@ class memory_store {
     explicit memory_store(memory_settings settings)
         : settings_(std::move(settings)), partitions_(settings_) {}
 
-    /// Lets a module use the store: all its threads must read and retire by one reclaimer.
+    /// Checks that the calling module may use the store: all users of a store must share a reclaimer.
     ///
-    /// of_module       the module's reclaimer
-    /// Throws:         memo::error (configuration) if the store was made with another one
+    /// Throws:         memo::error (configuration) if the module's reclaimer is another one
     void require_same(reclaimer const& of_module) const {
         if (&of_module != &reclaimer_) {
             throw error(errc::configuration,
-                        "memo::memory: this store was made by a module of the process that was "
-                        "built with another version of memo or of the standard library's ABI. "
-                        "Build all modules alike, or give each a store of its own");
+                        "memo::memory: the module that created this store was built with another "
+                        "version of memo or another ABI of the standard library. Build all modules "
+                        "of the process alike, or create one store per module");
         }
     }
 
-    /// The partition of one function, with one user more.
+    /// The partition of one function. Every open() needs a close().
     [[nodiscard]] partition& open(key128 scope) { return partitions_.open(scope); }
     void close(partition& of) noexcept { partitions_.close(of); }
 
     [[nodiscard]] std::int64_t now() const { return settings_.clock().time_since_epoch().count(); }
 
-    /// The time `span` after now, or the last one that the clock can represent.
+    /// The time `span` after now, saturated at the end of the clock's range.
     [[nodiscard]] std::int64_t after(std::chrono::nanoseconds span) const {
         return saturated_sum<std::int64_t>(now(), span.count());
     }
 
     /// Stores a value, or retires it and returns false.
     ///
-    /// valid           asked under the lock under which it is stored
+    /// valid           called under the segment's lock, right before the store
     bool put(partition& partition, key128 key, slot_value value, validity const& valid = {}) {
         if (!admit(partition, key, value, {})) {
             retire(value);
@@ -69,19 +68,19 @@ class memory_store {
             partitions_.release(partition, value);
             throw;
         }
-        process_wide<reclaimer>().tend();
+        process_wide<reclaimer>().reclaim_if_due();
         return stored;
     }
 
-    /// Stores the value that `make` returns for the current one; again, if that changed meanwhile. False
-    /// if the value does not fit, or is not valid any more.
+    /// Stores `make(current value)`; retries if the current value changes meanwhile. Returns false if the
+    /// new value does not fit, or is no longer valid.
     ///
-    /// valid           asked under the lock under which it is stored
+    /// valid           called under the segment's lock, right before the store
     template <class Make>
     bool update(partition& partition, key128 key, Make make, validity const& valid = {}) {
-        bool done = false;
-        while (!done && valid()) {
-            read_section const reading; // keeps `old`, so that no other value has its address
+        bool stored = false;
+        while (!stored && valid()) {
+            read_section const reading; // `old` is not freed, so its address is not reused
             slot_value const old = partition.entries.find(key);
             slot_value const value = make(old);
             if (!admit(partition, key, value, old)) {
@@ -89,28 +88,29 @@ class memory_store {
                 break;
             }
             try {
-                done = partition.entries.exchange(key, old, value, valid);
+                stored = partition.entries.exchange(key, old, value, valid);
             } catch (...) { // no memory to grow
                 partitions_.charge(partition, partitions_.weight_of(old, value));
                 retire(value);
                 throw;
             }
-            if (done) {
+            if (stored) {
                 retire(old);
             } else {
                 partitions_.charge(partition, partitions_.weight_of(old, value));
                 retire(value);
             }
         }
-        process_wide<reclaimer>().tend();
-        return done;
+        process_wide<reclaimer>().reclaim_if_due();
+        return stored;
     }
 
-    template <class Agrees> bool erase_if(partition& partition, key128 key, Agrees agrees) {
-        auto const old = partition.entries.erase_if(key, agrees);
+    template <class Predicate>
+    bool erase_if(partition& partition, key128 key, Predicate predicate) {
+        auto const old = partition.entries.erase_if(key, predicate);
         if (old) {
             partitions_.release(partition, *old);
-            process_wide<reclaimer>().tend();
+            process_wide<reclaimer>().reclaim_if_due();
         }
         return old.has_value();
     }
@@ -124,11 +124,11 @@ class memory_store {
     [[nodiscard]] backend_statistics stats() const { return partitions_.stats(); }
 
   private:
-    // First, so that modules of other versions find it.
+    // The first member: its offset is the same in all versions of memo.
     reclaimer& reclaimer_ = process_wide<reclaimer>();
 
-    /// Charges the weight of a value that is about to be stored, maybe in the place of an old one, and
-    /// evicts until it fits. False if it cannot fit.
+    /// Charges the weight of a value that will be stored, maybe in place of an old one, and evicts until
+    /// it fits. Returns false, and charges nothing, if it cannot fit.
     [[nodiscard]] bool admit(partition& partition, key128 key, slot_value value,
                              slot_value old) noexcept {
         if (partitions_.too_large(value)) {
@@ -137,7 +137,7 @@ class memory_store {
         }
         weight const whole = partitions_.weight_of(value, old);
         weight more = whole;
-        for (int round = 0; round < 2; ++round) { // other threads may have taken the same room
+        for (int round = 0; round < 2; ++round) { // another thread may use the same room
             bool const fits = make_room(partition, key, more);
             partitions_.charge(partition, fits ? more : more -= whole);
             if (!fits) {
@@ -148,7 +148,7 @@ class memory_store {
         return true;
     }
 
-    /// Evicts until `more` fits, and takes the weight of evicted entries off `more`.
+    /// Evicts until `more` fits, and subtracts the weight of the evicted entries from `more`.
     [[nodiscard]] bool make_room(partition& partition, key128 key, weight& more) noexcept {
         while (partitions_.exceeds_bound(more)) {
             auto const freed = partitions_.evict_one(partition, key);
@@ -164,9 +164,9 @@ class memory_store {
     partition_map partitions_;
 };
 
-/// One use of a function's partition, which all wrappers of the function share, and of its store. The
-/// entries outlive it, as long as the store lives and has room for them.
-// A shared_ptr with a deleter would do, and costs a compiler ten times as much.
+/// A counted reference to a function's partition, which all wrappers of the function share, and to its
+/// store. The entries outlive the handle.
+// A shared_ptr with a deleter takes ten times as long to compile.
 class partition_handle {
   public:
     partition_handle(std::shared_ptr<memory_store> store, key128 scope)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The partitions of one memory store by the scope of their functions, their usage, and which one loses an
-// entry when a bound is reached.
+// The partitions of one memory store, their usage, and the choice of the partition that loses an entry when
+// a bound is reached.
 //
-// A partition without users keeps its entries for the next wrapper of its function, and is dropped once it
-// has none. Until then it is idle, and its table takes as much memory as ever, however few entries are
-// left: some 26 KiB for one. So under a bound in bytes an idle partition counts with the bytes of its
-// table. If idle tables waste too much, their entries are evicted before those of functions in use.
+// A partition without users is idle: its entries stay for the next wrapper of the function, and it is
+// removed once it is empty. The table of an idle partition does not shrink with its entries; even one
+// entry occupies some 26 KiB. So under a bound in bytes an idle partition is charged for its table. If
+// idle tables waste too much, their entries are evicted before those of functions in use.
 
 #include <memo/backend.hpp>
 #include <memo/backends/memory_settings.hpp>
@@ -29,8 +29,7 @@
 
 namespace memo::detail {
 
-/// The weight of an entry or of several: what they count for a bound. Differences are modulo 2^64, as
-/// the sums are.
+/// What entries count for the bounds. Sums and differences are modulo 2^64.
 struct weight {
     std::size_t entries = 0;
     std::size_t bytes = 0;
@@ -47,8 +46,8 @@ struct weight {
     }
 };
 
-/// The sum of weights, as all threads see it. A change by 0 writes nothing: threads that only replace
-/// entries would wait for each other.
+/// A sum of weights, shared by threads. A change by 0 writes nothing, so that threads that only replace
+/// entries do not contend for the cache line.
 struct alignas(128) usage {
     std::atomic<std::size_t> entries{0};
     std::atomic<std::size_t> bytes{0};
@@ -63,9 +62,9 @@ struct alignas(128) usage {
     }
 };
 
-/// One function's entries, without their type, and its counters.
+/// The entries and counters of one function. Does not depend on the record type.
 struct partition {
-    partition(key128 of, bool evicts) : scope(of), entries(evicts) {}
+    partition(key128 function, bool evicts) : scope(function), entries(evicts) {}
 
     key128 const scope;
     table entries;
@@ -75,7 +74,7 @@ struct partition {
 
     // Guarded by the lock of the partition map.
     std::size_t users = 0;
-    std::size_t idle_table = 0; ///< bytes that its table counts with while it is idle; else 0
+    std::size_t idle_table = 0; ///< bytes charged for the table of an idle partition; else 0
 };
 
 /// All partitions of one store, and their usage.
@@ -94,38 +93,38 @@ class partition_map {
 
     [[nodiscard]] bool bounded() const noexcept { return max_entries_ != 0 || max_bytes_ != 0; }
 
-    /// The partition of a scope, with one user more.
+    /// The partition of a scope. Increments its users.
     ///
     /// Throws:         std::bad_alloc, and nothing is changed
     [[nodiscard]] partition& open(key128 scope) {
         std::scoped_lock const lock(mutex_);
-        partition* of = by_scope_.find(scope);
-        if (of == nullptr) {
-            of = &by_scope_.add(scope, scope, bounded());
-            update_only();
+        partition* found = by_scope_.find(scope);
+        if (found == nullptr) {
+            found = &by_scope_.add(scope, scope, bounded());
+            update_single();
         }
-        count_table(*of, 0);
-        ++of->users;
-        return *of;
+        charge_table(*found, 0);
+        ++found->users;
+        return *found;
     }
 
-    /// Ends one use of a partition.
-    void close(partition& of) noexcept {
+    /// Decrements the users of a partition.
+    void close(partition& target) noexcept {
         std::scoped_lock const lock(mutex_);
-        if (--of.users > 0) {
+        if (--target.users > 0) {
             return;
         }
-        std::size_t const entries = of.used.entries;
+        std::size_t const entries = target.used.entries;
         if (entries == 0) {
-            drop(of);
+            remove_empty(target);
         } else if (max_bytes_ != 0) {
-            count_table(of, (std::max)(min_table_bytes, entries * slot_bytes));
+            charge_table(target, (std::max)(min_table_bytes, entries * slot_bytes));
         }
     }
 
     /// Removes all entries of a partition.
-    void clear(partition& of) noexcept {
-        of.entries.clear([&](slot_value value) { release(of, value); });
+    void clear(partition& target) noexcept {
+        target.entries.clear([&](slot_value value) { release(target, value); });
         process_wide<reclaimer>().reclaim();
     }
 
@@ -142,39 +141,38 @@ class partition_map {
         return max_bytes_ != 0 && weight_of(value).bytes > max_bytes_;
     }
 
-    /// The change of usage by `now` in the place of `before`; either may be nothing.
+    /// The change of usage if `now` replaces `before`; either may be empty.
     [[nodiscard]] weight weight_of(slot_value now, slot_value before) const noexcept {
         weight difference = weight_of(now);
         return difference -= weight_of(before);
     }
 
-    void charge(partition& of, weight more) noexcept {
-        of.used += more;
+    void charge(partition& target, weight more) noexcept {
+        target.used += more;
         if (bounded()) {
             used_ += more;
         }
     }
 
-    /// Takes a value that left the table off the usage, and retires it.
-    void release(partition& of, slot_value value) noexcept {
-        charge(of, weight_of({}, value));
+    /// Subtracts a value that was removed from the table from the usage, and retires it.
+    void release(partition& target, slot_value value) noexcept {
+        charge(target, weight_of({}, value));
         retire(value);
     }
 
     /// Evicts an entry to make room for a key of `requester`.
     ///
-    /// Returns:        its weight, which is in the usage of `requester` from now on, whichever partition
-    ///                 it was of, and still in the sum of all: most insertions into a full store change
-    ///                 neither. Nothing if there was no entry
-    // Keys are random bits, so the key draws the partition, and the segment, which is its own.
+    /// Returns:        its weight, which moves to the usage of `requester` and stays in the total: most
+    ///                 insertions into a full store change neither sum. Nothing if there is no entry
+    // The key serves as random bits: they choose the partition, and the segment within it.
     [[nodiscard]] std::optional<weight> evict_one(partition& requester, key128 key) noexcept {
-        if (only_.load(std::memory_order_acquire) == &requester) {
+        if (single_.load(std::memory_order_acquire) == &requester) {
             return evict_from(requester, requester, key.low).freed;
         }
         eviction result;
         {
             std::shared_lock const lock(mutex_);
-            if (waste_ > max_bytes_ / max_waste) {
+            if (waste_ > max_bytes_ / max_waste_share) {
                 result = evict_by_share(requester, key, waste_, waste_of);
             } else {
                 result = evict_by_share(requester, key, used_.entries, entries_of);
@@ -184,25 +182,25 @@ class partition_map {
             std::scoped_lock const lock(mutex_);
             partition* const empty = by_scope_.find(*result.emptied);
             if (empty != nullptr && empty->users == 0 && empty->used.entries == 0) {
-                drop(*empty);
-            } // or another thread has dropped or opened it
+                remove_empty(*empty);
+            } // else another thread removed or opened it
         }
         return result.freed;
     }
 
-    [[nodiscard]] static backend_statistics stats(partition const& of) {
+    [[nodiscard]] static backend_statistics stats(partition const& target) {
         backend_statistics sum;
-        sum.entries = of.used.entries;
-        sum.bytes = of.used.bytes;
-        sum.evictions = of.entries.evictions();
-        sum.expirations = of.expirations;
-        sum.too_large = of.too_large;
+        sum.entries = target.used.entries;
+        sum.bytes = target.used.bytes;
+        sum.evictions = target.entries.evictions();
+        sum.expirations = target.expirations;
+        sum.too_large = target.too_large;
         return sum;
     }
 
     [[nodiscard]] backend_statistics stats() const {
         std::shared_lock const lock(mutex_);
-        backend_statistics sum = of_dropped_;
+        backend_statistics sum = of_removed_;
         by_scope_.for_each([&](key128, partition const& each) { sum += stats(each); });
         return sum;
     }
@@ -211,69 +209,68 @@ class partition_map {
     /// The bytes of a table with one segment: measured.
     static constexpr std::size_t min_table_bytes = std::size_t{26} * 1024;
 
-    /// Idle tables may waste one part in so many of the bound before their entries go first.
-    static constexpr std::size_t max_waste = 8;
+    /// If idle tables waste more than 1 / max_waste_share of the bound, their entries are evicted first.
+    static constexpr std::size_t max_waste_share = 8;
 
     [[nodiscard]] weight weight_of(slot_value value) const noexcept {
         if (!value.exists()) {
             return {};
         }
-        return {1, bytes_of(value) + (bounded() ? s3_fifo::bytes_an_entry : 0)};
+        return {1, bytes_of(value) + (bounded() ? s3_fifo::bytes_per_entry : 0)};
     }
 
-    /// Bytes that an idle partition counts with beyond its entries; 0 for one in use.
-    [[nodiscard]] static std::size_t waste_of(partition const& of) noexcept {
-        return of.idle_table != 0 ? of.idle_table - of.used.entries * slot_bytes : 0;
+    /// Bytes charged for an idle partition beyond its entries; 0 if it is in use.
+    [[nodiscard]] static std::size_t waste_of(partition const& target) noexcept {
+        return target.idle_table != 0 ? target.idle_table - target.used.entries * slot_bytes : 0;
     }
 
-    [[nodiscard]] static std::size_t entries_of(partition const& of) noexcept {
-        return of.used.entries;
+    [[nodiscard]] static std::size_t entries_of(partition const& target) noexcept {
+        return target.used.entries;
     }
 
-    /// Counts a partition with so many bytes for its table; with those of its entries, if 0. Callers hold
-    /// the lock.
-    void count_table(partition& of, std::size_t bytes) noexcept {
-        std::size_t const before = waste_of(of);
-        of.idle_table = bytes;
-        std::size_t const more = waste_of(of) - before; // modulo 2^64, as all sums
-        charge(of, {0, more});
+    /// Charges a partition for the bytes of its table; 0: for its entries only. Callers hold the lock.
+    void charge_table(partition& target, std::size_t bytes) noexcept {
+        std::size_t const before = waste_of(target);
+        target.idle_table = bytes;
+        std::size_t const more = waste_of(target) - before; // modulo 2^64
+        charge(target, {0, more});
         waste_ += more;
     }
 
-    /// Drops a partition without users and entries. Callers hold the lock.
-    void drop(partition& empty) noexcept {
-        count_table(empty, 0);
-        of_dropped_ += stats(empty);
+    /// Removes a partition without users and entries. Callers hold the lock.
+    void remove_empty(partition& empty) noexcept {
+        charge_table(empty, 0);
+        of_removed_ += stats(empty);
         by_scope_.erase(key128(empty.scope));
-        update_only();
+        update_single();
     }
 
-    void update_only() noexcept {
-        partition* only = nullptr;
+    void update_single() noexcept {
+        partition* single = nullptr;
         if (by_scope_.size() == 1) {
-            by_scope_.for_each([&](key128, partition& each) { only = &each; });
+            by_scope_.for_each([&](key128, partition& each) { single = &each; });
         }
-        only_.store(only, std::memory_order_release);
+        single_.store(single, std::memory_order_release);
     }
 
     struct eviction {
-        std::optional<weight> freed;   ///< none if there was nothing to evict
+        std::optional<weight> freed;   ///< nothing if there was no entry
         std::optional<key128> emptied; ///< the scope of an idle partition that lost its last entry
     };
 
-    /// Evicts from one of the partitions, each with the chance of its share of a sum; from another one if
-    /// that has no entries.
+    /// Evicts from a partition that is drawn with a probability proportional to its share; from any
+    /// other one if it has no entries.
     template <class ShareOf>
     eviction evict_by_share(partition& requester, key128 key, std::size_t sum,
                             ShareOf share_of) noexcept {
-        std::size_t rest = key.high % std::max<std::size_t>(sum, 1);
+        std::size_t offset = key.high % std::max<std::size_t>(sum, 1);
         partition* from = nullptr;
         by_scope_.for_each([&](key128, partition& each) {
             std::size_t const share = share_of(each);
-            if (from == nullptr && rest < share) {
+            if (from == nullptr && offset < share) {
                 from = &each;
             }
-            rest -= (std::min)(rest, share);
+            offset -= (std::min)(offset, share);
         });
         eviction result;
         if (from != nullptr) {
@@ -287,8 +284,8 @@ class partition_map {
         return result;
     }
 
-    eviction evict_from(partition& from, partition& requester, std::uint64_t draw) noexcept {
-        auto const value = from.entries.evict(draw);
+    eviction evict_from(partition& from, partition& requester, std::uint64_t random) noexcept {
+        auto const value = from.entries.evict(random);
         if (!value) {
             return {};
         }
@@ -298,7 +295,7 @@ class partition_map {
             return {freed, std::nullopt};
         }
         if (from.idle_table != 0) {
-            freed.bytes -= slot_bytes; // the table takes it until it is dropped
+            freed.bytes -= slot_bytes; // still charged for the table
             waste_ += slot_bytes;
         }
         requester.used += freed;
@@ -307,14 +304,14 @@ class partition_map {
         return {freed, is_empty ? std::optional(from.scope) : std::nullopt};
     }
 
-    std::size_t const max_entries_; ///< 0: any number
+    std::size_t const max_entries_; ///< 0: unbounded
     std::size_t const max_bytes_;
-    usage used_;                            ///< of all partitions; only with a bound
-    std::atomic<std::size_t> waste_{0};     ///< bytes that idle tables count with beyond entries
-    std::atomic<partition*> only_{nullptr}; ///< the one there is; null if there are more
+    usage used_;                              ///< of all partitions; only if bounded
+    std::atomic<std::size_t> waste_{0};       ///< the sum of waste_of()
+    std::atomic<partition*> single_{nullptr}; ///< null unless there is exactly one partition
     mutable shared_mutex mutex_;
     hash_map<key128, partition> by_scope_;
-    backend_statistics of_dropped_; ///< the counters of partitions that were dropped
+    backend_statistics of_removed_; ///< the counters of removed partitions
 };
 
 } // namespace memo::detail

@@ -1,29 +1,30 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Which entry of a segment is evicted next: S3-FIFO (Yang et al. 2023, SOSP, section 4). New keys wait in
-// a small queue, a tenth of the entries. A key that was not asked for again when it reaches the end of
-// that queue is evicted and becomes a ghost; the others move to the main queue. Monte-Carlo valuation
-// asks for most subsets once, and such keys never push out the useful ones.
+// The eviction policy of a segment: S3-FIFO (Yang et al. 2023, SOSP, section 4). A new key enters a small
+// queue, a tenth of the entries. A key that was not hit before it reaches the head of that queue is
+// evicted and becomes a ghost; the others move to the main queue. Monte-Carlo valuation looks most
+// subsets up once, and these keys never evict the useful ones.
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <new>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace memo::detail {
 
-/// Keys in the order in which they were pushed: a ring. std::deque takes a compiler three times as long.
+/// A FIFO queue of keys. std::deque triples the compile time.
 class ring_buffer {
   public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
 
-    /// The key that so many go before.
+    /// The key at position i from the head.
     [[nodiscard]] std::uint64_t operator[](std::size_t i) const noexcept {
-        return ring_[(first_ + i) & (ring_.size() - 1)]; // a power of two of them
+        return ring_[(first_ + i) & (ring_.size() - 1)]; // the size is a power of two
     }
 
     /// Throws:         std::bad_alloc, and nothing is changed
@@ -40,7 +41,7 @@ class ring_buffer {
         ++size_;
     }
 
-    /// The same, or false if there is no memory for it.
+    /// Like push(), but returns false without memory.
     [[nodiscard]] bool try_push(std::uint64_t key) noexcept {
         try {
             push(key);
@@ -50,7 +51,7 @@ class ring_buffer {
         return true;
     }
 
-    /// Takes the first one out. There must be one.
+    /// Removes and returns the head. Precondition: the queue is not empty.
     std::uint64_t pop() noexcept {
         std::uint64_t const key = (*this)[0];
         first_ = (first_ + 1) & (ring_.size() - 1);
@@ -60,136 +61,134 @@ class ring_buffer {
 
   private:
     std::vector<std::uint64_t> ring_;
-    std::size_t first_ = 0; ///< where in the ring
+    std::size_t first_ = 0; ///< index in the ring
     std::size_t size_ = 0;
 };
 
-/// The keys of entries that were evicted lately: an entry that comes back was worth its room. Stores 32
-/// bits of each key in the place that other bits of it choose, until another evicted key overwrites it:
+/// A lossy set of recently evicted keys: an entry that returns soon belongs into the main queue. Stores
+/// 32 bits of each key at the index that other bits select, until another evicted key overwrites it:
 /// after about as many evictions as a segment has entries.
 class ghosts {
   public:
-    /// Whether a new key is one of these. Removes it.
-    [[nodiscard]] bool take(std::uint64_t key) noexcept {
-        std::uint32_t& place = place_of(key);
-        bool const is_ghost = place == tag_of(key);
+    /// Removes a key; false if it is absent.
+    [[nodiscard]] bool erase(std::uint64_t key) noexcept {
+        std::uint32_t& tag = tag_at(key);
+        bool const is_ghost = tag == tag_of(key);
         if (is_ghost) {
-            place = 0;
+            tag = 0;
         }
         return is_ghost;
     }
 
-    /// Adds the key of an entry that is evicted.
-    void remember(std::uint64_t key) noexcept { place_of(key) = tag_of(key); }
+    void insert(std::uint64_t key) noexcept { tag_at(key) = tag_of(key); }
 
   private:
-    /// Not of the first bits, which all keys of a segment share, nor of those that choose a bucket.
-    [[nodiscard]] std::uint32_t& place_of(std::uint64_t key) noexcept {
-        return places_[(key >> 14) % places_.size()];
+    /// Skips the bits that select the bucket. The first bits are the same in all keys of a segment.
+    [[nodiscard]] std::uint32_t& tag_at(std::uint64_t key) noexcept {
+        return tags_[(key >> 14) % tags_.size()];
     }
 
-    /// Never 0, which marks an empty place; of bits that do not choose the place.
+    /// Never 0, which marks a free element; made of bits that do not select the index.
     [[nodiscard]] static std::uint32_t tag_of(std::uint64_t key) noexcept {
         return static_cast<std::uint32_t>(key >> 23) | 1;
     }
 
-    std::array<std::uint32_t, 512> places_{};
+    std::array<std::uint32_t, 512> tags_{};
 };
 
-/// A set of a segment's keys, at most as many as the segment has slots. Allocates nothing.
+/// A set of keys, at most as many as a segment has slots. Allocates nothing.
 class small_set {
   public:
-    /// Adds a key; false if the set has it already.
-    [[nodiscard]] bool add(std::uint64_t key) noexcept {
-        std::size_t at = key >> 14; // as for ghosts
-        while (places_[at % places_.size()] != 0 && places_[at % places_.size()] != key) {
-            ++at;
+    /// Inserts a key; false if the set contains it.
+    [[nodiscard]] bool insert(std::uint64_t key) noexcept {
+        std::size_t i = key >> 14; // the same bits as for ghosts
+        while (keys_[i % keys_.size()] != 0 && keys_[i % keys_.size()] != key) {
+            ++i;
         }
-        std::uint64_t& place = places_[at % places_.size()];
-        bool const is_new = place == 0; // 0 is no key
-        place = key;
-        return is_new;
+        return std::exchange(keys_[i % keys_.size()], key) == 0; // no key is 0
     }
 
   private:
-    std::array<std::uint64_t, 2048> places_{};
+    std::array<std::uint64_t, 2048> keys_{};
 };
 
-/// The order in which one segment evicts its entries. Stores keys, not slots, so that nothing changes here
-/// when an entry moves; a key whose entry is gone is skipped when its turn comes.
+/// The order in which one segment evicts its entries. Stores keys, not slots, so that relocated entries
+/// change nothing here. The key of a removed entry stays as a stale key until victim() or compact()
+/// reaches it.
 ///
 /// Thread safety:  none; callers hold the segment's lock
 class s3_fifo {
   public:
-    static constexpr std::size_t bytes_an_entry = 22; ///< measured: benchmarks/eviction
+    static constexpr std::size_t bytes_per_entry = 22; ///< measured: benchmarks/eviction
 
     /// Throws:         std::bad_alloc, and nothing is changed
     void insert(std::uint64_t key) {
-        if (ghosts_.take(key)) {
+        if (ghosts_.erase(key)) {
             main_.push(key);
         } else {
             small_.push(key);
         }
     }
 
-    /// Removes and returns the key to evict; nothing only if no entry of the segment was inserted here.
+    /// Removes and returns the key to evict; nothing if all keys are stale.
     ///
-    /// take_visited    given a key; returns whether its entry was visited since the last time it was asked,
-    ///                 or nothing if the entry is gone
-    template <class TakeVisited>
-    [[nodiscard]] std::optional<std::uint64_t> victim(TakeVisited take_visited) noexcept {
-        // Readers may set visited bits as fast as they are cleared; two rounds are enough.
+    /// test_and_clear_visited  takes a key; returns and clears the visited bit of its entry, or returns
+    ///                         nothing if the key is stale
+    template <class TestAndClear>
+    [[nodiscard]] std::optional<std::uint64_t>
+    victim(TestAndClear test_and_clear_visited) noexcept {
+        // Bounded to two rounds: readers may set visited bits as fast as they are cleared.
         std::size_t second_chances = 2 * (small_.size() + main_.size());
         while (!small_.empty() || !main_.empty()) {
             bool const from_small =
                 main_.empty() || small_.size() * 10 > small_.size() + main_.size();
             auto& queue = from_small && !small_.empty() ? small_ : main_;
             std::uint64_t const key = queue.pop();
-            std::optional<bool> const visited = take_visited(key);
+            std::optional<bool> const visited = test_and_clear_visited(key);
             if (!visited) {
                 continue;
             }
-            // Without memory for its second chance it is evicted: a victim must be found.
+            // Without memory for its second chance the key is evicted: there must be a victim.
             if (*visited && second_chances > 0 && main_.try_push(key)) {
                 --second_chances;
                 continue;
             }
             if (&queue == &small_) {
-                ghosts_.remember(key);
+                ghosts_.insert(key);
             }
             return key;
         }
         return std::nullopt;
     }
 
-    /// Drops keys whose entries are gone and second copies of keys once these outnumber the entries: keys
-    /// that are erased and inserted again must not lengthen the order without bound.
-    template <class IsThere> void tidy(std::size_t entries, IsThere is_there) noexcept {
+    /// Removes stale keys and duplicates once they outnumber the entries, so that keys that are erased
+    /// and inserted again and again do not lengthen the queues without bound.
+    template <class Exists> void compact(std::size_t entries, Exists exists) noexcept {
         if (small_.size() + main_.size() > 2 * entries + 64) {
-            small_set seen; // a key that was erased and inserted again is here twice
+            small_set unique; // a key that was erased and inserted again is queued twice
             for (ring_buffer* const queue : {&small_, &main_}) {
-                for (std::size_t left = queue->size(); left > 0; --left) {
+                for (std::size_t remaining = queue->size(); remaining > 0; --remaining) {
                     std::uint64_t const key = queue->pop();
-                    if (is_there(key) && seen.add(key)) {
-                        queue->push(key); // into the room of the popped key: allocates nothing
+                    if (exists(key) && unique.insert(key)) {
+                        queue->push(key); // reuses the room of the popped key: allocates nothing
                     }
                 }
             }
         }
     }
 
-    /// The keys of one half of a segment, in the same order.
-    template <class Belongs> [[nodiscard]] s3_fifo part(Belongs belongs) const {
+    /// The keys that satisfy a predicate, in the same order, and all ghosts.
+    template <class Predicate> [[nodiscard]] s3_fifo copy_if(Predicate predicate) const {
         s3_fifo half;
-        auto const choose = [&](ring_buffer const& from, ring_buffer& to) {
+        auto const copy = [&](ring_buffer const& from, ring_buffer& to) {
             for (std::size_t i = 0; i < from.size(); ++i) {
-                if (belongs(from[i])) {
+                if (predicate(from[i])) {
                     to.push(from[i]);
                 }
             }
         };
-        choose(small_, half.small_);
-        choose(main_, half.main_);
+        copy(small_, half.small_);
+        copy(main_, half.main_);
         half.ghosts_ = ghosts_;
         return half;
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A segment: the unit by which the table grows. It has 256 buckets, probed in a row from a key's own one.
-// All keys of a segment begin with the same bits; other bits choose the bucket.
+// A segment: the unit by which the table grows. It has 256 buckets with linear probing from a key's
+// own bucket. All keys of a segment begin with the same bits; other bits choose the bucket.
 
 #include <memo/detail/memory/bucket.hpp>
 #include <memo/detail/memory/bucket_memory.hpp>
@@ -18,19 +18,19 @@
 
 namespace memo::detail {
 
-/// The writers' side of a run of buckets; readers see the buckets alone.
+/// The writers' view of a run of buckets; readers use only the buckets.
 ///
-/// Thread safety:  for whoever holds its mutex
+/// Thread safety:  none; callers hold the mutex
 class alignas(64) segment {
   public:
-    /// Few enough for a split in some microseconds, and enough for a directory of 10^7 entries that stays
-    /// in the second-level cache.
+    /// Few enough that a split takes some microseconds, and enough that the directory of 10^7 entries
+    /// stays in the second-level cache.
     static constexpr std::size_t count = 256;
     static constexpr std::size_t slot_count = count * bucket::slot_count;
     using memory = bucket_memory<count>;
 
-    /// Where a key is.
-    struct place {
+    /// The position of an entry.
+    struct position {
         bucket* at = nullptr;
         std::size_t slot = bucket::no_slot;
         [[nodiscard]] bool exists() const noexcept { return at != nullptr; }
@@ -45,11 +45,11 @@ class alignas(64) segment {
 
     detail::mutex mutex;
 
-    /// runs            of buckets, of which it takes one
+    /// runs            allocates the buckets
     /// prefix          the first `depth` bits of all its keys, and zeros
-    /// order           of eviction; null if nothing is evicted
+    /// order           the order of eviction; null without eviction
     segment(memory& runs, std::uint64_t prefix, unsigned depth, std::unique_ptr<s3_fifo> order)
-        : buckets_(runs.take()), prefix_(prefix), depth_(depth), order_(std::move(order)) {}
+        : buckets_(runs.allocate()), prefix_(prefix), depth_(depth), order_(std::move(order)) {}
 
     [[nodiscard]] bucket* buckets() const noexcept { return buckets_; }
     [[nodiscard]] std::uint64_t prefix() const noexcept { return prefix_; }
@@ -62,66 +62,68 @@ class alignas(64) segment {
         return ((low ^ prefix_) >> 1) >> (63 - depth_) == 0;
     }
 
-    /// Which of a segment's buckets is a key's own.
+    /// The index of a key's own bucket.
     [[nodiscard]] static std::size_t number_of(std::uint64_t low) noexcept {
-        return (low >> 6) & (count - 1); // times 64: the bits where they are
+        return (low >> 6) &
+               (count - 1); // bits from 6 on: the compiler drops the multiplication by 64
     }
 
-    /// The bucket after one of these.
+    /// The next bucket of the run, which wraps.
     [[nodiscard]] static bucket& after(bucket* buckets, bucket const& b) noexcept {
         return buckets[static_cast<std::size_t>(&b - buckets + 1) & (count - 1)];
     }
 
-    [[nodiscard]] place locate(slot_key key) const {
+    [[nodiscard]] position locate(slot_key key) const {
         return probe(key.low, [&](bucket const& b) { return b.find(key); });
     }
 
-    /// Adds a key that is not here. There must be a free slot.
+    /// Adds a key. Preconditions: the key is absent, and a slot is free.
     void add(slot_key key, slot_value value) {
         if (order_) {
-            order_->insert(key.low); // may throw, and then nothing was added
+            order_->insert(key.low); // first: it may throw
         }
         insert(key.low, key.high, value, false);
     }
 
-    void replace(place there, slot_value value) {
-        there.at->write(there.slot, there.low(), there.high(), value, first_state());
+    void replace(position entry, slot_value value) {
+        entry.at->write(entry.slot, entry.low(), entry.high(), value, first_version());
     }
 
     /// Removes an entry; returns its value.
-    slot_value remove(place there) {
-        slot_value const old = there.value();
-        bucket* here = &home_of(there.low());
-        there.at->write(there.slot, 0, 0, {}, first_state());
-        for (; here != there.at; here = &after(buckets_, *here)) {
-            here->unpass();
+    slot_value remove(position entry) {
+        slot_value const old = entry.value();
+        bucket* here = &home_of(entry.low());
+        entry.at->write(entry.slot, 0, 0, {}, first_version());
+        for (; here != entry.at; here = &after(buckets_, *here)) {
+            here->decrement_overflow();
         }
         --entries_;
         return old;
     }
 
-    /// Evicts an entry, if there is one; returns its value.
+    /// Evicts an entry and returns its value; nothing without eviction or entries.
     std::optional<slot_value> evict() noexcept {
         if (!order_) {
             return std::nullopt;
         }
-        auto const low = order_->victim([&](std::uint64_t key) { return take_visited(key); });
+        auto const low =
+            order_->victim([&](std::uint64_t key) { return test_and_clear_visited(key); });
         evictions_ += low ? 1U : 0U;
         return low ? std::optional(remove(locate_low(*low))) : std::nullopt;
     }
 
-    /// Drops removed entries from the order of eviction once they outnumber the others.
-    void tidy() noexcept {
+    /// Removes stale keys from the order of eviction once they outnumber the entries.
+    void compact_order() noexcept {
         if (order_) {
-            order_->tidy(entries_, [&](std::uint64_t low) { return locate_low(low).exists(); });
+            order_->compact(entries_, [&](std::uint64_t low) { return locate_low(low).exists(); });
         }
     }
 
-    /// Removes all entries, and returns the pages to the system if it takes them.
+    /// Removes all entries, and returns the pages to the system if it accepts them.
     void clear() {
-        if (!memory::give_back(buckets_)) {
+        if (!memory::release_pages(buckets_)) {
             for (std::size_t i = 0; i < count; ++i) {
-                buckets_[i].empty();
+                buckets_[i].clear();
             }
         }
         ++generation_;
@@ -133,48 +135,48 @@ class alignas(64) segment {
 
     // Splitting.
 
-    /// The first of a key's bits that its neighbours need not share.
+    /// The first bit after the prefix.
     [[nodiscard]] std::uint64_t next_bit() const noexcept {
         return std::uint64_t{1} << (63 - depth_);
     }
 
-    /// How many keys can begin with the prefix; 0 for all of the 2^64.
-    [[nodiscard]] std::uint64_t span() const noexcept { return next_bit() << 1; }
+    /// The number of keys that begin with the prefix; 0 for 2^64.
+    [[nodiscard]] std::uint64_t key_count() const noexcept { return next_bit() << 1; }
 
-    /// Whether that bit tells a quarter of the keys from the others: always, if they are hashes.
+    /// Whether each half would get more than a quarter of the entries, as it does if keys are hashes.
     [[nodiscard]] bool can_split() const {
         std::size_t ones = 0;
-        for_each([&](place each) { ones += static_cast<std::size_t>(moves(each)); });
+        for_each([&](position entry) { ones += static_cast<std::size_t>(in_upper_half(entry)); });
         return ones > entries_ / 4 && entries_ - ones > entries_ / 4;
     }
 
-    /// The order of the entries whose next bit is set, or of the others.
-    [[nodiscard]] std::unique_ptr<s3_fifo> order_of_half(bool set) const {
+    /// The order of eviction of one half: of the keys whose next bit is set, or of the others.
+    [[nodiscard]] std::unique_ptr<s3_fifo> order_of_half(bool upper) const {
         if (!order_) {
             return nullptr;
         }
-        return std::make_unique<s3_fifo>(order_->part(
-            [set, bit = next_bit()](std::uint64_t low) { return ((low & bit) != 0) == set; }));
+        return std::make_unique<s3_fifo>(order_->copy_if(
+            [upper, bit = next_bit()](std::uint64_t low) { return ((low & bit) != 0) == upper; }));
     }
 
-    /// Copies the entries whose next bit is set to a segment without entries.
-    void copy_half_to(segment& fresh) noexcept {
-        for_each([&](place each) {
-            if (moves(each)) {
-                fresh.insert(each.low(), each.high(), each.value(),
-                             each.at->was_visited(each.slot));
+    /// Copies the entries whose next bit is set to an empty segment.
+    void copy_upper_half_to(segment& upper) noexcept {
+        for_each([&](position entry) {
+            if (in_upper_half(entry)) {
+                upper.insert(entry.low(), entry.high(), entry.value(),
+                             entry.at->was_visited(entry.slot));
             }
         });
     }
 
-    /// Removes these entries.
+    /// Removes the entries whose next bit is set, and extends the prefix by a 0.
     ///
-    /// order           of eviction of the others
-    void remove_half(std::unique_ptr<s3_fifo> order) noexcept {
+    /// order           order_of_half(false)
+    void remove_upper_half(std::unique_ptr<s3_fifo> order) noexcept {
         order_ = std::move(order);
-        for_each([&](place each) {
-            if (moves(each)) {
-                remove(each);
+        for_each([&](position entry) {
+            if (in_upper_half(entry)) {
+                remove(entry);
             }
         });
         ++depth_;
@@ -184,8 +186,8 @@ class alignas(64) segment {
     template <class Visit> void for_each(Visit visit) const {
         for (std::size_t i = 0; i < count; ++i) {
             for (std::size_t slot = 0; slot < bucket::slot_count; ++slot) {
-                if (place const each{buckets_ + i, slot}; each.low() != 0) {
-                    visit(each);
+                if (position const entry{buckets_ + i, slot}; entry.low() != 0) {
+                    visit(entry);
                 }
             }
         }
@@ -196,72 +198,78 @@ class alignas(64) segment {
         return buckets_[number_of(low)];
     }
 
-    [[nodiscard]] bool moves(place each) const noexcept { return (each.low() & next_bit()) != 0; }
+    [[nodiscard]] bool in_upper_half(position entry) const noexcept {
+        return (entry.low() & next_bit()) != 0;
+    }
 
-    /// The first state of a bucket whose page was given back: a count of changes that none of the last 255
-    /// generations has had, unless one changed a bucket 2^20 times.
-    [[nodiscard]] std::uint32_t first_state() const noexcept { return generation_ << 24; }
+    /// The first version of a bucket whose page was returned. A reader that still compares an older
+    /// state must not find it again: the version differs from those of the last 255 generations,
+    /// unless one of them changed the bucket 2^20 times.
+    [[nodiscard]] std::uint32_t first_version() const noexcept { return generation_ << 24; }
 
-    /// A key takes a slot of its own bucket before keys of other buckets: most hits must be in the first
-    /// bucket that a lookup probes.
+    /// Stores a key in its own bucket, and relocates an overflowed entry of another bucket for it if
+    /// necessary: most hits must lie in the first bucket that a lookup probes.
     void insert(std::uint64_t low, std::uint16_t high, slot_value value, bool visited) {
         bucket& home = home_of(low);
-        place there{&home, home.free_slot()};
-        if (there.slot == bucket::no_slot) {
-            there.slot = guest_of(home);
-            if (there.slot != bucket::no_slot) {
-                move_on(there);
+        position target{&home, home.free_slot()};
+        if (target.slot == bucket::no_slot) {
+            target.slot = foreign_slot_of(home);
+            if (target.slot != bucket::no_slot) {
+                relocate(target);
             } else {
-                there = pass_on_from(home);
+                target = overflow_from(home);
             }
         }
-        write(there, low, high, value, visited);
+        write(target, low, high, value, visited);
         ++entries_;
     }
 
-    /// A slot whose key belongs to another bucket that was full.
-    [[nodiscard]] std::size_t guest_of(bucket& host) const {
+    /// A slot of a full bucket whose entry overflowed from another bucket.
+    [[nodiscard]] std::size_t foreign_slot_of(bucket& full) const {
         std::size_t slot = 0;
-        while (slot < bucket::slot_count && &home_of(place{&host, slot}.low()) == &host) {
+        while (slot < bucket::slot_count && &home_of(position{&full, slot}.low()) == &full) {
             ++slot;
         }
         return slot;
     }
 
-    /// Copies an entry to its next free slot, so that its old one may be overwritten.
-    void move_on(place guest) {
-        write(pass_on_from(*guest.at), guest.low(), guest.high(), guest.value(),
-              guest.at->was_visited(guest.slot));
+    /// Copies an entry to the next free slot, so that its old slot may be overwritten. The copy comes
+    /// first: a concurrent lookup finds one of the two.
+    void relocate(position entry) {
+        write(overflow_from(*entry.at), entry.low(), entry.high(), entry.value(),
+              entry.at->was_visited(entry.slot));
     }
 
-    /// The next free slot after a full bucket; the entry passes the buckets between.
-    [[nodiscard]] place pass_on_from(bucket& full) {
+    /// The next free slot after a full bucket. Counts the overflow of all buckets before it.
+    [[nodiscard]] position overflow_from(bucket& full) {
         bucket* here = &full;
         std::size_t slot = bucket::no_slot;
         while (slot == bucket::no_slot) {
-            here->pass();
+            here->increment_overflow();
             here = &after(buckets_, *here);
             slot = here->free_slot();
         }
         return {here, slot};
     }
 
-    void write(place there, std::uint64_t low, std::uint16_t high, slot_value value, bool visited) {
-        there.at->clear_visited(there.slot);
+    void write(position target, std::uint64_t low, std::uint16_t high, slot_value value,
+               bool visited) {
+        target.at->clear_visited(target.slot);
         if (visited) {
-            there.at->mark_visited(there.slot);
+            target.at->mark_visited(target.slot);
         }
-        there.at->write(there.slot, low, high, value, first_state());
+        target.at->write(target.slot, low, high, value, first_version());
     }
 
-    /// Probes from a key's own bucket on while entries have passed, until `find` returns a slot.
-    template <class Find> place probe(std::uint64_t low, Find find) const {
+    /// Probes the key's own bucket and, while entries overflowed, the next ones, until `find` returns a
+    /// slot.
+    template <class Find> position probe(std::uint64_t low, Find find) const {
         bucket* here = &home_of(low);
         for (std::size_t probes = count; probes > 0; --probes) {
             if (std::size_t const slot = find(*here); slot != bucket::no_slot) {
                 return {here, slot};
             }
-            if (here->passed.load(std::memory_order_relaxed) == 0) {
+            if (here->overflow.load(std::memory_order_relaxed) == 0) {
                 break;
             }
             here = &after(buckets_, *here);
@@ -269,18 +277,18 @@ class alignas(64) segment {
         return {};
     }
 
-    [[nodiscard]] place locate_low(std::uint64_t low) const {
+    [[nodiscard]] position locate_low(std::uint64_t low) const {
         return probe(low, [&](bucket const& b) { return b.find_low(low); });
     }
 
-    /// Whether an entry was visited, and clears that; nothing if there is none.
-    [[nodiscard]] std::optional<bool> take_visited(std::uint64_t low) const {
-        place const found = locate_low(low);
-        if (!found.exists()) {
+    /// Returns and clears the visited bit of an entry; nothing if the key is absent.
+    [[nodiscard]] std::optional<bool> test_and_clear_visited(std::uint64_t low) const {
+        position const entry = locate_low(low);
+        if (!entry.exists()) {
             return std::nullopt;
         }
-        bool const visited = found.at->was_visited(found.slot);
-        found.at->clear_visited(found.slot);
+        bool const visited = entry.at->was_visited(entry.slot);
+        entry.at->clear_visited(entry.slot);
         return visited;
     }
 
@@ -290,7 +298,7 @@ class alignas(64) segment {
     std::uint64_t evictions_ = 0;
     unsigned depth_;
     std::uint32_t generation_ = 0;
-    std::unique_ptr<s3_fifo> order_; ///< null if nothing is evicted
+    std::unique_ptr<s3_fifo> order_; ///< null without eviction
 };
 
 } // namespace memo::detail

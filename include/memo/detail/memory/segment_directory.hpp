@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Maps the first d bits of a key to its segment, by 2^d places. A segment whose keys share fewer bits
-// stands in several places side by side (extendible hashing: Fagin et al. 1979, ACM TODS 4(3)).
+// Maps the first d bits of a key to its segment, by 2^d pointers. Several adjacent pointers lead to a
+// segment whose keys share fewer bits (extendible hashing: Fagin et al. 1979, ACM TODS 4(3)).
 
 #include <memo/detail/list.hpp>
 #include <memo/detail/memory/bucket.hpp>
@@ -22,23 +22,22 @@
 
 namespace memo::detail {
 
-/// A pointer to 2^d places and 64 - d, in one word, so that a reader gets both with one load. Does not own
-/// the places.
+/// The address of the 2^d pointers, tagged with 64 - d: a reader loads both as one word. Does not own the
+/// memory.
 class directory {
   public:
-    using readers_place = shared<bucket*>;
-    using writers_place = shared<segment*>;
+    using buckets_pointer = shared<bucket*>;
+    using segment_pointer = shared<segment*>;
 
-    /// A line of memory for directories.
     struct alignas(64) line {
         std::array<std::byte, 64> bytes;
     };
-    /// How many a directory needs.
+    /// The size of a directory in lines.
     [[nodiscard]] static std::size_t lines_for(unsigned depth) noexcept {
-        constexpr std::size_t both = sizeof(readers_place) + sizeof(writers_place);
-        return ((both << depth) + sizeof(line) - 1) / sizeof(line);
+        constexpr std::size_t pair = sizeof(buckets_pointer) + sizeof(segment_pointer);
+        return ((pair << depth) + sizeof(line) - 1) / sizeof(line);
     }
-    /// Owns so many. A unique_ptr takes a compiler three times as long.
+    /// The memory of one directory. A unique_ptr triples the compile time.
     struct memory {
         explicit memory(unsigned depth) : first(new line[lines_for(depth)]) {}
         memory(memory const&) = delete;
@@ -50,14 +49,14 @@ class directory {
 
     directory() = default;
 
-    /// Without segments yet.
+    /// Constructs null pointers in the memory.
     ///
-    /// depth           from 1 on
+    /// depth           at least 1
     directory(memory const& lines, unsigned depth)
         : tagged_(reinterpret_cast<std::uintptr_t>(lines.first->bytes.data()) | (64 - depth)) {
         for (std::size_t i = 0; i < count(); ++i) {
-            new (readers() + i) readers_place;
-            new (writers() + i) writers_place;
+            new (bucket_pointers() + i) buckets_pointer;
+            new (segment_pointers() + i) segment_pointer;
         }
     }
 
@@ -66,29 +65,32 @@ class directory {
     }
     [[nodiscard]] std::size_t count() const noexcept { return std::size_t{1} << depth(); }
 
-    [[nodiscard]] readers_place& buckets_of(std::uint64_t low) const noexcept {
-        return readers()[number_of(low)];
+    [[nodiscard]] buckets_pointer& buckets_of(std::uint64_t low) const noexcept {
+        return bucket_pointers()[number_of(low)];
     }
-    [[nodiscard]] writers_place& segment_of(std::uint64_t low) const noexcept {
-        return writers()[number_of(low)];
+    [[nodiscard]] segment_pointer& segment_of(std::uint64_t low) const noexcept {
+        return segment_pointers()[number_of(low)];
     }
 
-    /// Puts a segment in its places: those of keys that begin with these bits.
-    void put(segment& chosen, std::uint64_t prefix, unsigned depth) const noexcept {
+    /// Points all keys that begin with these bits to a segment. The release pairs with the acquire loads
+    /// of readers and writers, which then see the content of the segment.
+    void put(segment& target, std::uint64_t prefix, unsigned depth) const noexcept {
         std::size_t const first = number_of(prefix);
         for (std::size_t i = first; i < first + (count() >> depth); ++i) {
-            writers()[i].store(&chosen, std::memory_order_release);
-            readers()[i].store(chosen.buckets(), std::memory_order_release);
+            segment_pointers()[i].store(&target, std::memory_order_release);
+            bucket_pointers()[i].store(target.buckets(), std::memory_order_release);
         }
     }
 
-    /// Takes over the segments of a directory that is half as large.
-    void take_over(directory half) const noexcept {
+    /// Copies the pointers of a directory that is half as large. Relaxed: no reader sees this one yet.
+    void copy_from(directory half) const noexcept {
         for (std::size_t i = 0; i < count(); ++i) {
-            writers()[i].store(half.writers()[i / 2].load(std::memory_order_relaxed),
-                               std::memory_order_relaxed);
-            readers()[i].store(half.readers()[i / 2].load(std::memory_order_relaxed),
-                               std::memory_order_relaxed);
+            segment_pointers()[i].store(
+                half.segment_pointers()[i / 2].load(std::memory_order_relaxed),
+                std::memory_order_relaxed);
+            bucket_pointers()[i].store(
+                half.bucket_pointers()[i / 2].load(std::memory_order_relaxed),
+                std::memory_order_relaxed);
         }
     }
 
@@ -100,64 +102,65 @@ class directory {
     [[nodiscard]] std::size_t number_of(std::uint64_t low) const noexcept {
         return low >> (tagged_ & low_bits); // the d highest bits
     }
-    [[nodiscard]] readers_place* readers() const noexcept {
-        return reinterpret_cast<readers_place*>(tagged_ & ~low_bits);
+    [[nodiscard]] buckets_pointer* bucket_pointers() const noexcept {
+        return reinterpret_cast<buckets_pointer*>(tagged_ & ~low_bits);
     }
-    [[nodiscard]] writers_place* writers() const noexcept {
-        return reinterpret_cast<writers_place*>(readers() + count());
+    [[nodiscard]] segment_pointer* segment_pointers() const noexcept {
+        return reinterpret_cast<segment_pointer*>(bucket_pointers() + count());
     }
 
     std::uintptr_t tagged_ = 0;
 };
 
-/// The current directory and its segments, all of which it owns. It doubles when a segment needs more bits
-/// than the directory has; smaller ones are kept for readers who still use them, and take as much
-/// as the last one together. The next one's memory is touched a page at a time while segments are made: a
-/// doubling that waited for 1 MiB from the system would be the longest pause of an insertion among 10^7.
+/// The current directory and its segments. The directory doubles when a segment needs more bits. The old
+/// directories stay for readers that still use them; together they take as much memory as the current
+/// one. The memory of the next directory is touched one page per new segment: a doubling that waits for
+/// 1 MiB of new pages would be the longest pause among 10^7 insertions.
 ///
-/// Thread safety:  safe; readers take no lock, as nothing is freed before the table is
+/// Thread safety:  safe; readers take no lock, as all memory lives as long as the table
 class segment_directory {
   public:
-    /// With one segment for all keys.
+    /// Creates one segment for all keys.
     ///
     /// evicts          whether entries may be evicted
     explicit segment_directory(bool evicts) : evicts_(evicts) {
         directories_.add(1U);
-        directory const root = take_next(1);
+        directory const root = allocate_next(1);
         root.put(add_segment(0, 0, evicts ? std::make_unique<s3_fifo>() : nullptr), 0, 0);
         root_.store(root, std::memory_order_release);
     }
 
-    /// The current directory. Inlined by force, as every hit asks.
+    /// The current directory. Inlined by force: every hit loads it.
     [[nodiscard, gnu::always_inline]] inline directory now() const {
         return root_.load(std::memory_order_acquire);
     }
 
-    /// Whether entries may be evicted, so that hits set their visited bit.
+    /// Whether entries may be evicted, and hits must set visited bits.
     [[nodiscard]] bool evicts() const noexcept { return evicts_; }
 
-    /// Makes a segment that no place leads to yet, and a directory with places for it.
+    /// Adds a segment that no pointer leads to yet, and doubles the directory if necessary.
     ///
     /// Throws:         std::bad_alloc, and nothing is changed
     segment& make_segment(std::uint64_t prefix, unsigned depth, std::unique_ptr<s3_fifo> order) {
         std::scoped_lock const lock(growth_);
         if (directory const half = root_.load(std::memory_order_relaxed); half.depth() < depth) {
-            directory const whole = take_next(depth);
-            whole.take_over(half);
-            root_.store(whole, std::memory_order_release);
+            directory const doubled = allocate_next(depth);
+            doubled.copy_from(half);
+            root_.store(doubled, std::memory_order_release);
         }
         touch_next();
         return add_segment(prefix, depth, std::move(order));
     }
 
-    void lead_to(segment& fresh, std::uint64_t prefix, unsigned depth) {
+    /// Leads readers and writers to a segment that make_segment() returned.
+    void publish(segment& target, std::uint64_t prefix, unsigned depth) {
         std::scoped_lock const lock(growth_);
-        root_.load(std::memory_order_relaxed).put(fresh, prefix, depth);
+        root_.load(std::memory_order_relaxed).put(target, prefix, depth);
     }
 
   private:
-    /// The directory whose memory is ready. Allocates the memory of the one after it.
-    directory take_next(unsigned depth) {
+    /// A directory in the memory that is ready. Allocates the memory of its successor.
+    directory allocate_next(unsigned depth) {
         auto const& ready = directories_.newest();
         directories_.add(depth + 1);
         untouched_ = directory::lines_for(depth + 1);
@@ -174,16 +177,16 @@ class segment_directory {
         return segments_.add(buckets_, prefix, depth, std::move(order));
     }
 
-    // Every hit reads these, and only growth writes them.
+    // Every hit reads these; only growth writes them.
     shared<directory> root_;
     bool const evicts_;
 
-    alignas(128) mutex growth_; ///< guards what follows, and all writing to directories; taken
-                                ///< after a segment's
+    alignas(128) mutex growth_; ///< guards the members below and all stores to directories; lock
+                                ///< order: after a segment's mutex
     segment::memory buckets_;
     list<segment> segments_;
-    list<directory::memory> directories_; ///< the first one is not in use yet
-    std::size_t untouched_ = 0;           ///< of its lines, from the first on
+    list<directory::memory> directories_; ///< the newest one is not in use yet
+    std::size_t untouched_ = 0;           ///< leading lines of the newest one
 };
 
 } // namespace memo::detail

@@ -3,11 +3,11 @@
 
 // The hash table of one function's entries: maps the bits of a key to a word of value, without types.
 //
-// The first bits of a key choose its segment through a directory, other bits its bucket there. Lookups
-// take no lock and need no guard: segments are not freed before the table is. Changes lock the segment.
-// A segment that is too full is split: the table copies half of its entries to a new segment, leads
-// readers there, and then removes these entries from the old one. So an insertion moves at most some
-// hundred entries, and growth never needs a second table beside the first.
+// The first bits of a key select its segment through a directory, other bits its bucket there. Lookups
+// take no lock and need no guard: segments live as long as the table. Writers lock the segment. A
+// segment that is too full is split: the table copies half of its entries to a new segment, publishes
+// that in the directory, and then removes these entries from the old one. So an insertion moves at
+// most some hundred entries, and growth never needs a second table.
 
 #include <memo/detail/memory/bucket.hpp>
 #include <memo/detail/memory/segment.hpp>
@@ -32,53 +32,55 @@ class table {
     table& operator=(table const&) = delete;
     ~table() = default;
 
-    /// Fast path of find(): looks a key up in its own bucket, where seven hits in eight are; see
-    /// bucket::try_look. Inlined by force, so that key and value stay in registers.
+    /// Fast path of find(): probes the key's own bucket, which serves seven hits in eight; see
+    /// bucket::try_probe. Inlined by force, so that key and value stay in registers.
     ///
-    /// Words           whether blocks are not expected
+    /// Words           whether the caller expects no blocks
     template <bool Words>
-    [[nodiscard, gnu::always_inline]] inline bucket::sight try_find(unfinalized_key key,
-                                                                    slot_value& value) const {
-        slot_key const wanted(key);
-        return try_find_in<Words>(home_of(wanted.low), wanted, value);
+    [[nodiscard, gnu::always_inline]] inline bucket::probe_result
+    try_find(unfinalized_key key, slot_value& value) const {
+        slot_key const bits(key);
+        return try_find_in<Words>(home_of(bits.low), bits, value);
     }
 
-    /// Goes on where try_find() says `further`; false if that is no hit either.
+    /// Continues after try_find() returned `next_bucket`; false if this is no hit either.
     template <bool Words>
     [[nodiscard]] bool try_find_further(unfinalized_key key, slot_value& value) const {
-        slot_key const wanted(key);
-        bucket* const buckets = buckets_of(wanted.low);
-        bucket* here = &buckets[segment::number_of(wanted.low)];
-        for (std::size_t left = segment::count - 1;
-             left > 0 && here->passed.load(std::memory_order_relaxed) != 0; --left) {
+        slot_key const bits(key);
+        bucket* const buckets = buckets_of(bits.low);
+        bucket* here = &buckets[segment::number_of(bits.low)];
+        for (std::size_t remaining = segment::count - 1;
+             remaining > 0 && here->overflow.load(std::memory_order_relaxed) != 0; --remaining) {
             here = &segment::after(buckets, *here);
-            if (try_find_in<Words>(*here, wanted, value) == bucket::sight::hit) {
+            if (try_find_in<Words>(*here, bits, value) == bucket::probe_result::hit) {
                 return true;
             }
         }
         return false;
     }
 
-    /// Looks a key up; gives nothing if it is not here. While the caller uses a block, it is in a
-    /// read section that began before.
+    /// Looks a key up; returns an empty value if it is absent. A caller that reads blocks holds a read
+    /// section that began before the call.
     ///
-    /// is_use          whether what is found counts as used, for eviction
+    /// is_use          whether eviction counts the lookup as a use
     template <class Key> [[nodiscard]] slot_value find(Key key, bool is_use = true) const {
-        slot_key const wanted(key);
+        slot_key const bits(key);
         for (;;) {
             directory const root = directory_.now();
-            auto const& place = root.buckets_of(wanted.low);
-            bucket* const buckets = place.load(std::memory_order_acquire);
-            slot_value const found = find_in(buckets, wanted, is_use);
-            // What is found is right wherever it is. What is not may be where the key has gone.
+            auto const& pointer = root.buckets_of(bits.low);
+            bucket* const buckets = pointer.load(std::memory_order_acquire);
+            slot_value const found = find_in(buckets, bits, is_use);
+            // A value is right wherever it is found. If none is, a split may have moved the key. It
+            // changes the directory before it removes the entry from the old half, so a reader that
+            // saw the removal (by an acquire load of the bucket) also sees the change here.
             if (found.exists() ||
-                (directory_.now() == root && place.load(std::memory_order_acquire) == buckets)) {
+                (directory_.now() == root && pointer.load(std::memory_order_acquire) == buckets)) {
                 return found;
             }
         }
     }
 
-    /// Has the bucket fetched in which a lookup of this key begins.
+    /// Prefetches the bucket in which a lookup of this key begins.
     void prefetch(key128 key) const { __builtin_prefetch(&home_of(slot_key(key).low)); }
 
     /// Stores a value; returns the old one.
@@ -91,73 +93,73 @@ class table {
         return old;
     }
 
-    /// Stores a value if `valid()`; false if it is not.
+    /// Stores a value if `valid()`; else returns false.
     ///
     /// old             set to the value that it replaces
     /// Throws:         std::bad_alloc, and nothing is changed
     template <class Valid>
     bool put_if(key128 key, slot_value value, Valid const& valid, std::optional<slot_value>& old) {
-        slot_key const wanted(key);
-        auto const [home, lock] = lock_with_room(wanted.low);
+        slot_key const bits(key);
+        auto const [home, lock] = lock_with_free_slot(bits.low);
         if (!valid()) {
             return false;
         }
-        if (auto const found = home->locate(wanted); found.exists()) {
+        if (auto const found = home->locate(bits); found.exists()) {
             old = found.value();
             home->replace(found, value);
         } else {
-            home->add(wanted, value);
+            home->add(bits, value);
         }
         return true;
     }
 
-    /// Stores `desired` if what is there is still `expected` and `valid()`; false if not.
+    /// Stores `desired` if the current value is still `expected` and `valid()`; else returns false.
     ///
     /// Throws:         std::bad_alloc, and nothing is changed
     template <class Valid>
     bool exchange(key128 key, slot_value expected, slot_value desired, Valid const& valid) {
-        slot_key const wanted(key);
-        auto const [home, lock] = lock_with_room(wanted.low);
+        slot_key const bits(key);
+        auto const [home, lock] = lock_with_free_slot(bits.low);
         if (!valid()) {
             return false;
         }
-        auto const found = home->locate(wanted);
+        auto const found = home->locate(bits);
         slot_value const now = found.exists() ? found.value() : slot_value{};
-        bool const same = now.is == expected.is && now.word == expected.word;
+        bool const same = now.kind == expected.kind && now.word == expected.word;
         if (same && found.exists()) {
             home->replace(found, desired);
         } else if (same) {
-            home->add(wanted, desired);
+            home->add(bits, desired);
         }
         return same;
     }
 
-    /// Removes a key if agrees(its value); returns the value that it removed.
-    template <class Agrees> std::optional<slot_value> erase_if(key128 key, Agrees agrees) {
-        slot_key const wanted(key);
-        auto const [home, lock] = lock_segment(wanted.low);
-        auto const found = home->locate(wanted);
-        if (!found.exists() || !agrees(found.value())) {
+    /// Removes a key if `predicate(value)`; returns the removed value.
+    template <class Predicate> std::optional<slot_value> erase_if(key128 key, Predicate predicate) {
+        slot_key const bits(key);
+        auto const [home, lock] = lock_segment(bits.low);
+        auto const found = home->locate(bits);
+        if (!found.exists() || !predicate(found.value())) {
             return std::nullopt;
         }
         slot_value const old = home->remove(found);
-        home->tidy();
+        home->compact_order();
         return old;
     }
 
     /// Evicts an entry of the first segment that has one; returns its value.
     ///
-    /// draw            random bits, which choose the segment to begin with
-    std::optional<slot_value> evict(std::uint64_t draw) noexcept {
+    /// random          bits that choose the first segment
+    std::optional<slot_value> evict(std::uint64_t random) noexcept {
         std::optional<slot_value> victim;
-        from_each_segment(draw, [&](segment& each) {
+        for_each_segment(random, [&](segment& each) {
             victim = each.evict();
             return !victim;
         });
         return victim;
     }
 
-    /// How many entries evict() removed.
+    /// The number of entries that evict() removed.
     ///
     /// Complexity:     one lock of each segment
     [[nodiscard]] std::uint64_t evictions() const {
@@ -165,7 +167,7 @@ class table {
         if (!directory_.evicts()) {
             return sum;
         }
-        from_each_segment(0, [&](segment& each) {
+        for_each_segment(0, [&](segment& each) {
             sum += each.evictions();
             return true;
         });
@@ -174,10 +176,10 @@ class table {
 
     /// Removes all entries; calls dispose(value) for each once no lookup can find it.
     template <class Dispose> void clear(Dispose dispose) {
-        std::array<slot_value, segment::slot_count> removed; // of one segment: it needs no memory
-        from_each_segment(0, [&](segment& each) {
+        std::array<slot_value, segment::slot_count> removed; // of one segment: allocates nothing
+        for_each_segment(0, [&](segment& each) {
             std::size_t count = 0;
-            each.for_each([&](segment::place there) { removed[count++] = there.value(); });
+            each.for_each([&](segment::position entry) { removed[count++] = entry.value(); });
             each.clear();
             while (count > 0) {
                 dispose(removed[--count]);
@@ -201,29 +203,29 @@ class table {
     }
 
     template <bool Words>
-    [[nodiscard, gnu::always_inline]] inline bucket::sight
-    try_find_in(bucket& here, slot_key wanted, slot_value& value) const {
+    [[nodiscard, gnu::always_inline]] inline bucket::probe_result
+    try_find_in(bucket& here, slot_key bits, slot_value& value) const {
         std::size_t slot = 0;
-        auto const seen = here.try_look<Words>(wanted, value, slot);
-        if (seen == bucket::sight::hit && directory_.evicts()) {
+        auto const result = here.try_probe<Words>(bits, value, slot);
+        if (result == bucket::probe_result::hit && directory_.evicts()) {
             here.mark_visited(slot);
         }
-        return seen;
+        return result;
     }
 
-    [[nodiscard]] slot_value find_in(bucket* buckets, slot_key wanted, bool is_use) const {
-        bucket* here = &buckets[segment::number_of(wanted.low)];
+    [[nodiscard]] slot_value find_in(bucket* buckets, slot_key bits, bool is_use) const {
+        bucket* here = &buckets[segment::number_of(bits.low)];
         for (std::size_t probes = segment::count; probes > 0; --probes) {
             slot_value value;
             std::size_t slot = 0;
-            auto const sight = here->look(wanted, value, slot);
-            if (sight == bucket::sight::hit) {
+            auto const result = here->probe(bits, value, slot);
+            if (result == bucket::probe_result::hit) {
                 if (is_use && directory_.evicts()) {
                     here->mark_visited(slot);
                 }
                 return value;
             }
-            if (sight == bucket::sight::absent) {
+            if (result == bucket::probe_result::absent) {
                 break;
             }
             here = &segment::after(buckets, *here);
@@ -231,70 +233,69 @@ class table {
         return {};
     }
 
-    // Changes.
-
     [[nodiscard]] locked_segment lock_segment(std::uint64_t low) const {
         for (;;) {
             directory const root = directory_.now();
             segment* const home = root.segment_of(low).load(std::memory_order_acquire);
             std::unique_lock lock(home->mutex);
-            if (home->owns(low)) { // it was not split meanwhile
+            if (home->owns(low)) { // no split has moved the key
                 return {home, std::move(lock)};
             }
         }
     }
 
-    /// The same, with a free slot in it.
-    [[nodiscard]] locked_segment lock_with_room(std::uint64_t low) {
+    /// Like lock_segment(), and splits until the segment has a free slot.
+    [[nodiscard]] locked_segment lock_with_free_slot(std::uint64_t low) {
         locked_segment here = lock_segment(low);
         while (here.home->entries() >= max_entries(here.home->depth()) && split(here, low)) {
         }
         return here;
     }
 
-    /// Calls visit(segment&) for all segments from that of `low` on, each locked, until it returns false.
-    template <class Visit> void from_each_segment(std::uint64_t low, Visit visit) const {
-        std::uint64_t visited = 0;
+    /// Calls visit(segment&) for all segments, each locked, until it returns false. Begins with the
+    /// segment of `low`.
+    template <class Visit> void for_each_segment(std::uint64_t low, Visit visit) const {
+        std::uint64_t visited_keys = 0;
         do {
             auto const [home, lock] = lock_segment(low);
             if (!visit(*home)) {
                 return;
             }
-            visited += home->span();
-            low = home->prefix() + home->span();
-        } while (visited != 0); // 2^64 keys
+            visited_keys += home->key_count();
+            low = home->prefix() + home->key_count();
+        } while (visited_keys != 0); // the 2^64 keys wrap to 0
     }
 
-    // Growth.
-
-    /// The entries at which a segment is split. A hit outside its own bucket costs as much as three in it; a
-    /// small table stays half empty.
+    /// The number of entries at which a segment is split. A hit outside the key's own bucket costs as
+    /// much as three hits in it, so small tables stay half empty.
     [[nodiscard]] static std::size_t max_entries(unsigned depth) noexcept {
         return depth < 6 ? segment::slot_count / 2 : segment::slot_count * 7 / 10;
     }
 
-    /// Splits a segment, and keeps the lock of the half that `low` belongs to. False if one bit more does
-    /// not tell its keys apart: then they are no hashes, and it fills all of its slots.
+    /// Splits a segment and locks the half of `low`. Returns false if the next bit does not divide the
+    /// keys evenly: then they are not hashes, and the segment fills all of its slots.
     ///
-    /// Throws:         std::bad_alloc, and nothing is changed
+    /// Throws:         std::bad_alloc; memo::error (backend) if no slot is free; nothing is changed
     bool split(locked_segment& here, std::uint64_t low) {
         segment& old = *here.home;
         if (!old.can_split()) {
             if (old.entries() == segment::slot_count) {
-                throw error(errc::backend, "the keys are no hashes: too many begin alike");
+                throw error(
+                    errc::backend,
+                    "memo::memory: the keys are not hashes: too many share their first bits");
             }
             return false;
         }
         std::uint64_t const prefix = old.prefix() | old.next_bit();
         unsigned const depth = old.depth() + 1;
-        auto rest = old.order_of_half(false);
-        segment& fresh = directory_.make_segment(prefix, depth, old.order_of_half(true));
-        std::unique_lock fresh_lock(fresh.mutex);
-        old.copy_half_to(fresh);
-        directory_.lead_to(fresh, prefix, depth);
-        old.remove_half(std::move(rest));
-        if (fresh.owns(low)) {
-            here = {&fresh, std::move(fresh_lock)};
+        auto lower_order = old.order_of_half(false);
+        segment& upper = directory_.make_segment(prefix, depth, old.order_of_half(true));
+        std::unique_lock upper_lock(upper.mutex);
+        old.copy_upper_half_to(upper);
+        directory_.publish(upper, prefix, depth);
+        old.remove_upper_half(std::move(lower_order));
+        if (upper.owns(low)) {
+            here = {&upper, std::move(upper_lock)};
         }
         return true;
     }
