@@ -39,14 +39,14 @@ template <class Record> void read_as(detail::frame_header header, bytes frame) {
     detail::frame_codec<Record> const codec(header.scope);
     auto const here = codec.decode(frame, header.key, now);
     require(memo_test::allocated() - before <= (std::size_t{1} << 20U) + 64 * frame.size());
-    bool const is_expired = !here.record && here.reason == memo::miss_reason::expired;
+    bool const is_expired = !here.result && here.result.reason() == memo::miss_reason::expired;
     require(is_expired == header.expired(now));
-    require(here.record || is_expired || here.reason == memo::miss_reason::corrupt);
-    if (here.record) {
+    require(here.result || is_expired || here.result.reason() == memo::miss_reason::corrupt);
+    if (here.result) {
         bytes again;
-        require(codec.encode(again, here.header, *here.record));
+        require(codec.encode(again, here.header, here.result->record));
         require(again.size() == frame.size());
-        require(codec.decode(again, header.key, now).record.has_value());
+        require(codec.decode(again, header.key, now).result.has_value());
     }
     auto const other = memo::key128{header.key.low + 1, header.key.high};
     require(!detail::check_frame(frame, header.scope, other, header.type));

@@ -43,7 +43,7 @@ template <class Record> auto decoded(std::span<std::byte const> frame, unix_time
 template <class Record>
 std::optional<miss_reason> refused(std::span<std::byte const> frame, unix_time at = now) {
     auto const back = decoded<Record>(frame, at);
-    return back.record ? std::nullopt : std::optional(back.reason);
+    return back.result ? std::nullopt : std::optional(back.result.reason());
 }
 
 std::string hexadecimal(bytes const& all) {
@@ -60,8 +60,8 @@ std::string hexadecimal(bytes const& all) {
 
 TEST_CASE("a frame returns its record, cost and expiry") {
     auto const back = decoded<std::string>(framed(std::string("memo"), 250ms, 10s));
-    REQUIRE(back.record.has_value());
-    CHECK(*back.record == "memo");
+    REQUIRE(back.result.has_value());
+    CHECK(back.result->record == "memo");
     CHECK(back.header.computing().count() == Approx(250e6).epsilon(1e-6));
     CHECK(back.header.created == 1'700'000'000);
     CHECK(back.header.expires == unix_time(now + 10s).time_since_epoch().count());
@@ -77,9 +77,9 @@ TEST_CASE("the bytes of a frame are these") {
 
 TEST_CASE("a frame is served until it expires") {
     bytes const frame = framed(1, 0ns, 5s);
-    CHECK(decoded<int>(frame, now + 5s - 1ns).record == 1);
+    CHECK(decoded<int>(frame, now + 5s - 1ns).result->record == 1);
     CHECK(refused<int>(frame, now + 5s) == miss_reason::expired);
-    CHECK(decoded<int>(framed(1), now + 1'000'000h).record == 1);
+    CHECK(decoded<int>(framed(1), now + 1'000'000h).result->record == 1);
     CHECK(memo::detail::expiry(now, std::chrono::nanoseconds::max()) ==
           std::numeric_limits<std::int64_t>::max());
 }
@@ -99,8 +99,8 @@ TEST_CASE("a frame of another call, function or type is corrupt") {
     bytes const frame = framed(1);
     auto const reason = [&]<class Record>(frame_codec<Record> const& codec, memo::key128 of) {
         auto const back = codec.decode(frame, of, now);
-        CHECK_FALSE(back.record.has_value());
-        return back.reason;
+        CHECK_FALSE(back.result.has_value());
+        return back.result.reason();
     };
     CHECK(reason(frame_codec<int>(scope), {3, 5}) == miss_reason::corrupt);
     CHECK(reason(frame_codec<int>(scope), {4, 4}) == miss_reason::corrupt);
@@ -116,7 +116,7 @@ TEST_CASE("any flipped bit makes a frame corrupt") {
         CHECK(refused<std::string>(frame) == miss_reason::corrupt);
         frame[bit / 8] ^= mask;
     }
-    CHECK(decoded<std::string>(frame).record.has_value());
+    CHECK(decoded<std::string>(frame).result.has_value());
 }
 
 TEST_CASE("a truncated frame, or one with trailing bytes, is corrupt") {
@@ -152,12 +152,12 @@ TEST_CASE("a merged record keeps the expiry and the age of the record before it"
 }
 
 TEST_CASE("a decoded record has the rest of its time to live") {
-    CHECK(decoded<int>(framed(1, 0ns, 5s), now + 2s).remaining == 3s);
-    CHECK(decoded<int>(framed(1), now + 2s).remaining == 0s);
+    CHECK(decoded<int>(framed(1, 0ns, 5s), now + 2s).result->left == 3s);
+    CHECK(decoded<int>(framed(1), now + 2s).result->left == 0s);
     auto const aged = frame_codec<int>(scope).decode(
         framed(1), key, [](auto const&) { return std::optional<std::chrono::nanoseconds>(); });
-    CHECK(aged.reason == miss_reason::expired);
-    CHECK_FALSE(aged.record.has_value());
+    CHECK(aged.result.reason() == miss_reason::expired);
+    CHECK_FALSE(aged.result.has_value());
     CHECK(memo::detail::shorter_ttl(0s, 2s) == 2s);
     CHECK(memo::detail::shorter_ttl(3s, 2s) == 2s);
     CHECK(memo::detail::shorter_ttl(2s, 0s) == 2s);

@@ -104,8 +104,9 @@ template <byte_store Store, class Record> class byte_partition {
                 if (!found) {
                     return std::nullopt;
                 }
-                auto const before = found->bytes ? decode(*found->bytes, key) : decoded<Record>{};
-                Record next = merge(before.record ? &*before.record : nullptr);
+                auto const before =
+                    found->bytes ? decode(*found->bytes, key) : frame_contents<Record>{};
+                Record next = merge(before.record());
                 frame_header const header =
                     codec_.merged_header(before, key, shared_->now(), about.cost, ttl_of(about));
                 std::vector<std::byte> frame;
@@ -163,7 +164,7 @@ template <byte_store Store, class Record> class byte_partition {
         auto taken = mine.take();
         while (taken == false && between.wait()) {
             auto const bytes = load(key, false);
-            if (!bytes || (*bytes && decode(**bytes, key).record)) {
+            if (!bytes || (*bytes && decode(**bytes, key).result)) {
                 return {};
             }
             taken = mine.take();
@@ -219,7 +220,8 @@ template <byte_store Store, class Record> class byte_partition {
         return fits;
     }
 
-    [[nodiscard]] decoded<Record> decode(std::vector<std::byte> const& bytes, key128 key) const {
+    [[nodiscard]] frame_contents<Record> decode(std::vector<std::byte> const& bytes,
+                                                key128 key) const {
         return codec_.decode(bytes, key, shared_->now());
     }
 
@@ -241,16 +243,12 @@ template <byte_store Store, class Record> class byte_partition {
         if (!bytes) {
             return miss_reason::absent;
         }
-        decoded<Record> found = decode(*bytes, key);
-        if (found.record) {
-            auto const cost = static_cast<std::uint64_t>(found.header.computing().count());
-            return cached_value<Record>{*std::move(found.record), cost, found.remaining};
+        lookup_result<Record> found = decode(*bytes, key).result;
+        if (counts && !found) {
+            add_one(found.reason() == miss_reason::expired ? scope_->counters.expirations
+                                                           : scope_->counters.corrupt);
         }
-        if (counts) {
-            add_one(found.reason == miss_reason::expired ? scope_->counters.expirations
-                                                         : scope_->counters.corrupt);
-        }
-        return found.reason;
+        return found;
     }
 
     /// False if the store could not be asked.

@@ -19,7 +19,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -68,7 +67,7 @@ template <class Record> class disk_partition {
                 auto const before = stored_in(write, key);
                 auto const header =
                     codec_.merged_header(before, key, store_->now(), about.cost, about.ttl);
-                stored.emplace(merge(before.record ? &*before.record : nullptr));
+                stored.emplace(merge(before.record()));
                 std::vector<std::byte> frame;
                 return encode(frame, header, *stored) && about.valid() &&
                        store_->insert_frame(write, *function_, key, frame);
@@ -144,12 +143,12 @@ template <class Record> class disk_partition {
         if (!large) {
             return miss_reason::corrupt;
         }
-        return cached_value<Record>{*std::move(large),
-                                    static_cast<std::uint64_t>(header.computing().count()), *left};
+        return cached_value_of(*std::move(large), header, *left);
     }
 
     /// The record of a key within a write. The lookup before it has counted damage.
-    [[nodiscard]] decoded<Record> stored_in(write_transaction const& write, key128 key) const {
+    [[nodiscard]] frame_contents<Record> stored_in(write_transaction const& write,
+                                                   key128 key) const {
         auto const found = write.find(place_of(function_->scope, key));
         if (!found) {
             return {};

@@ -53,7 +53,7 @@ template <class Record> class item_codec {
 
     /// The header of a record that is stored now, or merged from the one before, with the shorter time
     /// to live of the function's and the settings'.
-    [[nodiscard]] frame_header header(decoded<Record> const& before, key128 key,
+    [[nodiscard]] frame_header header(frame_contents<Record> const& before, key128 key,
                                       put_options about) const {
         return frames_.merged_header(before, key, now(), about.cost,
                                      shorter_ttl(about.ttl, settings_->ttl));
@@ -71,14 +71,13 @@ template <class Record> class item_codec {
     }
 
     /// counts_damage   whether bytes that are no frame of this key count as corrupt
-    [[nodiscard]] decoded<Record> decode(wire_reply const& reply, key128 key,
-                                         bool counts_damage) const {
-        decoded<Record> read{};
-        read.reason = miss_reason::corrupt;
+    [[nodiscard]] frame_contents<Record> decode(wire_reply const& reply, key128 key,
+                                                bool counts_damage) const {
+        frame_contents<Record> read{miss_reason::corrupt, {}};
         if (reply.flags == flags) {
             read = frames_.decode(reply.value, key, now());
         }
-        if (!read.record && read.reason == miss_reason::corrupt && counts_damage) {
+        if (counts_damage && !read.result && read.result.reason() == miss_reason::corrupt) {
             count_one(counters_->corrupt);
         }
         return read;

@@ -63,7 +63,7 @@ template <wire_connection Connection, class Record> class memcached_lookups {
     struct item {
         wire_code code = wire_code::closed;
         std::uint64_t token = 0;
-        decoded<Record> record{};
+        frame_contents<Record> contents{};
     };
 
     /// counts_damage   false where a lookup of the same call has counted it
@@ -76,7 +76,7 @@ template <wire_connection Connection, class Record> class memcached_lookups {
                 auto const reply = connection.get(scope_->name_of(key, server).text(), by);
                 if (reply.code == wire_code::done) {
                     found.token = reply.token;
-                    found.record = codec_.decode(reply, key, counts_damage);
+                    found.contents = codec_.decode(reply, key, counts_damage);
                 }
                 return reply.code;
             });
@@ -117,7 +117,7 @@ template <wire_connection Connection, class Record> class memcached_lookups {
             return miss_reason::unavailable;
         }
         forget_failed_lookup();
-        return served(std::move(found.record));
+        return served(std::move(found.contents.result));
     }
 
     /// Looks up some of the keys, all of one server.
@@ -135,7 +135,7 @@ template <wire_connection Connection, class Record> class memcached_lookups {
             };
             auto const take = [&](std::size_t i, wire_reply const& reply) {
                 if (reply.code == wire_code::done) {
-                    kept[now[i]] = served(codec_.decode(reply, keys[now[i]], true));
+                    kept[now[i]] = served(codec_.decode(reply, keys[now[i]], true).result);
                 }
             };
             auto const code = visit.ask([&](Connection& connection, deadline const& by) {
@@ -159,17 +159,12 @@ template <wire_connection Connection, class Record> class memcached_lookups {
         }
     }
 
-    /// A record, or the reason for the miss, counted.
-    [[nodiscard]] lookup_result<Record> served(decoded<Record>&& found) const {
-        if (!found.record) {
-            if (found.reason == miss_reason::expired) {
-                count_one(scope_->counters.expirations);
-            }
-            return found.reason;
+    /// Counts a record that has expired.
+    [[nodiscard]] lookup_result<Record> served(lookup_result<Record> found) const {
+        if (!found && found.reason() == miss_reason::expired) {
+            count_one(scope_->counters.expirations);
         }
-        auto const cost = found.header.computing().count();
-        return cached_value<Record>{*std::move(found.record), static_cast<std::uint64_t>(cost),
-                                    found.remaining};
+        return found;
     }
 };
 

@@ -92,9 +92,8 @@ class memcached_partition : public memcached_lookups<Connection, Record> {
                 failed("update", key, found.code);
                 return std::nullopt;
             }
-            auto const& before = found.record.record;
-            Record next = merge(before ? &*before : nullptr);
-            frame_header const header = codec_.header(found.record, key, about);
+            Record next = merge(found.contents.record());
+            frame_header const header = codec_.header(found.contents, key, about);
             std::vector<std::byte> frame;
             if (!codec_.encode(frame, header, next)) {
                 return std::nullopt;
@@ -172,7 +171,7 @@ class memcached_partition : public memcached_lookups<Connection, Record> {
         wire_code const code = mine.wait_for([&] {
             auto visit = store_->visit(store_->server_of(key), scope_->counters);
             item const found = read(visit, key, false); // a lookup has counted it
-            return is_answer(found.code) && !found.record.record ? wire_code::absent : found.code;
+            return is_answer(found.code) && !found.contents.result ? wire_code::absent : found.code;
         });
         return led(std::move(mine), key, code);
     }

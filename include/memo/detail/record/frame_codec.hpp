@@ -9,6 +9,7 @@
 #include <memo/detail/record/kind.hpp>
 #include <memo/detail/saturated.hpp>
 #include <memo/key128.hpp>
+#include <memo/lookup_result.hpp>
 #include <memo/outcome.hpp>
 
 #include <chrono>
@@ -23,13 +24,23 @@
 
 namespace memo::detail {
 
-/// The record of a frame, or why there is none.
-template <class Record> struct decoded {
-    std::optional<Record> record;
-    frame_header header;
-    std::chrono::nanoseconds remaining{0};    ///< remaining TTL; 0: for ever
-    miss_reason reason = miss_reason::absent; ///< corrupt or expired, if a frame holds no record
+/// A decoded frame.
+template <class Record> struct frame_contents {
+    lookup_result<Record> result{}; ///< corrupt or expired, if the frame holds no record to serve
+    frame_header header{};
+
+    [[nodiscard]] Record const* record() const noexcept {
+        return result ? &result->record : nullptr;
+    }
 };
+
+/// A record and what the header of its frame says.
+template <class Record>
+[[nodiscard]] cached_value<Record> cached_value_of(Record record, frame_header const& header,
+                                                   std::chrono::nanoseconds remaining) {
+    auto const cost = static_cast<std::uint64_t>(header.computing().count());
+    return {std::move(record), cost, remaining};
+}
 
 /// The shorter of two times to live, where 0 is for ever.
 [[nodiscard]] constexpr std::chrono::nanoseconds
@@ -64,11 +75,11 @@ template <class Record> class frame_codec {
 
     /// The same of a record that was merged from the one that a frame held, if it held one: the time to
     /// live and the age count from the first sample.
-    [[nodiscard]] frame_header merged_header(decoded<Record> const& before, key128 key,
+    [[nodiscard]] frame_header merged_header(frame_contents<Record> const& before, key128 key,
                                              unix_time now, std::chrono::nanoseconds cost,
                                              std::chrono::nanoseconds ttl) const noexcept {
         frame_header next = header(key, now, cost, ttl);
-        if (before.record) {
+        if (before.result) {
             next.expires = before.header.expires;
             next.created = before.header.created;
         }
@@ -95,30 +106,33 @@ template <class Record> class frame_codec {
     /// remaining       frame_header in; remaining TTL out, or nothing if the record has expired
     /// Throws:         what a serialize() throws; never because of what the bytes are
     template <std::invocable<frame_header const&> Remaining>
-    [[nodiscard]] decoded<Record> decode(std::span<std::byte const> bytes, key128 key,
-                                         Remaining const& remaining) const {
+    [[nodiscard]] frame_contents<Record> decode(std::span<std::byte const> bytes, key128 key,
+                                                Remaining const& remaining) const {
         auto const header = check_frame(bytes, scope_, key, type_);
         if (!header) {
-            return {std::nullopt, {}, {}, miss_reason::corrupt};
+            return {miss_reason::corrupt, {}};
         }
-        std::optional<std::chrono::nanoseconds> const left = remaining(*header);
-        if (!left) {
-            return {std::nullopt, *header, {}, miss_reason::expired};
+        std::optional<std::chrono::nanoseconds> const ttl = remaining(*header);
+        if (!ttl) {
+            return {miss_reason::expired, *header};
         }
         auto record = payload(bytes);
-        return {std::move(record), *header, *left, miss_reason::corrupt};
+        if (!record) {
+            return {miss_reason::corrupt, *header};
+        }
+        return {cached_value_of(*std::move(record), *header, *ttl), *header};
     }
 
     /// The same of a record that lives as long as its header says.
-    [[nodiscard]] decoded<Record> decode(std::span<std::byte const> bytes, key128 key,
-                                         unix_time now) const {
+    [[nodiscard]] frame_contents<Record> decode(std::span<std::byte const> bytes, key128 key,
+                                                unix_time now) const {
         return decode(bytes, key,
                       [now](frame_header const& header) -> std::optional<std::chrono::nanoseconds> {
-                          std::chrono::nanoseconds const left(remaining_ns(header.expires, now));
                           if (header.expires == 0) {
                               return std::chrono::nanoseconds(0);
                           }
-                          return left.count() > 0 ? std::optional(left) : std::nullopt;
+                          std::chrono::nanoseconds const ttl(remaining_ns(header.expires, now));
+                          return ttl.count() > 0 ? std::optional(ttl) : std::nullopt;
                       });
     }
 
