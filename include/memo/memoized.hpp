@@ -294,7 +294,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     /// Runs the function again for a hit, if it is its turn, and compares.
     void audit(name const& called, typename Evaluation::record const& stored,
                std::remove_reference_t<P>&... args) const {
-        if (core_->audits.is_chosen()) {
+        if (core_->audits.is_enabled()) {
             core_->audits.audit(called, stored, running(args...));
         }
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Admission by `time_threshold = memo::worthwhile`: whether looking a result up and storing it in a
-// backend costs less time than computing it again, by the latencies measured while a function runs.
+// Admission by `time_threshold = memo::worthwhile`: results are stored if a store and a lookup take less
+// time than the evaluation, by latencies measured while the program runs.
 
 #include <memo/backend.hpp>
 #include <memo/detail/optional_members.hpp>
@@ -19,26 +19,26 @@
 
 namespace memo::detail {
 
-/// One kind of step on a backend: its latency, and when to try it although it does not pay, because that
-/// may have changed.
+/// The latency of one kind of operation, and a schedule that tries it from time to time although it is
+/// not worthwhile, because its latency may have changed.
 ///
 /// Thread safety:  safe; of two concurrent updates one may be lost
 class periodic_trial {
   public:
-    latency took; ///< of the steps that were made
+    latency time; ///< of one operation
 
-    /// Trials take at most one part in so many of the function's time.
+    /// Trials take at most 1/share of the function's time.
     static constexpr int share = 256;
 
-    /// Counts the time of an evaluation.
-    void computed(std::chrono::nanoseconds cost) noexcept {
+    /// cost            time of an evaluation
+    void add_evaluation(std::chrono::nanoseconds cost) noexcept {
         std::int64_t const before = since_trial_.load(std::memory_order_relaxed);
         since_trial_.store(before + cost.count(), std::memory_order_relaxed);
     }
 
-    /// Whether to make a step now that does not pay. Starts the time to the next one.
+    /// Whether a trial is due. If so, restarts the schedule.
     [[nodiscard]] bool is_due() noexcept {
-        if (since_trial_.load(std::memory_order_relaxed) < share * took.average().count()) {
+        if (since_trial_.load(std::memory_order_relaxed) < share * time.average().count()) {
             return false;
         }
         since_trial_.store(0, std::memory_order_relaxed);
@@ -49,40 +49,39 @@ class periodic_trial {
     std::atomic<std::int64_t> since_trial_{0}; ///< ns of evaluations
 };
 
-/// The latencies of one function on one backend. A step of unknown latency is made.
+/// The admission of one function on one backend. Operations of unknown latency are admitted.
 ///
 /// Thread safety:  safe; of two concurrent updates one may be lost
 class admission {
   public:
-    periodic_trial looking; ///< get
-    periodic_trial storing; ///< put
+    periodic_trial lookups; ///< get
+    periodic_trial stores;  ///< put
 
-    /// Whether to store a result: computing it again takes longer than storing it and fetching it once,
-    /// or a trial is due.
-    [[nodiscard]] bool storing_pays(std::chrono::nanoseconds cost) noexcept {
-        computing_.add(cost);
-        looking.computed(cost);
-        storing.computed(cost);
-        return !storing.took.is_known() || cost > looking.took.average() + storing.took.average() ||
-               storing.is_due();
+    /// Whether to store a result: its evaluation took longer than a store and a lookup, or a trial is due.
+    [[nodiscard]] bool admit_store(std::chrono::nanoseconds cost) noexcept {
+        evaluations_.add(cost);
+        lookups.add_evaluation(cost);
+        stores.add_evaluation(cost);
+        return !stores.time.is_known() || cost > lookups.time.average() + stores.time.average() ||
+               stores.is_due();
     }
 
-    /// Whether the function's results pay on average.
-    [[nodiscard]] bool pays() const noexcept {
-        return !computing_.is_known() || !storing.took.is_known() ||
-               computing_.average() > looking.took.average() + storing.took.average();
-    }
+    /// Whether to look a result up: most results are stored, or a trial is due.
+    [[nodiscard]] bool admit_lookup() noexcept { return is_worthwhile() || lookups.is_due(); }
 
-    /// Whether to look a result up: a function whose results do not pay has few there.
-    [[nodiscard]] bool looking_pays() noexcept { return pays() || looking.is_due(); }
+    /// Whether the average evaluation takes longer than a store and a lookup.
+    [[nodiscard]] bool is_worthwhile() const noexcept {
+        return !evaluations_.is_known() || !stores.time.is_known() ||
+               evaluations_.average() > lookups.time.average() + stores.time.average();
+    }
 
   private:
-    latency computing_; ///< an evaluation
+    latency evaluations_;
 };
 
-/// A partition for records of type Record that admits only worthwhile results, or all.
+/// A partition for records of type Record that stores only worthwhile results, or all.
 ///
-/// Thread safety:  as the partition's; copies share their latencies
+/// Thread safety:  as the inner partition; copies share their latencies
 template <class Partition, class Record> class admitting_partition {
   public:
     static constexpr bool validates = validating_partition<Partition>;
@@ -92,40 +91,40 @@ template <class Partition, class Record> class admitting_partition {
           admission_(worthwhile ? std::make_shared<admission>() : nullptr) {}
 
     [[nodiscard]] lookup_result<Record> get(key128 key) const {
-        if (admission_ && !admission_->looking_pays()) {
+        if (admission_ && !admission_->admit_lookup()) {
             return miss_reason::absent;
         }
-        scoped_timer const timed(latency_of_lookups());
+        scoped_timer const timer(latency_of_lookups());
         return inner_.get(key);
     }
 
     [[nodiscard]] lookup_result<Record> peek(key128 key) const {
-        if (admission_ && !admission_->looking_pays()) {
+        if (admission_ && !admission_->admit_lookup()) {
             return miss_reason::absent;
         }
-        scoped_timer const timed(latency_of_lookups());
+        scoped_timer const timer(latency_of_lookups());
         return detail::peek<Record>(inner_, key);
     }
 
-    void get_many(std::span<key128 const> keys, std::span<lookup_result<Record>> found) const {
-        if (keys.empty() || (admission_ && !admission_->looking_pays())) {
+    void get_many(std::span<key128 const> keys, std::span<lookup_result<Record>> results) const {
+        if (keys.empty() || (admission_ && !admission_->admit_lookup())) {
             return;
         }
-        scoped_timer const timed(latency_of_lookups(), keys.size());
-        detail::get_many<Record>(inner_, keys, found);
+        scoped_timer const timer(latency_of_lookups(), keys.size());
+        detail::get_many<Record>(inner_, keys, results);
     }
 
-    bool put(key128 key, Record const& record, put_options about) const {
-        if (admission_ && !admission_->storing_pays(about.cost)) {
+    bool put(key128 key, Record const& record, put_options options) const {
+        if (admission_ && !admission_->admit_store(options.cost)) {
             return false;
         }
-        scoped_timer const timed(admission_ ? &admission_->storing.took : nullptr);
-        return inner_.put(key, record, about);
+        scoped_timer const timer(admission_ ? &admission_->stores.time : nullptr);
+        return inner_.put(key, record, options);
     }
 
     template <class Merge>
-    std::optional<Record> update(key128 key, Merge const& merge, put_options about) const {
-        return inner_.update(key, merge, about);
+    std::optional<Record> update(key128 key, Merge const& merge, put_options options) const {
+        return inner_.update(key, merge, options);
     }
 
     [[nodiscard]] bool erase(key128 key) const { return inner_.erase(key); }
@@ -133,11 +132,11 @@ template <class Partition, class Record> class admitting_partition {
     [[nodiscard]] backend_statistics stats() const { return inner_.stats(); }
     [[nodiscard]] backend_statistics events() const { return events_of(inner_); }
 
-    /// Does not wait for another process whose result would not be stored.
+    /// Waits for no other process if results are not worthwhile: that process would not store its result.
     [[nodiscard]] auto lead(key128 key) const requires leading_partition<Partition> {
-        using right = decltype(inner_.lead(key));
-        return admission_ && !admission_->pays() ? std::optional<right>()
-                                                 : std::optional<right>(inner_.lead(key));
+        using lease = decltype(inner_.lead(key));
+        return admission_ && !admission_->is_worthwhile() ? std::optional<lease>()
+                                                          : std::optional<lease>(inner_.lead(key));
     }
 
     [[nodiscard]] auto try_lead(key128 key) const requires leading_partition<Partition> {
@@ -146,7 +145,7 @@ template <class Partition, class Record> class admitting_partition {
 
   private:
     [[nodiscard]] latency* latency_of_lookups() const noexcept {
-        return admission_ ? &admission_->looking.took : nullptr;
+        return admission_ ? &admission_->lookups.time : nullptr;
     }
 
     Partition inner_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// How several processes that want one item get out of each other's way.
+// A randomized exponential backoff, for processes that contend for one item.
 
 #include <algorithm>
 #include <chrono>
@@ -11,7 +11,7 @@
 
 namespace memo::detail {
 
-/// Waits between the attempts of one operation: random times, each about twice as long as the one
+/// Waits between the attempts of one operation: for random times, each about twice as long as the one
 /// before, until a time limit.
 ///
 /// Thread safety:  none
@@ -34,8 +34,8 @@ class backoff {
             std::uniform_int_distribution<std::uint32_t> time(wait_.count() / 2, wait_.count());
             std::this_thread::sleep_for(microseconds(time(random)));
         }
-        constexpr microseconds round_trips(20); // about three
-        wait_ = std::clamp(2 * wait_, round_trips, max_wait_);
+        constexpr microseconds min_wait(20); // about three round trips to a local server
+        wait_ = std::clamp(2 * wait_, min_wait, max_wait_);
         return true;
     }
 

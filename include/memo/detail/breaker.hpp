@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A circuit breaker: after failures of a server, or of a process that does not release a lock, callers skip it
-// for a while; then one caller probes it, so the others pay nothing.
+// A circuit breaker: after some failures of a server, or of a process that does not release a lock, callers
+// skip it for a while. Then one caller probes it, so that only that caller waits.
 
 #include <algorithm>
 #include <atomic>
@@ -24,9 +24,9 @@ template <class Clock> class breaker_by {
     static constexpr std::chrono::milliseconds first_window{1000};
     static constexpr std::chrono::milliseconds last_window{30'000};
 
-    /// Whether this caller may try. While the breaker is open, one caller per window may.
+    /// Whether this caller may try the operation. While the breaker is open, one caller per window may.
     ///
-    /// probe           how long the others must wait while this caller tries
+    /// probe           how long other callers are refused while this caller tries
     /// Complexity:     one relaxed load while there are no failures
     [[nodiscard]] bool lets_pass(std::chrono::nanoseconds probe) {
         std::int64_t until = open_until_.load(std::memory_order_relaxed);
@@ -48,7 +48,7 @@ template <class Clock> class breaker_by {
     }
 
     void succeeded() noexcept {
-        // Open without failures: this reset them while the caller that counted them opened it.
+        // A failed() and a succeeded() at the same time can leave it open without failures.
         if (failures_.load(std::memory_order_relaxed) != 0 || is_open()) {
             failures_.store(0, std::memory_order_relaxed);
             windows_.store(0, std::memory_order_relaxed);
@@ -56,14 +56,14 @@ template <class Clock> class breaker_by {
         }
     }
 
-    /// at_once         opens at the first failure: nobody listens, so a second try is useless
+    /// at_once         opens at the first failure, such as a refused connection
     /// Returns:        true if this failure opened it
     bool failed(bool at_once) {
         std::uint32_t const failures = failures_.fetch_add(1, std::memory_order_relaxed) + 1;
         if (!at_once && failures < failures_to_open) {
             return false;
         }
-        // Callers in flight when it opened fail too; only the first one, and then each probe, lengthens the
+        // Operations in flight fail after it opened. Only the first failure and failed probes lengthen the
         // window.
         time_point const now = clock::now();
         std::int64_t until = open_until_.load(std::memory_order_relaxed);
@@ -93,7 +93,7 @@ template <class Clock> class breaker_by {
     std::atomic<std::int64_t> open_until_{0}; ///< ns of the clock; 0: closed
     std::atomic<std::uint32_t> failures_{0};  ///< in a row
     std::atomic<std::uint32_t> windows_{0};   ///< since the last success
-    std::atomic<bool> probing_{false};        ///< a caller probes
+    std::atomic<bool> probing_{false};        ///< whether a probe is in flight
 };
 
 using breaker = breaker_by<std::chrono::steady_clock>;

@@ -10,7 +10,7 @@
 
 namespace memo::detail {
 
-/// The address of a value is stable until it is erased.
+/// The address of a value is stable until the value is erased.
 ///
 /// Thread safety:  none
 template <class Key, class Value> class hash_map {
@@ -48,7 +48,7 @@ template <class Key, class Value> class hash_map {
         return first->value;
     }
 
-    /// The value of a key; a default one is added if there was none.
+    /// The value of a key; adds a default value if there is none.
     Value& operator[](Key const& key) {
         Value* const found = find(key);
         return found != nullptr ? *found : add(key);
@@ -69,7 +69,7 @@ template <class Key, class Value> class hash_map {
         }
     }
 
-    /// Calls visit(key, value) for all entries, in no order.
+    /// Calls visit(key, value) for all entries, in unspecified order.
     template <class Visit> void for_each(Visit visit) const {
         for (std::size_t i = 0; i < count_; ++i) {
             for (node* each = chains_[i]; each != nullptr; each = each->next) {

@@ -30,7 +30,7 @@ template <class T> class list {
         return first_->value;
     }
 
-    /// The newest value. There must be one.
+    /// The newest value. The list must not be empty.
     [[nodiscard]] T& newest() const noexcept { return first_->value; }
 
     /// Calls visit(value) for all values, newest first.

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The functions of <cmath> that memo needs, for double. That header declares them for all arithmetic types, with the
-// special functions, and takes a tenth of the compile time of memo.hpp
-// (docs/decisions/0040-compile-time.md).
+// The functions of <cmath> that memo needs, for double. <cmath> declares all functions for all arithmetic
+// types, and takes a tenth of the compile time of memo.hpp (docs/decisions/0040-compile-time.md).
 
 namespace memo::detail::math {
 

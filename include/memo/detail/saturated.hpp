@@ -41,13 +41,12 @@ saturated_sum(std::chrono::time_point<Clock, std::chrono::nanoseconds> start,
         saturated_sum(start.time_since_epoch(), span));
 }
 
-/// Converts a duration and truncates it; saturates at the limits of To. NaN becomes the shortest duration, which
-/// every check of an option refuses.
+/// Converts a duration and truncates it; saturates at the limits of To. NaN becomes the minimum, which every
+/// check of an option refuses.
 template <class To, class Count, class Period>
     requires std::integral<typename To::rep>
 [[nodiscard]] constexpr To saturated_cast(std::chrono::duration<Count, Period> span) noexcept {
-    // To's largest count has 63 bits. A long double with fewer rounds it up, so no accepted value is too
-    // large.
+    // To's maximum has 63 bits. A long double with fewer bits rounds it up, so every value below it fits.
     using wide = std::chrono::duration<long double, typename To::period>;
     wide const exact = span;
     if (!(exact > wide((To::min)()))) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Numbers and names as text. A stream formats numbers by the locale of the process, such as "2.000" for 2000,
-// which programs cannot parse. These functions, and std::to_string for integers, ignore the locale.
+// Numbers and names as text. A stream formats numbers by the locale of the process, such as "2.000" for
+// 2000, which programs cannot parse. These functions, and std::to_string for integers, ignore the locale.
 
 #include <array>
 #include <charconv>
@@ -34,7 +34,7 @@ namespace memo::detail {
     return text;
 }
 
-/// A number for people.
+/// A number in fixed notation.
 ///
 /// digits          after the point, at most 17
 [[nodiscard]] inline std::string fixed_text(double number, int digits) {
@@ -88,7 +88,7 @@ namespace memo::detail {
 ///
 /// character       in UTF-8
 [[nodiscard]] inline bool is_control(std::string_view character) {
-    // NOLINTBEGIN(misc-misleading-bidirectional): the escapes are compared, and shown as such
+    // NOLINTBEGIN(misc-misleading-bidirectional): the source has escapes, not the characters
     return (character.size() == 1 && (character < " " || character == "\x7f")) ||
            (character >= "\xc2\x80" && character <= "\xc2\x9f") ||         // U+0080 to U+009F
            (character >= "\xe2\x80\x8e" && character <= "\xe2\x80\x8f") || // U+200E, U+200F
@@ -97,8 +97,8 @@ namespace memo::detail {
     // NOLINTEND(misc-misleading-bidirectional)
 }
 
-/// A name for a terminal, on one line: a control character or invalid byte becomes \n, \t, or \x with two digits;
-/// a backslash becomes two.
+/// A name for a terminal, on one line: control characters and invalid bytes become \n, \t, or \x with two
+/// digits; a backslash becomes two.
 [[nodiscard]] inline std::string printable(std::string_view name) {
     constexpr std::string_view hex = "0123456789abcdef";
     std::string out;

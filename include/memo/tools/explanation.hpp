@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What the key of a call is made of, part by part, so that "why did it miss?" has an answer.
+// memo::explanation, the parts of a call's key, which shows why a call misses.
 
 #include <memo/detail/text.hpp>
 #include <memo/key128.hpp>
@@ -16,43 +16,42 @@
 
 namespace memo {
 
-/// What the key of one call is made of. Two calls have one key if scope, the digests of all arguments
-/// that are not ignored, and `current_state` are equal: compare two explanations line by line.
+/// The parts of one call's key. Two calls have one key if `scope`, the digests of all arguments that are
+/// not ignored, and `current_state` are equal: compare two explanations line by line.
 ///
-/// Digests only: no argument's value is in it.
+/// It contains digests, never the value of an argument.
 struct explanation {
     struct argument {
-        std::size_t place = 0;       ///< 0, 1, 2, … among the function's parameters
-        std::string type;            ///< as people write it
-        std::optional<key128> words; ///< digest of the argument's own words; none: not in the key
-        std::uint64_t count = 0;     ///< of these words
+        std::size_t place = 0;       ///< index among the function's parameters, from 0
+        std::string type;            ///< demangled
+        std::optional<key128> words; ///< digest of the argument's words; none: not in the key
+        std::uint64_t count = 0;     ///< number of these words
     };
 
     key128 key;
     std::uint64_t words =
-        0; ///< in the hashed stream: 2 of the scope, then the arguments', the state's
+        0; ///< number of hashed words: 2 of the scope, the arguments', the state's
 
-    key128 scope;        ///< digest of all that follows, up to `state`
-    std::string name;    ///< as in the options, like the next two
-    std::string version; ///< if there is one, it stands for the code
+    key128 scope;        ///< digest of the members from `name` to `state`
+    std::string name;    ///< from the options, as the next two
+    std::string version; ///< if not empty, it replaces the code's identity
     std::string hash_prefix;
-    std::string build_id; ///< of the module that holds the function, in hexadecimal; may be empty
-    std::uint64_t offset =
-        0; ///< of the function's mark in that module; without a build-id its address
-    std::size_t modules = 0;             ///< how many are loaded
-    key128 all_modules;                  ///< digest of their build-ids
-    std::vector<std::string> parameters; ///< their types; empty for one that is not in the key
+    std::string build_id; ///< of the module that contains the function, hexadecimal; may be empty
+    std::uint64_t offset = 0; ///< of the function's anchor in that module, or its address
+    std::size_t modules = 0;  ///< number of loaded modules
+    key128 all_modules;       ///< digest of their build-ids
+    std::vector<std::string> parameters; ///< their types; empty for a parameter outside the key
     std::string result;                  ///< type
-    std::string record;                  ///< what is kept: exact; averaged; …
-    key128 state;                        ///< digest of what memo::keyed named; zero if nothing was
+    std::string record;                  ///< kind of the record: exact; averaged; …
+    key128 state;                        ///< digest of the values of memo::keyed; zero without
 
     std::vector<argument> arguments;
-    std::optional<key128> current_state; ///< digest of what memo::keyed_by asked for at this call
+    std::optional<key128> current_state; ///< digest of the state by memo::keyed_by at this call
 
-    std::optional<miss_reason> miss; ///< why a lookup does not serve the call; none: it is a hit
+    std::optional<miss_reason> miss; ///< why a lookup would miss; none: it would be a hit
 };
 
-/// Several lines for people: what is part of what is indented below it. No locale changes them.
+/// Several lines of text; the parts of a value are indented below it. Independent of the locale.
 [[nodiscard]] inline std::string to_string(explanation const& e) {
     auto const words = [](std::uint64_t count) {
         return std::to_string(count) + (count == 1 ? " word" : " words");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What all memoized functions of the process have done, as a table for people: does it pay?
+// memo::stats_report, a table of all memoized functions of the process that shows whether caching saves time.
 
 #include <memo/detail/stats/function_registry.hpp>
 #include <memo/detail/stats/report_table.hpp>
@@ -17,31 +17,29 @@
 
 namespace memo {
 
-/// A table of all functions that were memoized in this process, those among them that have ended, with
-/// what their calls took and saved since they were wrapped or their counters were reset. Functions of
-/// one name and version, or without a name of one type, are one line. Those come first that have to do
-/// with most seconds.
+/// Prints a table of all functions that were memoized in this process, including destroyed ones, since
+/// they were wrapped or their counters were reset. One line has the sums over all functions of one name
+/// and version, or of one type without a name. The lines are sorted by computing + saved seconds,
+/// descending.
 ///
 /// computing s     spent in the function
-/// caching s       spent in the cache at least: each lookup, of hits too, and each store is taken to
-///                 have been as quick as the quickest of those of misses that were timed
+/// caching s       spent in the cache, a lower bound: the minimal measured latency of a lookup or store,
+///                 for every lookup and store
 /// saved s         that hits would have spent in the function
-/// speed-up        (computing + saved) / computing: what a run without hits would have taken, in units
-///                 of what was computed; empty where nothing was
+/// speed-up        (computing + saved) / computing; empty if nothing was computed
 /// verdict         pays; pays little (less than 5 %); costs more than it saves; no call came twice; not
 ///                 called; audits disagree
 ///
-/// Complexity:     linear in the functions; asks no backend
-/// Thread safety:  safe, while functions are made, called and destroyed; calls under way may be counted
-///                 in part
+/// Complexity:     linear in the functions; no operation on a backend
+/// Thread safety:  safe; calls in progress may be counted in part
 inline void stats_report(std::ostream& out) {
     std::forward_list<detail::titled_totals> rows;
     detail::process_wide<detail::function_registry>().for_each(
-        [&](std::string const& title, detail::function_totals const& a) {
-            rows.push_front({title, a});
+        [&](std::string const& title, detail::function_totals const& totals) {
+            rows.push_front({title, totals});
         });
     rows.sort(detail::goes_before);
-    std::string table = // whole, whoever else writes there, and whatever flags are set
+    std::string table = // printed at once, so that no other thread writes between its lines
         "      calls       hits evaluations  computing s  caching s    saved s speed-up  verdict"
         "                   function\n";
     detail::function_totals all;
@@ -57,21 +55,21 @@ inline void stats_report(std::ostream& out) {
     out << table;
 }
 
-/// Prints stats_report on stderr when the process ends by exit() or by returning from main(); once,
-/// however often it is asked for. A process that is forked after that prints none of its own.
+/// Prints stats_report on stderr when the process ends by exit() or by returning from main(). Further calls
+/// have no effect. A child that is forked later does not print.
 ///
 /// Thread safety:  safe
 inline void stats_report_at_exit() {
     if (!detail::process_wide<detail::function_registry>().is_first_to_report()) {
         return;
     }
-    static auto const asked_by = ::getpid();
+    static auto const process = ::getpid();
     std::atexit([] {
         try {
-            if (::getpid() == asked_by) {
+            if (::getpid() == process) {
                 stats_report(std::cerr);
             }
-        } catch (...) { // nobody is left to hear of it
+        } catch (...) { // nothing can handle it at exit
             return;
         }
     });

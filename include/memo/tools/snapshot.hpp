@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A view of a memoized function in which each call keeps one value.
+// memo::snapshot, a view of a memoized function in which each call has one value.
 
 #include <memo/detail/hash_map.hpp>
 #include <memo/detail/system/fork.hpp>
@@ -13,7 +13,8 @@
 
 namespace memo {
 
-/// The values of one pass. Copies share them, and a move is a copy.
+/// Returns the same value for the same call for its lifetime, whatever others add to the record. Copies
+/// share the values, and a move is a copy.
 ///
 /// Thread safety:  safe; simultaneous first callers get the same value
 template <class Function, class Result, class... P> class snapshot {
@@ -23,24 +24,24 @@ template <class Function, class Result, class... P> class snapshot {
     snapshot& operator=(snapshot const&) = default;
     ~snapshot() = default;
 
-    /// The value that this snapshot stores for the call; the first call asks the function.
+    /// The value of the first call with these arguments through this snapshot.
     ///
     /// Complexity:     a lock and a lookup, or a call
     /// Throws:         what the function throws
     Result operator()(P... args) const {
         key128 const key = function_.key(args...);
-        shared_value seen = seen_->find_or_add(key, nullptr);
-        if (seen == nullptr) {
-            seen = seen_->find_or_add(
+        shared_value value = values_->find_or_add(key, nullptr);
+        if (value == nullptr) {
+            value = values_->find_or_add(
                 key, std::make_shared<Result const>(function_(static_cast<P&&>(args)...)));
         }
-        return *seen; // copied without the lock, because a copy runs code of the user
+        return *value; // copied without the lock, because a copy runs code of the user
     }
 
   private:
     using shared_value = std::shared_ptr<Result const>;
 
-    class values_seen {
+    class value_map {
       public:
         // Returns the first value that was added for a key. Adds `value` if there is none, unless it is
         // null.
@@ -59,7 +60,7 @@ template <class Function, class Result, class... P> class snapshot {
     };
 
     Function function_;
-    std::shared_ptr<values_seen> seen_ = std::make_shared<values_seen>();
+    std::shared_ptr<value_map> values_ = std::make_shared<value_map>();
 };
 
 } // namespace memo

@@ -245,20 +245,20 @@ TEST_CASE("what is computed quicker than it is fetched stays near") {
 
 TEST_CASE("a far tier that does not pay is tried now and then, for a share of the time") {
     memo::detail::admission judged;
-    judged.looking.took.add(40us);
-    judged.storing.took.add(60us);
+    judged.lookups.time.add(40us);
+    judged.stores.time.add(60us);
     int looks = 0;
     int stores = 0;
     int const evaluations = 100'000;
     for (int i = 0; i < evaluations; ++i) {
-        looks += judged.looking_pays() ? 1 : 0;
-        stores += judged.storing_pays(10us) ? 1 : 0;
+        looks += judged.admit_lookup() ? 1 : 0;
+        stores += judged.admit_store(10us) ? 1 : 0;
     }
     // A 256th of one second is 3906 us.
     CHECK(looks == 98); // and the first, before anything was known
     CHECK(stores == 65);
-    CHECK_FALSE(judged.pays());
-    CHECK(judged.storing_pays(1ms));
+    CHECK_FALSE(judged.is_worthwhile());
+    CHECK(judged.admit_store(1ms));
 }
 
 TEST_CASE("what is in a far tier that does not pay is found when it is tried") {
@@ -280,15 +280,15 @@ TEST_CASE("what is in a far tier that does not pay is found when it is tried") {
 
 TEST_CASE("a store that was slow once is found to be quick again") {
     memo::detail::admission judged;
-    judged.looking.took.add(20us);
-    judged.storing.took.add(10ms);
+    judged.lookups.time.add(20us);
+    judged.stores.time.add(10ms);
     int trials = 0;
     std::chrono::nanoseconds computed{0};
-    while (!judged.pays()) {
+    while (!judged.is_worthwhile()) {
         computed += 1ms;
         REQUIRE(computed < 1min);
-        if (judged.storing_pays(1ms)) {
-            judged.storing.took.add(20us);
+        if (judged.admit_store(1ms)) {
+            judged.stores.time.add(20us);
             ++trials;
         }
     }

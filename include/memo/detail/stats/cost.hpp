@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// How long an evaluation took, in one byte.
+// The duration of an evaluation in one byte, a floating-point number of nanoseconds.
 
 #include <array>
 #include <bit>
@@ -9,13 +9,12 @@
 
 namespace memo::detail {
 
-/// The byte for a time: 6 bits of exponent, 2 of mantissa, at most 12.5 % off.
+/// Rounds a time to one byte: 6 bits of exponent, 2 of mantissa, an error of at most 12.5 %.
 [[nodiscard]] constexpr std::uint8_t cost_byte(std::uint64_t ns) noexcept {
     if (ns < 4) {
         return static_cast<std::uint8_t>(ns);
     }
-    auto exponent = static_cast<unsigned>(std::bit_width(ns)) -
-                    3; // the two bits below the leading one are kept
+    auto exponent = static_cast<unsigned>(std::bit_width(ns)) - 3; // 2 bits follow the leading one
     std::uint64_t mantissa = ns >> exponent;
     mantissa += exponent > 0 ? (ns >> (exponent - 1)) & 1 : 0; // to nearest
     if (mantissa == 8) {
@@ -33,7 +32,7 @@ inline constexpr auto costs = [] {
     return all;
 }();
 
-/// The time that a byte stands for, in ns.
+/// The time of a byte, in ns.
 [[nodiscard]] constexpr std::uint64_t cost_of(std::uint8_t byte) noexcept {
     return costs[byte];
 }

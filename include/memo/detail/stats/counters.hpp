@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The counters that move while functions are called. Each thread has its own: one shared counter
-// costs 8 times the whole hit as soon as two threads meet on it.
+// The counters of one function. Each thread has its own: a counter that two threads share costs 8 times a
+// whole hit.
 
 #include <memo/detail/stats/cost.hpp>
 #include <memo/detail/stats/latency.hpp>
@@ -22,11 +22,11 @@
 
 namespace memo::detail {
 
-/// The place of a counter in memo::all_counters, found when this is compiled: `add(&statistics::misses)`.
+/// The index of a counter in memo::all_counters, found at compile time: `add(&statistics::misses)`.
 class counter_place {
   public:
     consteval counter_place(std::uint64_t statistics::*member) {
-        while (all_counters[value].count != member) { // past the end: does not compile
+        while (all_counters[value].count != member) { // past the end is a compile error
             ++value;
         }
     }
@@ -39,24 +39,25 @@ class counter_place {
     std::size_t value = 0;
 };
 
+/// Thread safety:  safe
 class call_counters {
   public:
-    /// quick           whether hits may be
+    /// quick           whether quick_hit() may count; false shares one set of counters
     explicit call_counters(bool quick) : quick_(quick) {}
     call_counters(call_counters const&) = delete;
     call_counters& operator=(call_counters const&) = delete;
     ~call_counters() {
-        for (auto const& mine : own_) {
+        for (auto const& mine : by_thread_) {
             delete mine.load(std::memory_order_relaxed);
         }
     }
 
-    /// Counts a call that is served from the cache, if it may be quick and the calling thread has
-    /// been here before.
+    /// Counts a hit if the calling thread has counters of its own; otherwise has no effect.
     ///
     /// saved           see cost_byte
+    /// Returns:        whether it counted
     [[nodiscard, gnu::always_inline]] inline bool quick_hit(std::uint8_t saved) noexcept {
-        tally* const mine = own_[place_of_this_thread].load(std::memory_order_acquire);
+        tally* const mine = by_thread_[place_of_this_thread].load(std::memory_order_acquire);
         if (mine == nullptr) [[unlikely]] {
             return false;
         }
@@ -64,11 +65,11 @@ class call_counters {
         return true;
     }
 
-    /// The same in any thread, for as many hits.
+    /// Counts hits in any thread.
     ///
-    /// saved           ns, by all of them
+    /// saved           ns, by all of these hits
     void hit(std::uint64_t saved, std::uint64_t hits = 1) {
-        if (tally& mine = of_this_thread(); &mine != &of_others_) {
+        if (tally& mine = of_this_thread(); &mine != &shared_) {
             mine.hit(saved, hits);
         } else {
             mine.hits.fetch_add(hits, std::memory_order_relaxed);
@@ -76,17 +77,19 @@ class call_counters {
         }
     }
 
-    /// Counts whatever is no hit of the fast path; a time in ns.
-    void add(counter_place of, std::uint64_t amount = 1) {
-        of_this_thread().counts[of.value].fetch_add(amount, std::memory_order_relaxed);
+    /// Adds to any counter except hits.
+    ///
+    /// amount          a count, or a time in ns
+    void add(counter_place counter, std::uint64_t amount = 1) {
+        of_this_thread().counts[counter.value].fetch_add(amount, std::memory_order_relaxed);
     }
 
-    /// A lookup of a call that was no hit of the fast path.
+    /// The latency of lookups that missed the fast path.
     [[nodiscard]] latency& looking() { return of_this_thread().looking; }
-    /// A store of what a run of the function returned.
+    /// The latency of stores of results.
     [[nodiscard]] latency& storing() { return of_this_thread().storing; }
 
-    /// All counters since the last reset.
+    /// The counters since the last reset.
     [[nodiscard]] statistics since_reset() const {
         std::scoped_lock const lock(mutex_);
         statistics sum = total();
@@ -94,13 +97,14 @@ class call_counters {
         return sum;
     }
 
-    /// A lower bound of the time in the cache: the minimal latency of a lookup for each call, once more
-    /// for each that was no hit, and that of a store for each run of the function.
+    /// A lower bound of the time in the cache: the minimal latency of a lookup for each hit, twice that for
+    /// each other call, and the minimal latency of a store for each run of the function.
     [[nodiscard]] std::chrono::nanoseconds caching(statistics const& counted) const noexcept {
-        auto const times = [&](std::uint64_t count, latency tally::*of) {
+        auto const times = [&](std::uint64_t count, latency tally::*operation) {
             auto minimum = (std::chrono::nanoseconds::max)();
-            for_each(
-                [&](tally const& each) { minimum = (std::min)(minimum, (each.*of).minimum()); });
+            for_each([&](tally const& each) {
+                minimum = (std::min)(minimum, (each.*operation).minimum());
+            });
             bool const is_known = minimum != (std::chrono::nanoseconds::max)();
             return is_known ? minimum * static_cast<std::int64_t>(count)
                             : std::chrono::nanoseconds(0);
@@ -115,17 +119,16 @@ class call_counters {
     }
 
   private:
-    // A count of hits by what they saved would be one number to raise instead of two. But where it is
-    // would be known as late as the record, and the next hit would wait for that: it took twice as
-    // long.
+    // Counts of hits by cost would need one increment instead of two. But the counter's address would
+    // depend on the loaded record, and the next hit would wait for it: a hit took twice as long.
     struct alignas(128) tally {
         std::atomic<std::uint64_t> hits{0};
-        std::atomic<std::uint64_t> saved{0}; ///< ns; 584 years, which no hit is to watch
+        std::atomic<std::uint64_t> saved{0}; ///< ns; overflows after 584 years, unchecked
         std::array<std::atomic<std::uint64_t>, std::size(all_counters)> counts{}; ///< all others
         latency looking;
         latency storing;
 
-        /// Only in the thread whose own it is.
+        /// Called by the owning thread only.
         void hit(std::uint64_t ns, std::uint64_t more = 1) noexcept {
             hits.store(hits.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
             saved.store(saved.load(std::memory_order_relaxed) + ns, std::memory_order_relaxed);
@@ -135,19 +138,19 @@ class call_counters {
     [[nodiscard]] tally& of_this_thread() {
         std::size_t const place = place_of(this_thread_slot());
         if (!quick_ || place == no_place) {
-            return of_others_;
+            return shared_;
         }
-        tally* mine = own_[place].load(std::memory_order_acquire);
+        tally* mine = by_thread_[place].load(std::memory_order_acquire);
         if (mine == nullptr) [[unlikely]] {
             mine = new (std::nothrow) tally;
-            own_[place].store(mine, std::memory_order_release);
+            by_thread_[place].store(mine, std::memory_order_release);
         }
-        return mine != nullptr ? *mine : of_others_;
+        return mine != nullptr ? *mine : shared_;
     }
 
     template <class Visit> void for_each(Visit visit) const {
-        visit(of_others_);
-        for (auto const& place : own_) {
+        visit(shared_);
+        for (auto const& place : by_thread_) {
             if (auto const* const mine = place.load(std::memory_order_acquire)) {
                 visit(*mine);
             }
@@ -175,20 +178,21 @@ class call_counters {
         }
     }
 
-    /// The longest time that there is, if it is more.
+    /// Saturates at the maximum of std::chrono::nanoseconds.
     [[nodiscard]] static std::chrono::nanoseconds as_time(std::uint64_t ns) noexcept {
         constexpr std::uint64_t longest = (std::chrono::nanoseconds::max)().count();
         return std::chrono::nanoseconds((std::min)(ns, longest));
     }
 
-    std::array<std::atomic<tally*>, no_place + 1> own_{}; ///< by place; none for no_place
+    std::array<std::atomic<tally*>, no_place + 1> by_thread_{}; ///< null at no_place
     bool const quick_;
-    tally of_others_;
+    tally shared_; ///< of threads without a place, or without memory
     mutable mutex mutex_;
     statistics at_reset_;
 };
 
-/// One run of the function, from its start to `returned()`, or to its exception.
+/// Times and counts one run of the function, from the constructor to `returned()`, or to the destructor
+/// if the function throws.
 class timed_run {
   public:
     explicit timed_run(call_counters& counters) noexcept : counters_(counters) {}
@@ -201,7 +205,7 @@ class timed_run {
         }
     }
 
-    /// How long the run took.
+    /// Returns:        the duration of the run
     std::chrono::nanoseconds returned() {
         returned_ = true;
         counters_.add(&statistics::evaluations);
@@ -210,9 +214,9 @@ class timed_run {
 
   private:
     std::chrono::nanoseconds stop() {
-        std::chrono::nanoseconds const taken = std::chrono::steady_clock::now() - start_;
-        counters_.add(&statistics::computing, static_cast<std::uint64_t>(taken.count()));
-        return taken;
+        std::chrono::nanoseconds const time = std::chrono::steady_clock::now() - start_;
+        counters_.add(&statistics::computing, static_cast<std::uint64_t>(time.count()));
+        return time;
     }
 
     call_counters& counters_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What each memoized function of the process has done so far, those among them that have ended.
+// The counters of all memoized functions of the process, including destroyed ones.
 
 #include <memo/detail/hash_map.hpp>
 #include <memo/detail/stats/counters.hpp>
@@ -17,7 +17,7 @@
 
 namespace memo::detail {
 
-/// The counters of all functions of one title, without those of their backends.
+/// The sums over all functions of one title, without the counters of their backends.
 struct function_totals {
     statistics counted;
     std::chrono::nanoseconds caching{0}; ///< see call_counters::caching
@@ -29,21 +29,20 @@ struct function_totals {
     }
 };
 
-/// All function_totals of the process: one per process, see process_wide. Functions that live in static storage
-/// end after main() has returned.
+/// One per process, see process_wide, because functions in static storage are destroyed after main().
 ///
-/// Thread safety:  safe; no call of a function comes here, only its making and its end
+/// Thread safety:  safe; wrapping and destroying a function take a lock, calls do not
 class function_registry {
   public:
     class entry;
 
     /// The functions of one title: the name and version, or the type of a callable without a name.
     struct row {
-        function_totals ended;
-        entry* live = nullptr; ///< the first of a list
+        function_totals destroyed;
+        entry* live = nullptr; ///< head of a list
     };
 
-    /// The function_totals of one function, from its making to its end.
+    /// Registers one function for the lifetime of the entry.
     class entry {
       public:
         entry(std::string title, call_counters const& counters)
@@ -57,14 +56,14 @@ class function_registry {
         ~entry() {
             auto& all = process_wide<function_registry>();
             std::scoped_lock const lock(all.mutex_);
-            row_->ended += now();
+            row_->destroyed += now();
             (previous_ != nullptr ? previous_->next_ : row_->live) = next_;
             if (next_ != nullptr) {
                 next_->previous_ = previous_;
             }
             if (row_->live == nullptr && all.rows_.size() > max_rows) {
-                all.others_ += row_->ended;
-                all.count_of_others_ += 1;
+                all.merged_ += row_->destroyed;
+                all.merged_rows_ += 1;
                 all.rows_.erase(title_);
             }
         }
@@ -72,13 +71,13 @@ class function_registry {
       private:
         friend class function_registry;
 
-        void link(row& mine) noexcept {
-            row_ = &mine;
-            next_ = mine.live;
+        void link(row& title_row) noexcept {
+            row_ = &title_row;
+            next_ = title_row.live;
             if (next_ != nullptr) {
                 next_->previous_ = this;
             }
-            mine.live = this;
+            title_row.live = this;
         }
 
         [[nodiscard]] function_totals now() const {
@@ -89,30 +88,30 @@ class function_registry {
         std::string const title_;
         call_counters const& counters_;
         row* row_ = nullptr;
-        entry* next_ = nullptr; ///< of this title
+        entry* next_ = nullptr; ///< in the row's list
         entry* previous_ = nullptr;
     };
 
-    /// Rows of titles beyond so many are merged into one once no function of theirs lives: a process may
-    /// make functions of ever new names.
+    /// Above this number, rows without live functions are merged into one, because a process may create
+    /// functions with new names for ever.
     static constexpr std::size_t max_rows = 1024;
 
-    /// Calls visit(title, function_totals) for each title, in no order, and for what was merged.
+    /// Calls visit(title, function_totals) for each title, in unspecified order, and for the merged rows.
     template <class Visit> void for_each(Visit visit) const {
         std::scoped_lock const lock(mutex_);
-        rows_.for_each([&](std::string const& title, row const& of) {
-            function_totals sum = of.ended;
-            for (entry const* each = of.live; each != nullptr; each = each->next_) {
+        rows_.for_each([&](std::string const& title, row const& title_row) {
+            function_totals sum = title_row.destroyed;
+            for (entry const* each = title_row.live; each != nullptr; each = each->next_) {
                 sum += each->now();
             }
             visit(title, sum);
         });
-        if (count_of_others_ != 0) {
-            visit(std::to_string(count_of_others_) + " others that have ended", others_);
+        if (merged_rows_ != 0) {
+            visit(std::to_string(merged_rows_) + " others that have ended", merged_);
         }
     }
 
-    /// True for the first one in this process who asks.
+    /// True for the first call in this process, then false.
     [[nodiscard]] bool is_first_to_report() {
         std::scoped_lock const lock(mutex_);
         return !std::exchange(reports_, true);
@@ -121,9 +120,9 @@ class function_registry {
   private:
     mutable mutex mutex_;
     hash_map<std::string, row> rows_;
-    function_totals others_; ///< of rows that were merged
-    std::size_t count_of_others_ = 0;
-    bool reports_ = false; ///< at exit
+    function_totals merged_;
+    std::size_t merged_rows_ = 0;
+    bool reports_ = false; ///< whether a report at exit is registered
 };
 
 } // namespace memo::detail

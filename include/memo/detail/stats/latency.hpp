@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// How long steps take: a latency estimator, and the timer that feeds it.
+// A latency estimator, and the timer that adds to it.
 
 #include <atomic>
 #include <chrono>
@@ -11,8 +11,8 @@
 
 namespace memo::detail {
 
-/// The latency of one kind of step: an exponentially weighted moving average, which follows changes, and
-/// the minimum, which no wait for a processor raises (docs/decisions/0064-no-eviction-by-cost.md).
+/// The latency of one kind of operation: an exponentially weighted moving average, which follows changes,
+/// and the minimum, which excludes waits for a processor (docs/decisions/0064-no-eviction-by-cost.md).
 ///
 /// Thread safety:  safe; of two concurrent add() one may be lost
 class latency {
@@ -26,55 +26,55 @@ class latency {
         }
     }
 
-    /// This for each of the first eight steps and every eighth after them, else null: for steps too short
-    /// to time them all.
+    /// Selects operations to time, where timing all of them would cost too much: returns this for the
+    /// first eight calls and every eighth call after them, otherwise null.
     [[nodiscard]] latency* sample() noexcept {
-        std::uint64_t const step = steps_.fetch_add(1, std::memory_order_relaxed);
-        return step < 8 || step % 8 == 0 ? this : nullptr;
+        std::uint64_t const call = calls_.fetch_add(1, std::memory_order_relaxed);
+        return call < 8 || call % 8 == 0 ? this : nullptr;
     }
 
     [[nodiscard]] bool is_known() const noexcept {
         return average_.load(std::memory_order_relaxed) >= 0;
     }
 
-    /// The last step counts an eighth. 0 while nothing is known.
+    /// The newest time has the weight 1/8. 0 before the first add().
     [[nodiscard]] std::chrono::nanoseconds average() const noexcept {
         std::int64_t const ns = average_.load(std::memory_order_relaxed);
         return std::chrono::nanoseconds(ns < 0 ? 0 : ns);
     }
 
-    /// The longest time that there is while nothing is known.
+    /// The maximum of std::chrono::nanoseconds before the first add().
     [[nodiscard]] std::chrono::nanoseconds minimum() const noexcept {
         return std::chrono::nanoseconds(minimum_.load(std::memory_order_relaxed));
     }
 
   private:
-    std::atomic<std::uint64_t> steps_{0};   ///< that sample() was asked about
-    std::atomic<std::int64_t> average_{-1}; ///< ns; negative: none yet
+    std::atomic<std::uint64_t> calls_{0};   ///< of sample()
+    std::atomic<std::int64_t> average_{-1}; ///< ns; negative: unknown
     std::atomic<std::int64_t> minimum_{(std::numeric_limits<std::int64_t>::max)()}; ///< ns
 };
 
-/// Adds the time of its scope to a latency, unless that is null.
+/// Adds the time of its scope to a latency. Null: measures nothing.
 class scoped_timer {
   public:
-    /// steps           made in the scope: 1 or more
-    explicit scoped_timer(latency* of, std::size_t steps = 1) noexcept
-        : of_(of), steps_(static_cast<std::int64_t>(steps)) {
-        if (of_ != nullptr) {
+    /// operations      in the scope, at least 1
+    explicit scoped_timer(latency* target, std::size_t operations = 1) noexcept
+        : target_(target), operations_(static_cast<std::int64_t>(operations)) {
+        if (target_ != nullptr) {
             start_ = std::chrono::steady_clock::now();
         }
     }
     scoped_timer(scoped_timer const&) = delete;
     scoped_timer& operator=(scoped_timer const&) = delete;
     ~scoped_timer() {
-        if (of_ != nullptr) {
-            of_->add((std::chrono::steady_clock::now() - start_) / steps_);
+        if (target_ != nullptr) {
+            target_->add((std::chrono::steady_clock::now() - start_) / operations_);
         }
     }
 
   private:
-    latency* const of_;
-    std::int64_t const steps_;
+    latency* const target_;
+    std::int64_t const operations_;
     std::chrono::steady_clock::time_point start_{};
 };
 

@@ -19,21 +19,21 @@ namespace memo::detail {
     return std::chrono::duration<double>(time).count();
 }
 
-/// Three digits at least, as far as microseconds have them.
+/// A number with at least three significant digits, and at most six decimals.
 [[nodiscard]] inline std::string three_digits(double number) {
-    int const before = number > 0 ? static_cast<int>(math::floor(math::log10(number))) : 0;
-    return fixed_text(number, std::clamp(2 - before, 0, 6));
+    int const exponent = number > 0 ? static_cast<int>(math::floor(math::log10(number))) : 0;
+    return fixed_text(number, std::clamp(2 - exponent, 0, 6));
 }
 
-/// How much longer all of it would have taken without hits; empty where nothing was computed.
+/// The time without hits divided by the time with them; empty if nothing was computed.
 [[nodiscard]] inline std::string speed_up(statistics const& s) {
     double const computing = seconds_of(s.computing);
     return computing > 0 ? three_digits((computing + seconds_of(s.saved)) / computing) : "";
 }
 
-/// Whether remembering pays: callers that waited for another one's evaluation were spared one, too.
-[[nodiscard]] inline std::string verdict(function_totals const& a) {
-    statistics const& s = a.counted;
+/// Whether memoizing saves time. A coalesced call counts as a saved evaluation.
+[[nodiscard]] inline std::string verdict(function_totals const& totals) {
+    statistics const& s = totals.counted;
     if (s.disagreements != 0) {
         return "audits disagree";
     }
@@ -45,27 +45,27 @@ namespace memo::detail {
     }
     double const computing = seconds_of(s.computing);
     double const runs = (std::max)(1.0, static_cast<double>(s.evaluations));
-    double const spared = seconds_of(s.saved) + computing / runs * static_cast<double>(s.coalesced);
-    if (spared <= seconds_of(a.caching)) {
+    double const saved = seconds_of(s.saved) + computing / runs * static_cast<double>(s.coalesced);
+    if (saved <= seconds_of(totals.caching)) {
         return "costs more than it saves";
     }
-    return spared < 0.05 * computing ? "pays little" : "pays";
+    return saved < 0.05 * computing ? "pays little" : "pays";
 }
 
-/// A text at the right of a column.
+/// A text, right-aligned in a column.
 [[nodiscard]] inline std::string cell(std::string const& text, std::size_t width) {
     return std::string(width - (std::min)(width, text.size()), ' ') + text;
 }
 
-[[nodiscard]] inline std::string report_line(std::string const& title, function_totals const& a,
-                                             std::string judged) {
-    statistics const& s = a.counted;
-    judged.resize((std::max)(judged.size(), std::size_t{24}), ' ');
+[[nodiscard]] inline std::string report_line(std::string const& title,
+                                             function_totals const& totals, std::string verdict) {
+    statistics const& s = totals.counted;
+    verdict.resize((std::max)(verdict.size(), std::size_t{24}), ' ');
     return cell(std::to_string(s.calls), 11) + cell(std::to_string(s.hits), 11) +
            cell(std::to_string(s.evaluations), 12) +
            cell(three_digits(seconds_of(s.computing)), 13) +
-           cell(three_digits(seconds_of(a.caching)), 11) +
-           cell(three_digits(seconds_of(s.saved)), 11) + cell(speed_up(s), 9) + "  " + judged +
+           cell(three_digits(seconds_of(totals.caching)), 11) +
+           cell(three_digits(seconds_of(s.saved)), 11) + cell(speed_up(s), 9) + "  " + verdict +
            "  " + printable(title) + '\n';
 }
 
@@ -74,7 +74,7 @@ struct titled_totals {
     function_totals sum;
 };
 
-/// The dearest first, equal ones by title.
+/// The order of the lines: by computing + saved seconds, descending, then by title.
 [[nodiscard]] inline bool goes_before(titled_totals const& one, titled_totals const& other) {
     auto const seconds = saturated_sum(one.sum.counted.computing, one.sum.counted.saved);
     auto const others = saturated_sum(other.sum.counted.computing, other.sum.counted.saved);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A hit in, whether the function is to be run again for it out; then what is stored and what the
-// function gives now in, whether they disagree out.
+// Audits of hits: selects hits at random, runs the function again for them, and compares its result with the
+// record.
 
 #include <memo/detail/key/same_value.hpp>
 #include <memo/detail/math.hpp>
@@ -26,8 +26,8 @@
 
 namespace memo::detail {
 
-/// Whose turn it is: one of every 1 / share, at random among them, so that no pattern of calls hides
-/// from it and no luck puts it off.
+/// Selects one hit at random in each group of 1 / share consecutive hits: no pattern of calls evades it, and
+/// the distance between two audits is bounded.
 ///
 /// Thread safety:  safe
 class audit_turns {
@@ -40,27 +40,28 @@ class audit_turns {
         }
     }
 
-    [[nodiscard]] bool is_any() const noexcept { return share_ > 0; }
+    [[nodiscard]] bool is_enabled() const noexcept { return share_ > 0; }
 
+    /// Whether to audit the next hit.
     [[nodiscard]] bool next() noexcept {
         auto const turn = static_cast<double>(turns_.fetch_add(1, std::memory_order_relaxed));
         if (share_ > 0.5) {
             return uniform(turn) < share_;
         }
         double const group = math::floor(turn * share_);
-        return chosen_in(group) == turn || chosen_in(group + 1) == turn;
+        return turn_in(group) == turn || turn_in(group + 1) == turn;
     }
 
   private:
-    /// Groups are 1 / share long, which need not be a whole number.
-    [[nodiscard]] double chosen_in(double group) const noexcept {
+    /// The selected hit of a group. 1 / share need not be an integer.
+    [[nodiscard]] double turn_in(double group) const noexcept {
         return math::floor((group + uniform(group)) / share_);
     }
 
-    /// A number from 0 to 1, without 1.
+    /// A random number in [0, 1), a function of its argument.
     [[nodiscard]] double uniform(double number) const noexcept {
-        auto const of = static_cast<std::uint64_t>(number);
-        return static_cast<double>(replicate_of({seed_, 0}, {of, 0}).seed >> 11U) * 0x1p-53;
+        auto const index = static_cast<std::uint64_t>(number);
+        return static_cast<double>(replicate_of({seed_, 0}, {index, 0}).seed >> 11U) * 0x1p-53;
     }
 
     double share_;
@@ -68,8 +69,8 @@ class audit_turns {
     std::atomic<std::uint64_t> turns_{0};
 };
 
-/// Within an audit nothing is audited: a function that calls itself would be run again and again.
-/// It may call itself through another module.
+/// Disables audits in the calling thread, in all modules, for its lifetime: an audited function that calls
+/// itself would otherwise run again for every level of its recursion.
 struct audit_under_way {
     audit_under_way() { this_thread_slot().is_auditing = true; }
     audit_under_way(audit_under_way const&) = delete;
@@ -86,50 +87,49 @@ template <class Evaluation> class auditor {
     using sample = typename Evaluation::sample;
 
   public:
-    /// evaluation, counters    of the function's cache, which outlives this
+    /// evaluation, counters    of the function's cache, which must outlive this object
     ///
     /// Throws:         memo::error (configuration)
-    auditor(typename Evaluation::options const& chosen, Evaluation const& evaluation,
+    auditor(typename Evaluation::options const& options, Evaluation const& evaluation,
             call_counters& counters)
         : evaluation_(evaluation),
           counters_(counters),
-          turns_(chosen.audit),
-          report_(chosen.on_disagreement) {
-        if (turns_.is_any() && !Evaluation::comparable) {
+          turns_(options.audit),
+          report_(options.on_disagreement) {
+        if (turns_.is_enabled() && !Evaluation::comparable) {
             throw error(errc::configuration,
-                        "memoize: audit compares results, and these can not be compared. Give "
+                        "memoize: audit compares results, and these cannot be compared. Give "
                         "their class a cereal serialize() or an operator==, or leave audit at 0");
         }
-        if (turns_.is_any() && chosen.on_miss == on_miss_policy::fail) {
+        if (turns_.is_enabled() && options.on_miss == on_miss_policy::fail) {
             throw error(errc::configuration,
-                        "memoize: audit runs the function again, and on_miss = fail forbids to run "
-                        "it; choose one of them");
+                        "memoize: audit runs the function again, and on_miss = fail forbids that; "
+                        "choose one of them");
         }
     }
 
-    [[nodiscard]] bool is_chosen() const noexcept { return turns_.is_any(); }
+    [[nodiscard]] bool is_enabled() const noexcept { return turns_.is_enabled(); }
 
-    /// Runs the function again for a hit, if it is its turn, and compares. What the function throws
-    /// is counted and not passed on: the hit has its value.
+    /// Runs the function again for a selected hit, and compares. Counts an exception of the function and
+    /// does not rethrow it, because the caller gets the record's value.
     ///
-    /// called          see call_name
-    /// run             the call, see memoized::call
-    /// Throws:         what the user's on_disagreement throws
-    template <class Name, class Run>
-    void audit(Name const& called, record const& stored, Run&& run) {
+    /// call            see call_name
+    /// run             runs the call, see memoized::call
+    /// Throws:         exceptions of the user's on_disagreement
+    template <class Name, class Run> void audit(Name const& call, record const& stored, Run&& run) {
         if (this_thread_slot().is_auditing || !turns_.next()) {
             return;
         }
-        key128 const key = called.key;
+        key128 const key = call.key;
         std::string text;
         try {
-            audit_under_way const nothing_within;
-            text = to_string(run.explain()); // now, as the function may move from its arguments
-            timed_run timed(counters_);
-            sample const now = run(replicate_of(key, {random_number(), 0}));
-            timed.returned();
+            audit_under_way const no_nested_audits;
+            text = to_string(run.explain()); // before the function moves from its arguments
+            timed_run timer(counters_);
+            sample const fresh = run(replicate_of(key, {random_number(), 0}));
+            timer.returned();
             counters_.add(&statistics::audits);
-            if (!run.has_state(called.state) || !disagree(key, stored, now)) {
+            if (!run.has_state(call.state) || !disagree(key, stored, fresh)) {
                 return;
             }
         } catch (thread_cancelled const&) {
@@ -139,29 +139,29 @@ template <class Evaluation> class auditor {
         }
         counters_.add(&statistics::disagreements);
         report("memo: audit " + to_string(key) +
-               ": the function does not give any more what is stored. Something that it "
-               "reads is not in the key, or was changed without a new version:\n" +
+               ": the function no longer returns the stored result. It reads something that is "
+               "not in the key, or it changed without a new version:\n" +
                text);
     }
 
   private:
-    /// Throws:         what comparing them throws
-    [[nodiscard]] bool disagree(key128 key, record const& stored, sample const& now) {
+    /// Throws:         exceptions of the comparison
+    [[nodiscard]] bool disagree(key128 key, record const& stored, sample const& fresh) {
         if constexpr (std::is_empty_v<typename Evaluation::audited>) {
-            return evaluation_.contradicts(seen_, key, stored,
-                                           now); // compares by code of the user's
+            // Without the lock, because the comparison runs code of the user.
+            return evaluation_.contradicts(history_, key, stored, fresh);
         } else {
             std::scoped_lock const lock(mutex_);
-            return evaluation_.contradicts(seen_, key, stored, now);
+            return evaluation_.contradicts(history_, key, stored, fresh);
         }
     }
 
-    /// Throws:         what the user's on_disagreement throws
+    /// Throws:         exceptions of the user's on_disagreement
     void report(std::string const& text) {
         if (report_) {
             report_(text);
         } else if (!reported_.exchange(true)) {
-            std::cerr << text + "Further disagreements of this function are counted, not told.\n";
+            std::cerr << text + "Further disagreements of this function are only counted.\n";
         }
     }
 
@@ -170,8 +170,8 @@ template <class Evaluation> class auditor {
     audit_turns turns_;
     disagreement_report report_;
     std::atomic<bool> reported_{false};
-    mutex mutex_; ///< guards what earlier audits have seen, if that is anything
-    typename Evaluation::audited seen_; ///< by earlier audits
+    mutex mutex_;                          ///< guards history_
+    typename Evaluation::audited history_; ///< of earlier audits; empty for exact results
 };
 
 } // namespace memo::detail

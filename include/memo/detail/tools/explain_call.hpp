@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Makes the explanation of one call's key, from the function's identity and the call's arguments.
+// Computes the explanation of one call's key from the function's identity and the call's arguments.
 
 #include <memo/detail/key/archive.hpp>
 #include <memo/detail/key/name_registry.hpp>
@@ -23,63 +23,62 @@
 
 namespace memo::detail {
 
-/// What is the same for all calls of a function.
+/// The parts that all calls of a function share.
 inline explanation explain_function(function_identity const& identity) {
-    explanation told;
-    told.scope = identity.scope;
-    told.name = identity.name;
-    told.version = identity.version;
-    told.hash_prefix = identity.hash_prefix;
-    told.build_id = hexadecimal(identity.code.module);
-    told.offset = identity.code.offset;
-    told.modules = identity.code.all_modules.size();
-    told.all_modules = digest_of(identity.code.all_modules);
+    explanation parts;
+    parts.scope = identity.scope;
+    parts.name = identity.name;
+    parts.version = identity.version;
+    parts.hash_prefix = identity.hash_prefix;
+    parts.build_id = hexadecimal(identity.code.module);
+    parts.offset = identity.code.offset;
+    parts.modules = identity.code.all_modules.size();
+    parts.all_modules = digest_of(identity.code.all_modules);
     for (auto const& type : identity.types.parameters) {
-        told.parameters.push_back(type.empty() ? "" : readable(type.c_str()));
+        parts.parameters.push_back(type.empty() ? "" : readable(type.c_str()));
     }
-    told.result = readable(identity.types.result.data());
-    told.record = identity.types.record;
-    told.state = identity.state;
-    return told;
+    parts.result = readable(identity.types.result.data());
+    parts.record = identity.types.record;
+    parts.state = identity.state;
+    return parts;
 }
 
-template <bool Kept, class T>
+template <bool InKey, class T>
 explanation::argument explain_argument(std::size_t place, T const& value) {
-    explanation::argument told{place, readable(typeid(T)), std::nullopt, 0};
-    if constexpr (Kept) {
+    explanation::argument argument{place, readable(typeid(T)), std::nullopt, 0};
+    if constexpr (InKey) {
         word_stream stream;
         encode_all(stream, value);
-        told.count = stream.position();
-        told.words = stream.digest();
+        argument.count = stream.position();
+        argument.words = stream.digest();
     }
-    return told;
+    return argument;
 }
 
-/// Explains one call. The key is made anew, the way gathered_key() makes it.
+/// Explains one call. Computes the key again, as gathered_key() does.
 ///
-/// Kept            the places of the parameters that are in the key
-/// current         what keyed_by gave for this call: one key128, or nothing
+/// InKey           the indices of the parameters that are in the key
+/// state           the digest of the state by memo::keyed_by, one key128; otherwise nothing
 ///
-/// Complexity:     some us, and each argument is encoded twice
-/// Throws:         what the key throws
-template <std::size_t... Kept, class... Args, class... Current>
-explanation explain_call(function_identity const& identity, std::index_sequence<Kept...>,
-                         std::tuple<Args const&...> const& args, Current const&... current) {
-    explanation told = explain_function(identity);
-    constexpr auto in_key = [](std::size_t place) { return (false || ... || (Kept == place)); };
-    [&]<std::size_t... Index>(std::index_sequence<Index...>) {
-        (told.arguments.push_back(explain_argument<in_key(Index)>(Index, std::get<Index>(args))),
-         ...);
+/// Complexity:     some us; encodes each argument twice
+/// Throws:         as the computation of the key
+template <std::size_t... InKey, class... Args, class... State>
+explanation explain_call(function_identity const& identity, std::index_sequence<InKey...>,
+                         std::tuple<Args const&...> const& args, State const&... state) {
+    explanation parts = explain_function(identity);
+    constexpr auto is_in_key = [](std::size_t i) { return (false || ... || (InKey == i)); };
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (parts.arguments.push_back(explain_argument<is_in_key(I)>(I, std::get<I>(args))), ...);
     }
     (std::index_sequence_for<Args...>{});
-    ((told.current_state = current), ...);
+    ((parts.current_state = state), ...);
     word_stream stream;
     stream.put(identity.scope.low);
     stream.put(identity.scope.high);
-    encode_all(stream, std::get<Kept>(args)..., current...);
-    told.words = stream.position();
-    told.key = stream.digest();
-    return told;
+    encode_all(stream, std::get<InKey>(args)..., state...);
+    parts.words = stream.position();
+    parts.key = stream.digest();
+    return parts;
 }
 
 } // namespace memo::detail
