@@ -62,7 +62,7 @@ bool const registered = memo::testing::register_backend<fixture>("redis");
 
 } // namespace
 
-TEST_CASE("results are there for the next program") {
+TEST_CASE("results survive for the next program") {
     auto const settings = unused_name_space();
     auto const doubled = [&] {
         return memo::memoize([](int x) { return std::vector<int>(3, 2 * x); },
@@ -114,7 +114,7 @@ TEST_CASE("no sample of four processes is lost") {
     CHECK(e.mean == Approx(sum / 101).epsilon(1e-9));
 }
 
-TEST_CASE("one of four processes computes a key, and the others get its result") {
+TEST_CASE("one of four processes computes a key, and the others return its result") {
     static_cast<void>(shared_server()); // started before the processes that share it
     auto settings = unused_name_space();
     settings.lease = 1min;
@@ -138,7 +138,7 @@ TEST_CASE("one of four processes computes a key, and the others get its result")
     CHECK(*runs == 1);
 }
 
-TEST_CASE("a batch is loaded at once") {
+TEST_CASE("a batch is loaded in one command") {
     auto const f =
         memo::memoize([](int x) { return std::to_string(x); }, {.name = "batch", .version = "1"},
                       redis(store_on(shared_server()), unused_name_space()));
@@ -159,7 +159,7 @@ TEST_CASE("a batch is loaded at once") {
     CHECK(s.errors == 0);
 }
 
-TEST_CASE("the server drops what has expired") {
+TEST_CASE("the server erases expired records") {
     auto const store = store_on(shared_server());
     std::vector<std::byte> const value(100);
     CHECK(store.store("expires", value, 30ms));
@@ -176,7 +176,7 @@ TEST_CASE("the server drops what has expired") {
     CHECK(store.try_lock("lock", "me", 1min));
 }
 
-TEST_CASE("bytes are exchanged only for those that were loaded") {
+TEST_CASE("an exchange succeeds only against the loaded bytes") {
     auto const store = store_on(shared_server());
     std::vector<std::byte> const one(10, std::byte{0});
     std::vector<std::byte> const two(10, std::byte{'\n'});
@@ -192,7 +192,7 @@ TEST_CASE("bytes are exchanged only for those that were loaded") {
     CHECK_FALSE(store.exchange("exchanged", two, one, 0ns));
 }
 
-TEST_CASE("a server that is away costs a bounded time, and is used again when it is back") {
+TEST_CASE("an unreachable server costs a bounded time, and is used again after it returns") {
     redis_server server;
     auto const f = memo::memoize([](int x) { return 2 * x; }, {.name = "away", .version = "1"},
                                  redis(store_on(server, 100ms)));
@@ -221,7 +221,7 @@ TEST_CASE("a server that is away costs a bounded time, and is used again when it
     at_rest(f);
 }
 
-TEST_CASE("a strict function throws when the server is away") {
+TEST_CASE("a strict function throws when the server is unreachable") {
     redis_server server;
     auto const f = memo::memoize([](int x) { return 2 * x; },
                                  {.name = "strict", .version = "1", .on_error = memo::strict},

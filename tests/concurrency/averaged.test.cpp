@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <vector>
 
-TEST_CASE("draws of one key in many threads all count") {
+TEST_CASE("samples that many threads draw for one key all count") {
     for (bool const single_flight : {true, false}) {
         std::atomic<int> drawn{0};
         auto const f = memo::memoize<memo::memory, memo::averaged>(
@@ -34,7 +34,7 @@ TEST_CASE("draws of one key in many threads all count") {
     }
 }
 
-TEST_CASE("callers of an unsettled key wait for one who settles it") {
+TEST_CASE("callers of an unsettled key wait for the one that settles it") {
     std::atomic<int> inside{0};
     std::atomic<bool> together{false};
     auto const f = memo::memoize<memo::memory, memo::averaged>(
@@ -51,7 +51,7 @@ TEST_CASE("callers of an unsettled key wait for one who settles it") {
     CHECK(s.misses == 1);
 }
 
-TEST_CASE("one who wants more than the leader goes on where it stopped") {
+TEST_CASE("a caller with a tighter rule than its leader's continues from the leader's record") {
     auto const f = memo::memoize<memo::memory, memo::averaged>(
         [](int x) { return static_cast<double>(x); },
         {.min_repetitions = 5, .repeat = memo::until_settled});

@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 
-TEST_CASE("no call is lost, also of threads that are too many to have counters of their own") {
+TEST_CASE("no call is lost, even with more threads than counter slots") {
     constexpr std::size_t threads = memo::detail::no_place + 12;
     constexpr std::size_t calls = 200;
     auto const f = memo::memoize([](std::size_t x) { return 2 * x; }, {.name = "counters"});

@@ -46,7 +46,7 @@ bool has_values(memo::disk const& backend, std::uint64_t count) {
 
 } // namespace
 
-TEST_CASE("wrappers on disks of their own share one evaluation where the directory is one") {
+TEST_CASE("wrappers on separate disk objects share one evaluation if the directory is the same") {
     memo_test::temp_dir const directory;
     std::filesystem::create_directory_symlink(directory.path(), directory / "another way");
     std::atomic<int> runs{0};
@@ -70,7 +70,7 @@ TEST_CASE("wrappers on disks of their own share one evaluation where the directo
     CHECK(coalesced == 7);
 }
 
-TEST_CASE("what is forgotten through one disk object is not stored through another") {
+TEST_CASE("a record that one disk object forgets is not stored through another") {
     memo_test::temp_dir const directory;
     memo::disk const one({.directory = directory.path()});
     memo::disk const other({.directory = directory.path()});
@@ -116,7 +116,7 @@ TEST_CASE("fork among threads that use the cache") {
     CHECK(failures == 0);
 }
 
-TEST_CASE("threads go on with a directory that is removed again and again while they write") {
+TEST_CASE("threads continue while their directory is removed again and again") {
     memo_test::temp_dir const directory;
     std::string const path = directory / "cache";
     memo::disk const backend({.directory = path, .max_bytes = 200'000}); // so that some are evicted

@@ -104,7 +104,7 @@ TEST_CASE("a history is linearizable if some order explains it") {
     CHECK_FALSE(linearization({put, {action::erase, 0, 0, 6, 7}}).exists());
 }
 
-TEMPLATE_TEST_CASE("what threads do to a growing table has an order for each key", "",
+TEMPLATE_TEST_CASE("concurrent operations on a growing table are linearizable for each key", "",
                    std::uint64_t, std::string) {
     auto const seed = Catch::rngSeed();
     INFO("seed " << seed);

@@ -51,8 +51,8 @@ memo::put_options about(std::uint64_t draw) {
 
 } // namespace
 
-TEMPLATE_TEST_CASE("whatever threads do to few slots, a value is its key's own", "", std::uint64_t,
-                   std::string, std::vector<std::uint64_t>) {
+TEMPLATE_TEST_CASE("concurrent operations on few slots return only values of their own key", "",
+                   std::uint64_t, std::string, std::vector<std::uint64_t>) {
     auto const seed = Catch::rngSeed();
     INFO("seed " << seed);
     constexpr std::size_t most = 48;
@@ -104,7 +104,7 @@ TEMPLATE_TEST_CASE("whatever threads do to few slots, a value is its key's own",
     CHECK(backend.stats().bytes == 0);
 }
 
-TEST_CASE("readers of one line that is written all the time see no mixture of two entries") {
+TEST_CASE("readers of a bucket that is written all the time see no mixture of two entries") {
     memo::memory const backend({.max_entries = 2});
     auto const partition = backend.partition<std::uint64_t>(memo::key128{1, 1});
     constexpr std::uint64_t keys = 4;
@@ -155,7 +155,7 @@ TEST_CASE("a bound in bytes holds whenever the threads rest") {
     CHECK(backend.stats().bytes <= most);
 }
 
-TEST_CASE("readers find what is there while the table grows under them") {
+TEST_CASE("readers find every entry while the table grows") {
     memo::memory const backend;
     auto const partition = backend.partition<std::uint64_t>(memo::key128{1, 1});
     constexpr std::uint64_t resident = 500;
@@ -186,7 +186,7 @@ TEST_CASE("readers find what is there while the table grows under them") {
     CHECK(backend.stats().entries == resident + added);
 }
 
-TEST_CASE("every record is freed by the time its backend is gone and nobody reads") {
+TEST_CASE("every record is freed after the backend ends and nobody reads") {
     struct tracked {
         explicit tracked(std::shared_ptr<int> token) : alive(std::move(token)) {}
         std::shared_ptr<int> alive;
@@ -207,7 +207,7 @@ TEST_CASE("every record is freed by the time its backend is gone and nobody read
     CHECK(token.use_count() == 1);
 }
 
-TEST_CASE("functions may be added to a shared backend while others use it") {
+TEST_CASE("functions can be added to a shared backend while others use it") {
     memo::memory const backend({.max_entries = 64});
     std::atomic<bool> wrong{false};
     together(workers, [&](std::size_t worker) {
@@ -227,7 +227,7 @@ TEST_CASE("functions may be added to a shared backend while others use it") {
     CHECK(backend.stats().entries <= 64);
 }
 
-TEST_CASE("wrappers of few functions come and go while others evict, and all sums are right then") {
+TEST_CASE("the sums are right after wrappers come and go while others evict") {
     constexpr std::uint64_t functions = 12;
     memo::memory const backend({.max_bytes = 120'000});
     std::atomic<bool> wrong{false};

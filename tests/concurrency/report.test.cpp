@@ -12,7 +12,7 @@
 #include <sstream>
 #include <string>
 
-TEST_CASE("a report may be made while functions are made, called and ended, and loses no call") {
+TEST_CASE("a report during wrapping, calls and ends of functions loses no call") {
     constexpr std::size_t makers = 3;
     std::atomic<std::size_t> at_work{makers};
     auto const shared = memo::memoize([](int x) { return x + 0.5; }, {.name = "concurrent/shared"});

@@ -129,7 +129,7 @@ TEST_CASE("the leader's exception reaches every follower and nothing is stored")
     CHECK(s.coalesced == callers - 1);
 }
 
-TEST_CASE("who calls after a drop is not given what was begun before it") {
+TEST_CASE("a call after forget() does not return an evaluation that began before it") {
     std::atomic<int> world{1};
     std::latch first_runs(1);
     std::latch first_may_return(1);
@@ -169,7 +169,7 @@ TEST_CASE("who calls after a drop is not given what was begun before it") {
     CHECK(s.sets == 1);
 }
 
-TEST_CASE("the failure of a leader's second look is the leader's own, and a follower goes on") {
+TEST_CASE("a failed second lookup throws to the leader alone, and a follower leads next") {
     // The leader stays in its second look until the follower has joined.
     memo_test::faulty_backend const backend;
     auto f = memo::memoize([](int n) { return n; }, {.on_error = memo::strict}, backend);
@@ -252,7 +252,7 @@ TEST_CASE("eight wrappers of one function on one store share one evaluation") {
     CHECK(sum.coalesced == 7);
 }
 
-TEST_CASE("wrappers on stores of their own meet nobody") {
+TEST_CASE("wrappers on separate stores do not share evaluations") {
     std::barrier both_run(2);
     wrapped_again const wrap([&](int n) {
         both_run.arrive_and_wait();
@@ -266,7 +266,7 @@ TEST_CASE("wrappers on stores of their own meet nobody") {
     CHECK(computed == 2);
 }
 
-TEST_CASE("what one wrapper forgets is not stored by another that evaluates it") {
+TEST_CASE("a record that one wrapper forgets is not stored by another that evaluates it") {
     for (bool const all : {false, true}) {
         memo::memory const store;
         std::function<void()> meanwhile = [] {};
@@ -291,7 +291,8 @@ TEST_CASE("what one wrapper forgets is not stored by another that evaluates it")
     }
 }
 
-TEST_CASE("who calls after another wrapper's drop is not given what was begun before it") {
+TEST_CASE(
+    "a call after another wrapper's forget() does not return an evaluation that began before it") {
     std::atomic<int> world{1};
     std::latch first_runs(1);
     std::latch first_may_return(1);
@@ -335,7 +336,7 @@ TEST_CASE("a call that needs its own result through another wrapper is an error,
           memo::errc::recursion);
 }
 
-TEST_CASE("what a replay misses it misses alone, beside wrappers that compute") {
+TEST_CASE("a replay's miss does not join the flights of wrappers that compute") {
     memo::memory const store;
     std::latch runs(1);
     std::latch may_return(1);
@@ -364,7 +365,7 @@ TEST_CASE("what a replay misses it misses alone, beside wrappers that compute") 
     CHECK(at_rest(replay).coalesced == 0);
 }
 
-TEST_CASE("a wrapper that degrades is not thrown what a strict one's backend failed at") {
+TEST_CASE("a strict wrapper's backend failure does not reach a wrapper that degrades") {
     // No identity of its own, so that it can be given that of the memory store.
     struct identified : memo_test::faulty_backend {
         [[nodiscard]] memo::key128 identity() const {
@@ -390,7 +391,7 @@ TEST_CASE("a wrapper that degrades is not thrown what a strict one's backend fai
     CHECK(value == 7);
 }
 
-TEST_CASE("what a leader's own options throw is not thrown to its followers") {
+TEST_CASE("an exception of a leader's store_if does not reach its followers") {
     memo::memory const store;
     std::latch runs(1);
     std::atomic<int> count{0};
@@ -415,7 +416,7 @@ TEST_CASE("what a leader's own options throw is not thrown to its followers") {
     CHECK(f.contains(7));
 }
 
-TEST_CASE("what a leader keeps to itself serves those who follow it") {
+TEST_CASE("a result that its leader does not store serves the followers") {
     memo::memory const store;
     std::latch runs(1);
     std::atomic<int> count{0};
@@ -437,7 +438,7 @@ TEST_CASE("what a leader keeps to itself serves those who follow it") {
     CHECK(count == 1);
 }
 
-TEST_CASE("a follower goes on if its leader's mean is not enough by its own rule") {
+TEST_CASE("a follower continues if its leader's mean does not meet its own rule") {
     memo::memory const store;
     std::latch runs(1);
     std::atomic<int> count{0};
@@ -549,7 +550,7 @@ TEST_CASE("a circle through two functions and three threads is an error, not a h
     other = nullptr;
 }
 
-TEST_CASE("what was begun before a drop is not found after it, not even for a moment") {
+TEST_CASE("an evaluation that began before forget() is never found after it") {
     std::atomic<int> world{0};
     wrapped_again const wrap([&world](int) { return world.load(); });
     memo::memory const store;
@@ -572,7 +573,7 @@ TEST_CASE("what was begun before a drop is not found after it, not even for a mo
     CHECK(stale == 0);
 }
 
-TEST_CASE("threads that storm a few keys never see a wrong value") {
+TEST_CASE("many threads on a few keys never see a wrong value") {
     std::atomic<std::uint64_t> runs{0};
     auto f = memo::memoize(memo::ignore_state([&runs](int n) {
         ++runs;

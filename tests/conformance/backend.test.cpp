@@ -79,7 +79,7 @@ bool const registered =
 
 } // namespace
 
-TEST_CASE("a copy near lives no longer than the record on disk") {
+TEST_CASE("a near copy does not outlive the record on disk") {
     fresh<memo::tiered<memo::memory, memo::disk>> const made;
     made.far.backend.partition<int>(memo::testing::scope)
         .put(memo::testing::key_of(1), 1, {.cost = 0ns, .ttl = 5s});

@@ -24,7 +24,7 @@ constexpr memo::key128 scope{11, 12};
 
 } // namespace
 
-TEST_CASE("a disk takes the longest durations") {
+TEST_CASE("a disk accepts the longest durations") {
     memo_test::temp_dir const directory;
     memo_test::fake_clock const clock;
     memo::disk const backend({.directory = directory.path(),
@@ -41,7 +41,7 @@ TEST_CASE("a disk takes the longest durations") {
     CHECK(partition.get(key_of(1)).has_value());
 }
 
-TEST_CASE("a record on disk that is only watched is evicted as one that nobody asks for") {
+TEST_CASE("lookup() does not protect a record on disk from eviction") {
     memo_test::temp_dir const directory;
     memo::disk const backend({.directory = directory.path(), .max_bytes = 100'000});
     auto const f = memo::memoize<memo::disk>(
@@ -59,7 +59,7 @@ TEST_CASE("a record on disk that is only watched is evicted as one that nobody a
     CHECK(f.contains(1));
 }
 
-TEST_CASE("a damaged record on disk is counted by the lookup of a call, and by nothing after it") {
+TEST_CASE("a damaged record on disk counts once per call") {
     memo_test::temp_dir const directory;
     memo::disk const backend({.directory = directory.path()});
     backend.partition<int>(scope).put(key_of(1), 1, {});
@@ -73,7 +73,7 @@ TEST_CASE("a damaged record on disk is counted by the lookup of a call, and by n
     CHECK(partition.get(key_of(1))->record == 2.F);
 }
 
-TEST_CASE("data that is set aside when it is opened is counted once") {
+TEST_CASE("data that is set aside at opening counts once") {
     memo_test::temp_dir const directory;
     std::filesystem::create_directories(directory / "v1");
     std::ofstream(directory / "v1/data.mdb") << std::string(40'960, 'x');
@@ -102,7 +102,7 @@ TEST_CASE("a lookup on disk says why it missed") {
     CHECK(partition.get(key_of(2)).reason() == miss_reason::expired); // max_age
 }
 
-TEST_CASE("a disk tells how long it serves a record of a certain age yet") {
+TEST_CASE("a disk returns the remaining TTL by the smaller of ttl and max_age") {
     memo_test::temp_dir const directory;
     memo_test::fake_clock const clock;
     memo::disk const backend(

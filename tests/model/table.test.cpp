@@ -153,7 +153,7 @@ void fill(history& made) {
 
 } // namespace
 
-TEST_CASE("a value that is replaced is the old one or the new one, with all that belongs to it") {
+TEST_CASE("a replaced value is read as the old one or the new one, as a whole") {
     history made;
     made.put(a, word(1));
     made.begin();
@@ -164,7 +164,7 @@ TEST_CASE("a value that is replaced is the old one or the new one, with all that
     CHECK(made.look({a}) > 100);
 }
 
-TEST_CASE("a slot that goes to another key never gives that one's value") {
+TEST_CASE("a slot that is reused for another key never returns its value for the old key") {
     history made;
     made.put(a, word(1));
     made.begin();
@@ -177,7 +177,7 @@ TEST_CASE("a slot that goes to another key never gives that one's value") {
     CHECK(made.look({a}) > 100);
 }
 
-TEST_CASE("a key that went past a full bucket is found while others come and go") {
+TEST_CASE("a key beyond a full bucket is found while others come and go") {
     history made;
     for (std::uint64_t number = 3; number < 6; ++number) {
         made.put(of_bucket(1, number), word(number));
@@ -192,7 +192,7 @@ TEST_CASE("a key that went past a full bucket is found while others come and go"
     CHECK(made.look({a}) > 100);
 }
 
-TEST_CASE("a key that makes room in a bucket that is not its own is found wherever it is") {
+TEST_CASE("a key that yields its slot to a key of that bucket is still found") {
     history made;
     for (std::uint64_t number = 3; number < 6; ++number) {
         made.put(of_bucket(1, number), word(number));
@@ -206,7 +206,7 @@ TEST_CASE("a key that makes room in a bucket that is not its own is found wherev
     CHECK(made.look({of_bucket(2, 8), a}) > 100);
 }
 
-TEST_CASE("a key that is there is found while its segment is split, wherever it goes") {
+TEST_CASE("a key is found while its segment is split") {
     for (key128 const key : {a, moving(a)}) {
         history made;
         made.put(key, word(1));
@@ -221,7 +221,7 @@ TEST_CASE("a key that is there is found while its segment is split, wherever it 
     }
 }
 
-TEST_CASE("a key that is put by the change that splits its segment is seen whole or not at all") {
+TEST_CASE("a key whose insertion splits its segment is seen whole or not at all") {
     for (key128 const key : {a, moving(a)}) {
         history made;
         fill(made);
@@ -234,7 +234,7 @@ TEST_CASE("a key that is put by the change that splits its segment is seen whole
     }
 }
 
-TEST_CASE("nothing of what was cleared comes back, and no key gives what another one put there") {
+TEST_CASE("no cleared entry comes back, and no key returns another key's value") {
     bool const gives_back = GENERATE(false, true);
     CAPTURE(gives_back);
     memo_test::system_takes_pages = gives_back;

@@ -490,7 +490,7 @@ TEST_CASE("no value of a fingerprint can pass for the type of the next") {
           memo::fingerprint(strings{std::string(88, 'a')}, 5L));
 }
 
-TEST_CASE("a scope of its own gives every call another key") {
+TEST_CASE("another scope gives every call another key") {
     key128 const one{1, 2};
     CHECK(memo::detail::call_key(one, 1) != memo::detail::call_key(memo::key128{2, 1}, 1));
     CHECK(memo::detail::call_key(one, 1) != memo::detail::call_key(memo::key128{1, 3}, 1));

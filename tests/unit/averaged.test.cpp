@@ -54,7 +54,7 @@ auto averaged(script& numbers, memo::averaged_options<double> const& options = {
 
 } // namespace
 
-TEST_CASE("one call draws one sample, and each call after it one more until the mean is settled") {
+TEST_CASE("each call draws one sample until the mean is settled") {
     script numbers{{1, 2, 3, 2, 2, 2, 2, 2}};
     auto const f = averaged(numbers, {.rtol_stderr = 0.2});
     CHECK(f(7) == 1);
@@ -71,7 +71,7 @@ TEST_CASE("one call draws one sample, and each call after it one more until the 
     CHECK(s.sets == 5);
 }
 
-TEST_CASE("a result without numbers is given and does not enter a mean") {
+TEST_CASE("a result without numbers is returned and does not enter a mean") {
     auto const f = memo::memoize<memo::memory, memo::averaged>(
         [](int n) { return std::vector<double>(static_cast<std::size_t>(n), 1.5); });
     CHECK(f(0).empty());
@@ -101,7 +101,7 @@ TEST_CASE("an outcome says that a record was refined") {
     CHECK(second.value == 1.5);
 }
 
-TEST_CASE("an estimate tells what is known of the mean") {
+TEST_CASE("an estimate has the moments of the mean and its error") {
     script numbers{{0.9, 1.0, 1.1}};
     auto const f = averaged(numbers, {.rtol_stderr = 0.06});
     auto e = f.estimate(7);
@@ -124,7 +124,7 @@ TEST_CASE("an estimate tells what is known of the mean") {
     CHECK(text.str() == "1 +- 0.248414 (3 samples)");
 }
 
-TEST_CASE("a negative, a zero and a constant mean come to an end") {
+TEST_CASE("a negative, a zero and a constant mean settle") {
     script negative{{-0.7}};
     auto const f = averaged(negative, {.repeat = memo::until_settled});
     CHECK(f(1) == -0.7);
@@ -139,7 +139,7 @@ TEST_CASE("a negative, a zero and a constant mean come to an end") {
     CHECK(g.stats().evaluations == 10);
 }
 
-TEST_CASE("a sample that is no number leaves the mean alone and is counted") {
+TEST_CASE("a sample that is no number does not enter the mean and is counted") {
     script numbers{{1, no_number, 3, std::numeric_limits<double>::infinity(), 2}};
     auto const f = averaged(numbers);
     CHECK(f(7) == 1);
@@ -156,7 +156,7 @@ TEST_CASE("a sample that is no number leaves the mean alone and is counted") {
     CHECK(s.sets == 3);
 }
 
-TEST_CASE("a function that gives no number at all is asked no more than max_repetitions a call") {
+TEST_CASE("a function without any number runs at most max_repetitions times a call") {
     script numbers{{no_number}};
     auto const f = averaged(numbers, {.max_repetitions = 20, .repeat = memo::until_settled});
     CHECK(std::isnan(f(7)));
@@ -166,7 +166,7 @@ TEST_CASE("a function that gives no number at all is asked no more than max_repe
     CHECK(f.stats().misses == 1);
 }
 
-TEST_CASE("rejected samples count as repetitions if that is asked for") {
+TEST_CASE("rejected samples count as repetitions under on_nan = count") {
     script numbers{{1, no_number}};
     auto const f = averaged(
         numbers, {.max_repetitions = 5, .repeat = memo::until_settled, .on_nan = memo::count});
@@ -180,7 +180,7 @@ TEST_CASE("rejected samples count as repetitions if that is asked for") {
     CHECK(f.stats().evaluations == 5);
 }
 
-TEST_CASE("a NaN makes the mean NaN only if that is asked for, and is not taken for settled") {
+TEST_CASE("a NaN makes the mean NaN only under on_nan = propagate, and the mean is not settled") {
     script numbers{{1, no_number, 1}};
     auto const f = averaged(
         numbers, {.max_repetitions = 6, .repeat = memo::until_settled, .on_nan = memo::propagate});
@@ -190,7 +190,7 @@ TEST_CASE("a NaN makes the mean NaN only if that is asked for, and is not taken 
     CHECK(e.count == 6);
 }
 
-TEST_CASE("a sample that store_if refuses leaves the mean alone and is counted") {
+TEST_CASE("a sample that store_if refuses does not enter the mean and is counted") {
     script numbers{{1, -5, 3}};
     auto const f = averaged(numbers, {.store_if = [](double x) { return x >= 0; }});
     CHECK(f(7) == 1);
@@ -199,7 +199,7 @@ TEST_CASE("a sample that store_if refuses leaves the mean alone and is counted")
     CHECK(at_rest(f).rejected == 1);
 }
 
-TEST_CASE("an exception leaves the mean alone, is counted, and reaches the caller") {
+TEST_CASE("an exception does not change the mean, is counted, and reaches the caller") {
     int runs = 0;
     auto const f = memo::memoize<memo::memory, memo::averaged>(memo::ignore_state([&](int x) {
         if (++runs == 2) {
@@ -329,7 +329,7 @@ TEST_CASE("a failed sample keeps its number, so that no seed is drawn twice") {
     CHECK(f.estimate(7).count == 3);
 }
 
-TEST_CASE("what was begun before a record was dropped does not enter the next one") {
+TEST_CASE("a sample that began before its record was erased does not enter the next record") {
     memo_test::faulty_backend const backend; // has no identity: each wrapper is as another process
     auto const made = [&](std::function<double()> const& draw) {
         return memo::memoize<memo_test::faulty_backend, memo::averaged>(
@@ -348,7 +348,7 @@ TEST_CASE("what was begun before a record was dropped does not enter the next on
     CHECK(quick.estimate(7).count == 2);
 }
 
-TEST_CASE("a sample of a record that another one dropped begins the next one if nobody else did") {
+TEST_CASE("a sample of an erased record begins the next one if no other sample did") {
     memo_test::faulty_backend const backend; // has no identity: each wrapper is as another process
     auto const made = [&](std::function<double(std::uint64_t)> const& draw) {
         return memo::memoize<memo_test::faulty_backend, memo::averaged>(
@@ -370,7 +370,7 @@ TEST_CASE("a sample of a record that another one dropped begins the next one if 
     CHECK(indices == std::vector<std::uint64_t>{0, 1, 2});
 }
 
-TEST_CASE("a sample that was begun before a drop enters no record after it") {
+TEST_CASE("a sample that began before forget() enters no record after it") {
     std::function<void()> meanwhile = [] {};
     double world = 1;
     auto const see = [&] {
@@ -398,7 +398,7 @@ TEST_CASE("a sample that was begun before a drop enters no record after it") {
         memo::ignore_state([see](int, memo::replicate) { return see(); })));
 }
 
-TEST_CASE("without a backend samples are averaged within the call and numbered all the same") {
+TEST_CASE("without a store samples are averaged within the call and numbered") {
     std::vector<std::uint64_t> indices;
     auto const f = memo::memoize<memo::none, memo::averaged>(
         memo::ignore_state([&](int, memo::replicate which) {
@@ -427,7 +427,7 @@ TEST_CASE("a failing backend costs the cache and no sample of the call") {
     CHECK(code_of([&] { strict(8); }) == memo::errc::backend);
 }
 
-TEST_CASE("numbers are random and far from the others while the backend is out of reach") {
+TEST_CASE("sample numbers are random and large while the backend is unreachable") {
     std::set<std::uint64_t> indices;
     memo_test::faulty_backend const backend;
     auto const f = memo::memoize<memo_test::faulty_backend, memo::averaged>(
@@ -442,7 +442,7 @@ TEST_CASE("numbers are random and far from the others while the backend is out o
     CHECK(*indices.begin() >= std::uint64_t{1} << 63);
 }
 
-TEST_CASE("no sample is numbered twice by a backend that does not keep the record") {
+TEST_CASE("no sample is numbered twice by a backend that loses the record") {
     std::set<std::uint64_t> seeds;
     memo::memory const too_small({.max_bytes = 1});
     auto const f = memo::memoize<memo::memory, memo::averaged>(
@@ -457,7 +457,7 @@ TEST_CASE("no sample is numbered twice by a backend that does not keep the recor
     CHECK(f.stats().too_large == 40); // a number and a sample each
 }
 
-TEST_CASE("a mean is served for ttl from its first sample on") {
+TEST_CASE("the ttl of a mean counts from its first sample") {
     memo_test::fake_clock const clock;
     memo::memory const backend({.clock = clock});
     script numbers{{1, 2, 3, 4, 5}};
@@ -494,7 +494,7 @@ TEST_CASE("a bound in bytes holds for means of vectors") {
     CHECK(backend.stats().entries == 4); // of three numbers for each of theirs
 }
 
-TEST_CASE("arguments are whole at every sample") {
+TEST_CASE("every sample gets unmoved arguments") {
     auto const f = memo::memoize<memo::memory, memo::averaged>(
         [](std::vector<double> values) {
             std::vector<double> const taken = std::move(values);
@@ -505,7 +505,7 @@ TEST_CASE("arguments are whole at every sample") {
     CHECK(f.stats().evaluations == 3);
 }
 
-TEST_CASE("options that cannot be followed are refused where the function is wrapped") {
+TEST_CASE("invalid options are refused when the function is wrapped") {
     script numbers{{1}};
     CHECK(code_of([&] { averaged(numbers, {.time_threshold = 1ms}); }) ==
           memo::errc::configuration);
@@ -516,7 +516,7 @@ TEST_CASE("options that cannot be followed are refused where the function is wra
     CHECK_NOTHROW(averaged(numbers, {.decides = 0}));
 }
 
-TEST_CASE("the number that decides must be one that a result has") {
+TEST_CASE("the index in .decides must exist in the result") {
     auto const array = [](int) { return std::array{1.0, 2.0}; };
     auto const wrapped = [&](std::size_t decides) {
         static_cast<void>(memo::memoize<memo::none, memo::averaged>(array, {.decides = decides}));

@@ -100,7 +100,7 @@ TEMPLATE_TEST_CASE("three functions make a backend of a store", "", map_store, e
     CHECK(s.corrupt == 0);
 }
 
-TEST_CASE("bytes that were not stored for a key are a miss that counts as corrupt") {
+TEST_CASE("bytes of another key are a miss that counts as corrupt") {
     fixture<exchanging_store> const made;
     auto const partition = made.backend.partition<std::string>(scope);
     partition.put(key_of(1), "a value that is longer than a word", {});
@@ -160,7 +160,7 @@ TEST_CASE("records of another function or type are corrupt under any name") {
     CHECK(made.backend.stats().corrupt == 3);
 }
 
-TEST_CASE("names are printable, short, and never of two functions, keys or name spaces") {
+TEST_CASE("names are printable, short, and unique to a function, key and name space") {
     auto const store = std::make_shared<map_store>();
     std::set<std::string> names;
     std::size_t count = 0;
@@ -184,7 +184,7 @@ TEST_CASE("names are printable, short, and never of two functions, keys or name 
     }
 }
 
-TEST_CASE("a store that cannot expire serves nothing for longer than its time to live") {
+TEST_CASE("a record in a store that cannot expire is not served after its ttl") {
     memo_test::fake_clock const clock;
     auto settings = timed_by(clock);
     settings.ttl = 5s;
@@ -241,7 +241,7 @@ TEST_CASE("no sample is lost among eight threads and two handles of a store") {
     CHECK(e.mean == Approx(sum / 401).epsilon(1e-9));
 }
 
-TEST_CASE("an update whose bytes others always replace ends, and counts an error") {
+TEST_CASE("an update that always meets a conflict ends, and counts an error") {
     fixture<exchanging_store> const made({.max_update_time = 100ms});
     auto const partition = made.backend.partition<int>(scope);
     CHECK(partition.update(key_of(1), plus_one, {}) == 1);
@@ -258,7 +258,7 @@ TEST_CASE("an update whose bytes others always replace ends, and counts an error
     CHECK(partition.update(key_of(1), counted, {}) == 2);
 }
 
-TEST_CASE("many keys are loaded in one go where the store can") {
+TEST_CASE("many keys are loaded in one call if the store has load_many") {
     fixture<batching_store> const made;
     auto const f =
         memo::memoize([](int x) { return 2 * x; }, {.name = "many", .version = "1"}, made.backend);
@@ -278,7 +278,7 @@ TEST_CASE("many keys are loaded in one go where the store can") {
     CHECK(f.stats().errors > 0);
 }
 
-TEST_CASE("a batch has the damaged and the missing as misses") {
+TEST_CASE("damaged and missing records are misses of a batch") {
     fixture<batching_store> const made;
     auto const partition = made.backend.partition<int>(scope);
     std::vector<memo::key128> const keys{key_of(1), key_of(2), key_of(3)};
@@ -332,7 +332,7 @@ TEST_CASE("one of two processes computes a key while the others wait for it") {
     CHECK(two.try_claim(2).state() == memo::claim_state::claimed);
 }
 
-TEST_CASE("a lease that its holder keeps too long is another's, and is not taken from it") {
+TEST_CASE("an expired lease goes to another owner, and the first one does not end it") {
     auto const store = std::make_shared<locking_store>();
     memo::byte_backend<locking_store> const backend(store, {.lease = 1ms});
     auto const partition = backend.partition<int>(scope);
@@ -350,7 +350,7 @@ TEST_CASE("a lease that its holder keeps too long is another's, and is not taken
     CHECK(store->locks() == 0);
 }
 
-TEST_CASE("a store that is away costs misses, errors, and few calls") {
+TEST_CASE("an unreachable store costs misses, errors, and few calls") {
     fixture<full_map_store> const made({.lease = 1min});
     auto const f =
         memo::memoize([](int x) { return 2 * x; }, {.name = "away", .version = "1"}, made.backend);
@@ -366,7 +366,7 @@ TEST_CASE("a store that is away costs misses, errors, and few calls") {
     CHECK(s.misses == 101);
 }
 
-TEST_CASE("a strict function has the store's failure as a memo::error") {
+TEST_CASE("a strict function throws the store's failure as a memo::error") {
     fixture<full_map_store> const made;
     auto const f =
         memo::memoize([](int x) { return 2 * x; },
@@ -376,7 +376,7 @@ TEST_CASE("a strict function has the store's failure as a memo::error") {
                       Catch::Contains("byte store get") && Catch::Contains("the map is away"));
 }
 
-TEST_CASE("a clear that does not reach the store is made up for") {
+TEST_CASE("a clear that does not reach the store is repeated") {
     fixture<full_map_store> const made;
     auto const partition = made.backend.partition<int>(scope);
     partition.put(key_of(1), 1, {});
@@ -387,7 +387,7 @@ TEST_CASE("a clear that does not reach the store is made up for") {
     CHECK_FALSE(partition.get(key_of(1)));
 }
 
-TEST_CASE("a generation that is lost or damaged takes the records with it") {
+TEST_CASE("a lost or damaged generation makes the records misses") {
     fixture<full_map_store> const made;
     auto const put_and_get = [&](auto const& damage) {
         made.backend.partition<int>(scope).put(key_of(1), 1, {});
@@ -420,7 +420,7 @@ TEST_CASE("a record that is too large is not offered to the store") {
     CHECK(partition.stats().too_large == 2);
 }
 
-TEST_CASE("settings of a byte backend that cannot be meant are refused") {
+TEST_CASE("invalid settings of a byte backend are refused") {
     auto const refused = [](memo::byte_backend_settings const& settings) {
         try {
             memo::byte_backend<map_store> const made(std::make_shared<map_store>(), settings);
@@ -441,7 +441,7 @@ TEST_CASE("settings of a byte backend that cannot be meant are refused") {
     CHECK_FALSE(refused({}));
 }
 
-TEST_CASE("two handles on one store are told to be one by its identity") {
+TEST_CASE("two handles on one store have its identity") {
     auto const store = std::make_shared<full_map_store>();
     memo::byte_backend<full_map_store> const one(store);
     memo::byte_backend<full_map_store> const two(store);

@@ -83,7 +83,7 @@ TEST_CASE("a claim is a hit, or runs, or is busy") {
     CHECK(s.sets == 2);
 }
 
-TEST_CASE("callers wait for a claim, and one of them goes on when it is given up") {
+TEST_CASE("callers wait for a claim, and one of them leads when it is given up") {
     std::atomic<int> runs{0};
     auto const f = memo::memoize(doubled(runs));
     for (bool const is_run : {true, false}) {
@@ -111,7 +111,7 @@ TEST_CASE("callers wait for a claim, and one of them goes on when it is given up
     CHECK(s.calls == 7);
 }
 
-TEST_CASE("no counter goes back while a caller waits that then goes on by itself") {
+TEST_CASE("no counter decreases while a caller waits and then leads") {
     std::atomic<int> runs{0};
     auto const f = memo::memoize(doubled(runs));
     std::thread caller;
@@ -129,7 +129,7 @@ TEST_CASE("no counter goes back while a caller waits that then goes on by itself
     CHECK(s.coalesced == 0);
 }
 
-TEST_CASE("what a claimed run throws reaches its holder and all who wait") {
+TEST_CASE("an exception of a claimed run reaches its holder and all waiting callers") {
     std::atomic<int> runs{0};
     auto const f = memo::memoize(doubled(runs));
     auto mine = f.try_claim(-1);
@@ -151,7 +151,7 @@ TEST_CASE("what a claimed run throws reaches its holder and all who wait") {
     at_rest(f);
 }
 
-TEST_CASE("a caller that holds a claim and calls the same is told instead of waiting for ever") {
+TEST_CASE("a holder of a claim that calls the same key gets an error, not a hang") {
     std::atomic<int> runs{0};
     auto const f = memo::memoize(doubled(runs));
     auto const mine = f.try_claim(1);
@@ -170,7 +170,7 @@ TEST_CASE("a claim keeps its own copy of the arguments") {
     CHECK(mine.run() == "text of more characters than a string holds in itself 7");
 }
 
-TEST_CASE("a claim keeps what a view looks at, whatever becomes of it") {
+TEST_CASE("a claim owns a copy of a view's target") {
     auto const f = memo::memoize([](std::span<double const> any, std::span<int const, 3> three,
                                     std::string_view text, std::span<bool const> const& flags) {
         return std::accumulate(any.begin(), any.end(), 0.0) + three[0] + three[2] +
@@ -190,7 +190,7 @@ TEST_CASE("a claim keeps what a view looks at, whatever becomes of it") {
     CHECK(f(any, three, "abc", flags) == 605);
 }
 
-TEST_CASE("a claim keeps what is behind a view that a parameter type wraps") {
+TEST_CASE("a claim owns a copy of the target of a wrapped view") {
     using memo::as_set;
     using memo::ignored;
     auto const f = memo::memoize(
@@ -203,7 +203,7 @@ TEST_CASE("a claim keeps what is behind a view that a parameter type wraps") {
     CHECK(mine.run() == "first is 3");
 }
 
-TEST_CASE("what is not in the key and is written to is the caller's own when a claim runs") {
+TEST_CASE("a claim writes to the caller's own output argument") {
     auto const f = memo::memoize<memo::memory, memo::ignore<1, 2>>(
         [](int x, int& count, std::span<int> const& written,
            memo::ignored<std::span<int>> const& too) {
@@ -234,7 +234,7 @@ TEST_CASE("a claim's views serve each sample of a mean, and an explanation") {
     CHECK(code_of([&] { missed.run(); }) == memo::errc::miss);
 }
 
-TEST_CASE("a claim of an object of which it would keep a part is refused") {
+TEST_CASE("a claim that would slice its argument is refused") {
     auto const f = memo::memoize<memo::memory, memo::ignore<1>>(
         [](int x, model const& how) { return how.score(x); });
     auto const g = memo::memoize<memo::memory, memo::ignore<1>>(
@@ -249,7 +249,7 @@ TEST_CASE("a claim of an object of which it would keep a part is refused") {
     CHECK(shared.try_claim(1, std::make_shared<forest const>()).run() == 2);
 }
 
-TEST_CASE("what came between a claim's first look and its right is not computed again") {
+TEST_CASE("a record stored between a claim's lookup and its right is not computed again") {
     memo_test::faulty_backend const backend;
     std::atomic<int> runs{0};
     auto const f = memo::memoize(doubled(runs), {.single_flight = false}, backend);
@@ -262,7 +262,7 @@ TEST_CASE("what came between a claim's first look and its right is not computed 
     at_rest(f);
 }
 
-TEST_CASE("workers that claim evaluate each call once and wait for nobody") {
+TEST_CASE("workers with claims evaluate each call once and do not wait") {
     std::atomic<int> runs{0};
     auto const f = memo::memoize(doubled(runs), {.single_flight = false});
     memo_test::together(4, [&](std::size_t worker) {
@@ -287,7 +287,7 @@ TEST_CASE("workers that claim evaluate each call once and wait for nobody") {
     CHECK(at_rest(f).evaluations == 300);
 }
 
-TEST_CASE("what was evaluated in another state than the key's is given and not stored") {
+TEST_CASE("a claim whose state changed returns its value and does not store it") {
     int state = 1;
     int runs = 0;
     std::function<void()> meanwhile = [] {};
@@ -356,7 +356,7 @@ TEST_CASE("a claim of an averaged function draws as a call does") {
     CHECK(s.hits == 1);
 }
 
-TEST_CASE("where nothing is remembered a claim still keeps others away") {
+TEST_CASE("a claim on the backend none still excludes other callers") {
     std::atomic<int> runs{0};
     auto const f = memo::memoize<memo::none>(doubled(runs));
     auto mine = f.try_claim(1);

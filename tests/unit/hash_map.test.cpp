@@ -13,7 +13,7 @@
 
 using memo::detail::hash_map;
 
-TEST_CASE("an empty map has nothing to find, to erase or to visit") {
+TEST_CASE("an empty map finds, erases and visits nothing") {
     hash_map<std::string, int> map;
     map.erase("a");
     map.clear();
@@ -22,7 +22,7 @@ TEST_CASE("an empty map has nothing to find, to erase or to visit") {
     CHECK(map.find("a") == nullptr);
 }
 
-TEST_CASE("a map finds what was added, wherever it grows, and nothing else") {
+TEST_CASE("a map finds exactly the added keys while it grows") {
     hash_map<std::size_t, std::size_t> map;
     std::vector<std::size_t const*> places;
     for (std::size_t i = 0; i < 1000; ++i) {
@@ -36,7 +36,7 @@ TEST_CASE("a map finds what was added, wherever it grows, and nothing else") {
     CHECK(map.size() == 1000);
 }
 
-TEST_CASE("erasing takes one of the keys of a chain, and frees its value") {
+TEST_CASE("an erase removes one key of a chain and frees its value") {
     hash_map<std::size_t, std::shared_ptr<int>> map;
     auto const value = std::make_shared<int>(1);
     for (std::size_t i = 0; i < 64; i += 8) { // all in the first chain of eight
@@ -69,7 +69,7 @@ TEST_CASE("a value that cannot be made is not added") {
     CHECK(map.find(1) == nullptr);
 }
 
-TEST_CASE("asking for a key by [] makes a value only where there is none") {
+TEST_CASE("operator[] creates a value only if there is none") {
     hash_map<std::string, int> map;
     map["a"] += 1;
     map["a"] += 1;

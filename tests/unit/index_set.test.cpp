@@ -37,7 +37,7 @@ TEST_CASE("a set iterates in ascending order") {
     CHECK(index_set(std::vector<std::uint32_t>{5, 2, 5}) == index_set{2, 5});
 }
 
-TEST_CASE("a universe makes room and no members") {
+TEST_CASE("a universe reserves room and adds no members") {
     index_set const set(1000);
     CHECK(set.empty());
     CHECK(set.size() == 0);
@@ -61,7 +61,7 @@ TEST_CASE("a mask is the indices at which it is true") {
     CHECK(index_set::of_mask(mask) == index_set{130});
 }
 
-TEST_CASE("a set and a mask are made of views that cannot be iterated when const") {
+TEST_CASE("a set and a mask are made from views that cannot be iterated when const") {
     auto const is_odd = [](unsigned index) { return index % 2 == 1; };
     CHECK(index_set(std::views::iota(0U, 6U) | std::views::filter(is_odd)) == index_set{1, 3, 5});
     auto in_turn = [last = false](unsigned) mutable { return last = !last; };
@@ -69,7 +69,7 @@ TEST_CASE("a set and a mask are made of views that cannot be iterated when const
           index_set{0, 2});
 }
 
-TEST_CASE("erasing the largest index leaves nothing of it behind") {
+TEST_CASE("a set without its largest index equals one that never had it") {
     index_set set{1, 1000};
     set.erase(1000);
     CHECK(set == index_set{1});

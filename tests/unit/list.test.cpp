@@ -23,12 +23,12 @@ struct fragile {
 
 } // namespace
 
-TEST_CASE("an empty list has nothing to visit") {
+TEST_CASE("an empty list visits nothing") {
     list<int> const none;
     none.for_each([](int) { FAIL("there is nothing"); });
 }
 
-TEST_CASE("the last value that was added is the first one, and all stay where they are") {
+TEST_CASE("a list has its newest value first and moves none") {
     list<int> all;
     std::vector<int const*> places;
     for (int i = 0; i < 3; ++i) {

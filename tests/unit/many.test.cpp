@@ -74,7 +74,7 @@ class threads {
 
 } // namespace
 
-TEST_CASE("many calls give their values in the order of the range") {
+TEST_CASE("many calls return their values in the order of the range") {
     std::atomic<int> runs{0};
     auto const f = memo::memoize(squares(runs));
     f(2);
@@ -91,7 +91,7 @@ TEST_CASE("many calls give their values in the order of the range") {
     CHECK(s.sets == 5);
 }
 
-TEST_CASE("of no calls nothing is looked up, nor taken as a lookup's time") {
+TEST_CASE("an empty batch looks nothing up and measures no latency") {
     auto const f = memo::memoize<memo_test::persistent_memory>(
         [](int x) { return x; },
         {.name = "many/none", .version = "1", .time_threshold = memo::worthwhile});
@@ -99,7 +99,7 @@ TEST_CASE("of no calls nothing is looked up, nor taken as a lookup's time") {
     CHECK(at_rest(f).calls == 0);
 }
 
-TEST_CASE("of duplicates one is evaluated and the others are coalesced") {
+TEST_CASE("one of equal calls is evaluated and the others are coalesced") {
     std::atomic<int> runs{0};
     auto const f = memo::memoize(squares(runs));
     CHECK(values_of(f.many({5, 6, 5, 5})) == std::vector{25, 36, 25, 25});
@@ -109,7 +109,7 @@ TEST_CASE("of duplicates one is evaluated and the others are coalesced") {
     CHECK(s.coalesced == 2);
 }
 
-TEST_CASE("several arguments come as tuples, and are converted before they are hashed") {
+TEST_CASE("several arguments are tuples and are converted before they are hashed") {
     auto const f = memo::memoize(
         [](double x, std::string const& text) { return text + std::to_string(int(x)); });
     std::vector<std::tuple<int, char const*>> const calls{{1, "a"}, {2, "b"}};
@@ -121,19 +121,19 @@ TEST_CASE("several arguments come as tuples, and are converted before they are h
     CHECK(at_rest(f).hits == 1); // lookup() is no call
 }
 
-TEST_CASE("one argument that is a tuple is taken as it is") {
+TEST_CASE("a single tuple parameter gets the tuple") {
     auto const f =
         memo::memoize([](std::tuple<int, int> const& both) { return std::get<0>(both); });
     CHECK(values_of(f.many({std::tuple{1, 2}, std::tuple{3, 4}})) == std::vector{1, 3});
 }
 
-TEST_CASE("a range may make its elements as it is read") {
+TEST_CASE("a range may create its elements on access") {
     auto const f = memo::memoize([](bool is) { return is ? 1 : 0; });
     CHECK(values_of(f.many(std::vector<bool>{true, false, true})) == std::vector{1, 0, 1});
     CHECK(at_rest(f).coalesced == 1);
 }
 
-TEST_CASE("what one of many calls throws is its own result") {
+TEST_CASE("an exception of one of many calls is its own result") {
     std::atomic<int> runs{0};
     auto const f = memo::memoize(squares(runs));
     auto results = f.many({1, 13, 2, 13});
@@ -166,8 +166,8 @@ TEST_CASE("an argument that cannot be keyed fails its own call and is not counte
     CHECK(at_rest(f).calls == 2);
 }
 
-TEMPLATE_TEST_CASE("calls that have no key are told from the others wherever they stand", "",
-                   std::vector<int>, std::list<int>) {
+TEMPLATE_TEST_CASE("calls without a key fail alone at any place of a batch", "", std::vector<int>,
+                   std::list<int>) {
     auto const seed = Catch::rngSeed();
     INFO("seed " << seed);
     std::mt19937_64 random(seed);
@@ -201,7 +201,7 @@ TEMPLATE_TEST_CASE("calls that have no key are told from the others wherever the
     }
 }
 
-TEST_CASE("an executor runs what is not there, all at one time") {
+TEST_CASE("an executor runs all misses at the same time") {
     std::latch all_begun(4); // a run alone would wait for ever
     auto const f = memo::memoize(memo::ignore_state([&](int x) {
         if (x < 4) {
@@ -218,7 +218,7 @@ TEST_CASE("an executor runs what is not there, all at one time") {
     CHECK(s.coalesced == 1);
 }
 
-TEST_CASE("many waits for tasks that an executor runs later, and a task runs once") {
+TEST_CASE("many() waits for tasks that an executor runs later, and a task runs once") {
     std::atomic<int> runs{0};
     auto const f = memo::memoize(squares(runs));
     std::vector<std::function<void()>> queue;
@@ -243,7 +243,7 @@ TEST_CASE("many waits for tasks that an executor runs later, and a task runs onc
     at_rest(f);
 }
 
-TEST_CASE("an executor that throws or drops a task fails that call only") {
+TEST_CASE("an executor that throws or discards a task fails that call only") {
     std::atomic<int> runs{0};
     auto const f = memo::memoize(squares(runs));
     int given = 0;
@@ -291,7 +291,7 @@ TEST_CASE("a circle of calls through an executor's threads is an error, not a ha
     outer = nullptr;
 }
 
-TEST_CASE("calls that wait for each other through an executor's threads come to an end") {
+TEST_CASE("calls that wait for each other through an executor's threads end") {
     std::atomic<int> runs{0};
     auto const common = memo::memoize(squares(runs));
     auto const inner =
@@ -352,7 +352,7 @@ TEST_CASE("many calls of an averaged function add one sample each") {
     CHECK(s.hits == 6);
 }
 
-TEST_CASE("many calls go through verify_full, store_if and a backend that keeps nothing") {
+TEST_CASE("many calls work with verify_full, store_if and the backend none") {
     auto const checked = memo::memoize<memo::memory, memo::verify_full>([](int x) { return -x; });
     CHECK(values_of(checked.many({1, 1, 2})) == std::vector{-1, -1, -2});
     CHECK(values_of(checked.many({1, 1, 2})) == std::vector{-1, -1, -2});
@@ -371,7 +371,7 @@ TEST_CASE("many calls go through verify_full, store_if and a backend that keeps 
     at_rest(bare);
 }
 
-TEST_CASE("a backend that fails costs many calls the cache and nothing else") {
+TEST_CASE("a failing backend costs many calls only the cache") {
     memo_test::faulty_backend const backend;
     std::atomic<int> runs{0};
     auto const f = memo::memoize(squares(runs), {}, backend);
@@ -383,7 +383,7 @@ TEST_CASE("a backend that fails costs many calls the cache and nothing else") {
     CHECK(code_of([&] { static_cast<void>(strict.many({2})); }) == memo::errc::backend);
 }
 
-TEST_CASE("many hits of a large memory cache are each the right one") {
+TEST_CASE("a batch of hits in a large memory cache has the right values") {
     auto const f = memo::memoize([](std::uint64_t x) { return std::array{x, x + 1, x + 2}; });
     std::vector<std::uint64_t> calls(5000);
     for (std::uint64_t i = 0; i < calls.size(); ++i) {

@@ -117,7 +117,7 @@ TEST_CASE("an outcome says where the value came from") {
     CHECK(at_rest(f).calls == 2);
 }
 
-TEST_CASE("an argument that the function takes by value and changes is keyed as it came") {
+TEST_CASE("an argument that the function changes is keyed by its value before the call") {
     auto const f = memo::memoize(
         [](std::vector<int> x) { // NOLINT(performance-unnecessary-value-param): moved from
             return std::vector<int>(std::move(x)).size();
@@ -152,7 +152,7 @@ TEST_CASE("lookup and contains never run the function and are no calls") {
     CHECK(at_rest(f).calls == 1);
 }
 
-TEST_CASE("forget drops one entry and says whether there was one") {
+TEST_CASE("forget erases one entry and returns whether there was one") {
     int runs = 0;
     auto f = memo::memoize(counted(runs));
     f(1);
@@ -166,7 +166,7 @@ TEST_CASE("forget drops one entry and says whether there was one") {
     at_rest(f);
 }
 
-TEST_CASE("what was begun before a drop is not stored") {
+TEST_CASE("an evaluation that began before forget() is not stored") {
     int world = 1;
     std::function<void()> meanwhile;
     auto const f = memo::memoize(memo::ignore_state([&](int) {
@@ -191,7 +191,7 @@ TEST_CASE("what was begun before a drop is not stored") {
     CHECK(at_rest(f).sets == 3);
 }
 
-TEST_CASE("what is stored while it is dropped is dropped") {
+TEST_CASE("a record that is stored during forget() is erased") {
     memo_test::faulty_backend const backend;
     auto const f = memo::memoize([](int x) { return x; }, {}, backend);
     auto const store_while = [&](auto const& drop) {
@@ -204,7 +204,7 @@ TEST_CASE("what is stored while it is dropped is dropped") {
     store_while([&] { f.clear(); });
 }
 
-TEST_CASE("clear drops this function's entries and no other's") {
+TEST_CASE("clear erases this function's entries and no other's") {
     memo::memory const shared;
     auto f = memo::memoize([](int x) { return x + 1; }, {}, shared);
     auto g = memo::memoize([](int x) { return x + 2; }, {}, shared);
@@ -293,7 +293,7 @@ TEST_CASE("a signature names the parameters of a generic callable") {
     CHECK(at_rest(f).hits == 1);
 }
 
-TEST_CASE("a record with its key_material is served for its own arguments") {
+TEST_CASE("a record with its key material is served for its own arguments") {
     int runs = 0;
     auto f = memo::memoize<memo::memory, memo::verify_full>(
         memo::ignore_state([&runs](std::vector<int> const& v) {
@@ -320,7 +320,7 @@ TEST_CASE("a record of other arguments is a counted miss under verify_full") {
     CHECK(s.hits == 1);
 }
 
-TEST_CASE("a captured state that was said is in the key") {
+TEST_CASE("a declared captured state is in the key") {
     memo::memory const shared;
     auto const make = [&](int offset) {
         return memo::memoize(memo::keyed([offset](int x) { return x + offset; }, offset), {},
@@ -337,7 +337,7 @@ TEST_CASE("a captured state that was said is in the key") {
     CHECK(at_rest(one_again).hits == 1);
 }
 
-TEST_CASE("a state that is asked at each call is seen to change") {
+TEST_CASE("a changed state of keyed_by changes the key") {
     int offset = 1;
     auto f = memo::memoize(
         memo::keyed_by([&offset](int x) { return x + offset; }, [&offset] { return offset; }));
@@ -353,7 +353,7 @@ TEST_CASE("a state that is asked at each call is seen to change") {
     CHECK(s.hits == 2);
 }
 
-TEST_CASE("a state that is ignored may change unseen") {
+TEST_CASE("a change of ignored state does not change the key") {
     int offset = 1;
     auto f = memo::memoize(memo::ignore_state([&offset](int x) { return x + offset; }));
     CHECK(f(1) == 2);
@@ -385,7 +385,7 @@ TEST_CASE("the object of a member function is in the key") {
     CHECK(s.hits == 1);
 }
 
-TEST_CASE("what does not throw, or is called on lvalues alone, has a signature, too") {
+TEST_CASE("a noexcept or lvalue-qualified call operator has a signature") {
     struct negative {
         int operator()(int x) const& { return -x; }
     };
@@ -409,7 +409,7 @@ TEST_CASE("arguments are converted to the parameters before they are hashed") {
     CHECK(f.key({1, 2}, "abc", 4) == f.key(std::vector<double>{1.0, 2.0}, "abc", 4.0));
 }
 
-TEST_CASE("values that look like nothing are values") {
+TEST_CASE("empty values are values") {
     auto zero = memo::memoize([](int) { return 0; });
     auto no = memo::memoize([](int) { return false; });
     auto empty = memo::memoize([](int) { return std::string(); });
@@ -434,7 +434,7 @@ TEST_CASE("values that look like nothing are values") {
     once(null, nullptr);
 }
 
-TEST_CASE("callers may change the value they were given") {
+TEST_CASE("callers may change the returned value") {
     auto f = memo::memoize([](int n) { return std::vector<int>(static_cast<std::size_t>(n), 7); });
     auto first = f(3);
     first[0] = 99;
@@ -445,7 +445,7 @@ TEST_CASE("callers may change the value they were given") {
     at_rest(f);
 }
 
-TEST_CASE("a shared pointer is handed out without copying what it points to") {
+TEST_CASE("a shared pointer is returned without a copy of its pointee") {
     auto f =
         memo::memoize([](int n) { return std::make_shared<std::string const>(std::to_string(n)); });
     auto const first = f(3);
@@ -466,7 +466,7 @@ TEST_CASE("results that took less than the threshold are not stored") {
     CHECK(at_rest(all).sets == 1);
 }
 
-TEST_CASE("a stored result is served until its time is over") {
+TEST_CASE("a stored result is served until it expires") {
     memo_test::fake_clock const clock;
     auto f =
         memo::memoize([](int x) { return 2 * x; }, {.ttl = 10s}, memo::memory({.clock = clock}));
@@ -483,7 +483,7 @@ TEST_CASE("a stored result is served until its time is over") {
     CHECK(s.expirations == 1);
 }
 
-TEST_CASE("an entry that is only watched is evicted as one that nobody asks for") {
+TEST_CASE("lookup() does not protect an entry from eviction") {
     memo::memory const small({.max_entries = 100});
     auto const check = [](auto const& f) {
         f(0);
@@ -501,7 +501,7 @@ TEST_CASE("an entry that is only watched is evicted as one that nobody asks for"
     check(memo::memoize([](int x) { return std::to_string(x); }, {}, small));
 }
 
-TEST_CASE("the longest ttl there is does not overflow") {
+TEST_CASE("the longest ttl does not overflow") {
     auto f = memo::memoize([](int x) { return x; }, {.ttl = std::chrono::nanoseconds::max()});
     f(1);
     CHECK(f.contains(1));
@@ -518,7 +518,7 @@ TEST_CASE("only the results that store_if accepts are stored") {
     CHECK(at_rest(f).sets == 1);
 }
 
-TEST_CASE("a function that is wrapped again on a live store counts from then on") {
+TEST_CASE("a second wrapper on a live store counts from zero") {
     memo::memory const store({.max_entries = 10});
     auto const wrap = [&store] {
         return memo::memoize<memo::memory>([](int x) { return x; }, {}, store);
@@ -536,7 +536,7 @@ TEST_CASE("a function that is wrapped again on a live store counts from then on"
 }
 
 // NOLINTBEGIN(bugprone-use-after-move,hicpp-invalid-access-moved): that is what these are about
-TEST_CASE("a function that was moved from is still the function that it was") {
+TEST_CASE("a moved-from function is still valid") {
     auto f = memo::memoize([](int x) { return 2 * x; });
     auto g = std::move(f);
     CHECK(g(1) == 2);
@@ -554,7 +554,7 @@ TEST_CASE("a function that was moved from is still the function that it was") {
     STATIC_REQUIRE(std::is_nothrow_move_constructible_v<decltype(f)>);
 }
 
-TEST_CASE("a backend that was moved from is still the backend that it was") {
+TEST_CASE("a moved-from backend is still valid") {
     memo::memory store;
     memo::memory const moved = std::move(store);
     auto const wrap = [](memo::memory const& backend) {
@@ -565,7 +565,7 @@ TEST_CASE("a backend that was moved from is still the backend that it was") {
     CHECK(store.stats().entries == 1);
 }
 
-TEST_CASE("a result that was moved from throws what it threw, or has some value") {
+TEST_CASE("a moved-from result throws what it threw, or has some value") {
     auto const f = memo::memoize([](int x) { return x == 0 ? throw std::out_of_range("0") : x; });
     auto results = f.many({0, 1});
     auto const thrown = std::move(results[0]);
@@ -606,7 +606,7 @@ TEST_CASE("without single flight a call may run inside itself") {
     CHECK(s.coalesced == 0);
 }
 
-TEST_CASE("an exception of the function reaches the caller and leaves nothing behind") {
+TEST_CASE("an exception of the function reaches the caller and nothing is stored") {
     int runs = 0;
     auto f = memo::memoize(memo::ignore_state([&runs](int x) {
         if (++runs == 1) {
@@ -623,7 +623,7 @@ TEST_CASE("an exception of the function reaches the caller and leaves nothing be
     CHECK(s.misses == 2);
 }
 
-TEST_CASE("a failing backend is counted and gone without") {
+TEST_CASE("a failing backend is counted and the call continues without it") {
     int runs = 0;
     memo_test::faulty_backend const backend;
     auto f = memo::memoize(counted(runs), {}, backend);
@@ -650,7 +650,7 @@ TEST_CASE("a failing backend is counted and gone without") {
     CHECK(at_rest(f).errors == 7);
 }
 
-TEST_CASE("a failing backend is reported when that was asked for") {
+TEST_CASE("a failing backend throws under on_error = strict") {
     int runs = 0;
     memo_test::faulty_backend const backend;
     auto f = memo::memoize(counted(runs), {.on_error = memo::strict}, backend);
@@ -676,7 +676,7 @@ TEST_CASE("a failing backend is reported when that was asked for") {
     CHECK_THROWS_WITH((faults.get.only(1), f(1)), "memo: backend get: told to fail");
 }
 
-TEST_CASE("an error of the backend's own is told without a second name") {
+TEST_CASE("a memo::error of the backend is not wrapped twice") {
     int runs = 0;
     memo_test::faulty_backend const backend;
     auto f = memo::memoize(counted(runs), {.on_error = memo::strict}, backend);
@@ -686,7 +686,7 @@ TEST_CASE("an error of the backend's own is told without a second name") {
     CHECK_THROWS_WITH(f(1), "memo: backend get: it refuses");
 }
 
-TEST_CASE("spans that cannot be meant are refused where the function is wrapped") {
+TEST_CASE("invalid durations are refused when the function is wrapped") {
     int runs = 0;
     CHECK_THROWS_WITH(memo::memoize(counted(runs), {.ttl = -1ns}),
                       Catch::Contains(".ttl is negative; give"));
@@ -696,7 +696,7 @@ TEST_CASE("spans that cannot be meant are refused where the function is wrapped"
           memo::errc::configuration);
 }
 
-TEST_CASE("the counters balance when the leader's second look fails") {
+TEST_CASE("the counters balance when the leader's second lookup fails") {
     int runs = 0;
     memo_test::faulty_backend const backend;
     auto f = memo::memoize(counted(runs), {.on_error = memo::strict}, backend);
@@ -707,7 +707,7 @@ TEST_CASE("the counters balance when the leader's second look fails") {
     at_rest(f);
 }
 
-TEST_CASE("reset starts the counters from zero and keeps what is stored") {
+TEST_CASE("reset_stats sets the counters to zero and erases no entry") {
     memo_test::fake_clock const clock;
     auto f = memo::memoize([](int x) { return x; }, {.ttl = 1s},
                            memo::memory({.max_entries = 4, .clock = clock}));
@@ -774,7 +774,7 @@ TEST_CASE("statistics print as text, JSON and Prometheus lines") {
     CHECK(count == 3 * 27);
 }
 
-TEST_CASE("a snapshot gives a result that could be a list of itself as the function gave it") {
+TEST_CASE("a snapshot returns a result that is constructible from a list of itself unchanged") {
     auto const f = memo::memoize<memo::memory>(
         [](int x) { return std::vector<std::any>(static_cast<std::size_t>(x), std::any(x)); });
     auto const frozen = f.snapshot();

@@ -37,7 +37,7 @@ int first_of(numbers const& values) {
 
 } // namespace
 
-TEST_CASE("an ignored value is passed on and is no words") {
+TEST_CASE("an ignored value reaches the function and has no words") {
     ignored<int> const value = 7;
     CHECK(value.get() == 7);
     CHECK(value + 1 == 8);
@@ -47,7 +47,7 @@ TEST_CASE("an ignored value is passed on and is no words") {
     CHECK(words_in(ignored<int const*>(nullptr)).empty());
 }
 
-TEST_CASE("a range taken as a set is passed on as it was written") {
+TEST_CASE("a range as a set reaches the function unchanged") {
     as_set<numbers> const values{3, 1, 3};
     CHECK(values.get() == numbers{3, 1, 3});
     CHECK(first_of(values) == 3);
@@ -77,7 +77,7 @@ TEST_CASE("a set of anything else is the distinct digests, ascending") {
     CHECK(words_in(strings(std::vector<std::string>{"b", "a", "b"})) == expected);
 }
 
-TEST_CASE("what compares by a state can be no set either") {
+TEST_CASE("a range with a stateful comparator is no set") {
     using memo::detail::encodable;
     CHECK_FALSE(encodable<as_set<std::set<int, std::function<bool(int, int)>>>>);
     CHECK(words_in(as_set<std::set<int, std::greater<>>>{1, 2}) == words_in(numbers{1, 2}));

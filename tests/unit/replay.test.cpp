@@ -45,7 +45,7 @@ template <class Call> std::string text_of(Call const& call) {
 
 } // namespace
 
-TEST_CASE("a replay serves what is stored, and names a call that is not") {
+TEST_CASE("a replay serves stored results, and names a call without one") {
     memo::memory const store;
     int runs = 0;
     doubling(store, runs, memo::compute)(21);
@@ -70,7 +70,7 @@ TEST_CASE("a replay serves what is stored, and names a call that is not") {
     CHECK(f(22) == 44); // no flight is left behind
 }
 
-TEST_CASE("a replay of many calls says of each whether it is stored") {
+TEST_CASE("a replay of many calls returns a value or an error for each") {
     memo::memory const store;
     int runs = 0;
     doubling(store, runs, memo::compute)(2);
@@ -88,7 +88,7 @@ TEST_CASE("a replay of many calls says of each whether it is stored") {
     static_cast<void>(at_rest(f));
 }
 
-TEST_CASE("a mean that is not settled is a miss of a replay") {
+TEST_CASE("an unsettled mean is a miss of a replay") {
     memo::memory const store;
     int runs = 0;
     auto const first = averaging(store, runs, memo::compute);
@@ -106,7 +106,7 @@ TEST_CASE("a mean that is not settled is a miss of a replay") {
     CHECK(runs == 3);
 }
 
-TEST_CASE("threads that miss one key in a replay all hear of it") {
+TEST_CASE("all threads that miss one key in a replay get the error") {
     memo::memory const store;
     int runs = 0;
     auto const f = doubling(store, runs, memo::fail);
@@ -122,7 +122,7 @@ TEST_CASE("threads that miss one key in a replay all hear of it") {
     CHECK(runs == 0);
 }
 
-TEST_CASE("nothing runs in a replay, so nothing can be audited") {
+TEST_CASE("a replay with audits is refused") {
     CHECK(code_of([] {
               static_cast<void>(
                   memo::memoize([](int x) { return x; }, {.on_miss = memo::fail, .audit = 0.1}));

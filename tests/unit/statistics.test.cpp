@@ -42,7 +42,7 @@ template <class T> std::string printed(T const& value) {
 
 } // namespace
 
-TEST_CASE("no locale changes what machines read, nor the texts for people") {
+TEST_CASE("no locale changes any text") {
     auto const s = many_calls();
     auto const f = memo::memoize([](int x) { return x; });
     auto const texts = [&] {

@@ -13,7 +13,7 @@ using memo::detail::number_text;
 using memo::detail::printable;
 using memo::detail::utf8_text;
 
-TEST_CASE("a double is the same text in any locale, and is read back as it was") {
+TEST_CASE("a double is the same text in any locale, and reading it restores it") {
     memo_test::foreign_locale const locale;
     CHECK(number_text(0.1) == "0.1");
     CHECK(number_text(1234567.25) == "1234567.25");
@@ -23,7 +23,7 @@ TEST_CASE("a double is the same text in any locale, and is read back as it was")
     CHECK(fixed_text(std::numeric_limits<double>::max(), 17).size() == 309 + 1 + 17);
 }
 
-TEST_CASE("bytes that are no UTF-8 are replaced, and only those") {
+TEST_CASE("exactly the invalid UTF-8 bytes are replaced") {
     std::string const whole = "a\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xef\xbf\xbf"
                               "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf";
     CHECK(utf8_text(whole) == whole);
@@ -41,7 +41,7 @@ TEST_CASE("bytes that are no UTF-8 are replaced, and only those") {
     CHECK(utf8_text("\xf0\x9f\x98") == bad + bad + bad);           // cut
 }
 
-TEST_CASE("a name for a terminal is one line without anything that a terminal acts on") {
+TEST_CASE("a name for a terminal is one line without control characters") {
     CHECK(printable("knn5 (accuracy), \xc3\xbc") == "knn5 (accuracy), \xc3\xbc");
     CHECK(printable("a\nb\tc\rd") == "a\\nb\\tc\\x0dd");
     CHECK(printable("\x1b[2J\x07\x7f") == "\\x1b[2J\\x07\\x7f");

@@ -34,7 +34,7 @@ nanoseconds of(time_span span) {
 
 } // namespace
 
-TEST_CASE("a duration of an option is what was given, to the nanosecond") {
+TEST_CASE("a duration of an option is exact to the nanosecond") {
     CHECK(of({}) == 0ns);
     CHECK(of(1h) == 3'600'000'000'000ns);
     CHECK(of(-5ms) == -5'000'000ns);
@@ -50,7 +50,7 @@ TEST_CASE("a duration of an option is what was given, to the nanosecond") {
     CHECK(time_span(-1ns).is_negative());
 }
 
-TEST_CASE("a duration that nanoseconds cannot hold is the longest, or the shortest") {
+TEST_CASE("a duration beyond nanoseconds saturates") {
     CHECK(of(std::chrono::seconds::max()) == nanoseconds::max());
     CHECK(of(std::chrono::milliseconds::max()) == nanoseconds::max());
     CHECK(of(years(600)) == nanoseconds::max());
@@ -67,7 +67,7 @@ TEST_CASE("a duration that nanoseconds cannot hold is the longest, or the shorte
           std::numeric_limits<std::int32_t>::max());
 }
 
-TEST_CASE("sums and products end at the largest number") {
+TEST_CASE("sums and products saturate") {
     constexpr auto most = std::numeric_limits<std::size_t>::max();
     CHECK(saturated_sum(most - 1, std::size_t{1}) == most);
     CHECK(saturated_sum(most, std::size_t{1}) == most);
@@ -80,7 +80,7 @@ TEST_CASE("sums and products end at the largest number") {
     CHECK(saturated_sum(point(5ns), nanoseconds::max()) == point::max());
 }
 
-TEST_CASE("a result with the longest ttl that can be written is served") {
+TEST_CASE("a result with the longest valid ttl is served") {
     auto const longest = GENERATE(time_span(nanoseconds::max()),
                                   time_span(std::chrono::seconds::max()), time_span(years(600)));
     memo_test::fake_clock const clock;

@@ -91,8 +91,7 @@ TEMPLATE_LIST_TEST_CASE("clear of one name space leaves the others and foreign k
     CHECK(client.ask("mg foreign v") == "VA 3\r\nabc\r\n");
 }
 
-TEMPLATE_LIST_TEST_CASE("another process sees a clear within the time that is promised", "",
-                        backends) {
+TEMPLATE_LIST_TEST_CASE("another process sees a clear within the promised time", "", backends) {
     auto const settings = memo_test::fresh_memcached_settings();
     TestType const here(settings);
     TestType const there(settings); // shares nothing with the first but the server
@@ -108,7 +107,7 @@ TEMPLATE_LIST_TEST_CASE("another process sees a clear within the time that is pr
     CHECK(mine.get(key_of(1))->record == 2);
 }
 
-TEMPLATE_LIST_TEST_CASE("a lost generation counter brings nothing old back", "", backends) {
+TEMPLATE_LIST_TEST_CASE("a lost generation counter restores no old record", "", backends) {
     auto const client = client_of_shared_server();
     auto const settings = memo_test::fresh_memcached_settings();
     TestType const before(settings);
@@ -137,8 +136,7 @@ TEMPLATE_LIST_TEST_CASE("a record that is too large is refused and the old one s
     CHECK(partition.stats().too_large == 2);
 }
 
-TEMPLATE_LIST_TEST_CASE("the largest record that is taken is taken by a server as it comes", "",
-                        backends) {
+TEMPLATE_LIST_TEST_CASE("a default server accepts the largest record that is sent", "", backends) {
     auto settings = memo_test::fresh_memcached_settings();
     settings.name_space = std::string(64, 'n');
     TestType const backend(settings);
@@ -152,7 +150,7 @@ TEMPLATE_LIST_TEST_CASE("the largest record that is taken is taken by a server a
     CHECK(partition.stats().errors == 0);
 }
 
-TEMPLATE_LIST_TEST_CASE("what another program left at our key is a miss and is replaced", "",
+TEMPLATE_LIST_TEST_CASE("another program's item under our key is a miss and is replaced", "",
                         backends) {
     auto const client = client_of_shared_server();
     auto const settings = memo_test::fresh_memcached_settings();
@@ -185,7 +183,7 @@ TEMPLATE_LIST_TEST_CASE("what another program left at our key is a miss and is r
     CHECK(partition.stats().errors == 0);
 }
 
-TEMPLATE_LIST_TEST_CASE("a record of another type is not taken for ours", "", backends) {
+TEMPLATE_LIST_TEST_CASE("a record of another type is a miss", "", backends) {
     TestType const backend(memo_test::fresh_memcached_settings());
     backend.template partition<std::int64_t>(scope).put(key_of(1), 1, {});
     CHECK_FALSE(backend.template partition<double>(scope).get(key_of(1)).has_value());
@@ -200,7 +198,7 @@ TEMPLATE_LIST_TEST_CASE("a time to live of more than 30 days is served", "", bac
     CHECK(partition.get(key_of(2)).has_value());
 }
 
-TEMPLATE_LIST_TEST_CASE("the settings' ttl is the longest that there is", "", backends) {
+TEMPLATE_LIST_TEST_CASE("the ttl of the settings bounds every ttl", "", backends) {
     memo_test::fake_clock const clock;
     auto settings = memo_test::fresh_memcached_settings();
     settings.ttl = 10s;
@@ -219,7 +217,7 @@ TEMPLATE_LIST_TEST_CASE("the settings' ttl is the longest that there is", "", ba
     CHECK_FALSE(partition.get(key_of(2)).has_value());
 }
 
-TEMPLATE_LIST_TEST_CASE("a unix socket serves as a port does", "", backends) {
+TEMPLATE_LIST_TEST_CASE("a unix socket serves like a port", "", backends) {
     memcached_server const server(memcached_server::transport::unix_socket);
     auto settings = memo_test::fresh_memcached_settings();
     settings.servers = {server.address()};
@@ -267,7 +265,7 @@ TEMPLATE_LIST_TEST_CASE("no update of one key is lost among processes", "", back
     CHECK(kept->record.m2 == Approx(serial.m2).epsilon(1e-9));
 }
 
-TEMPLATE_LIST_TEST_CASE("a program that runs again finds what it computed", "", backends) {
+TEMPLATE_LIST_TEST_CASE("a second run of a program finds the results of the first", "", backends) {
     auto const settings = memo_test::fresh_memcached_settings();
     auto const name = std::string("runs again on ") + typeid(TestType).name();
     auto const run = [&] {

@@ -67,7 +67,7 @@ template <class Record> std::uint64_t bytes_of_one(Record const& record) {
 
 } // namespace
 
-TEST_CASE("the store does what a map does") {
+TEST_CASE("the store behaves like a map") {
     auto const seed = Catch::rngSeed();
     INFO("seed " << seed);
     std::mt19937_64 random(seed);
@@ -115,7 +115,7 @@ TEST_CASE("the store does what a map does") {
     }
 }
 
-TEST_CASE("a bounded store never gives a wrong value and keeps its bounds at every step") {
+TEST_CASE("a bounded store never returns a wrong value and respects its bounds at every step") {
     auto const seed = Catch::rngSeed();
     INFO("seed " << seed);
     std::mt19937_64 random(seed);
@@ -148,7 +148,7 @@ TEST_CASE("a bounded store never gives a wrong value and keeps its bounds at eve
     CHECK(backend.stats().evictions > 0);
 }
 
-TEST_CASE("functions that share a bounded store share its budget") {
+TEST_CASE("functions that share a bounded store share its bound") {
     memo::memory const backend({.max_entries = 100});
     auto const one = backend.partition<int>(scope);
     auto const two = backend.partition<std::string>(other_scope);
@@ -174,7 +174,7 @@ TEST_CASE("functions that share a bounded store share its budget") {
     CHECK(backend.stats().evictions == 500);
 }
 
-TEST_CASE("a record that is larger than the bound is not taken and pushes nothing out") {
+TEST_CASE("a record that is larger than the bound is refused and evicts nothing") {
     memo::memory const backend({.max_bytes = 2000});
     auto const partition = backend.partition<std::string>(scope);
     CHECK(partition.put(key_of(1), "small", {}));
@@ -187,7 +187,7 @@ TEST_CASE("a record that is larger than the bound is not taken and pushes nothin
     CHECK(s.entries == 1);
 }
 
-TEST_CASE("a plain record expires like any other") {
+TEST_CASE("a plain record expires") {
     memo_test::fake_clock const clock;
     memo::memory const backend({.clock = clock});
     auto const partition = backend.partition<int>(scope);
@@ -208,7 +208,7 @@ TEST_CASE("a plain record expires like any other") {
     CHECK(partition.get(key_of(1))->record == 3);
 }
 
-TEST_CASE("a record that is updated under a full bound does not push itself out") {
+TEST_CASE("an update under a full bound does not evict its own record") {
     memo::memory const backend({.max_entries = 1});
     auto const partition = backend.partition<std::string>(memo::key128{1, 2});
     auto const grow = [](std::string const* old) { return (old != nullptr ? *old : "") + "+"; };
@@ -220,7 +220,7 @@ TEST_CASE("a record that is updated under a full bound does not push itself out"
     CHECK(backend.stats().evictions == 1);
 }
 
-TEST_CASE("a cost in one byte is at most 12.5 percent off") {
+TEST_CASE("a cost in one byte is right to 12.5 percent") {
     auto const check = [](std::uint64_t ns) {
         std::uint64_t const told = memo::detail::cost_of(memo::detail::cost_byte(ns));
         std::uint64_t const off = told > ns ? told - ns : ns - told;
@@ -245,7 +245,7 @@ TEST_CASE("a cost in one byte is at most 12.5 percent off") {
     }
 }
 
-TEST_CASE("keys that are asked for again survive keys that are asked for once") {
+TEST_CASE("keys that are used again survive keys that are used once") {
     constexpr std::uint64_t hot = 2000;
     memo::memory const backend({.max_entries = 2 * hot});
     auto const partition = backend.partition<std::uint64_t>(scope);
@@ -273,7 +273,7 @@ TEST_CASE("keys that are asked for again survive keys that are asked for once") 
     CHECK(backend.stats().entries == 2 * hot);
 }
 
-TEST_CASE("a record's bytes are those that it holds outside of itself too") {
+TEST_CASE("the bytes of a record include its memory outside the object") {
     auto const empty = bytes_of_one(std::string());
     CHECK(bytes_of_one(std::string(1000, 'x')) == empty + 1000);
     auto const no_numbers = bytes_of_one(std::vector<double>());
@@ -289,7 +289,7 @@ TEST_CASE("a record's bytes are those that it holds outside of itself too") {
     CHECK(bytes_of_one(1) < bytes_of_one(std::string()));
 }
 
-TEST_CASE("a record's bytes are those of its parts, whatever they are part of") {
+TEST_CASE("the bytes of a record are those of its parts") {
     std::vector<double> const numbers(100);
     using maybe = std::optional<std::vector<double>>;
     CHECK(bytes_of_one(maybe(numbers)) == bytes_of_one(maybe()) + 800);
@@ -301,13 +301,13 @@ TEST_CASE("a record's bytes are those of its parts, whatever they are part of") 
           bytes_of_one(std::vector<maybe>(2)) + 1600);
 }
 
-TEST_CASE("the bytes of a set of samples are those of its bits") {
+TEST_CASE("the bytes of an index_set are those of its bits") {
     using memo::index_set;
     CHECK(bytes_of_one(index_set::first(6400)) == bytes_of_one(index_set()) + 800);
     CHECK(bytes_of_one(index_set{6399}) == bytes_of_one(index_set()) + 800);
 }
 
-TEST_CASE("a value that is a range of itself has the bytes of what is inside of it") {
+TEST_CASE("a value that is a range of itself has the bytes of its contents") {
     using ours::document;
     CHECK(memo::detail::footprint(document{1, {}}) == 0);
     document const pair{0, {document{1, {}}, document{2, {}}}};
@@ -318,7 +318,7 @@ TEST_CASE("a value that is a range of itself has the bytes of what is inside of 
           bytes_of_one(pointer()) + 3 * sizeof(document));
 }
 
-TEST_CASE("a type may tell its own bytes") {
+TEST_CASE("a type may define its own footprint") {
     CHECK(memo::detail::footprint(ours::image{7}) == 700);
     CHECK(memo::detail::footprint(std::pair(ours::image{1}, ours::image{2})) == 300);
     CHECK(bytes_of_one(std::pair(ours::image{3}, std::string())) ==
@@ -329,11 +329,11 @@ TEST_CASE("a type may tell its own bytes") {
     CHECK(partition.stats().too_large == 1);
 }
 
-TEST_CASE("a type whose footprint is told by a function has that many bytes in the store") {
+TEST_CASE("memo_footprint() sets the bytes of a type in the store") {
     CHECK(bytes_of_one(ours::image{7}) == bytes_of_one(ours::image{}) + 700);
 }
 
-TEST_CASE("a footprint near the largest number of bytes is that much, and nothing less") {
+TEST_CASE("a footprint near the largest number of bytes does not wrap") {
     using ours::endless;
     static constexpr auto most = std::numeric_limits<std::size_t>::max();
     auto const of = GENERATE(as<std::size_t>(), most, most - 1, most - 40, most / 2 + 1, most / 4);
@@ -363,7 +363,7 @@ TEST_CASE("a footprint near the largest number of bytes is that much, and nothin
     CHECK(all.stats().bytes == 0);
 }
 
-TEST_CASE("the largest bound is one that is never reached") {
+TEST_CASE("the largest bound is never reached") {
     memo::memory const backend({.max_bytes = std::numeric_limits<std::size_t>::max()});
     auto const partition = backend.partition<ours::endless>(scope);
     for (std::uint64_t i = 0; i < 40; ++i) {
@@ -373,7 +373,7 @@ TEST_CASE("the largest bound is one that is never reached") {
     CHECK(partition.stats().evictions == 0);
 }
 
-TEST_CASE("keys of one bucket are told apart, and 0 is a key") {
+TEST_CASE("keys of one bucket are distinguished, and 0 is a key") {
     memo::memory const backend;
     auto const partition = backend.partition<int>(scope);
     for (std::uint64_t i = 0; i < 40; ++i) {

@@ -55,7 +55,7 @@ TEST_CASE("a far hit is copied near") {
     CHECK(static_cast<double>(again->cost) == Approx(5e6).epsilon(0.125));
 }
 
-TEST_CASE("the fast path finds a near record that is no more than a word") {
+TEST_CASE("the fast path finds a near record of one word") {
     faulty_backend const far;
     memo::tiered const both(memo::memory(), far);
     auto const partition = both.partition<int>(scope);
@@ -75,7 +75,7 @@ TEST_CASE("the fast path finds a near record that is no more than a word") {
                   "a merged record is the far tier's");
 }
 
-TEST_CASE("a copy near lives no longer than the record far") {
+TEST_CASE("a near copy does not outlive the far record") {
     memo_test::fake_clock const clock;
     memo::memory const near({.clock = clock});
     memo::memory const far({.clock = clock});
@@ -107,7 +107,7 @@ TEST_CASE("a record is stored in both tiers and erased from both") {
     CHECK(partition.erase(key_of(3)));
 }
 
-TEST_CASE("what is dropped is not copied near again by who looks meanwhile") {
+TEST_CASE("a concurrent lookup does not copy an erased record near again") {
     memo::memory const near;
     faulty_backend const far;
     memo::tiered const both(near, far);
@@ -124,7 +124,7 @@ TEST_CASE("what is dropped is not copied near again by who looks meanwhile") {
     CHECK_FALSE(near_partition.get(key_of(1)).has_value());
 }
 
-TEST_CASE("what was found far before it was dropped is not near afterwards") {
+TEST_CASE("a record that was found far before it was erased is not near afterwards") {
     faulty_backend const near;
     memo::memory const far;
     memo::tiered const both(near, far);
@@ -150,7 +150,7 @@ TEST_CASE("what was found far before it was dropped is not near afterwards") {
     CHECK(is_near());
 }
 
-TEST_CASE("what the far tier fails to drop is dropped near") {
+TEST_CASE("a record that the far tier fails to erase is erased near") {
     memo::memory const near;
     faulty_backend const far;
     memo::tiered const both(near, far);
@@ -165,7 +165,7 @@ TEST_CASE("what the far tier fails to drop is dropped near") {
     CHECK(near.stats().entries == 0);
 }
 
-TEST_CASE("a result that is too large for both tiers is one, and so is one for a tier alone") {
+TEST_CASE("a result that is too large for one tier or for both counts once") {
     for (bool const near_has_room : {true, false}) {
         for (bool const far_has_room : {true, false}) {
             auto const with = [](bool room) {
@@ -184,7 +184,7 @@ TEST_CASE("a result that is too large for both tiers is one, and so is one for a
     }
 }
 
-TEST_CASE("while the far tier is away the near one serves") {
+TEST_CASE("the near tier serves while the far one is unreachable") {
     faulty_backend const far;
     memo::tiered const both(memo::memory(), far);
     int runs = 0;
@@ -203,7 +203,7 @@ TEST_CASE("while the far tier is away the near one serves") {
     CHECK(s.errors > 0);
 }
 
-TEST_CASE("records that are merged belong to the far tier alone") {
+TEST_CASE("merged records belong to the far tier alone") {
     memo::memory const near;
     memo::memory const far;
     auto const add_one = [](tally const* old) {
@@ -218,7 +218,7 @@ TEST_CASE("records that are merged belong to the far tier alone") {
     CHECK(near.stats().entries == 0);
 }
 
-TEST_CASE("an update is seen at once by the one who made it") {
+TEST_CASE("the caller of an update sees it at once") {
     memo::tiered<memo::memory, memo::memory> const both;
     auto const partition = both.partition<int>(scope);
     partition.put(key_of(1), 1, {});
@@ -226,7 +226,7 @@ TEST_CASE("an update is seen at once by the one who made it") {
     CHECK(partition.get(key_of(1))->record == 2);
 }
 
-TEST_CASE("what is computed quicker than it is fetched stays near") {
+TEST_CASE("a result that is computed faster than it is fetched stays near") {
     memo::memory const near;
     memo::memory const far;
     memo::tiered const both(near, far);
@@ -243,7 +243,7 @@ TEST_CASE("what is computed quicker than it is fetched stays near") {
     CHECK(far_partition.get(key_of(200)).has_value());
 }
 
-TEST_CASE("a far tier that does not pay is tried now and then, for a share of the time") {
+TEST_CASE("a far tier that does not pay is tried for a share of the time") {
     memo::detail::admission judged;
     judged.lookups.time.add(40us);
     judged.stores.time.add(60us);
@@ -261,7 +261,7 @@ TEST_CASE("a far tier that does not pay is tried now and then, for a share of th
     CHECK(judged.admit_store(1ms));
 }
 
-TEST_CASE("what is in a far tier that does not pay is found when it is tried") {
+TEST_CASE("a trial of a far tier that does not pay finds its records") {
     faulty_backend const far;
     memo::tiered const both(memo::none(), far);
     auto const partition = both.partition<int>(scope, {.worthwhile = true});
@@ -278,7 +278,7 @@ TEST_CASE("what is in a far tier that does not pay is found when it is tried") {
     CHECK(found);
 }
 
-TEST_CASE("a store that was slow once is found to be quick again") {
+TEST_CASE("a store that was slow once is used again when it is fast") {
     memo::detail::admission judged;
     judged.lookups.time.add(20us);
     judged.stores.time.add(10ms);
@@ -295,7 +295,7 @@ TEST_CASE("a store that was slow once is found to be quick again") {
     CHECK(trials < 30);
 }
 
-TEST_CASE("time_threshold = worthwhile is about the far tier") {
+TEST_CASE("time_threshold = worthwhile applies to the far tier") {
     memo::memory const near;
     memo::memory const far;
     memo::tiered const both(near, far);
@@ -313,7 +313,7 @@ TEST_CASE("time_threshold = worthwhile is about the far tier") {
     CHECK(memo_test::at_rest(all).sets == 1);
 }
 
-TEST_CASE("many keys are looked up near, and what is left far in one go") {
+TEST_CASE("many keys are looked up near, and the rest far in one batch") {
     memo::memory const near;
     faulty_backend const far;
     memo::tiered const both(near, far);
@@ -335,7 +335,7 @@ TEST_CASE("many keys are looked up near, and what is left far in one go") {
     CHECK((again[0].has_value() && again[1].has_value()));
 }
 
-TEST_CASE("handles on one store have one identity, and handles on two have two") {
+TEST_CASE("two handles have equal identities exactly if they share their stores") {
     using memo::memcached;
     memo::memory const near;
     memo::memory const other;

@@ -260,7 +260,7 @@ TEST_CASE("a failing operation is counted, and the call goes on without the stor
     CHECK(at_rest(f).sets == (std::string(failing) == "put" ? 0U : 1U));
 }
 
-TEST_CASE("a fast path that finds nothing leads at once") {
+TEST_CASE("a call leads at once if its key seems absent") {
     auto const f = memo::memoize<memo::memory>([](int x) { return 2 * x; });
     for (int x = 0; x < 10000; ++x) {
         CHECK(f(x) == 2 * x);
@@ -273,7 +273,7 @@ TEST_CASE("a fast path that finds nothing leads at once") {
     CHECK(s.hits == 10000);
 }
 
-TEST_CASE("a record in memory whose time is over misses as expired") {
+TEST_CASE("an expired record in memory is a miss with the reason expired") {
     auto now = std::chrono::steady_clock::time_point();
     memo::memory const backend({.clock = [&now] { return now; }});
     auto const f = memo::memoize([](int x) { return 2 * x; }, {.ttl = 1s}, backend);

@@ -18,7 +18,7 @@ bool nothing() {
 
 } // namespace
 
-TEST_CASE("an invalidation includes its own key since any moment before its end") {
+TEST_CASE("an invalidation covers its own key since any moment before its end") {
     invalidation_log log;
     auto const before = log.now();
     std::uint64_t within = 0;
@@ -35,7 +35,7 @@ TEST_CASE("an invalidation includes its own key since any moment before its end"
     CHECK(log.includes(key_of(2), before));
 }
 
-TEST_CASE("an invalidation of all records includes every key") {
+TEST_CASE("an invalidation of all records covers every key") {
     invalidation_log log;
     log.invalidate(key_of(1), nothing);
     auto const before = log.now();
@@ -47,7 +47,8 @@ TEST_CASE("an invalidation of all records includes every key") {
     CHECK(log.includes(key_of(2), after));
 }
 
-TEST_CASE("hundreds of invalidations are told apart, of more any record may be invalidated") {
+TEST_CASE(
+    "hundreds of invalidations are distinguished, and with more every key counts as invalidated") {
     invalidation_log log;
     log.invalidate(key_of(1), nothing);
     auto const before = log.now();

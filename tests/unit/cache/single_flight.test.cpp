@@ -43,7 +43,7 @@ TEST_CASE("the first to join a key leads, the next one follows") {
     CHECK(flights.join(two, two).leads());
 }
 
-TEST_CASE("a follower is given the leader's result, even after the leader has gone") {
+TEST_CASE("a follower gets the leader's result, even after the leader returned") {
     memo::detail::scope_flights shared;
     flights_of_int flights(shared.under_way);
     auto leader = lead_for_a_while(flights);
@@ -54,7 +54,7 @@ TEST_CASE("a follower is given the leader's result, even after the leader has go
     CHECK(follower.result() == 7);
 }
 
-TEST_CASE("a follower is thrown what the leader's evaluation threw") {
+TEST_CASE("a follower throws what the leader's evaluation threw") {
     memo::detail::scope_flights shared;
     flights_of_int flights(shared.under_way);
     auto leader = lead_for_a_while(flights);
@@ -64,7 +64,7 @@ TEST_CASE("a follower is thrown what the leader's evaluation threw") {
     CHECK_THROWS_AS(static_cast<void>(follower.result()), std::out_of_range);
 }
 
-TEST_CASE("a result that cannot be copied is its followers' exception, not their hang") {
+TEST_CASE("a result whose copy throws is an exception of its followers, not a hang") {
     struct fragile {
         fragile() = default;
         fragile(fragile const&) { throw std::length_error("copied"); }
@@ -78,7 +78,7 @@ TEST_CASE("a result that cannot be copied is its followers' exception, not their
     CHECK_THROWS_AS(static_cast<void>(follower.result()), std::length_error);
 }
 
-TEST_CASE("a flight of the process before a fork is not waited for, nor ended by its leader") {
+TEST_CASE("a child does not wait for a flight of its parent, nor end it") {
     memo::detail::scope_flights shared;
     flights_of_int flights(shared.under_way);
     auto before = lead_for_a_while(flights);
@@ -90,14 +90,14 @@ TEST_CASE("a flight of the process before a fork is not waited for, nor ended by
           }) == 0);
 }
 
-TEST_CASE("a flight that is complete leaves its key to the next leader") {
+TEST_CASE("the next caller of a completed flight's key leads") {
     memo::detail::scope_flights shared;
     flights_of_int flights(shared.under_way);
     { auto const leader = flights.join(one, one); }
     CHECK(flights.join(one, one).leads());
 }
 
-TEST_CASE("a flight that began before its record was invalidated is joined by nobody any more") {
+TEST_CASE("no caller joins a flight that began before its record was invalidated") {
     memo::detail::scope_flights shared;
     flights_of_int flights(shared.under_way);
     auto const nothing = [] { return false; };
@@ -125,7 +125,7 @@ TEST_CASE("a flight that began before its record was invalidated is joined by no
     }).join();
 }
 
-TEST_CASE("who forgets its own result does not evaluate it within") {
+TEST_CASE("a function that forgets its own key does not run within itself") {
     memo::detail::scope_flights shared;
     flights_of_int flights(shared.under_way);
     auto const leader = flights.join(one, one);
@@ -133,7 +133,7 @@ TEST_CASE("who forgets its own result does not evaluate it within") {
     CHECK_FALSE(flights.join(one, one).leads());
 }
 
-TEST_CASE("waiting for one's own flight is an error, not a hang") {
+TEST_CASE("a caller that waits for its own flight gets an error, not a hang") {
     memo::detail::scope_flights shared;
     flights_of_int flights(shared.under_way);
     auto const leader = flights.join(one, one);
@@ -172,7 +172,7 @@ TEST_CASE("a call that needs its own result is an error and leaves nothing behin
     self = nullptr;
 }
 
-TEST_CASE("a function may go on after the error of a call that needs its own result") {
+TEST_CASE("a function may continue after the error of a call that needs its own result") {
     static std::function<int(int)> self;
     auto f = memo::memoize([](int n) {
         try {
@@ -188,7 +188,7 @@ TEST_CASE("a function may go on after the error of a call that needs its own res
     self = nullptr;
 }
 
-TEST_CASE("a leader that comes late finds what was stored since its first look") {
+TEST_CASE("a late leader finds a record that was stored since its first lookup") {
     // A backend whose first look fails is what a caller sees that looked just before another one stored.
     int runs = 0;
     memo_test::faulty_backend const backend;

@@ -350,7 +350,7 @@ TEST_CASE("a class version is in the key") {
     CHECK(words_in(versioned{5}, versioned{6}) == words{3, 5, closing + 2, 6, closing + 1});
 }
 
-TEST_CASE("a class that derives from a container says by itself what it is") {
+TEST_CASE("a class that derives from a container writes itself") {
     CHECK(words_in(matrix({1, 2}, 2)) == between(words_in(2, std::vector<double>{1, 2})));
     CHECK(words_in(matrix({1, 2}, 2)) != words_in(matrix({1, 2}, 1)));
     CHECK_FALSE(memo::detail::encodable<bare_matrix>);
@@ -366,8 +366,7 @@ TEST_CASE("a class that inherits its function and adds members is no argument") 
     CHECK_FALSE(memo::detail::encodable<boxed_below>);
 }
 
-TEST_CASE("what a base that knows its class, or a polymorphic one, leaves out cannot be told, and "
-          "it is refused") {
+TEST_CASE("a class under a CRTP or polymorphic base is refused") {
     CHECK_FALSE(memo::detail::encodable<by_visit>);
     CHECK_FALSE(memo::detail::encodable<plain_shape>);
     CHECK(words_in(by_visit_itself()) == words{5, closing + 1, closing + 2});
@@ -386,7 +385,7 @@ TEST_CASE("a cereal function for the class itself is found, whatever its form") 
     CHECK(words_in(std::complex<double>(1, 2)) == between(words_in(1.0, 2.0)));
 }
 
-TEST_CASE("a class that derives from a path says by itself what it is") {
+TEST_CASE("a class that derives from a path writes itself") {
     CHECK(words_in(column(3)) == between(words_in(std::filesystem::path("table.csv"), 3)));
     CHECK_FALSE(memo::detail::encodable<bare_column>);
     CHECK(memo::detail::encodable<std::filesystem::path>);

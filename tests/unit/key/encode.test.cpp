@@ -212,7 +212,7 @@ TEST_CASE("an owning pointer is whether it owns, then what it owns") {
     CHECK(words_in(std::make_unique<std::string>("a")) == words{1, 1, 97});
 }
 
-TEST_CASE("what has no value to name it is no argument") {
+TEST_CASE("a type without a value to encode is no argument") {
     CHECK_FALSE(encodable<int*>);
     CHECK_FALSE(encodable<char const*>);
     CHECK_FALSE(encodable<int opaque::*>);

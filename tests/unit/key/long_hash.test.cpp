@@ -76,7 +76,7 @@ key128 const before_main = hash128(counted.data(), counted.size());
 
 } // namespace
 
-TEST_CASE("the quicker hash is used where, and only where, the processor can") {
+TEST_CASE("the AVX2 hash is used exactly if the processor has AVX2") {
     CHECK((quicker_long_hash() != nullptr) == has_wider_registers());
 }
 
@@ -113,7 +113,7 @@ TEST_CASE("the digest of long bytes is what xxhsum -H2 prints") {
     CHECK(hash64(counted.data(), counted.size()) == 0x1b846747012c24aa);
 }
 
-TEST_CASE("what is hashed before main has the same digest") {
+TEST_CASE("a digest made before main is the same") {
     CHECK(early == hash128(counted.data(), counted.size()));
     CHECK(before_main == hash128(counted.data(), counted.size()));
 }

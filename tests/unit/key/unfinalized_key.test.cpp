@@ -27,7 +27,7 @@ TEST_CASE("a key is the same after its last step is reversed and repeated") {
     }
 }
 
-TEST_CASE("a call's key that is not finished has the tag of the finished one") {
+TEST_CASE("an unfinalized key has the tag of the finalized one") {
     std::mt19937_64 random(2);
     std::set<std::uint16_t> tags;
     for (int i = 0; i < 10'000; ++i) {

@@ -93,7 +93,7 @@ TEST_CASE("a stream of any length is the hash of its words and their guard") {
     }
 }
 
-TEST_CASE("bytes become the words that they fill, at any border of a piece") {
+TEST_CASE("bytes become the words that they fill, however they are split") {
     auto const seed = Catch::rngSeed();
     INFO("seed " << seed);
     std::mt19937_64 random(seed);
@@ -388,7 +388,7 @@ TEST_CASE("scopes that would collide as seeds give different keys") {
     }
 }
 
-TEST_CASE("one bit more or less anywhere is another key") {
+TEST_CASE("any changed bit changes the key") {
     words const zeros(40);
     std::vector<key128> keys;
     for (std::size_t count = 0; count <= zeros.size(); ++count) {

@@ -64,8 +64,7 @@ template <class Backend> auto doubled(std::atomic<int>& runs, Backend backend) {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("while one machine has the lease, others wait for its record", "",
-                        backends) {
+TEMPLATE_LIST_TEST_CASE("other machines wait for the record of the lease's holder", "", backends) {
     auto const settings = leased();
     TestType const there(elsewhere(settings));
     std::atomic<int> runs{0};
@@ -109,7 +108,7 @@ TEMPLATE_LIST_TEST_CASE("a lease that is given up goes to a waiter", "", backend
     CHECK(other.try_claim(3).run() == 6);
 }
 
-TEMPLATE_LIST_TEST_CASE("of processes that ask for the same at once one evaluates it", "",
+TEMPLATE_LIST_TEST_CASE("one of the processes that ask for one key at once evaluates it", "",
                         backends) {
     auto const settings = leased();
     std::vector<child_process> workers;
@@ -156,7 +155,7 @@ TEST_CASE("only its owner ends a lease") {
     CHECK(here.stats().errors == 0);
 }
 
-TEST_CASE("a child that was forked does not end what its parent has") {
+TEST_CASE("a forked child does not end its parent's lease") {
     auto const settings = leased();
     {
         auto mine = memo::memcached(settings).partition<int>(scope).try_lead(key_of(1));
@@ -172,7 +171,7 @@ TEST_CASE("a child that was forked does not end what its parent has") {
     CHECK(memo::memcached(settings).partition<int>(scope).try_lead(key_of(1)).has_value());
 }
 
-TEST_CASE("a lease is not a record, whatever its name") {
+TEST_CASE("a lease is not served as a record") {
     auto const settings = leased();
     memo::memcached const backend(settings);
     auto const partition = backend.partition<int>(scope);
@@ -205,7 +204,7 @@ TEST_CASE("samples of one mean are drawn on all machines at once") {
     CHECK(there.wire().lease_waits == 0);
 }
 
-TEST_CASE("settings of a lease that cannot be meant are refused") {
+TEST_CASE("invalid settings of a lease are refused") {
     auto chosen = leased(-1s);
     CHECK_THROWS_AS(memo::memcached(chosen), memo::error);
     chosen.lease = std::chrono::hours(24 * 30);

@@ -66,7 +66,7 @@ std::uint64_t generation_of(memcached_scope const& scope) {
 
 } // namespace
 
-TEST_CASE("of clears at one time the last one that was counted holds") {
+TEST_CASE("the last counted of concurrent clears applies") {
     memcached_scope scope("memo", {1, 2}, 1);
     counting server;
     server.before_answer = [&] { CHECK(scope.count_up(server, 0, soon()) == wire_code::done); };

@@ -111,7 +111,7 @@ TEST_CASE("a connection stores, gets, exchanges, counts and erases") {
     CHECK(c.times_opened() == 1);
 }
 
-TEST_CASE("a value that holds protocol is a value") {
+TEST_CASE("a value that contains protocol lines is a value") {
     auto const where = resolve(memo_test::shared_memcached_server().address());
     meta_connection c(where, patient);
     REQUIRE(c.open() == wire_code::done);
@@ -164,7 +164,7 @@ TEST_CASE("a response with another number, another key or extra bytes is discard
           wire_code::too_large);
 }
 
-TEST_CASE("nobody who listens is told from a server that says nothing") {
+TEST_CASE("a port without a listener is distinguished from a silent server") {
     auto const nobody = resolve(memo_test::on_loopback(memo_test::unused_port()));
     meta_connection refused(nobody, patient);
     CHECK(refused.open() == wire_code::connection_refused);
@@ -182,7 +182,7 @@ TEST_CASE("nobody who listens is told from a server that says nothing") {
     CHECK(stuck.times_opened() == 2);
 }
 
-TEST_CASE("of the addresses of a name the first that answers serves from then on") {
+TEST_CASE("the first address of a name that answers serves from then on") {
     memcached_server server;
     memcached_server other;
     auto where = resolve(memo_test::on_loopback(memo_test::unused_port()));
@@ -318,7 +318,7 @@ TEST_CASE("a server that refuses connections is recognized, on a port and on a u
     }
 }
 
-TEST_CASE("a time to wait is rounded up to microseconds, which are less than a million") {
+TEST_CASE("a timeout is rounded up to microseconds below a million") {
     using memo::detail::time_of;
     CHECK(time_of(1ns).tv_usec == 1);
     CHECK(time_of(999'999'001ns).tv_sec == 1);

@@ -91,8 +91,7 @@ struct fresh_pool {
 
 } // namespace
 
-TEST_CASE("the connection that was used last is the next one, and the closed ones come after all "
-          "open ones") {
+TEST_CASE("the pool returns the last used connection first, and closed ones last") {
     fresh_pool test;
     test.use_at_once(3);
     CHECK(test.next() == 3);

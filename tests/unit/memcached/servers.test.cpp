@@ -64,7 +64,7 @@ TEST_CASE("an invalid server is refused with a text that shows the valid forms")
     CHECK_THROWS_AS(resolve('/' + std::string(200, 'x')), memo::error);
 }
 
-TEST_CASE("settings that cannot be meant are refused") {
+TEST_CASE("invalid settings are refused") {
     auto const refused = [](auto const& change) {
         memo::memcached_settings chosen;
         change(chosen);
@@ -84,7 +84,7 @@ TEST_CASE("settings that cannot be meant are refused") {
     CHECK_NOTHROW(memo::memcached());
 }
 
-TEST_CASE("every server has about its share of the keys") {
+TEST_CASE("each server has about its share of the keys") {
     server_ring const ring({"a:1", "b:1", "c:1", "d:1"});
     std::vector<int> shares(4);
     for (std::uint64_t i = 0; i < 40'000; ++i) {
@@ -96,7 +96,7 @@ TEST_CASE("every server has about its share of the keys") {
     }
 }
 
-TEST_CASE("another server takes keys from the others and moves no key between them") {
+TEST_CASE("an added server takes keys from the others and moves no key between them") {
     std::vector<std::string> names{"a:1", "b:1", "c:1"};
     server_ring const before(names);
     names.emplace_back("d:1");
@@ -137,7 +137,7 @@ TEST_CASE("a breaker opens after three failures in a row") {
     CHECK_FALSE(guard.failed(false)); // one who was under way
 }
 
-TEST_CASE("a breaker opens at once where nobody listens") {
+TEST_CASE("a breaker opens at once if the connection is refused") {
     breaker guard;
     CHECK(guard.failed(true));
     CHECK_FALSE(guard.lets_pass(1s));

@@ -130,7 +130,7 @@ TEST_CASE("reclaim_if_due() frees only after enough was retired") {
     CHECK(large.freed == 1);
 }
 
-TEST_CASE("a destructor may retire and reclaim again") {
+TEST_CASE("a destructor may retire and reclaim") {
     struct chain : retirable {
         chain() : retirable{destroy_chain} {}
         static void destroy_chain(retirable* self) {

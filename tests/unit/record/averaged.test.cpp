@@ -36,7 +36,7 @@ struct place {
 
 } // namespace
 
-TEST_CASE("records that two samples of a dropped one begin are told apart") {
+TEST_CASE("records that two samples of an erased one begin have different incarnations") {
     place here;
     auto const first = here.begin();
     here.begin();

@@ -387,7 +387,7 @@ TEST_CASE("elements with far more memory than bytes are refused before any is co
     CHECK(largest_allocation <= std::size_t{1} << 25U);
 }
 
-TEST_CASE("what is read at all takes memory that is linear in its bytes") {
+TEST_CASE("decoding takes memory that is linear in the bytes") {
     // Each size tag claims as many elements as there are bytes left, within the one before.
     bytes nested;
     constexpr std::uint64_t size = 200'000;
@@ -446,7 +446,7 @@ TEST_CASE("keys that collide in a hash table are refused by encoder and decoder"
     CHECK_FALSE(can_be_read(set));
 }
 
-TEST_CASE("two groups of equal keys in one bucket are read in any order, or refused soon") {
+TEST_CASE("two groups of equal keys in one bucket are decoded in any order, or refused early") {
     std::unordered_multimap<int, char, one_hash> two;
     for (int const key : {1, 2}) {
         auto last = two.emplace(key, 'a');

@@ -151,7 +151,7 @@ TEST_CASE("a merged record keeps the expiry and the age of the record before it"
     CHECK(first.created == 1'700'000'003);
 }
 
-TEST_CASE("a decoded record has the rest of its time to live") {
+TEST_CASE("a decoded record has its remaining TTL") {
     CHECK(decoded<int>(framed(1, 0ns, 5s), now + 2s).result->left == 3s);
     CHECK(decoded<int>(framed(1), now + 2s).result->left == 0s);
     auto const aged = frame_codec<int>(scope).decode(

@@ -16,7 +16,7 @@ constexpr auto longest = std::chrono::nanoseconds::max();
 
 } // namespace
 
-TEST_CASE("more time saved than a counter holds is the longest that it holds") {
+TEST_CASE("the saved time saturates") {
     bool const quick = GENERATE(true, false);
     memo::detail::call_counters counters(quick);
     auto last = counters.since_reset();
@@ -33,7 +33,7 @@ TEST_CASE("more time saved than a counter holds is the longest that it holds") {
     }
 }
 
-TEST_CASE("the time that a hit saved is added as it is known") {
+TEST_CASE("a hit adds its saved time") {
     bool const quick = GENERATE(true, false);
     memo::detail::call_counters counters(quick);
     counters.hit(1'000'001);
@@ -41,7 +41,7 @@ TEST_CASE("the time that a hit saved is added as it is known") {
     CHECK(counters.since_reset().saved == std::chrono::nanoseconds(2'000'002));
 }
 
-TEST_CASE("the sum of two times that were saved is the longest there is at most") {
+TEST_CASE("the sum of two saved times saturates") {
     memo::statistics one;
     one.saved = longest - std::chrono::nanoseconds(2);
     memo::statistics other;
@@ -53,7 +53,7 @@ TEST_CASE("the sum of two times that were saved is the longest there is at most"
     CHECK(to_json(one).find('-') == std::string::npos);
 }
 
-TEST_CASE("every counter has a place of its own in a tally, and a backend's are added to it") {
+TEST_CASE("every counter has its own place in a tally, and a backend's counters are added") {
     memo::detail::call_counters counters(true);
     std::uint64_t amount = 0;
     counters.add(&memo::statistics::calls, ++amount);

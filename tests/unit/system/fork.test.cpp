@@ -119,7 +119,7 @@ TEST_CASE("threads that fork at once, within sections and without, do not wait f
     CHECK(bad == 0);
 }
 
-TEST_CASE("a child counts one fork more, and has its own thread's line alone") {
+TEST_CASE("a child counts one fork more and has only its own thread's slot") {
     auto& lines = memo::detail::process_wide<memo::detail::thread_slots>();
     auto const before = lines.generation();
     std::atomic<bool> done{false};

@@ -114,7 +114,7 @@ TEST_CASE("an audit finds nothing in a pure function") {
     CHECK(s.disagreements == 0);
 }
 
-TEST_CASE("all audits are at 1, none at 0, and anything else is refused") {
+TEST_CASE("an audit of 1 takes all hits, of 0 none, and other numbers are refused") {
     auto const count = [](double share) {
         auto const f = wrapped([](int x) { return x; }, memo::options<int>{.audit = share});
         for (int i = 0; i < 31; ++i) {
@@ -132,7 +132,7 @@ TEST_CASE("all audits are at 1, none at 0, and anything else is refused") {
     }
 }
 
-TEST_CASE("whichever of the hits it is, the turn comes to it") {
+TEST_CASE("each hit may be the audited one") {
     memo::detail::audit_turns turns(0.1);
     std::vector<int> seen(10);
     for (int i = 0; i < 10'000; ++i) {
@@ -144,7 +144,7 @@ TEST_CASE("whichever of the hits it is, the turn comes to it") {
     }
 }
 
-TEST_CASE("a NaN is like the NaN of the same bits, and like nothing else") {
+TEST_CASE("a NaN equals the NaN of the same bits alone") {
     using memo::detail::same_value;
     double const nan = std::nan("");
     CHECK(same_value(nan, nan));
@@ -168,7 +168,7 @@ TEST_CASE("a NaN is like the NaN of the same bits, and like nothing else") {
     CHECK(at_rest(f).disagreements == 1);
 }
 
-TEST_CASE("results are alike by their value, wherever it lies") {
+TEST_CASE("results are compared by value, not by address") {
     using memo::detail::comparable;
     using memo::detail::same_value;
     CHECK(same_value(0.0, -0.0));
@@ -203,7 +203,7 @@ TEST_CASE("results are alike by their value, wherever it lies") {
     CHECK(at_rest(g).disagreements == 0);
 }
 
-TEST_CASE("every way to a hit is audited but a claim, with the call's own arguments") {
+TEST_CASE("every hit but a claim's is audited, with the call's own arguments") {
     int state = 0;
     auto const f = wrapped(
         [&](std::vector<int> x) { // NOLINT(performance-unnecessary-value-param): moved into
@@ -226,7 +226,7 @@ TEST_CASE("every way to a hit is audited but a claim, with the call's own argume
     CHECK(at_rest(f).disagreements == 1);
 }
 
-TEST_CASE("a hit has its value though its audit throws, and what the report throws goes through") {
+TEST_CASE("a hit returns its value if its audit throws, and throws what the report throws") {
     bool fails = false;
     memo::options<int> options{.audit = 1};
     options.on_disagreement = [](std::string const&) { throw std::domain_error("stop"); };
@@ -267,7 +267,7 @@ std::uint64_t fibonacci(int n) {
 
 } // namespace
 
-TEST_CASE("a function that calls itself is audited one step deep") {
+TEST_CASE("a recursive function is audited one step deep") {
     CHECK(memoized_fibonacci()(60) == 1'548'008'755'920);
     CHECK(runs_of_fibonacci < 200);
 }
@@ -314,7 +314,7 @@ memo::statistics audits_of_means(Draw const& draw, double& moved, double by, int
 
 } // namespace
 
-TEST_CASE("audits of means find a shift, and none in what only varies") {
+TEST_CASE("audits of means find a shift, and none in noise") {
     std::mt19937_64 random(7); // NOLINT(cert-msc51-cpp): a fixed seed
     double moved = 0;
     auto const normal = [&](int x) {
@@ -336,7 +336,7 @@ TEST_CASE("audits of means find a shift, and none in what only varies") {
     CHECK(audits_of_means(constant, moved, 1e-3, 10).disagreements >= 1);
 }
 
-TEST_CASE("a sample that could not enter the mean says nothing of it") {
+TEST_CASE("a sample that could not enter the mean is ignored by audits") {
     memo::averaged_options<double> options{.repeat = memo::until_settled, .audit = 1};
     options.store_if = [](double x) { return x < 100; };
     for (double const refused : {1000.0, std::nan("")}) {
@@ -353,7 +353,7 @@ TEST_CASE("a sample that could not enter the mean says nothing of it") {
     }
 }
 
-TEST_CASE("an audited mean stays as it is stored, and its samples are numbered as no other") {
+TEST_CASE("an audit does not change the mean, and its samples have numbers of their own") {
     std::vector<std::uint64_t> indices;
     auto const f = memo::memoize<memo::memory, memo::averaged>(
         memo::ignore_state([&](int x, memo::replicate which) {

@@ -44,7 +44,7 @@ auto scored(double scale, memo::options<double> const& options) {
 
 } // namespace
 
-TEST_CASE("an explanation has the call's own key and all parts that it is made of") {
+TEST_CASE("an explanation has the call's key and all of its parts") {
     auto const f = scored(2, {.name = "score", .version = "3", .hash_prefix = "paper"});
     auto const told = f.explain({1, 5}, 77, "a text");
     CHECK(told.key == f.key({1, 5}, 1, "a text"));
@@ -67,7 +67,7 @@ TEST_CASE("an explanation has the call's own key and all parts that it is made o
     CHECK_FALSE(told.current_state.has_value());
 }
 
-TEST_CASE("two explanations differ in the lines of what differs, and in what holds these") {
+TEST_CASE("two explanations differ in the lines of different parts, scope and key") {
     memo::options<double> const options{.name = "score", .version = "3"};
     auto const f = scored(2, options);
     auto const told = f.explain({1, 5}, 77, "a text");
@@ -81,7 +81,7 @@ TEST_CASE("two explanations differ in the lines of what differs, and in what hol
           names{"key", "scope", "name"});
 }
 
-TEST_CASE("state that is asked for at each call is a part of its own") {
+TEST_CASE("the state of keyed_by is a part of its own") {
     int state = 1;
     auto const f = memo::memoize(memo::keyed_by([](int x) { return x; }, [&] { return state; }));
     auto const before = f.explain(5);
@@ -128,7 +128,7 @@ TEST_CASE("arguments that cannot be copied, and those that cereal writes, are ex
     CHECK(long_one.explain(many).words == 2 + 1 + 10'000);
 }
 
-TEST_CASE("names are printed without what a terminal acts on") {
+TEST_CASE("names are printed without control characters") {
     auto const f = memo::memoize([](int x) { return x; },
                                  {.name = "a\x1b[2J", .version = "1\n", .hash_prefix = "\xff"});
     std::string const text = to_string(f.explain(1));

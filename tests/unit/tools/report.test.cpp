@@ -104,7 +104,7 @@ struct far_away : memo::memory {
 
 } // namespace
 
-TEST_CASE("the report says of each function what it took and saved, and whether that pays") {
+TEST_CASE("the report shows what each function took and saved, and whether that pays") {
     auto const f = slow("report/pays");
     for (int i = 0; i < 100; ++i) {
         f(i % 5);
@@ -125,7 +125,7 @@ TEST_CASE("the report says of each function what it took and saved, and whether 
     CHECK(has(line_of("report/pays (1)"), "not called"));
 }
 
-TEST_CASE("the report says why it does not pay") {
+TEST_CASE("the report shows why a cache does not pay") {
     auto const once = slow("report/once");
     once(1);
     CHECK(has(line_of("report/once (1)"), "no call came twice"));
@@ -146,7 +146,7 @@ TEST_CASE("the report says why it does not pay") {
     CHECK(has(line_of("report/stale"), "audits disagree"));
 }
 
-TEST_CASE("the verdict is about what is saved, beside what the function and the cache take") {
+TEST_CASE("the verdict compares the saved time with that of the function and the cache") {
     memo::detail::function_totals a;
     CHECK(memo::detail::verdict(a) == "not called");
     a.counted.calls = 100;
@@ -169,7 +169,7 @@ TEST_CASE("the verdict is about what is saved, beside what the function and the 
     CHECK(memo::detail::verdict(a) == "costs more than it saves");
 }
 
-TEST_CASE("functions of one name are one line, and stay when they have ended") {
+TEST_CASE("functions of one name are one line, and stay after they end") {
     auto const first = std::make_optional(slow("report/twice"));
     (*first)(1);
     {
@@ -186,7 +186,7 @@ TEST_CASE("functions of one name are one line, and stay when they have ended") {
 }
 
 TEST_CASE(
-    "a function without a name is called by its type, dear ones come first, and all are summed") {
+    "a function without a name has its type's, expensive ones come first, and all are summed") {
     auto const unnamed = memo::memoize(increment{});
     unnamed(1);
     auto const dear = slow("report/dear");
@@ -209,7 +209,7 @@ TEST_CASE(
     CHECK(numbers_in(lines.back())[0] == calls);
 }
 
-TEST_CASE("the report leaves a stream as it was") {
+TEST_CASE("the report does not change the format of a stream") {
     std::ostringstream out;
     out << std::hex << std::setfill('*') << std::left;
     memo::stats_report(out);
@@ -228,7 +228,7 @@ TEST_CASE("numbers have three digits") {
     CHECK(three_digits(0.00000123) == "0.000001");
 }
 
-TEST_CASE("a process that asks for it reports at its end, once, and its children do not") {
+TEST_CASE("stats_report_at_exit reports once, and not in children") {
     memo_test::temp_dir const directory;
     std::string const path = directory / "told";
     REQUIRE(memo_test::in_process([&] {
@@ -249,7 +249,7 @@ TEST_CASE("a process that asks for it reports at its end, once, and its children
     CHECK(text.find("verdict") == text.rfind("verdict"));
 }
 
-TEST_CASE("functions of ever new names are counted in one line, beyond many") {
+TEST_CASE("beyond 1024 names ended functions share one line") {
     auto const once = [](int i) {
         auto const f = memo::memoize<memo::memory>(
             [](int x) { return x; }, {.name = "report/new " + std::to_string(i), .version = "1"});

@@ -46,7 +46,7 @@ TEST_CASE("a product has its parts in order") {
     check_all_uses(std::pair(1, 2), std::pair(2, 1));
 }
 
-TEST_CASE("a sum has the number of its part, and the part if there is one") {
+TEST_CASE("a variant has the index of its part, and the part if there is one") {
     using type = std::variant<int, std::string, int>;
     STATIC_REQUIRE(detail::sum_type<type>);
     check_all_uses(type(std::in_place_index<0>, 7), type(std::in_place_index<2>, 7));
@@ -59,7 +59,7 @@ TEST_CASE("a sum has the number of its part, and the part if there is one") {
     CHECK(detail::decode_record<std::unique_ptr<int>>(bytes) == nullptr);
 }
 
-TEST_CASE("a record that names a part that there is not is malformed") {
+TEST_CASE("a record with an index beyond its parts is malformed") {
     using type = std::variant<int, double>;
     std::vector<std::byte> bytes;
     CHECK(detail::encode_record(bytes, type(1)));
@@ -92,7 +92,7 @@ TEST_CASE("the footprint of a value is that of its parts") {
     CHECK(detail::footprint(std::optional<std::string>()) == 0);
 }
 
-TEST_CASE("a view is seen in whatever standard type holds it") {
+TEST_CASE("a view is found in any standard type that contains it") {
     using view = std::string_view;
     STATIC_REQUIRE(detail::looks_elsewhere<view>);
     STATIC_REQUIRE(detail::looks_elsewhere<std::pair<int const, view>>);

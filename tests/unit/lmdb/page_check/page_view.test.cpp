@@ -236,7 +236,7 @@ TEST_CASE("a lookup refuses overflow pages that the file does not reach") {
     CHECK(find(file, "h") == lookup_status::found);
 }
 
-TEST_CASE("a file of unknown length has no pages but those that were seen before") {
+TEST_CASE("a file of unknown length has only the pages that were seen before") {
     sample_file file;
     file.pages.set_length(std::nullopt);
     CHECK_FALSE(file.view.snapshot_of(sample_file::transaction));
