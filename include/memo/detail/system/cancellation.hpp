@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// pthread_cancel(3) unwinds a thread like an exception. The process ends if code catches it without rethrowing,
-// or if it leaves a noexcept function.
+// Thread cancellation: pthread_cancel(3) unwinds a thread like an exception. The process aborts if code
+// catches that exception without rethrowing, or if it leaves a noexcept function.
 
 #include <cxxabi.h>
 #include <pthread.h>
@@ -12,7 +12,7 @@ namespace memo::detail {
 /// The exception that unwinds a cancelled thread. Catch it before all others, and rethrow it.
 using thread_cancelled = abi::__forced_unwind;
 
-/// Defers the cancellation of its thread, so an operation is never left half done.
+/// Defers the cancellation of its thread, so that an operation completes.
 class not_cancelled {
   public:
     not_cancelled() noexcept { ::pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The requirements on the compiler. Each header that users include starts with this one, so a missing feature
-// causes one sentence instead of a thousand lines of errors.
+// The requirements on the compiler. Headers that users include start with this one, so that a missing
+// feature causes one sentence instead of a thousand lines of errors.
 
 #if __cplusplus < 202002L
 #error "memo needs C++20: compile with -std=c++20 or newer"

@@ -3,8 +3,8 @@
 
 // Mutexes that are safe across fork(). A child has one thread; a lock that another thread of its parent
 // held would stay locked for ever, and its data half written. So fork() waits until no other thread is
-// inside a section that these mutexes mark, and threads that want to enter one wait until the fork is over
-// (docs/decisions/0051-fork.md).
+// inside a fork section, which these mutexes mark, and threads enter no fork section until the fork has
+// returned (docs/decisions/0051-fork.md).
 //
 // A section must be short: it runs no code of the user, which may fork or wait, and does not wait for other
 // processes or the network.
@@ -19,19 +19,19 @@
 
 namespace memo::detail {
 
-/// Waits until no fork runs, and enters a section. The thread that forks passes. A fork that takes too long
-/// waits for a thread that waits here, so threads stop waiting for it.
+/// Waits until no fork runs, and enters a section; the forking thread does not wait. If a fork takes too
+/// long, a handler in it waits for a thread that waits here, so threads stop waiting for the fork.
 [[gnu::noinline, gnu::cold, gnu::visibility("hidden")]] inline void
-enter_after_forks(thread_slot& line) noexcept {
-    std::uint32_t under_way = 0;
-    while (!line.forks && (under_way = line.orders->forks.load(std::memory_order_seq_cst)) != 0) {
-        line.depth.store(0, std::memory_order_release);
-        if (!wait_while(line.orders->forks, under_way, thread_slots::max_wait) &&
-            line.orders->forks.compare_exchange_strong(under_way, 0)) {
-            wake_all(line.orders->forks);
+enter_after_forks(thread_slot& slot) noexcept {
+    std::uint32_t forks = 0;
+    while (!slot.forks && (forks = slot.orders->forks.load(std::memory_order_seq_cst)) != 0) {
+        slot.depth.store(0, std::memory_order_release);
+        if (!wait_while(slot.orders->forks, forks, thread_slots::max_wait) &&
+            slot.orders->forks.compare_exchange_strong(forks, 0)) {
+            wake_all(slot.orders->forks);
         }
-        line.depth.store(1, std::memory_order_release);
-        line.publish(line.depth);
+        slot.depth.store(1, std::memory_order_release);
+        slot.publish(slot.depth);
     }
 }
 
@@ -39,26 +39,26 @@ enter_after_forks(thread_slot& line) noexcept {
 ///
 /// Throws:         std::bad_alloc, as this_thread_slot
 [[gnu::visibility("hidden")]] inline void enter_fork_section() {
-    thread_slot& line = this_thread_slot();
-    std::uint32_t const depth = line.depth.load(std::memory_order_relaxed);
-    line.depth.store(depth + 1, std::memory_order_release);
+    thread_slot& slot = this_thread_slot();
+    std::uint32_t const depth = slot.depth.load(std::memory_order_relaxed);
+    slot.depth.store(depth + 1, std::memory_order_release);
     if (depth == 0) {
-        line.publish(line.depth);
-        if (line.orders->forks.load(std::memory_order_acquire) != 0) [[unlikely]] {
-            enter_after_forks(line);
+        slot.publish(slot.depth);
+        if (slot.orders->forks.load(std::memory_order_acquire) != 0) [[unlikely]] {
+            enter_after_forks(slot);
         }
     }
 }
 
 [[gnu::visibility("hidden")]] inline void leave_fork_section() noexcept {
-    thread_slot& line = this_thread_slot(); // perhaps of another module than at entry
-    line.depth.store(line.depth.load(std::memory_order_relaxed) - 1, std::memory_order_release);
+    thread_slot& slot = this_thread_slot(); // also if another module entered the section
+    slot.depth.store(slot.depth.load(std::memory_order_relaxed) - 1, std::memory_order_release);
 }
 
 /// A std::mutex or std::shared_mutex that only its own thread can hold in a child of fork().
 ///
 /// Thread safety:  as Mutex
-/// Throws:         also std::bad_alloc, only at a thread's first use of memo
+/// Throws:         as Mutex; std::bad_alloc, only at a thread's first use of memo
 template <class Mutex> class fork_safe {
   public:
     fork_safe() = default;
@@ -71,7 +71,7 @@ template <class Mutex> class fork_safe {
     }
     [[nodiscard]] bool try_lock() {
         enter_fork_section();
-        return entered(mutex_.try_lock());
+        return leave_unless(mutex_.try_lock());
     }
     void unlock() noexcept {
         mutex_.unlock();
@@ -86,7 +86,7 @@ template <class Mutex> class fork_safe {
     [[nodiscard]] bool try_lock_shared() requires requires(Mutex& native) { native.lock_shared(); }
     {
         enter_fork_section();
-        return entered(mutex_.try_lock_shared());
+        return leave_unless(mutex_.try_lock_shared());
     }
     void unlock_shared() noexcept requires requires(Mutex& native) { native.lock_shared(); }
     {
@@ -95,7 +95,7 @@ template <class Mutex> class fork_safe {
     }
 
   private:
-    [[nodiscard]] static bool entered(bool locked) noexcept {
+    [[nodiscard]] static bool leave_unless(bool locked) noexcept {
         if (!locked) {
             leave_fork_section();
         }

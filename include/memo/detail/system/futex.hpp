@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Waiting for a word to change. A condition variable has state that a fork can corrupt. std::atomic::wait
-// counts its waiters in a table, of which each module may have its own copy, so a wake-up in one module
-// misses waiters of another. A futex depends on nothing but the address of the word.
+// Waits for a word to change. A condition variable has state that a fork can corrupt. std::atomic::wait counts
+// its waiters in a table, of which each module may have its own copy, so a wake-up in one module misses the
+// waiters of another. A futex depends on the address of the word alone.
 
 #include <atomic>
 #include <chrono>
@@ -35,7 +35,7 @@ inline bool wait_while(std::atomic<std::uint32_t> const& word, std::uint32_t val
         }
 #if defined(__linux__)
         timespec const limit{max.count(), 0};
-        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): there is no other way to call it
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): syscall(2) is variadic
         ::syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, max.count() != 0 ? &limit : nullptr,
                   nullptr, 0);
 #else
@@ -49,7 +49,7 @@ inline bool wait_while(std::atomic<std::uint32_t> const& word, std::uint32_t val
 inline void wake_all(std::atomic<std::uint32_t>& word) noexcept {
 #if defined(__linux__)
     constexpr int all = 0x7fffffff;
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): there is no other way to call it
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): syscall(2) is variadic
     ::syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, all, nullptr, nullptr, 0);
 #else
     static_cast<void>(word);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// One object of a type per process, shared by all modules: also by a program linked without -rdynamic and
-// by plugins with hidden visibility that were opened with RTLD_LOCAL. The loader merges static variables of
-// two modules only if each sees the other's symbols; otherwise there are silently two.
+// process_wide<T>(): one object of a type per process, shared by all modules, including a program linked
+// without -rdynamic and plugins with hidden visibility opened with RTLD_LOCAL. The loader merges static
+// variables of two modules only if each sees the other's symbols; otherwise there are silently two.
 //
 // So each module has a root and publishes its address in an ELF note, which dl_iterate_phdr finds. The first
 // module publishes the state of the process in its root, and the others adopt it; both happen under the lock
-// that the loader holds during dl_iterate_phdr. A module of another version of memo, or of another library
-// ABI, has its own state. A module that used the state is never unloaded, because other modules may hold
+// that the loader holds during dl_iterate_phdr. Modules with another version of memo, or another library
+// ABI, have another state. A module that used the state is never unloaded, because other modules may hold
 // addresses of its functions (docs/decisions/0050-process-state.md).
 
 #include <memo/version.hpp>
@@ -23,8 +23,8 @@
 #if defined(__ELF__)
 #include <elf.h>
 #include <link.h>
-// Only code of shared libraries must be pinned, which needs dlopen; dlopen causes a warning when a program is
-// linked with -static.
+// Only shared libraries are pinned. Pinning needs dlopen, which causes a warning in a program that is linked
+// with -static.
 #if defined(__PIC__) && !defined(__PIE__)
 #include <dlfcn.h>
 #define MEMO_IN_SHARED_LIBRARY 1
@@ -63,23 +63,23 @@ class process_state {
     process_state(process_state const&) = delete;
     process_state& operator=(process_state const&) = delete;
 
-    /// The object of a type, created if there is none. Lock-free, so a fork at any moment leaves nothing
-    /// locked; if two threads create one at once, one of the objects is destroyed.
+    /// The object of a type; creates it if there is none. Lock-free, so that a fork leaves no lock held. If
+    /// two threads create one at once, one of the objects is destroyed.
     ///
     /// Throws:         std::bad_alloc
     template <class T> [[nodiscard]] T& object() {
         slot* first = slots_.load(std::memory_order_acquire);
         slot* found = find(first, typeid(T).name(), sizeof(T));
         if (found == nullptr) {
-            auto* const made = new slot_of<T>;
-            made->next = first;
-            while (!slots_.compare_exchange_weak(made->next, made, std::memory_order_acq_rel)) {
-                if (found = find(made->next, made->name, made->size); found != nullptr) {
-                    delete made;
+            auto* const fresh = new slot_of<T>;
+            fresh->next = first;
+            while (!slots_.compare_exchange_weak(fresh->next, fresh, std::memory_order_acq_rel)) {
+                if (found = find(fresh->next, fresh->name, fresh->size); found != nullptr) {
+                    delete fresh;
                     return static_cast<slot_of<T>*>(found)->object;
                 }
             }
-            found = made;
+            found = fresh;
         }
         return static_cast<slot_of<T>*>(found)->object;
     }
@@ -105,7 +105,7 @@ class process_state {
     std::atomic<slot*> slots_{nullptr};
 };
 
-/// The root of a module: its state. The type of the note fixes the layout.
+/// The root of a module. Its layout is fixed: a change needs a new type of the note.
 struct process_root {
     std::atomic<process_state*> state;
     std::uint64_t abi;
@@ -131,7 +131,7 @@ asm(".pushsection .note.memo,\"a\",%note\n"
 ///
 /// module          its path; empty for the main program
 template <class Visit> void for_each_root(Visit visit) {
-    constexpr auto in_module = [](dl_phdr_info* module, std::size_t, void* data) {
+    constexpr auto visit_module = [](dl_phdr_info* module, std::size_t, void* data) {
         constexpr std::string_view owner{"memo", sizeof "memo"};
         constexpr auto aligned = [](std::size_t bytes) { return (bytes + 3) & ~std::size_t{3}; };
         for (std::size_t i = 0; i < module->dlpi_phnum; ++i) {
@@ -140,15 +140,15 @@ template <class Visit> void for_each_root(Visit visit) {
                 continue;
             }
             auto const* note = reinterpret_cast<char*>(module->dlpi_addr + segment.p_vaddr);
-            std::size_t left = segment.p_memsz;
+            std::size_t remaining = segment.p_memsz;
             ElfW(Nhdr) header{};
-            while (left >= sizeof header) {
+            while (remaining >= sizeof header) {
                 std::memcpy(&header, note, sizeof header);
                 auto const* const name = note + sizeof header;
                 auto const* const descriptor = name + aligned(header.n_namesz);
                 std::size_t const total =
                     sizeof header + aligned(header.n_namesz) + aligned(header.n_descsz);
-                if (total > left) {
+                if (total > remaining) {
                     break;
                 }
                 if (header.n_type == 1 && std::string_view(name, header.n_namesz) == owner) {
@@ -161,32 +161,31 @@ template <class Visit> void for_each_root(Visit visit) {
                     break;
                 }
                 note += total;
-                left -= total;
+                remaining -= total;
             }
         }
         return 0;
     };
-    ::dl_iterate_phdr(in_module, &visit);
+    ::dl_iterate_phdr(visit_module, &visit);
 }
 
 /// Makes this module adopt the state of the process, or publish a fresh one.
 ///
 /// Returns:        the state, and whether it is the fresh one
 [[gnu::visibility("hidden")]] inline process_state& adopt_state(process_state& fresh) {
-    // All within one callback of an outer dl_iterate_phdr, which holds the loader's lock: two modules that
-    // start at once get one state.
+    // In the callback of an outer dl_iterate_phdr, which holds the loader's lock: two modules that start at
+    // once get one state.
     constexpr auto under_lock = [](dl_phdr_info*, std::size_t, void* state) {
         process_state* found = nullptr;
-        auto const look = [&](process_root& root, char const*) {
+        for_each_root([&](process_root& root, char const*) {
             if (found == nullptr && root.abi == process_abi()) {
                 found = root.state.load(std::memory_order_acquire);
             }
-        };
-        for_each_root(look);
-        auto& chosen = *static_cast<process_state**>(state);
-        chosen = found != nullptr ? found : chosen;
-        root_of_this_module.state.store(chosen, std::memory_order_release);
-        return 1; // once
+        });
+        auto& result = *static_cast<process_state**>(state);
+        result = found != nullptr ? found : result;
+        root_of_this_module.state.store(result, std::memory_order_release);
+        return 1; // ends the iteration
     };
     process_state* state = &fresh;
     ::dl_iterate_phdr(under_lock, &state);
@@ -197,11 +196,10 @@ template <class Visit> void for_each_root(Visit visit) {
 [[gnu::visibility("hidden")]] inline void pin_this_module() noexcept {
 #if defined(MEMO_IN_SHARED_LIBRARY)
     char const* path = "";
-    auto const look = [&](process_root const& root, char const* module) {
+    for_each_root([&](process_root const& root, char const* module) {
         path = &root == &root_of_this_module ? module : path;
-    };
-    for_each_root(look); // the main program has no path, and is never unloaded
-    if (*path != '\0') {
+    });
+    if (*path != '\0') { // the main program has no path, and is never unloaded
         static_cast<void>(::dlopen(path, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE));
     }
 #endif
@@ -244,7 +242,7 @@ template <class T> struct [[gnu::visibility("hidden")]] process_slot {
 /// never destroyed. Its constructor must have no other effect.
 ///
 /// Complexity:     one load, except for the first call in a module
-/// Thread safety:  safe; the object must be, too
+/// Thread safety:  safe; access to the object is as safe as T
 /// Throws:         std::bad_alloc, only at the first call in a module
 template <class T> [[nodiscard, gnu::visibility("hidden")]] inline T& process_wide() {
     T* found = process_slot<T>::object.load(std::memory_order_acquire);
