@@ -34,8 +34,8 @@ enum class claim_state {
 /// Thread safety:  none
 template <class Cache, class Result, class Draw> class claim {
   public:
-    claim(Cache& cache, typename Cache::name const& call, Draw draw)
-        : draw_(std::move(draw)), right_(cache, call) {}
+    claim(Cache& cache, typename Cache::call_id const& id, Draw draw)
+        : draw_(std::move(draw)), right_(cache, id) {}
     claim(claim const&) = delete;
     claim& operator=(claim const&) = delete;
     ~claim() = default;

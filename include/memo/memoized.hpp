@@ -42,7 +42,7 @@ namespace memo {
 /// Evaluation      what is remembered of a result, see detail/record/exact.hpp
 /// Kept            the places of the parameters that are in the key
 ///
-/// Thread safety:  every member may be called from any thread at any time, if the function may
+/// Thread safety:  every member may be id from any thread at any time, if the function may
 template <class Backend, class Callable, class Signature, class Evaluation, class Kept>
 class memoized;
 
@@ -51,7 +51,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     static constexpr bool asks_state = Callable::asks_at_each_call;
     using state_type = std::conditional_t<asks_state, key128, detail::no_state>;
     using cache = detail::function_cache<Backend, Evaluation, state_type>;
-    using name = typename cache::name;
+    using call_id = typename cache::call_id;
     using served = typename cache::served;
     using sample = typename Evaluation::sample;
 
@@ -77,25 +77,25 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     ///                 on_miss = fail for a miss
     // Inlined by force: the constants of the hash then stay in registers from call to call.
     [[gnu::always_inline]] inline result_type operator()(P... args) const {
-        name called = name_of(args...);
-        auto found = core_->cache.try_hit(called);
+        call_id id = id_of(args...);
+        auto found = core_->cache.try_hit(id);
         if (found.record) [[likely]] {
             return Evaluation::give(*std::move(found.record));
         }
-        return value_of(std::move(called), found.seems_absent, static_cast<P&&>(args)...);
+        return value_of(std::move(id), found.seems_absent, static_cast<P&&>(args)...);
     }
 
     /// The same, where the value came from, and why it was not in the cache.
     [[nodiscard]] memo::outcome<result_type> outcome(P... args) const {
-        name const called = name_of(args...); // first: they are moved on
-        served result = serve(called, false, args...);
+        call_id const id = id_of(args...); // first: they are moved on
+        served result = serve(id, false, args...);
         return {Evaluation::give(std::move(result.record)), result.source, result.reason};
     }
 
     /// Averaged functions: the same, and all that is known of the mean.
     [[nodiscard]] auto estimate(P... args) const requires Evaluation::merges {
-        name const called = name_of(args...);
-        return core_->cache.evaluation().estimate(serve(called, false, args...).record);
+        call_id const id = id_of(args...);
+        return core_->cache.evaluation().estimate(serve(id, false, args...).record);
     }
 
     /// The value if it is there, or the right to compute it, or neither if another caller is at it:
@@ -107,8 +107,8 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     /// Throws:         as a call, but for what the function throws
     [[nodiscard]] auto try_claim(P... args) const {
         using owned_call = call<memoized, detail::owned_argument<P>...>;
-        name const called = name_of(args...);
-        return claim<cache, result_type, owned_call>(core_->cache, called,
+        call_id const id = id_of(args...);
+        return claim<cache, result_type, owned_call>(core_->cache, id,
                                                      owned_call(*this, static_cast<P&&>(args)...));
     }
 
@@ -135,19 +135,19 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
             places.add(place);
             batch.add([&] {
                 return detail::with_arguments<P...>(*place,
-                                                    [&](P... args) { return name_of(args...); });
+                                                    [&](P... args) { return id_of(args...); });
             });
         }
-        auto const evaluate = [&](std::size_t item, name const& called, miss_reason reason) {
+        auto const evaluate = [&](std::size_t item, call_id const& id, miss_reason reason) {
             return detail::with_arguments<P...>(*places[item], [&](P... args) -> result_type {
                 return Evaluation::give(
-                    core_->cache.miss(called, core_->cache.evaluation(), reason, running(args...))
+                    core_->cache.miss(id, core_->cache.evaluation(), reason, running(args...))
                         .record);
             });
         };
-        auto const examine = [&](std::size_t item, name const& called, auto const& stored) {
+        auto const examine = [&](std::size_t item, call_id const& id, auto const& stored) {
             detail::with_arguments<P...>(*places[item],
-                                         [&](P... args) { audit(called, stored, args...); });
+                                         [&](P... args) { audit(id, stored, args...); });
         };
         return batch.serve(execute, evaluate, examine);
     }
@@ -157,16 +157,16 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     ///
     /// Throws:         memo::error (configuration) for a rule that cannot be followed
     [[nodiscard]] auto refine(P... args, refinement const& more) const requires Evaluation::merges {
-        name const called = name_of(args...);
+        call_id const id = id_of(args...);
         Evaluation const tighter = core_->cache.evaluation().tightened(more);
         return tighter.estimate(
-            core_->cache.miss(called, tighter, miss_reason::absent, running(args...)).record);
+            core_->cache.miss(id, tighter, miss_reason::absent, running(args...)).record);
     }
 
     /// What is stored for these arguments. Never runs the function, is not counted as a call, and is no
     /// use of what is stored: a monitor keeps no entry from being evicted.
     [[nodiscard]] std::optional<result_type> lookup(P... args) const {
-        auto found = core_->cache.peek(name_of(args...));
+        auto found = core_->cache.peek(id_of(args...));
         if (found && Evaluation::gives(found->record)) {
             return Evaluation::give(std::move(found->record));
         }
@@ -175,12 +175,12 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
 
     /// Whether anything is stored for these arguments. No use of it, as lookup().
     [[nodiscard]] bool contains(P... args) const {
-        auto const found = core_->cache.peek(name_of(args...));
+        auto const found = core_->cache.peek(id_of(args...));
         return found && Evaluation::gives(found->record);
     }
 
     /// Drops what is stored for these arguments; true if there was something.
-    bool forget(P... args) const { return core_->cache.erase(name_of(args...).key); }
+    bool forget(P... args) const { return core_->cache.erase(id_of(args...).key); }
 
     /// Drops all that is stored for this function, and for no other.
     void clear() const { core_->cache.clear(); }
@@ -193,7 +193,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     }
 
     /// The key of these arguments: 32 hexadecimal digits when printed.
-    [[nodiscard]] key128 key(P... args) const { return name_of(args...).key; }
+    [[nodiscard]] key128 key(P... args) const { return id_of(args...).key; }
 
     /// What that key is made of, part by part, and why a lookup would miss now, as text when printed. Runs
     /// and counts nothing.
@@ -201,7 +201,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     /// Complexity:     some us, and a lookup; each argument is encoded twice
     [[nodiscard]] explanation explain(P... args) const {
         explanation result = explanation_of(args...);
-        result.miss = core_->cache.would_miss(name_of(args...));
+        result.miss = core_->cache.would_miss(id_of(args...));
         return result;
     }
 
@@ -214,13 +214,13 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
 
   private:
     struct core {
-        core(Callable&& called, options_type const& chosen, Backend&& store,
+        core(Callable&& function, options_type const& chosen, Backend&& store,
              detail::function_identity&& who)
             : head(who.scope),
               backend(std::move(store)),
               cache(backend, head.scope(), chosen),
               audits(chosen, cache.evaluation(), cache.counters()),
-              callable(std::move(called)),
+              callable(std::move(function)),
               identity(std::move(who)),
               listed(identity.title(), cache.counters()) {}
 
@@ -235,15 +235,15 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
 
     // Arguments to key.
 
-    name name_of(std::remove_reference_t<P> const&... args) const {
+    call_id id_of(std::remove_reference_t<P> const&... args) const {
         auto const all = std::tie(args...);
         if constexpr (asks_state) {
             key128 const state = core_->callable.current();
-            name named = name_from(std::get<Kept>(all)..., state);
-            named.state = state;
-            return named;
+            call_id id = id_from(std::get<Kept>(all)..., state);
+            id.state = state;
+            return id;
         } else {
-            return name_from(std::get<Kept>(all)...);
+            return id_from(std::get<Kept>(all)...);
         }
     }
 
@@ -255,14 +255,14 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         }
     }
 
-    template <class... Args> name name_from(Args const&... args) const {
+    template <class... Args> call_id id_from(Args const&... args) const {
         if constexpr (std::is_empty_v<typename Evaluation::key_material>) {
             return {detail::call_key(core_->head, args...), {}, {}};
         } else {
-            name named;
-            named.key = detail::unfinalized_key(
-                detail::gathered_key(core_->head.scope(), &named.stream, args...));
-            return named;
+            call_id id;
+            id.key = detail::unfinalized_key(
+                detail::gathered_key(core_->head.scope(), &id.stream, args...));
+            return id;
         }
     }
 
@@ -279,23 +279,23 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     // Key to record.
 
     // Not inlined, and given the arguments themselves, so that a hit takes few registers.
-    [[gnu::noinline]] result_type value_of(name called, bool seems_absent, P... args) const {
-        return Evaluation::give(serve(called, seems_absent, args...).record);
+    [[gnu::noinline]] result_type value_of(call_id id, bool seems_absent, P... args) const {
+        return Evaluation::give(serve(id, seems_absent, args...).record);
     }
 
-    served serve(name const& called, bool seems_absent, std::remove_reference_t<P>&... args) const {
-        served result = core_->cache.serve(called, seems_absent, running(args...));
+    served serve(call_id const& id, bool seems_absent, std::remove_reference_t<P>&... args) const {
+        served result = core_->cache.serve(id, seems_absent, running(args...));
         if (result.source == source::hit) {
-            audit(called, result.record, args...);
+            audit(id, result.record, args...);
         }
         return result;
     }
 
     /// Runs the function again for a hit, if it is its turn, and compares.
-    void audit(name const& called, typename Evaluation::record const& stored,
+    void audit(call_id const& id, typename Evaluation::record const& stored,
                std::remove_reference_t<P>&... args) const {
         if (core_->audits.is_enabled()) {
-            core_->audits.audit(called, stored, running(args...));
+            core_->audits.audit(id, stored, running(args...));
         }
     }
 

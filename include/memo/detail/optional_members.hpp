@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What a partition may have beside what it must, or what is done without it.
+// The optional members of a partition, and what is done where one is missing.
 
 #include <memo/backend.hpp>
 #include <memo/detail/key/unfinalized_key.hpp>
@@ -15,16 +15,16 @@
 
 namespace memo::detail {
 
-/// What a fast path finds in some nanoseconds. A record is one that is served for ever.
+/// The result of a fast path. Its record never expires.
 template <class Record> struct fast_lookup {
     std::optional<Record> record;
     std::uint8_t cost = 0;     ///< see cost_byte
-    bool seems_absent = false; ///< get() would most likely find nothing: a leader looks again
+    bool seems_absent = false; ///< get() would most likely find nothing; a leader looks up again
 };
 
-/// A partition with a fast path, `try_hit(key)`: asked before get(), and without an effect that get() does
-/// not have. Where it finds nothing and the key does not seem absent, `try_hit_further(key)` is asked
-/// next: it is not inlined. An implementation detail of memo's own backends.
+/// A partition with a fast path: `try_hit(key)` runs before get() and is inlined into the caller. If it
+/// finds nothing and the key does not seem absent, `try_hit_further(key)` runs next and is not inlined.
+/// Neither has an effect that get() has not. An implementation detail of memo's own backends.
 template <class P, class Record>
 concept fast_partition = requires(P const& partition, unfinalized_key key) {
     { partition.try_hit(key) }
@@ -33,7 +33,7 @@ concept fast_partition = requires(P const& partition, unfinalized_key key) {
     noexcept->std::same_as<fast_lookup<Record>>;
 };
 
-/// What a partition has counted; `entries` and `bytes` are 0 where to know them takes longer.
+/// The events that a partition counted. `entries` and `bytes` may be 0: counting entries may be slow.
 template <class Partition> [[nodiscard]] backend_statistics events_of(Partition const& partition) {
     if constexpr (requires { partition.events(); }) {
         return partition.events();
@@ -42,8 +42,8 @@ template <class Partition> [[nodiscard]] backend_statistics events_of(Partition 
     }
 }
 
-/// The record that `get` gives, without a trace if the partition can: for who only watches, and for the
-/// second lookup of a call.
+/// Looks a key up without counting it as a use, if the partition can: for observers, and for the second
+/// lookup of a call.
 template <class Record, class Partition>
 [[nodiscard]] lookup_result<Record> peek(Partition const& partition, key128 key) {
     if constexpr (requires { partition.peek(key); }) {
@@ -53,7 +53,7 @@ template <class Record, class Partition>
     }
 }
 
-/// Looks up all keys, together if the partition can.
+/// Looks up all keys, in one batch if the partition can.
 ///
 /// found           as many as there are keys; `absent` before
 template <class Record, class Partition>

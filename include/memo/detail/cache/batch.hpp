@@ -72,7 +72,7 @@ struct one_after_another {};
 ///
 /// Thread safety:  none
 template <class Cache, class Evaluation> class batch {
-    using name = typename Cache::name;
+    using call_id = typename Cache::call_id;
     using outcome = memo::result<typename Evaluation::result>;
 
   public:
@@ -81,46 +81,46 @@ template <class Cache, class Evaluation> class batch {
     /// Makes room for the calls of a range, if it can tell how many they are.
     template <class Range> void reserve_for(Range& calls) {
         if constexpr (std::ranges::sized_range<Range>) {
-            names_.reserve(static_cast<std::size_t>(std::ranges::size(calls)));
+            ids_.reserve(static_cast<std::size_t>(std::ranges::size(calls)));
         }
     }
 
     /// Takes one more call.
     ///
-    /// make_name       gives the call's name; what it throws is the call's result
-    template <class MakeName> void add(MakeName const& make_name) {
+    /// make_id         returns the call's identity; what it throws is the call's result
+    template <class MakeId> void add(MakeId const& make_id) {
         try {
-            names_.push_back(make_name());
+            ids_.push_back(make_id());
         } catch (thread_cancelled const&) {
             throw;
         } catch (...) {
-            unnamed_.push_back({names_.size(), std::current_exception()});
+            failures_.push_back({ids_.size(), std::current_exception()});
         }
     }
 
     /// Serves all calls. To be called once.
     ///
-    /// evaluate        evaluates a call that missed: result(item, name, miss_reason)
-    /// examine         given a hit that may be audited: (item, name, record)
+    /// evaluate        evaluates a call that missed: result(item, id, miss_reason)
+    /// examine         given a hit that may be audited: (item, id, record)
     template <class Executor, class Evaluate, class Examine>
     [[nodiscard]] std::vector<outcome> serve(Executor& execute, Evaluate const& evaluate,
                                              Examine const& examine) {
-        auto found = cache_.lookup_all(names_);
+        auto found = cache_.lookup_all(ids_);
         for (std::size_t i = 0; i < found.size(); ++i) {
             if (found[i]) {
-                examine(item_of(i), names_[i], found[i]->record);
+                examine(item_of(i), ids_[i], found[i]->record);
             }
         }
         auto const evaluated = evaluate_others(found, execute, evaluate);
         std::vector<outcome> results;
-        results.reserve(names_.size() + unnamed_.size());
-        auto failed = unnamed_.begin();
+        results.reserve(ids_.size() + failures_.size());
+        auto failed = failures_.begin();
         auto const add_failed_before = [&](std::size_t i) {
-            for (; failed != unnamed_.end() && failed->before == i; ++failed) {
+            for (; failed != failures_.end() && failed->before == i; ++failed) {
                 results.emplace_back(failed->why);
             }
         };
-        for (std::size_t i = 0; i < names_.size(); ++i) {
+        for (std::size_t i = 0; i < ids_.size(); ++i) {
             add_failed_before(i);
             if (found[i]) {
                 results.emplace_back(Evaluation::give(std::move(found[i]->record)));
@@ -128,20 +128,21 @@ template <class Cache, class Evaluation> class batch {
                 results.push_back(*evaluated.result_of(i));
             }
         }
-        add_failed_before(names_.size());
+        add_failed_before(ids_.size());
         return results;
     }
 
   private:
     /// A call whose arguments have no key.
-    struct unnamed {
-        std::size_t before = 0; ///< which of those that have a name
+    struct failure {
+        std::size_t before = 0; ///< the index in ids_ of the call after it
         std::exception_ptr why;
     };
 
     /// What was evaluated. Empty if everything was there.
     struct evaluations {
-        std::vector<std::size_t> first; ///< for each call that has a name, who evaluates it
+        std::vector<std::size_t>
+            first; ///< for each of ids_, the index of the call that evaluates it
         std::vector<std::optional<outcome>> results;
 
         [[nodiscard]] std::optional<outcome> const& result_of(std::size_t i) const {
@@ -149,12 +150,12 @@ template <class Cache, class Evaluation> class batch {
         }
     };
 
-    /// The place of a call, given its place among those that have a name.
+    /// The index of a call in the range, given that in ids_.
     ///
     /// Complexity:     O(log of the calls that have none)
     [[nodiscard]] std::size_t item_of(std::size_t i) const {
-        auto const later = std::ranges::upper_bound(unnamed_, i, {}, &unnamed::before);
-        return i + static_cast<std::size_t>(later - unnamed_.begin());
+        auto const later = std::ranges::upper_bound(failures_, i, {}, &failure::before);
+        return i + static_cast<std::size_t>(later - failures_.begin());
     }
 
     /// Evaluates what is not there, each key once.
@@ -166,12 +167,12 @@ template <class Cache, class Evaluation> class batch {
             return {};
         }
         evaluations made{first_of_its_kind(found),
-                         std::vector<std::optional<outcome>>(names_.size())};
+                         std::vector<std::optional<outcome>>(ids_.size())};
         tasks under_way;
-        for (std::size_t i = 0; i < names_.size(); ++i) {
+        for (std::size_t i = 0; i < ids_.size(); ++i) {
             if (!found[i] && made.first[i] == i) {
                 start(under_way, execute, made.results[i],
-                      [&, i] { return evaluate(item_of(i), names_[i], found[i].reason()); });
+                      [&, i] { return evaluate(item_of(i), ids_[i], found[i].reason()); });
             }
         }
         under_way.wait();
@@ -181,12 +182,12 @@ template <class Cache, class Evaluation> class batch {
     /// For each call that is not there, the first one that asks for the same.
     template <class Found>
     [[nodiscard]] std::vector<std::size_t> first_of_its_kind(std::vector<Found> const& found) {
-        std::vector<std::size_t> first(names_.size());
+        std::vector<std::size_t> first(ids_.size());
         hash_map<key128, std::size_t> seen;
-        for (std::size_t i = 0; i < names_.size(); ++i) {
+        for (std::size_t i = 0; i < ids_.size(); ++i) {
             first[i] = i;
             if (!found[i]) {
-                key128 const key = Cache::flight_of(names_[i]);
+                key128 const key = Cache::flight_of(ids_[i]);
                 if (std::size_t const* const earlier = seen.find(key)) {
                     first[i] = *earlier;
                     cache_.coalesce();
@@ -234,8 +235,8 @@ template <class Cache, class Evaluation> class batch {
     }
 
     Cache& cache_;
-    std::vector<name> names_;      ///< of the calls that have one, in their order
-    std::vector<unnamed> unnamed_; ///< the others, in theirs
+    std::vector<call_id> ids_; ///< of the calls whose arguments have a key, in the range's order
+    std::vector<failure> failures_; ///< of the others, in the range's order
 };
 
 } // namespace memo::detail

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// One function's cache: a call's key goes in, the record that serves the call comes out. It takes the
-// steps 2 to 6 of docs/walk.md, and the members below are in that order: look the key up, see whether
-// the record is enough, have one caller lead, run the function with no lock held, store its result.
+// One function's cache: takes a call's key and returns the record that serves the call. It does steps 2
+// to 6 of docs/walk.md, and its members are in that order: look the key up, decide whether the record is
+// enough, let one caller lead, run the function with no lock held, store the result.
 //
-// A miss looks up twice: before it leads, and after, as a leader before this one may have stored the
+// A miss looks up twice, before it leads and again as the leader: an earlier leader may have stored the
 // record in between.
 
 #include <memo/backend.hpp>
@@ -62,12 +62,12 @@ inline void check_spans(time_span ttl, storing_threshold const& threshold) {
     }
 }
 
-/// The state of a function that has none which is asked for at each call.
+/// The state of a function whose state is not read at each call.
 struct no_state {};
 
-/// What identifies a call: its key, under verify_full the words that were hashed, and under keyed_by the
-/// digest of the state that is in the key.
-template <class KeyMaterial, class State> struct call_name {
+/// Identifies a call: its key, under verify_full the words that were hashed, and under keyed_by the digest
+/// of the state that is in the key.
+template <class KeyMaterial, class State> struct call_identity {
     unfinalized_key key;
     [[no_unique_address]] KeyMaterial stream{};
     [[no_unique_address]] State state{};
@@ -77,23 +77,23 @@ template <class KeyMaterial, class State> struct call_name {
 ///
 /// Backend         see backend.hpp
 /// Evaluation      see detail/record/exact.hpp and detail/record/averaged.hpp
-/// State           key128 for a function whose state is asked at each call; no_state otherwise
+/// State           key128 for a function whose state is read at each call; no_state otherwise
 /// Thread safety:  safe
 template <class Backend, class Evaluation, class State> class function_cache {
   public:
     using record = typename Evaluation::record;
-    using name = call_name<typename Evaluation::key_material, State>;
+    using call_id = call_identity<typename Evaluation::key_material, State>;
     using options = typename Evaluation::options;
 
     /// The record that serves a call.
     struct served {
         memo::detail::function_cache<Backend, Evaluation, State>::record record;
         memo::source source = memo::source::hit;
-        std::optional<miss_reason> reason{}; ///< why the lookup did not serve it; none: a hit
+        std::optional<miss_reason> reason{}; ///< of the miss; none for a hit
     };
 
     function_cache(Backend const& backend, key128 scope, options const& chosen)
-        : counters_(chosen.audit == 0), // else no hit takes the fast path
+        : counters_(chosen.audit == 0), // with audits no hit takes the fast path
           shared_(store_of(backend), scope),
           flights_(shared_->under_way),
           partition_(detail::open_partition<record>(
@@ -110,14 +110,14 @@ template <class Backend, class Evaluation, class State> class function_cache {
     [[nodiscard]] Evaluation const& evaluation() const noexcept { return evaluation_; }
     [[nodiscard]] call_counters& counters() noexcept { return counters_; }
 
-    // Step 2 and 3: look the key up, and see whether the record is enough.
+    // Steps 2 and 3: look the key up, and decide whether the record is enough.
 
     /// Fast path: counts and returns a hit if the first probe finds it; otherwise has no effect.
     // Inlined by force, so that key and record stay in registers.
-    [[nodiscard, gnu::always_inline]] inline fast_lookup<record> try_hit(name const& called) {
+    [[nodiscard, gnu::always_inline]] inline fast_lookup<record> try_hit(call_id const& id) {
         if constexpr (std::is_empty_v<typename Evaluation::key_material> &&
                       fast_partition<partition_type, record>) {
-            return counted(partition_.try_hit(called.key));
+            return counted(partition_.try_hit(id.key));
         } else {
             return {};
         }
@@ -126,29 +126,29 @@ template <class Backend, class Evaluation, class State> class function_cache {
     /// Serves a call that missed the fast path.
     ///
     /// seems_absent    see fast_lookup
-    /// run             the call, see memoized::call
+    /// run             runs the function for this call, see memoized::call
     template <class Run>
-    [[nodiscard]] served serve(name const& called, bool seems_absent, Run&& run) {
+    [[nodiscard]] served serve(call_id const& id, bool seems_absent, Run&& run) {
         if (!seems_absent) {
-            if (auto further = try_hit_further(called); further.record) {
+            if (auto further = try_hit_further(id); further.record) {
                 return {*std::move(further.record), source::hit, std::nullopt};
             }
         }
-        // Only a leader's second lookup makes up for a fast path that was wrong.
+        // The fast path may be wrong about absence; the second lookup, which only a leader does, is not.
         lookup_result<record> found =
-            seems_absent && single_flight_ ? miss_reason::absent : lookup(called);
+            seems_absent && single_flight_ ? miss_reason::absent : lookup(id);
         if (!found) {
-            return miss(called, evaluation_, found.reason(), run);
+            return miss(id, evaluation_, found.reason(), run);
         }
         counters_.hit(found->cost);
         return {std::move(found->record), source::hit, std::nullopt};
     }
 
     /// Looks up many calls together, and counts the hits.
-    [[nodiscard]] std::vector<lookup_result<record>> lookup_all(std::span<name const> called) {
-        std::vector<key128> keys(called.size());
-        std::ranges::transform(called, keys.begin(), &name::key);
-        std::vector<lookup_result<record>> found(called.size());
+    [[nodiscard]] std::vector<lookup_result<record>> lookup_all(std::span<call_id const> ids) {
+        std::vector<key128> keys(ids.size());
+        std::ranges::transform(ids, keys.begin(), &call_id::key);
+        std::vector<lookup_result<record>> found(ids.size());
         attempt("get", false, [&] {
             detail::get_many<record>(partition_, std::span<key128 const>(keys), std::span(found));
             return true;
@@ -156,7 +156,7 @@ template <class Backend, class Evaluation, class State> class function_cache {
         std::uint64_t hits = 0;
         std::uint64_t saved = 0;
         for (std::size_t i = 0; i < found.size(); ++i) {
-            keep_if_enough(called[i], found[i]);
+            keep_if_enough(ids[i], found[i]);
             if (found[i]) {
                 ++hits;
                 saved += found[i]->cost;
@@ -166,17 +166,17 @@ template <class Backend, class Evaluation, class State> class function_cache {
         return found;
     }
 
-    /// What is stored for a call, whether it is enough or not. Counts no call, and is no use of the record.
-    [[nodiscard]] lookup_result<record> peek(name const& called) const {
-        return own(called, attempt("get", unavailable(),
-                                   [&] { return detail::peek<record>(partition_, called.key); }));
+    /// The stored record of a call, enough or not. Counts no call, and does not count as a use of the record.
+    [[nodiscard]] lookup_result<record> peek(call_id const& id) const {
+        return own(id, attempt("get", unavailable(),
+                               [&] { return detail::peek<record>(partition_, id.key); }));
     }
 
-    /// Why a lookup would not serve a call now; none if it would. Counts nothing.
-    [[nodiscard]] std::optional<miss_reason> would_miss(name const& called) const {
+    /// The reason for which a call would miss now; none if it would hit. Counts nothing.
+    [[nodiscard]] std::optional<miss_reason> would_miss(call_id const& id) const {
         lookup_result<record> found = unavailable();
         try {
-            found = own(called, detail::peek<record>(partition_, called.key));
+            found = own(id, detail::peek<record>(partition_, id.key));
         } catch (thread_cancelled const&) {
             throw;
         } catch (...) {
@@ -195,43 +195,42 @@ template <class Backend, class Evaluation, class State> class function_cache {
     /// wanted          decides what is enough
     /// reason          of the lookup
     template <class Run>
-    [[nodiscard]] served miss(name const& called, Evaluation const& wanted, miss_reason reason,
+    [[nodiscard]] served miss(call_id const& id, Evaluation const& wanted, miss_reason reason,
                               Run&& run) {
-        if (!runs_) { // leads nobody: others may run the function
-            return evaluate(called, wanted, reason, run, true);
+        if (!runs_) { // no leader: callers of other wrappers may run the function
+            return evaluate(id, wanted, reason, run, true);
         }
         if (!single_flight_ || !Backend::stores) {
-            return evaluate(called, wanted, reason, run, false);
+            return evaluate(id, wanted, reason, run, false);
         }
         for (;;) {
-            auto role = flights_.join(flight_of(called), called.key);
+            auto role = flights_.join(flight_of(id), id.key);
             if (role.leads()) {
                 return complete(role, run, [&] {
-                    [[maybe_unused]] auto const alone = lead_processes(called.key);
-                    return evaluate(called, wanted, reason, run, true);
+                    [[maybe_unused]] auto const alone = lead_processes(id.key);
+                    return evaluate(id, wanted, reason, run, true);
                 });
             }
             if (auto followed = follow(role, wanted)) {
                 return {*std::move(followed), source::coalesced, reason};
-            } // who wants more than the leader did, or one that gave up, goes on
+            } // the leader gave up, or its record is not enough for this caller
         }
     }
 
-    /// A call that missed, and is the holder's to evaluate if nobody else does. Taken without waiting;
-    /// its end gives it up.
+    /// The right to evaluate a call that missed, for a caller that does not wait. Its destructor gives the
+    /// right up.
     ///
     /// Thread safety:  none
     class right {
       public:
-        right(function_cache& cache, name const& called)
+        right(function_cache& cache, call_id const& id)
             : cache_(cache),
-              called_(called),
+              id_(id),
               role_(find()        ? cache.flights_.stay_out()
-                    : cache.runs_ ? cache.flights_.try_lead(flight_of(called_), called_.key)
+                    : cache.runs_ ? cache.flights_.try_lead(flight_of(id_), id_.key)
                                   : cache.flights_.lead_alone()),
-              alone_(role_.leads() && cache.runs_ ? cache.try_lead_processes(called_.key)
-                                                  : leading()) {
-            if (cache.runs_ && !alone_) { // another caller or another process evaluates it
+              alone_(role_.leads() && cache.runs_ ? cache.try_lead_processes(id_.key) : leading()) {
+            if (cache.runs_ && !alone_) { // another caller or process evaluates the call
                 role_.give_up();
             }
         }
@@ -243,19 +242,19 @@ template <class Backend, class Evaluation, class State> class function_cache {
 
         [[nodiscard]] bool is_served() const noexcept { return record_.has_value(); }
 
-        /// Only if it is served.
+        /// Only if is_served().
         [[nodiscard]] typename Evaluation::result value() const {
             return Evaluation::give(record(*record_));
         }
 
-        /// Serves the call. Only while it is held, and once.
+        /// Serves the call. Only if is_held(), and once.
         template <class Run> void use(Run& run) {
             record_ = cache_
                           .complete(role_, run,
                                     [&] {
-                                        // Ends before the followers go on.
+                                        // Its end comes before that of the flight.
                                         [[maybe_unused]] leading const alone(std::move(alone_));
-                                        return cache_.evaluate(called_, cache_.evaluation_, reason_,
+                                        return cache_.evaluate(id_, cache_.evaluation_, reason_,
                                                                run, true);
                                     })
                           .record;
@@ -266,7 +265,7 @@ template <class Backend, class Evaluation, class State> class function_cache {
             decltype(std::declval<function_cache const&>().try_lead_processes(key128{}));
 
         bool find() {
-            auto found = cache_.lookup(called_);
+            auto found = cache_.lookup(id_);
             if (!found) {
                 reason_ = found.reason();
                 return false;
@@ -277,20 +276,20 @@ template <class Backend, class Evaluation, class State> class function_cache {
         }
 
         function_cache& cache_;
-        name const called_;
+        call_id const id_;
         std::optional<record> record_;
         miss_reason reason_ = miss_reason::absent;
         typename single_flight<record>::role role_;
         leading alone_;
     };
 
-    /// Two streams with one key, if ever there are, share neither a record nor a flight.
-    [[nodiscard]] static key128 flight_of(name const& called) {
+    /// The key of a call's flight. Calls whose keys collide share neither a record nor a flight.
+    [[nodiscard]] static key128 flight_of(call_id const& id) {
         if constexpr (std::is_empty_v<typename Evaluation::key_material>) {
-            return called.key;
+            return id.key;
         } else {
-            key128 const key = called.key;
-            key128 const other = hash128(called.stream.data(), called.stream.size() * word_size);
+            key128 const key = id.key;
+            key128 const other = hash128(id.stream.data(), id.stream.size() * word_size);
             return {key.low ^ other.low, key.high ^ other.high};
         }
     }
@@ -298,7 +297,7 @@ template <class Backend, class Evaluation, class State> class function_cache {
     /// Counts a call that an earlier one of the same batch serves.
     void coalesce() { count(&statistics::coalesced); }
 
-    // What is stored, and what was counted.
+    // Invalidation and counters.
 
     [[nodiscard]] bool erase(key128 key) {
         return shared_->invalidated.invalidate(
@@ -337,7 +336,7 @@ template <class Backend, class Evaluation, class State> class function_cache {
         counters_.add(kind);
     }
 
-    /// An operation of the partition. What fails is counted and returns `otherwise`; under on_error =
+    /// Runs an operation of the partition. A failure is counted and returns `otherwise`; under on_error =
     /// strict it is thrown, as memo::error (backend).
     template <class Result, class Operation>
     Result attempt(char const* verb, Result otherwise, Operation const& operation) const {
@@ -345,7 +344,7 @@ template <class Backend, class Evaluation, class State> class function_cache {
             return operation();
         } catch (error const& failure) {
             if (failure.code() == errc::sample) {
-                throw; // from a merge: the function's trouble, not the backend's
+                throw; // of a merge: the function's failure, not the backend's
             }
             failed(verb, failure.message());
         } catch (std::exception const& failure) {
@@ -367,10 +366,10 @@ template <class Backend, class Evaluation, class State> class function_cache {
 
     [[nodiscard]] static lookup_result<record> unavailable() { return miss_reason::unavailable; }
 
-    [[nodiscard]] fast_lookup<record> try_hit_further(name const& called) {
+    [[nodiscard]] fast_lookup<record> try_hit_further(call_id const& id) {
         if constexpr (std::is_empty_v<typename Evaluation::key_material> &&
                       fast_partition<partition_type, record>) {
-            return counted(partition_.try_hit_further(called.key));
+            return counted(partition_.try_hit_further(id.key));
         } else {
             return {};
         }
@@ -385,17 +384,16 @@ template <class Backend, class Evaluation, class State> class function_cache {
         return found;
     }
 
-    [[nodiscard]] lookup_result<record> lookup(name const& called) {
+    [[nodiscard]] lookup_result<record> lookup(call_id const& id) {
         auto found = attempt("get", unavailable(),
-                             [&]() -> lookup_result<record> { return partition_.get(called.key); });
-        keep_if_enough(called, found);
+                             [&]() -> lookup_result<record> { return partition_.get(id.key); });
+        keep_if_enough(id, found);
         return found;
     }
 
-    /// The record if it is this call's.
-    [[nodiscard]] static lookup_result<record> own(name const& called,
-                                                   lookup_result<record> found) {
-        if (found && !Evaluation::is_of(found->record, called.stream)) {
+    /// Makes a miss of a record that is another call's.
+    [[nodiscard]] static lookup_result<record> own(call_id const& id, lookup_result<record> found) {
+        if (found && !Evaluation::is_of(found->record, id.stream)) {
             return miss_reason::other_stream;
         }
         return found;
@@ -403,8 +401,8 @@ template <class Backend, class Evaluation, class State> class function_cache {
 
     /// Makes a miss of a record that is another call's, which counts as corrupt, or not enough.
     // In place: in a batch a copy of each would be a tenth of its time.
-    void keep_if_enough(name const& called, lookup_result<record>& found) {
-        if (found && !Evaluation::is_of(found->record, called.stream)) {
+    void keep_if_enough(call_id const& id, lookup_result<record>& found) {
+        if (found && !Evaluation::is_of(found->record, id.stream)) {
             counters_.add(&statistics::corrupt);
             found = miss_reason::other_stream;
         } else if (found && !evaluation_.enough(found->record)) {
@@ -412,7 +410,7 @@ template <class Backend, class Evaluation, class State> class function_cache {
         }
     }
 
-    /// Keeps other processes from a key while the result lives, where the backend is shared with some.
+    /// Keeps other processes from evaluating a key while the result lives, if the backend can.
     [[nodiscard]] auto lead_processes(key128 key) const {
         if constexpr (leading_partition<partition_type>) {
             return partition_.lead(key);
@@ -421,7 +419,7 @@ template <class Backend, class Evaluation, class State> class function_cache {
         }
     }
 
-    /// The same without waiting: nothing if another process has the key.
+    /// The same without waiting; nothing if another process evaluates the key.
     [[nodiscard]] auto try_lead_processes(key128 key) const {
         if constexpr (leading_partition<partition_type>) {
             return partition_.try_lead(key);
@@ -430,8 +428,8 @@ template <class Backend, class Evaluation, class State> class function_cache {
         }
     }
 
-    /// Leads a flight to its end. What the function throws, its followers are thrown, too. What else
-    /// fails is the leader's own, by its options or its backend's state: one of them goes on.
+    /// Completes a flight. Followers are thrown what the function throws. Any other failure comes from the
+    /// leader's own options or backend, so a follower takes over.
     template <class Role, class Run, class Lead>
     static served complete(Role& role, Run const& run, Lead const& lead) {
         try {
@@ -448,7 +446,7 @@ template <class Backend, class Evaluation, class State> class function_cache {
         }
     }
 
-    /// Waits for the leader; nothing, and nothing counted yet, if its record is not enough.
+    /// Waits for the leader. Returns nothing, and counts nothing, if there is no record that is enough.
     template <class Role> std::optional<record> follow(Role const& role, Evaluation const& wanted) {
         std::optional<record> result;
         try {
@@ -464,18 +462,18 @@ template <class Backend, class Evaluation, class State> class function_cache {
         return result;
     }
 
-    // Step 5: run the function, no lock held.
+    // Step 5: run the function with no lock held.
 
-    /// Serves a call by the function, or by a record that was stored since the first lookup.
+    /// Runs the function, unless a record that is enough was stored since the first lookup.
     ///
     /// looks_again     whether another leader may have stored one
     template <class Run>
-    served evaluate(name const& called, Evaluation const& wanted, miss_reason reason, Run& run,
+    served evaluate(call_id const& id, Evaluation const& wanted, miss_reason reason, Run& run,
                     bool looks_again) {
         std::optional<record> now;
         if (Backend::stores &&
             (looks_again || Evaluation::merges)) { // a mean goes on from its record
-            lookup_result<record> found = lookup_again(called);
+            lookup_result<record> found = lookup_again(id);
             if (found && wanted.enough(found->record)) {
                 count(&statistics::hits);
                 return {std::move(found->record), source::hit, std::nullopt};
@@ -484,7 +482,9 @@ template <class Backend, class Evaluation, class State> class function_cache {
                 reason = miss_reason::unsettled;
                 now = std::move(found->record);
             } else if (found.reason() != miss_reason::absent || reason == miss_reason::unsettled) {
-                reason = found.reason(); // else the first lookup knows more, and has erased it
+                reason =
+                    found
+                        .reason(); // otherwise the first lookup's says more: it may have erased the record
             }
         }
         bool const refines = now && Evaluation::gives(*now);
@@ -495,18 +495,18 @@ template <class Backend, class Evaluation, class State> class function_cache {
             counters_.add(misses_by_reason[static_cast<std::size_t>(reason)]);
         }
         if (!runs_) {
-            throw missed(called.key, reason, run);
+            throw missed(id.key, reason, run);
         }
         std::uint64_t drawn = 0;
         do {
-            now = one_more(called, std::move(now), run);
+            now = one_more(id, std::move(now), run);
         } while (wanted.again(*now, ++drawn));
         return {*std::move(now), refines ? source::refined : source::computed, reason};
     }
 
-    [[nodiscard]] lookup_result<record> lookup_again(name const& called) {
+    [[nodiscard]] lookup_result<record> lookup_again(call_id const& id) {
         scoped_timer const timed(counters_.looking().sample());
-        return peek(called);
+        return peek(id);
     }
 
     template <class Run>
@@ -520,24 +520,24 @@ template <class Backend, class Evaluation, class State> class function_cache {
                                 to_string(call)};
     }
 
-    /// Runs the function once; returns the record as it is then.
+    /// Runs the function once, stores the result, and returns the new record.
     ///
-    /// now             the record before
-    template <class Run> record one_more(name const& called, std::optional<record> now, Run& run) {
+    /// now             the record before, if there was one
+    template <class Run> record one_more(call_id const& id, std::optional<record> now, Run& run) {
         std::uint64_t const since = shared_->invalidated.now();
         if constexpr (Evaluation::merges) {
-            sample_id const by = take_number(called.key);
+            sample_id const by = take_number(id.key);
             timed_run timed(counters_);
-            auto const drawn = run(replicate_of(called.key, by));
+            auto const drawn = run(replicate_of(id.key, by));
             put_options const about{timed.returned(), ttl_};
             record before = now ? *std::move(now) : record{};
             if (evaluation_.accepts(drawn)) {
-                return merge(called, run, since, Evaluation::add(drawn, by),
+                return merge(id, run, since, Evaluation::add(drawn, by),
                              Evaluation::add(drawn, {})(&before), about);
             }
             counters_.add(&statistics::rejected);
             if (evaluation_.counts_rejected()) {
-                return merge(called, run, since, Evaluation::add_rejected(by),
+                return merge(id, run, since, Evaluation::add_rejected(by),
                              Evaluation::add_rejected({})(&before), about);
             }
             return before;
@@ -549,11 +549,11 @@ template <class Backend, class Evaluation, class State> class function_cache {
             if (!accepted) {
                 counters_.add(&statistics::rejected);
             }
-            record fresh = Evaluation::remember(std::move(drawn), called.stream);
+            record fresh = Evaluation::remember(std::move(drawn), id.stream);
             if (Backend::stores && accepted && evaluation_.slow_enough(taken)) {
-                store(called, run, since, {taken, ttl_}, [&](put_options const& about) {
+                store(id, run, since, {taken, ttl_}, [&](put_options const& about) {
                     return attempt("put", false,
-                                   [&] { return partition_.put(called.key, fresh, about); });
+                                   [&] { return partition_.put(id.key, fresh, about); });
                 });
             }
             return fresh;
@@ -573,19 +573,19 @@ template <class Backend, class Evaluation, class State> class function_cache {
         }
     }
 
-    // Step 6: store its result.
+    // Step 6: store the result.
 
-    /// Stores what was evaluated, unless its record was invalidated since then, or the function has another
-    /// state by now than its key: it may have waited for a leader or a claim, or the state changed while
-    /// it ran.
+    /// Stores a result, unless the record was invalidated since the function began, or the function's state
+    /// is not that of the key any more: the state may change while the function runs, or waits for a
+    /// leader or a claim.
     ///
-    /// run             what ran the function
-    /// put             given what to tell the backend; returns whether that has stored it
+    /// since           the time of invalidation_log at which the function began
+    /// put             given the put_options; returns whether the backend stored the result
     template <class Run, class Put>
-    void store(name const& called, Run const& run, std::uint64_t since, put_options about,
+    void store(call_id const& id, Run const& run, std::uint64_t since, put_options about,
                Put const& put) {
-        key128 const key = called.key;
-        if (!run.has_state(called.state)) {
+        key128 const key = id.key;
+        if (!run.has_state(id.state)) {
             counters_.add(&statistics::rejected);
             return;
         }
@@ -600,25 +600,25 @@ template <class Backend, class Evaluation, class State> class function_cache {
                 counters_.add(&statistics::sets);
             }
         }
-        // Where the partition did not ask within the step that stored: an invalidation in between has
-        // erased nothing yet, and nobody else will.
+        // A partition that does not ask `about.valid` as it stores: an invalidation in between has erased
+        // nothing, so this call erases.
         if (!validating_partition<partition_type> && !valid()) {
             attempt("erase", false, [&] { return partition_.erase(key); });
         }
     }
 
-    /// Changes the record in the backend, and returns it as it is then; or as this call has it, if
-    /// the backend does not store it.
+    /// Changes the record in the backend and returns the stored record, or `expected` if the backend does
+    /// not store it.
     template <class Run, class Merge>
-    record merge(name const& called, Run const& run, std::uint64_t since, Merge const& change,
+    record merge(call_id const& id, Run const& run, std::uint64_t since, Merge const& change,
                  record expected, put_options about) {
         if constexpr (Backend::stores) {
             std::optional<record> stored;
-            store(called, run, since, about, [&](put_options const& while_valid) {
-                stored = update(called.key, change, while_valid);
+            store(id, run, since, about, [&](put_options const& while_valid) {
+                stored = update(id.key, change, while_valid);
                 return stored.has_value();
             });
-            // Fewer than expected: what was there was invalidated meanwhile.
+            // With fewer samples than expected the record was invalidated meanwhile.
             if (stored && Evaluation::draws_in(*stored) >= Evaluation::draws_in(expected)) {
                 return *std::move(stored);
             }
@@ -633,7 +633,7 @@ template <class Backend, class Evaluation, class State> class function_cache {
                        [&] { return partition_.update(key, change, about); });
     }
 
-    /// The identity of the backend's store; of a backend that has none, that of this wrapper.
+    /// The identity of the backend's store; that of this wrapper for a backend without identity.
     [[nodiscard]] key128 store_of(Backend const& backend) const {
         if constexpr (identified_backend<Backend>) {
             return backend.identity();
@@ -643,15 +643,15 @@ template <class Backend, class Evaluation, class State> class function_cache {
     }
 
     mutable call_counters counters_;
-    flights_of_scope const shared_; ///< with all wrappers of the function on this store
+    flights_of_scope const shared_; ///< by all wrappers of the function on this store
     single_flight<record> flights_;
     partition_type const partition_;
     Evaluation const evaluation_;
     std::chrono::nanoseconds const ttl_;
     bool const is_strict_;
     bool const single_flight_;
-    bool const runs_;                           ///< the function, for a miss
-    std::atomic<std::uint64_t> next_number_{0}; ///< of a sample, where no record numbers them
+    bool const runs_;                           ///< whether a miss runs the function
+    std::atomic<std::uint64_t> next_number_{0}; ///< of a sample that no record numbers
     mutex mutex_;
     backend_statistics at_reset_;
 };

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Callers of one key at the same time, in; one leader that runs the function and followers that are
-// given its result, out. The function runs with no lock held.
+// Single flight: of the callers of one key at the same time one leads and runs the function, with no lock
+// held, and the others follow and get its result.
 //
-// Flights belong to a function's scope and a store, as records do, and not to a wrapper: whichever wrapper
-// a caller has, it meets the callers of all others of this process that have the same records. So do
-// the invalidations (docs/decisions/0053-flights-per-store.md).
+// Flights belong to a function's scope and a store, as records do, and not to a wrapper: all wrappers of
+// this process that share records share flights. The same holds for invalidations
+// (docs/decisions/0053-flights-per-store.md).
 
 #include <memo/detail/cache/invalidations.hpp>
 #include <memo/detail/cache/waiting.hpp>
@@ -28,7 +28,7 @@
 
 namespace memo::detail {
 
-/// The flights of one function on one store, without the type of their results.
+/// The flights of one function on one store, independent of the type of their results.
 ///
 /// Thread safety:  safe
 class flights_under_way {
@@ -39,9 +39,9 @@ class flights_under_way {
 
     /// Begins the flight of a key, or returns the one that another caller leads.
     ///
-    /// of              the key of the record that it is for
+    /// of              the key of the record
     /// leads           set to whether the caller leads
-    /// make            makes a flight to follow; null if the caller does not wait for one
+    /// make            makes a flight to follow; null if the caller does not wait
     [[nodiscard]] std::shared_ptr<flight_base> begin(key128 key, key128 of, bool& leads,
                                                      make_flight make) {
         shard& mine = shard_of(key);
@@ -67,7 +67,7 @@ class flights_under_way {
         return nullptr;
     }
 
-    /// Ends a leader's flight: nobody joins it any more. Returns it if it has followers.
+    /// Ends a leader's flight, so that nobody joins it any more. Returns the flight if it has followers.
     [[nodiscard]] std::shared_ptr<flight_base> end(key128 key, flight_leader const& leader) {
         shard& mine = shard_of(key);
         std::scoped_lock const lock(mine.mutex);
@@ -92,7 +92,7 @@ class flights_under_way {
     }
 
   private:
-    // Copied nowhere; moved by swapping, as each owns the older one.
+    // Moved by swapping, as each owns the older one.
     struct under_way {
         under_way() = default;
         under_way(under_way&& other) noexcept { *this = std::move(other); }
@@ -108,7 +108,7 @@ class flights_under_way {
         flight_leader leader;
         std::shared_ptr<flight_base> followed; ///< made by the first follower
         std::uint64_t began = 0;               ///< see invalidation_log::now
-        under_way* older = nullptr; ///< owned; nobody joins it any more, but it is not complete
+        under_way* older = nullptr; ///< owned; not complete, but outdated: nobody joins it
     };
 
     struct alignas(64) shard {
@@ -118,8 +118,8 @@ class flights_under_way {
 
     shard& shard_of(key128 key) { return shards_[key.high % shards_.size()]; }
 
-    /// Whether the record that a flight is for was invalidated since it began. Not for its leader, who
-    /// would wait for itself: a function that forgets its own result and asks for it would never end.
+    /// Whether the record was invalidated since its flight began. False for the flight's own leader: a
+    /// function that forgets its own result and then asks for it would run for ever.
     [[nodiscard]] bool is_outdated(under_way const& flight, key128 of) const {
         return invalidated_.includes(of, flight.began) && flight.leader != flight_leader{};
     }
@@ -128,18 +128,18 @@ class flights_under_way {
     std::array<shard, 16> shards_;
 };
 
-/// What the wrappers of one function on one store share while one of them lives.
+/// The state that all wrappers of one function on one store share.
 struct scope_flights {
     invalidation_log invalidated;
     flights_under_way under_way{invalidated};
 };
 
-/// The flights of all functions and stores: one map per process, see process_wide.
+/// The flights of all functions and stores of the process, see process_wide.
 ///
-/// Thread safety:  safe; no call of a function comes here, only its making and its end
+/// Thread safety:  safe; used when a wrapper is made and destroyed, not by calls
 class flight_map {
   public:
-    /// The flights of a scope on a store, for one wrapper more.
+    /// Adds a wrapper to the flights of a scope on a store, and returns them.
     ///
     /// Throws:         std::bad_alloc, and nothing is changed
     [[nodiscard]] scope_flights& open(key128 place) {
@@ -150,7 +150,7 @@ class flight_map {
         return opened.flights;
     }
 
-    /// For one wrapper less.
+    /// Removes a wrapper.
     void close(key128 place) noexcept {
         std::scoped_lock const lock(mutex_);
         entry* const closed = map_.find(place);
@@ -169,7 +169,7 @@ class flight_map {
     hash_map<key128, entry> map_;
 };
 
-/// One wrapper's hold on the flights of its scope and store.
+/// A wrapper's reference to the flights of its scope and store.
 class flights_of_scope {
   public:
     /// store           its identity
@@ -197,10 +197,10 @@ class flights_of_scope {
 
 /// The flights of one function on one store.
 ///
-/// Result          the record that a flight comes to. Whoever has these flights has the same type: the
-///                 scope holds the result type and the kind of the record
+/// Result          the record. All users of these flights have the same type, because the scope is a hash
+///                 of the result type and the kind of the record, too
 template <class Result> class single_flight {
-    // Made by the first follower, as most leaders have none.
+    // The first follower makes it, as most leaders have no followers.
     struct flight : flight_base {
         using flight_base::flight_base;
         std::optional<Result> result;
@@ -211,19 +211,19 @@ template <class Result> class single_flight {
         none,
         leader,
         follower,
-        loner, ///< leads nobody: what it does is not for others
+        loner, ///< leads without followers
     };
 
   public:
-    /// A caller's part in a flight, or none. The leader completes it once, with a result or with what
-    /// the function threw; with neither it gives up, and a follower may begin anew.
+    /// A caller's part in a flight, or none. The leader completes the flight once, with a result or an
+    /// exception. Without either its destructor gives the flight up, and a follower may lead.
     class role {
       public:
         role(role const&) = delete;
         role& operator=(role const&) = delete;
         ~role() { give_up(); }
 
-        /// Whether the caller is the one to run the function.
+        /// Whether the caller runs the function.
         [[nodiscard]] bool leads() const noexcept {
             return part_ == part::leader || part_ == part::loner;
         }
@@ -241,8 +241,8 @@ template <class Result> class single_flight {
         /// Waits for the leader. Only for followers.
         ///
         /// Returns:        nothing if the leader gave up
-        /// Throws:         what the leader's function threw; memo::error (recursion) instead of
-        ///                 waiting for oneself
+        /// Throws:         what the leader's function threw; memo::error (recursion) if the caller
+        ///                 would wait for itself
         [[nodiscard]] std::optional<Result> result() const {
             followed_->wait();
             auto const& completed =
@@ -267,7 +267,7 @@ template <class Result> class single_flight {
                 try {
                     tell(followed);
                 } catch (thread_cancelled const&) {
-                    followed.complete(); // without a result: one of them goes on
+                    followed.complete(); // without a result: a follower takes over
                     throw;
                 } catch (...) { // a result that cannot be copied
                     followed.exception = std::current_exception();
@@ -286,16 +286,16 @@ template <class Result> class single_flight {
     /// flights         outlive this
     explicit single_flight(flights_under_way& flights) : under_way_(flights) {}
 
-    /// Follows the flight of a key, or begins it. One that began before its record was invalidated is
-    /// not followed: it goes on for those who follow it already.
+    /// Follows the flight of a key, or begins one. A flight that began before its record was invalidated
+    /// takes no new followers.
     ///
     /// of              the key of the record
     [[nodiscard]] role join(key128 key, key128 of) { return begin(key, of, true); }
 
-    /// Begins the flight of a key, if there is none to follow; otherwise the caller has no part in it.
+    /// Begins the flight of a key if there is none; otherwise the caller has no part in it.
     [[nodiscard]] role try_lead(key128 key, key128 of) { return begin(key, of, false); }
 
-    /// A leader whom nobody follows, and who meets no other.
+    /// A leader without a flight: nobody follows it, and it follows nobody.
     [[nodiscard]] role lead_alone() { return {*this, {}, nullptr, part::loner}; }
 
     /// No part in any flight.

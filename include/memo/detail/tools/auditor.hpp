@@ -113,14 +113,14 @@ template <class Evaluation> class auditor {
     /// Runs the function again for a selected hit, and compares. Counts an exception of the function and
     /// does not rethrow it, because the caller gets the record's value.
     ///
-    /// call            see call_name
+    /// id              see call_identity
     /// run             runs the call, see memoized::call
     /// Throws:         exceptions of the user's on_disagreement
-    template <class Name, class Run> void audit(Name const& call, record const& stored, Run&& run) {
+    template <class Id, class Run> void audit(Id const& id, record const& stored, Run&& run) {
         if (this_thread_slot().is_auditing || !turns_.next()) {
             return;
         }
-        key128 const key = call.key;
+        key128 const key = id.key;
         std::string text;
         try {
             audit_under_way const no_nested_audits;
@@ -129,7 +129,7 @@ template <class Evaluation> class auditor {
             sample const fresh = run(replicate_of(key, {random_number(), 0}));
             timer.returned();
             counters_.add(&statistics::audits);
-            if (!run.has_state(call.state) || !disagree(key, stored, fresh)) {
+            if (!run.has_state(id.state) || !disagree(key, stored, fresh)) {
                 return;
             }
         } catch (thread_cancelled const&) {
