@@ -3,10 +3,10 @@
 // Which method of data valuation finds wrong labels best? Six methods value the same 50 training
 // samples, of which 10 have a wrong label, and share one cache.
 //
-// Who compares methods wants them to see the same random coalitions, so that a difference between
-// two methods is not luck. Then most of what one method asks for another one has already paid for:
-// memo trains about one model for five requests. The program runs all methods without a cache as
-// well, and compares the values bit for bit.
+// All methods draw the same random coalitions, so that a difference between two methods is not chance.
+// Most requests of one method were therefore computed for another one: memo trains about one model
+// for five requests. The program also runs all methods without a cache, and compares the values bit
+// for bit.
 
 #include "support/accuracy.hpp"
 #include "support/command_line.hpp"
@@ -87,8 +87,8 @@ double accuracy_on(dataset const& scored, dataset const& train, memo::index_set 
     return accuracy(logistic_regression(train, rows, training), scored);
 }
 
-/// The utility, together with what it depends on beside its argument: other samples or another way
-/// of training are another function, and a cache must not mix them up.
+/// The utility and the state that it depends on besides its argument: other samples, or another way of
+/// training, have other keys.
 auto utility_of(split const& samples) {
     auto const& [train, test, held_out] = samples;
     return memo::keyed(
@@ -127,10 +127,10 @@ struct valuation {
     tally cost;
 };
 
-/// What each method found, in the order of the methods.
+/// The results of the methods, in their order.
 using suite = std::vector<valuation>;
 
-/// Runs the methods one after the other, all with one utility that starts out with an empty cache.
+/// Runs the methods one after the other, with one utility whose cache is empty at first.
 template <class Backend>
 suite run_all(std::vector<method> const& methods, split const& samples, progress_bar& progress) {
     auto utility = memo::memoize<Backend>(
@@ -159,8 +159,7 @@ tally total_cost(suite const& results) {
     return total;
 }
 
-/// How the accuracy on samples that no method has seen falls or rises when the training samples
-/// leave.
+/// The accuracy on samples that no method has used, while training samples are removed.
 struct removal_curves {
     std::vector<std::vector<double>> best_first; ///< one curve per method
     std::vector<std::vector<double>> worst_first;
@@ -295,11 +294,11 @@ panel panel_of(std::string title, std::vector<method> const& methods,
 void draw_curves(std::filesystem::path const& svg, experiment const& result) {
     draw_line_chart(
         svg,
-        {panel_of("Most valuable samples leave first: lower is better", result.methods,
+        {panel_of("Most valuable samples removed first: lower is better", result.methods,
                   result.curves.best_first),
-         panel_of("Least valuable samples leave first: higher is better", result.methods,
+         panel_of("Least valuable samples removed first: higher is better", result.methods,
                   result.curves.worst_first)},
-        {.title = "What is lost when training samples leave in the order of their values",
+        {.title = "Accuracy while training samples are removed in the order of their values",
          .x_axis = "Training samples removed (of " + std::to_string(players) + ")",
          .y_axis = "Accuracy on unseen samples (%)",
          .y_min = 0,
@@ -307,7 +306,7 @@ void draw_curves(std::filesystem::path const& svg, experiment const& result) {
 }
 
 int compare_and_report(settings chosen) {
-    require_writable(chosen.files); // better now than after the work
+    require_writable(chosen.files); // before the work
     if (chosen.quick) {
         chosen.permutations = 10;
     }
@@ -331,9 +330,9 @@ int compare_and_report(settings chosen) {
 int main(int argc, char** argv) {
     settings chosen;
     command_line line("compare_methods", "Six methods of data valuation, one cache");
-    line.option("--permutations", chosen.permutations, "How many permutations each method draws",
-                positive());
-    line.option("--seed", chosen.seed, "Which samples and permutations are drawn");
+    line.option("--permutations", chosen.permutations,
+                "Number of permutations that each method draws", positive());
+    line.option("--seed", chosen.seed, "Seed of the samples and permutations");
     line.flag("--quick", chosen.quick, "Only 10 permutations: a second, not ten");
     line.outputs(chosen.files, "the removal curves");
     return line.run(argc, argv, [&] { return compare_and_report(chosen); });

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// What is each of twelve groups of training samples worth? This program answers with exact Shapley
-// values, from the definition, twice: without a cache and with one.
+// The value of each of twelve groups of training samples: exact Shapley values, from the definition,
+// computed without a cache and with one.
 //
-// The players are groups of 20 handwritten digits; a quarter of the groups has wrong labels, and
-// should turn out to be worth little. A coalition is worth the accuracy, on 300 other digits, of a
-// softmax regression trained on its samples. The definition asks for 49140 worths, of 4095
-// coalitions: memo trains 4095 models where the plain program trains 49140, and the values are the
-// same to the last bit.
+// The players are groups of 20 handwritten digits; a quarter of the groups has wrong labels and
+// should have low values. The utility of a coalition is the accuracy, on 300 other digits, of a
+// softmax regression trained on its samples. The definition needs 49140 utilities of 4095 distinct
+// coalitions: with memo the program trains 4095 models instead of 49140, and the values are the same
+// to the last bit.
 
 #include "support/bar_chart.hpp"
 #include "support/command_line.hpp"
@@ -46,7 +46,7 @@ struct settings {
     std::uint64_t seed = 1;
     bool quick = false;
     std::string backend = "memory";
-    std::string directory; ///< of the disk cache; empty: where caches of a user lie
+    std::string directory; ///< of the disk cache; empty: the user's cache directory
     output_files files;
 };
 
@@ -60,7 +60,7 @@ template <class Utility> tally cost_of(Utility const& utility, double seconds) {
     return {counts.calls, counts.evaluations, counts.hits, seconds};
 }
 
-/// All values, with a utility of their own, and with what the backend holds.
+/// All values, with a new utility over the given backend.
 template <class Backend> valuation value_groups(sample_groups const& groups, Backend backend) {
     stopwatch const running;
     auto utility = memo::memoize<Backend>(
@@ -72,7 +72,7 @@ template <class Backend> valuation value_groups(sample_groups const& groups, Bac
 
 struct experiment {
     valuation uncached;
-    valuation cached; ///< of both the seconds are medians of turns
+    valuation cached; ///< the seconds of both are medians of the turns
     std::size_t cached_runs = 0;
     bool identical_values = true;
 
@@ -81,11 +81,10 @@ struct experiment {
 
 /// Values the groups without a cache, and with one.
 ///
-/// The two runs are timed in turns. A turn values one player without a cache, then all players with
-/// a cache. So both feel alike what else the machine is doing meanwhile, and the median forgets a
-/// turn in which only one of them did.
+/// The two runs are timed in turns. A turn values one player without a cache, then all players with a
+/// cache. So other load of the machine meets both, and the median ignores a turn in which it met one.
 ///
-/// open            gives the backend of a turn: an empty one in memory, or the same one on disk
+/// open            returns the backend of a turn: an empty one in memory, or the same one on disk
 template <class Open> experiment run(sample_groups const& groups, Open const& open) {
     auto utility = memo::memoize<memo::none>(utility_of(groups, training));
     game const uncached_game(groups.size(), std::ref(utility), worth_of_guessing);
@@ -178,7 +177,7 @@ void draw_values(std::filesystem::path const& svg, sample_groups const& groups,
     }
     std::string const rows = std::to_string(rows_per_group);
     draw_bar_chart(svg, bars,
-                   {.title = "What each group of " + rows + " handwritten digits is worth",
+                   {.title = "The value of each group of " + rows + " handwritten digits",
                     .x_axis = "Group",
                     .y_axis = "Shapley value (percentage points of accuracy)",
                     .plain_bars = "all labels right",
@@ -186,7 +185,7 @@ void draw_values(std::filesystem::path const& svg, sample_groups const& groups,
 }
 
 int value_and_report(settings const& chosen) {
-    require_writable(chosen.files); // better now than after the work
+    require_writable(chosen.files); // before the work
     std::size_t const count =
         chosen.quick ? std::min<std::size_t>(chosen.groups, 6) : chosen.groups;
     auto const groups = draw_groups(load_csv(data_directory() / "digits.csv"), count, chosen.seed);
@@ -216,9 +215,9 @@ int main(int argc, char** argv) {
     settings chosen;
     command_line line("exact_shapley_groups",
                       "Exact Shapley values of groups of samples, with and without a cache");
-    line.option("--groups", chosen.groups, "How many groups", between(2, 16));
-    line.option("--seed", chosen.seed, "Which samples are drawn");
-    line.option("--backend", chosen.backend, "Where models' worths are kept: memory, or disk",
+    line.option("--groups", chosen.groups, "Number of groups", between(2, 16));
+    line.option("--seed", chosen.seed, "Seed of the samples");
+    line.option("--backend", chosen.backend, "Backend of the utilities: memory, or disk",
                 one_of({"memory", "disk"}));
     line.directory("--directory", chosen.directory, "Of the disk cache");
     line.flag("--quick", chosen.quick, "At most 6 groups: a second, not a minute");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// First contact: a function that takes a second, called twice. The second call takes no time,
-// because memo remembers what the first one returned.
+// The smallest program: calls a function that takes a second twice. The second call returns at once,
+// because memo stored the result of the first one.
 
 #include <memo/memo.hpp>
 
@@ -19,6 +19,6 @@ int main() {
     });
 
     std::cout << power(2.0, 10) << "   (computed)\n";
-    std::cout << power(2.0, 10) << "   (remembered)\n";
+    std::cout << power(2.0, 10) << "   (from the cache)\n";
     std::cout << power.stats() << '\n';
 }

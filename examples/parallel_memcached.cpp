@@ -4,13 +4,13 @@
 // several machines.
 //
 // The players are groups of handwritten digits, as in exact_shapley_groups. Every worker needs the
-// worth of all 4095 coalitions. Each begins with a share of its own, where it claims one after the
-// other: none of them trains a model that another one has trained or is training. Then it asks for all
-// others at once, and trains what is still not there. What it has seen it keeps in its memory, over
-// the memcached. At last each values some of the players.
+// utility of all 4095 coalitions. It first claims the coalitions of its own share one after the
+// other, so no worker trains a model that another one has trained or is training. Then it looks all
+// others up in one batch, and trains the missing ones. A memory tier over memcached stores what it
+// has looked up. Finally each worker values some of the players.
 //
-// It is timed against one process with a memory cache of its own, both from an empty cache, in
-// turns. At the end the workers start once more, and train nothing.
+// The workers and one process with a memory cache are timed in turns, both with an empty cache.
+// Finally the workers start again, and train nothing.
 
 #include "support/command_line.hpp"
 #include "support/comparison.hpp"
@@ -49,7 +49,7 @@ namespace {
 
 using namespace examples;
 
-// About 2 ms a model: what is shared must take longer to compute than to fetch.
+// About 2 ms per model: a shared result must take longer to compute than to fetch.
 constexpr gradient_descent training{.steps = 30, .rate = 1};
 
 constexpr std::size_t max_groups = 16;
@@ -64,10 +64,10 @@ struct settings {
     std::filesystem::path json;
 };
 
-/// What one worker has done.
+/// The results of one worker.
 struct report {
     std::uint64_t evaluations;
-    std::uint64_t errors;                  ///< operations of the cache that failed
+    std::uint64_t errors;                  ///< failed operations of the cache
     std::array<double, max_groups> values; ///< those of its players
 };
 
@@ -78,7 +78,7 @@ struct valuation {
     double seconds = 0;
 };
 
-/// The coalitions that are not empty, dealt to the workers: large ones, which take longest, first.
+/// The non-empty coalitions, distributed to the workers: large ones, which take longest, first.
 std::vector<memo::index_set> share_of(std::size_t worker, std::size_t workers,
                                       std::size_t players) {
     std::vector<std::uint64_t> all((std::uint64_t{1} << players) - 1);
@@ -105,7 +105,7 @@ memo::memcached shared_cache(settings const& chosen, std::string const& name_spa
                             .lease = std::chrono::seconds(30)}};
 }
 
-/// Trains what no other worker trains, then values every so many-th player.
+/// Trains the models that no other worker trains, then values the players of this worker.
 void work(settings const& chosen, sample_groups const& groups, std::string const& name_space,
           std::size_t worker, report& done) {
     auto const utility =
@@ -114,9 +114,9 @@ void work(settings const& chosen, sample_groups const& groups, std::string const
         auto claim = utility.try_claim(coalition);
         if (claim.state() == memo::claim_state::claimed) {
             claim.run();
-        } // what is busy is asked for later, when it is there
+        } // a busy one is looked up later
     }
-    // From the end of each share, as the worker whose share it is comes from its beginning.
+    // From the end of each share, because its own worker starts at the beginning.
     std::vector<memo::index_set> others;
     for (std::size_t next = 1; next < chosen.workers; ++next) {
         auto const share =
@@ -152,7 +152,7 @@ valuation value_by_workers(settings const& chosen, sample_groups const& groups,
     return result;
 }
 
-/// In this process, with a memory cache that begins empty.
+/// In this process, with an empty memory cache.
 valuation value_alone(sample_groups const& groups) {
     stopwatch const running;
     auto const utility = remembered(groups, memo::memory());
@@ -164,8 +164,8 @@ valuation value_alone(sample_groups const& groups) {
 }
 
 struct experiment {
-    valuation alone;   ///< of both the seconds are medians
-    valuation workers; ///< the evaluations those of the worst round
+    valuation alone;   ///< the seconds of both are medians
+    valuation workers; ///< the evaluations are those of the worst round
     valuation again;
     std::uint64_t distinct = 0;
     bool identical_values = true;
@@ -181,7 +181,7 @@ experiment run(settings const& chosen, sample_groups const& groups) {
     result.distinct = (std::uint64_t{1} << groups.size()) - 1;
     std::vector<double> alone_seconds;
     std::vector<double> workers_seconds;
-    // Names of their own, so that every round begins empty, whatever is on the server.
+    // New names, so that every round begins with an empty cache.
     auto const name_space = [&](std::size_t round) {
         auto const now = std::chrono::system_clock::now().time_since_epoch().count();
         return "shapley-" + std::to_string(::getpid()) + '-' + std::to_string(now) + '-' +
@@ -280,12 +280,12 @@ int main(int argc, char** argv) {
     settings chosen;
     command_line line("parallel_memcached",
                       "Exact Shapley values by several processes that share a memcached");
-    line.option("--server", chosen.server, "The memcached: host:port, or a unix socket");
+    line.option("--server", chosen.server, "Address of the memcached: host:port, or a unix socket");
     line.from_environment("--server", "MEMCACHED");
-    line.option("--groups", chosen.groups, "How many groups", between(std::size_t{2}, max_groups));
-    line.option("--workers", chosen.workers, "How many processes", between(1, 64));
-    line.option("--rounds", chosen.rounds, "How often both are timed", between(1, 100));
-    line.option("--seed", chosen.seed, "Which samples are drawn");
+    line.option("--groups", chosen.groups, "Number of groups", between(std::size_t{2}, max_groups));
+    line.option("--workers", chosen.workers, "Number of processes", between(1, 64));
+    line.option("--rounds", chosen.rounds, "Number of timed rounds", between(1, 100));
+    line.option("--seed", chosen.seed, "Seed of the samples");
     line.flag("--quick", chosen.quick, "At most 6 groups and one round");
     line.file("--json", chosen.json, "Write all results to this file, as JSON");
     return line.run(argc, argv, [&] { return value_and_report(chosen); });

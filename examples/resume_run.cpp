@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// A long valuation that is killed in the middle and started again. Nothing that it had computed is
-// computed again: every worth was on disk the moment it was known.
+// A long valuation that is killed in the middle and started again. The second run computes nothing
+// again: each utility was stored on disk as soon as it was computed.
 //
 // The program estimates Shapley values of 12 groups of digits by random permutations. It starts itself
-// as a child, kills the child with SIGKILL half way, and runs to the end what the child began.
+// as a child, kills the child with SIGKILL half way, and finishes the child's run.
 
 #include "support/accuracy.hpp"
 #include "support/command_line.hpp"
@@ -53,7 +53,7 @@ auto remembered_worth(split const& samples, std::string const& directory) {
         {.name = "resume-run-worth", .version = "1"}, memo::disk{{.directory = directory}});
 }
 
-/// Mean marginal worths over random permutations. Two runs with one seed ask for the same worths.
+/// Mean marginal utilities over random permutations. Two runs with one seed need the same utilities.
 template <class Utility>
 std::vector<double> estimate(Utility const& utility, std::size_t permutations) {
     random_engine engine(1);
@@ -87,7 +87,7 @@ int run(std::size_t permutations) {
         estimate(remembered_worth(samples, directory), permutations);
         ::_exit(0);
     }
-    // Killed as soon as it is half way; its stored worths are counted through a backend of our own.
+    // The child is killed half way; this process counts the stored utilities on disk.
     memo::disk const stored({.directory = directory});
     std::size_t const half = permutations * groups / 4;
     int status = 0;
@@ -108,7 +108,7 @@ int run(std::size_t permutations) {
     std::error_code ignored;
     fs::remove_all(directory, ignored);
 
-    std::cout << "worths that the killed run left     " << found
+    std::cout << "utilities stored by the killed run  " << found
               << "\nevaluated by the run after it       " << counts.evaluations
               << "\nevaluated by a run without trouble  " << distinct << "\nThe values are "
               << (same ? "the same, bit for bit.\n" : "NOT THE SAME.\n");
@@ -119,7 +119,7 @@ int run(std::size_t permutations) {
 
 int main(int argc, char** argv) {
     bool quick = false;
-    command_line line("resume_run", "A valuation that is killed and goes on where it was");
+    command_line line("resume_run", "A valuation that is killed and resumed");
     line.flag("--quick", quick, "Fewer permutations");
     return line.run(argc, argv, [&] { return run(quick ? 15 : 100); });
 }

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// What are groups of training samples worth, if the training is a game of chance?
+// The value of groups of training samples if the training is random.
 //
-// The players are groups of 20 handwritten digits. A coalition is worth the accuracy of a softmax
-// regression that is trained on its samples by stochastic gradient descent: each training gives
-// another accuracy, and what is asked for is the mean. The Shapley values come from the definition,
-// which asks for every coalition once for each player, under four policies:
+// The players are groups of 20 handwritten digits. The utility of a coalition is the mean accuracy of
+// a softmax regression that is trained on its samples by stochastic gradient descent; each training
+// has another accuracy. The Shapley values come from the definition, which needs every coalition once
+// for each player, under four policies:
 //
 //   fresh           no cache: a training for every request
-//   frozen          the function is memoized as if it were exact: one training for each coalition,
-//                   and its chance result stands for ever
-//   per_call        averaged: a request trains once more, unless the mean is known well enough
-//   until_settled   averaged: the first request trains until the mean is known well enough
+//   frozen          memoized as an exact function: one training for each coalition, whose random
+//                   result is final
+//   per_call        averaged: a request trains once more, unless the mean is settled
+//   until_settled   averaged: the first request trains until the mean is settled
 //
-// All are compared with a reference of many trainings for each coalition. until_settled may train
-// no more often than the definition asks, that is, than fresh does.
+// All are compared with a reference of many trainings for each coalition. until_settled must not
+// train more often than fresh.
 
 #include "support/accuracy.hpp"
 #include "support/command_line.hpp"
@@ -68,7 +68,7 @@ double accuracy_by_chance(sample_groups const& groups, memo::index_set const& ch
     return accuracy(model, groups.samples.test);
 }
 
-/// The utility as one writes it without a thought of caches: every call draws from one engine.
+/// The utility without regard to caches: every call draws from one engine.
 auto one_training(sample_groups const& groups, random_engine& engine) {
     return memo::keyed(
         [&](memo::index_set const& chosen) { return accuracy_by_chance(groups, chosen, engine()); },
@@ -88,7 +88,7 @@ auto numbered_training(sample_groups const& groups) {
 memo::averaged_options<double> averaging(double tolerance, memo::repeat_policy repeat) {
     return {.rtol_stderr = 0,
             .atol_stderr = tolerance,
-            .min_repetitions = 8, // fewer often look nearer to each other than they are
+            .min_repetitions = 8, // fewer samples often agree by chance
             .max_repetitions = 100,
             .confidence = 0.95,
             .range = memo::sample_range{0, 1},
@@ -98,7 +98,7 @@ memo::averaged_options<double> averaging(double tolerance, memo::repeat_policy r
 template <class Options> Options named(Options chosen, std::string const& run) {
     chosen.name = "digits-groups-sgd-accuracy";
     chosen.version = "1";
-    chosen.hash_prefix = run; // other seeds, as if on another day
+    chosen.hash_prefix = run; // other seeds for each run
     return chosen;
 }
 
@@ -118,15 +118,15 @@ std::vector<double> error_bars_of(std::size_t players, Utility const& utility) {
     return bars;
 }
 
-/// What one policy made of the game, and of the same game again.
+/// The values of one policy, in two runs over one cache.
 struct valuation {
     player_values values;
-    player_values values_again; ///< by another wrapper, with the cache that the first one left
+    player_values values_again; ///< by another wrapper, with the cache of the first one
     std::uint64_t evaluations = 0;
     std::uint64_t evaluations_again = 0;
 };
 
-/// wrap            gives the memoized utility; called for the first run and for the second one
+/// wrap            returns the memoized utility; called for each of the two runs
 template <class Wrap> valuation value_twice(std::size_t players, Wrap const& wrap) {
     auto const first = wrap();
     auto values = values_of(players, first);
@@ -141,7 +141,7 @@ enum policy : std::size_t { fresh, frozen, per_call, until_settled, policies };
 constexpr std::array<char const*, policies> policy_names{"fresh", "frozen", "per_call",
                                                          "until_settled"};
 
-/// All policies, once, with random numbers of this run's own.
+/// All policies, once, with the random numbers of this run.
 struct run {
     std::array<valuation, policies> by;
     std::vector<double> error_bars; ///< of until_settled
@@ -183,7 +183,7 @@ struct reference_values {
     std::vector<double> error_bars;
 };
 
-/// The values by so many trainings for each coalition, whatever comes of them.
+/// The values by a fixed number of trainings for each coalition.
 reference_values value_by_many(sample_groups const& groups, std::uint64_t draws,
                                progress_bar& progress) {
     auto const utility = memo::memoize<memo::memory, memo::averaged>(
@@ -269,8 +269,8 @@ experiment perform(sample_groups const& groups, settings const& chosen) {
     return all;
 }
 
-/// Whether until_settled did what it is for: at no more evaluations than the definition asks for it
-/// has half the error of chance results, and its values stay.
+/// Whether until_settled has half the error of the other policies, with no more evaluations than the
+/// definition needs, and the same values in the rerun.
 struct verdict {
     bool within_cost;
     double to_frozen; ///< ratio of the RMSEs
@@ -300,7 +300,7 @@ void print_policies(std::ostream& out, experiment const& all) {
         << " evaluations than fresh, until_settled has " << std::setprecision(2) << is.to_fresh
         << " of its error,\nand " << is.to_frozen
         << " of the error of frozen, which cannot use more than one evaluation of a coalition.\n"
-        << "A rerun with the cache that was kept "
+        << "A rerun with the same cache "
         << (is.reproducible ? "changes no value.\n" : "CHANGES VALUES.\n")
         << "The reference lies in " << std::setprecision(0) << 100 * all.within_error_bars
         << " % of the error bars of until_settled.\n";
@@ -380,13 +380,13 @@ void draw(std::filesystem::path const& svg, settings const& chosen, experiment c
          {"until settled, 95 %", in_points(first.by[until_settled].values),
           in_points(first.error_bars)},
          {"one frozen training", in_points(first.by[frozen].values), {}}},
-        {.title = "What groups of digits are worth to a training that is a game of chance",
+        {.title = "The value of groups of digits for a random training",
          .x_axis = "Group",
          .y_axis = "Shapley value (percentage points of accuracy)"});
 }
 
 int value_and_report(settings chosen) {
-    require_writable(chosen.files); // better now than after the work
+    require_writable(chosen.files); // before the work
     if (chosen.quick) {
         chosen.groups = std::min<std::size_t>(chosen.groups, 4);
         chosen.runs = std::min<std::size_t>(chosen.runs, 2);
@@ -418,9 +418,9 @@ int main(int argc, char** argv) {
     settings chosen;
     command_line line("stochastic_utility",
                       "Shapley values of a utility that is noisy, under four policies of caching");
-    line.option("--groups", chosen.groups, "How many groups", between(2, 12));
-    line.option("--seed", chosen.seed, "Which samples are drawn");
-    line.option("--runs", chosen.runs, "How often each policy runs, with other random numbers",
+    line.option("--groups", chosen.groups, "Number of groups", between(2, 12));
+    line.option("--seed", chosen.seed, "Seed of the samples");
+    line.option("--runs", chosen.runs, "Number of runs of each policy, with other random numbers",
                 between(1, 1000));
     line.option("--reference-draws", chosen.reference_draws,
                 "Trainings of the reference for each coalition", between(2, 100'000));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// The Redis backend against a real server: the conformance suite, and what only a server can show.
+// The Redis backend with a real server: the conformance suite, and failures of the server.
 
 #include "support/fake_clock.hpp"
 #include "support/process.hpp"
@@ -33,7 +33,7 @@ redis_server& shared_server() {
     return server;
 }
 
-/// For operations on a machine that does other things as well.
+/// For operations on a machine with other load.
 constexpr auto ample = 5000ms;
 
 redis_store store_on(redis_server const& server, std::chrono::milliseconds timeout = ample) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A redis-server of a test's own, on a free port of loopback.
+// A redis-server for one test, on a free port of loopback.
 
 #include "support/child_process.hpp"
 #include "support/net.hpp"
@@ -25,7 +25,7 @@ class redis_server {
     void go_on() const { process_.go_on(); }
     void kill() { process_.kill(); }
 
-    /// Starts again, empty, on the port that it had.
+    /// Starts again, empty, on the same port.
     void restart() {
         kill();
         start();

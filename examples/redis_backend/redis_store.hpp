@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Redis as a byte_store, over hiredis: all that memo::byte_backend needs to make a whole backend of it.
+// Redis as a byte_store, over hiredis; memo::byte_backend makes a backend of it.
 
 #include <memo/byte_backend.hpp>
 #include <memo/fingerprint.hpp>
@@ -38,8 +38,8 @@ struct redis_settings {
     std::chrono::milliseconds timeout{100}; ///< of connecting, of each write and of each read
 };
 
-/// Stores bytes in one Redis server. Every thread has a connection of its own, so nothing is locked and a
-/// forked child does not meet its parent's.
+/// Stores bytes in one Redis server. Every thread has its own connection, so there is no lock, and a
+/// forked child opens new ones.
 ///
 /// Thread safety:  safe
 /// Throws:         std::runtime_error if the server does not answer, or answers with an error
@@ -64,8 +64,8 @@ class redis_store {
 
     bool erase(std::string_view name) const { return command({"DEL", name})->integer == 1; }
 
-    // For averaged functions. The token is the value itself: Redis compares it within a script, and no
-    // other command comes in between.
+    // For averaged functions. The token is the value itself: one script, which is atomic, compares and
+    // stores it.
     std::optional<memo::versioned_bytes<bytes>> load_versioned(std::string_view name) const {
         auto value = load(name);
         if (!value) {
@@ -123,7 +123,7 @@ class redis_store {
     using connection = std::unique_ptr<redisContext, deletes>;
     using reply = std::unique_ptr<redisReply, deletes>;
 
-    /// hiredis writes with write(2): a server that has gone must not end the program by SIGPIPE.
+    /// hiredis writes with write(2): a closed connection must not end the program by SIGPIPE.
     class without_sigpipe {
       public:
         without_sigpipe() {
@@ -161,7 +161,7 @@ class redis_store {
         connection& mine = connected();
         reply answer(static_cast<redisReply*>(::redisCommandArgv(
             mine.get(), static_cast<int>(words.size()), starts.data(), sizes.data())));
-        if (answer == nullptr) { // what comes later on this connection would answer another command
+        if (answer == nullptr) { // a late reply would answer another command
             std::string const what = &mine->errstr[0];
             mine.reset();
             throw std::runtime_error("redis at " + address() + ": " + what);
@@ -194,7 +194,7 @@ class redis_store {
         return mine;
     }
 
-    /// Whether the server has neither closed the connection nor sent what nobody asked for.
+    /// Whether the server has neither closed the connection nor sent an unexpected reply.
     [[nodiscard]] static bool is_quiet(redisContext const& context) {
         char unread = 0;
         return ::recv(context.fd, &unread, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
@@ -220,7 +220,7 @@ class redis_store {
         return {reinterpret_cast<char const*>(value.data()), value.size()};
     }
 
-    /// Rounded up, so that nothing but 0 is 0.
+    /// Rounded up, so that only 0 is 0.
     [[nodiscard]] static std::string milliseconds(std::chrono::nanoseconds ttl) {
         return std::to_string(std::chrono::ceil<std::chrono::milliseconds>(ttl).count());
     }

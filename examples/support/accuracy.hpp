@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The score of a trained model: which share of samples it labels right.
+// The score of a trained model: the share of samples with the right label.
 
 #include "dataset.hpp"
 #include <cstddef>

@@ -19,13 +19,13 @@ struct bar {
     bool marked; ///< drawn in the second colour
 };
 
-/// The words around the bars.
+/// The texts of the chart.
 struct bar_chart_text {
     std::string title;
     std::string x_axis;
     std::string y_axis;
-    std::string plain_bars;  ///< what the bars that are not marked have in common
-    std::string marked_bars; ///< what the marked ones have in common
+    std::string plain_bars;  ///< label of the unmarked bars
+    std::string marked_bars; ///< label of the marked bars
 };
 
 /// Throws:         as `gnuplot::run`
@@ -38,8 +38,8 @@ inline void draw_bar_chart(std::filesystem::path const& svg, std::vector<bar> ba
     for (bar const& each : bars) {
         script << '"' << each.label << "\" " << each.height << ' ' << each.marked << '\n';
     }
-    // Columns: label, height, marked. A series leaves out, as 1/0, the bars that are not its own.
-    // The number stands above a bar that rises and below one that hangs.
+    // Columns: label, height, marked. A series plots the bars of the other one as 1/0, so not at all.
+    // The number is above a positive bar and below a negative one.
     script
         << "END\n"
         << "set title " << literal(text.title) << " font ',17' offset 0,0.5\n"

@@ -13,8 +13,9 @@ namespace examples {
 /// Replaces `b` by the solution x of A x = b, by Cholesky's decomposition A = L L^T (Golub, Van
 /// Loan 2013, Matrix Computations, sections 3.1 and 4.2).
 ///
-/// a               n x n, symmetric positive definite, of which only the lower triangle is read;
-/// overwritten by L b               n numbers
+/// a               n x n, symmetric positive definite; only the lower triangle is read, and L
+///                 overwrites it
+/// b               n numbers
 inline void solve_in_place(matrix& a, std::span<double> b) {
     std::size_t const n = b.size();
     for (std::size_t i = 0; i < n; ++i) {

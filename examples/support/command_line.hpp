@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A program's options and the variables that they set in, its exit status out. Only command_line.cpp sees the library that
-// reads them: it takes longer to compile than most examples.
+// The command line of a program: sets variables from options, and returns the exit status. Only
+// command_line.cpp includes CLI11, which takes longer to compile than most examples.
 
 #include "output_files.hpp"
 #include <cstddef>
@@ -19,7 +19,7 @@ class Validator;
 
 namespace examples {
 
-/// What is asked of an option's value; empty: nothing.
+/// A check of an option's value; empty: none.
 using condition = std::shared_ptr<CLI::Validator const>;
 
 /// From `least` to `most`, both included.
@@ -28,7 +28,7 @@ using condition = std::shared_ptr<CLI::Validator const>;
 [[nodiscard]] condition between(double least, double most);
 /// A number above 0.
 [[nodiscard]] condition positive();
-/// One of the words, in its letters.
+/// One of the words, case-sensitive.
 [[nodiscard]] condition one_of(std::vector<std::string> const& words);
 
 /// The command line of a program. Variables are set by run(), and must live until then.
@@ -39,31 +39,30 @@ class command_line {
     command_line& operator=(command_line const&) = delete;
     ~command_line();
 
-    /// Adds an option without a value: it makes `value` true.
+    /// Adds an option without a value: it sets `value` to true.
     void flag(std::string const& name, bool& value, std::string const& help);
 
-    /// Adds an option; the help shows what `value` is without it.
+    /// Adds an option; the help shows the default, which is `value` now.
     ///
     /// Value           std::size_t, std::uint64_t, double, std::string
     template <class Value>
     void option(std::string const& name, Value& value, std::string const& help,
                 condition const& asked = {});
 
-    /// Has an option that is not given take its value from the environment.
+    /// The environment variable is the default of an option.
     void from_environment(std::string const& name, std::string const& variable);
 
     /// Adds an option for a path, which need not exist.
     void file(std::string const& name, std::filesystem::path& value, std::string const& help);
     void directory(std::string const& name, std::string& value, std::string const& help);
 
-    /// Adds the options for what a run leaves behind.
+    /// Adds the options for the output files of a run.
     ///
-    /// plotted         what the chart shows, for the help
+    /// plotted         subject of the chart, for the help
     void outputs(output_files& files, std::string const& plotted);
 
-    /// Reads the command line, runs `program`, and gives back the exit status: what `program`
-    /// returns, 1 after an exception, or what the command line itself asks for (--help, a wrong
-    /// option).
+    /// Reads the command line, runs `program`, and returns the exit status: that of `program`, 1 after
+    /// an exception, or that of the command line (--help, a wrong option).
     [[nodiscard]] int run(int argc, char** argv, std::function<int()> const& program);
 
   private:

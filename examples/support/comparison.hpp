@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What a run with a cache is measured by, against the same run without one.
+// The measurements of a run, for the comparison with and without a cache.
 
 #include <algorithm>
 #include <bit>
@@ -10,11 +10,11 @@
 
 namespace examples {
 
-/// What a utility was asked for, and what that took.
+/// Requests of a utility and their cost.
 struct tally {
-    std::uint64_t requests = 0;    ///< worths that were asked for
-    std::uint64_t evaluations = 0; ///< models that were trained and scored
-    std::uint64_t hits = 0;        ///< worths that were remembered
+    std::uint64_t requests = 0;    ///< requested utilities
+    std::uint64_t evaluations = 0; ///< trained and scored models
+    std::uint64_t hits = 0;        ///< utilities from the cache
     double seconds = 0;
 
     tally& operator+=(tally const& more) {
@@ -31,7 +31,7 @@ struct tally {
     }
 };
 
-/// Equal bit for bit: nearer than ==, for which -0 is 0.
+/// Equal bit for bit; == would not distinguish -0 from 0.
 [[nodiscard]] inline bool identical(std::span<double const> a, std::span<double const> b) {
     return std::ranges::equal(a, b, {}, std::bit_cast<std::uint64_t, double>,
                               std::bit_cast<std::uint64_t, double>);

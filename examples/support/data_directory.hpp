@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Where the examples' data sets lie.
+// The directory of the examples' data sets.
 
 #include <filesystem>
 
 namespace examples {
 
-/// `examples/data` of the source tree, as the build system knows it.
+/// `examples/data` of the source tree, from the build system.
 [[nodiscard]] inline std::filesystem::path data_directory() {
     return MEMO_EXAMPLES_DATA_DIR;
 }

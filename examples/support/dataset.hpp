@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A labelled data set, and how it is read from a file: CSV in, features and labels out.
+// A labelled data set, read from a CSV file.
 
 #include "matrix.hpp"
 #include <algorithm>

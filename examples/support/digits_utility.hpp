@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What a coalition of groups of handwritten digits is worth: the accuracy of a model that was trained
+// The utility of a coalition of groups of handwritten digits: the accuracy of a model that is trained
 // on its samples.
 
 #include <memo/memo.hpp>
@@ -20,8 +20,8 @@ namespace examples {
     return accuracy(model, groups.samples.test);
 }
 
-/// The utility, together with what it depends on beside its argument: other samples or another way
-/// of training are another function, and a cache must not mix them up.
+/// The utility and the state that it depends on besides its argument: other samples, or another way of
+/// training, have other keys.
 ///
 /// groups          must live as long as the utility
 [[nodiscard]] inline auto utility_of(sample_groups const& groups,

@@ -20,7 +20,7 @@ struct estimates {
     std::vector<double> half_widths; ///< of the error bars; empty if there are none
 };
 
-/// The words around the points.
+/// The texts of the chart.
 struct error_bar_chart_text {
     std::string title;
     std::string x_axis;

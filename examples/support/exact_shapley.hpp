@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Exact Shapley values, straight from the definition: game in, values out.
+// Exact Shapley values of a game, from the definition.
 //
-// Every player joins every coalition of the others, so n 2^n worths are asked for, of only 2^n
-// coalitions: each is asked for n times. A cache makes n - 1 of those n free.
+// Every player joins every coalition of the others, so the definition needs n 2^n utilities of only
+// 2^n coalitions: each n times. A cache saves n - 1 of these n.
 
 #include "game.hpp"
 #include <cmath>
@@ -72,8 +72,8 @@ namespace examples {
     return values;
 }
 
-/// The standard errors of all values, if every worth is a mean with a standard error of its own and
-/// their errors are independent.
+/// The standard errors of all values, if every utility is a mean with its own standard error and the
+/// errors are independent.
 ///
 /// players         n, at most 63
 /// error_of        called as `double error_of(coalition)` for each that is not empty

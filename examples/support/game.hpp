@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What every method of data valuation is asked about: players, and the worth of each coalition of
-// them.
+// The game that every method of data valuation takes: players, and the worth of each coalition.
 
 #include <memo/memo.hpp>
 
@@ -13,14 +12,12 @@
 
 namespace examples {
 
-/// What a coalition that is not empty is worth: a plain function, or one that memo remembers; a
-/// game cannot tell.
+/// The worth of a non-empty coalition: a plain function or a memoized one.
 using utility = std::function<double(memo::index_set const&)>;
 
-/// A cooperative game: players 0 … n-1, and a utility that says what a coalition of them is worth.
+/// A cooperative game: players 0 … n-1, and a utility, the worth of a coalition (Shapley's word).
 ///
-/// The empty coalition is worth a constant, and the utility is never asked for it: without samples
-/// there is no model.
+/// The worth of the empty coalition is a constant, because without samples there is no model.
 class game {
   public:
     game(std::size_t players, utility worth, double worth_of_nobody)

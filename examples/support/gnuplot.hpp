@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Runs the program gnuplot: a script in, an SVG file out.
+// Runs a gnuplot script that writes an SVG file.
 
 #include <cstdio>
 #include <filesystem>
@@ -11,7 +11,7 @@
 
 namespace examples::gnuplot {
 
-/// Runs the command with `input` on its standard input; true if it says that it succeeded.
+/// Runs the command with `input` on its standard input; true if its exit status is 0.
 [[nodiscard]] inline bool run_with(char const* command, std::string const& input) {
     std::FILE* const pipe = ::popen(command, "w");
     if (pipe == nullptr) {
@@ -38,7 +38,7 @@ inline void require() {
     return result + "'";
 }
 
-/// What every chart begins with: size in pixels, font, and lines that stay behind the data.
+/// The first lines of every chart: size in pixels, font, and a grid behind the data.
 [[nodiscard]] inline std::string preamble(std::filesystem::path const& svg, int width, int height) {
     return "set terminal svg size " + std::to_string(width) + "," + std::to_string(height) +
            " dynamic enhanced font 'DejaVu Sans,Helvetica,Arial,sans-serif,14' background "
@@ -52,9 +52,9 @@ inline void require() {
            "set grid ytics linecolor '#e0e0e0' linewidth 1 linetype 1\n";
 }
 
-/// Has gnuplot run the script.
+/// Runs the script.
 ///
-/// Throws:         std::runtime_error if gnuplot does not succeed
+/// Throws:         std::runtime_error if gnuplot fails
 inline void run(std::string const& script) {
     if (!run_with("gnuplot", script)) {
         throw std::runtime_error("gnuplot could not draw the chart");

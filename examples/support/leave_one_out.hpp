@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Leave-one-out values: game in, values out.
+// The leave-one-out values of a game.
 
 #include "game.hpp"
 #include <cstddef>
 
 namespace examples {
 
-/// What everybody loses when one player leaves: u(N) - u(N - player).
+/// The loss of the grand coalition without one player: u(N) - u(N - player).
 ///
 /// Complexity:     n + 1 requests
 [[nodiscard]] inline player_values leave_one_out(game const& of) {

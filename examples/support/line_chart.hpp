@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Panels side by side, each with the same lines: curves in, SVG file out.
+// A chart of panels side by side, each with the same lines, as an SVG file.
 
 #include "gnuplot.hpp"
 #include <array>
@@ -24,7 +24,7 @@ struct panel {
     std::vector<curve> curves; ///< at most 6, in the same order in every panel
 };
 
-/// What is the same for all panels.
+/// The texts of all panels.
 struct line_chart_frame {
     std::string title;
     std::string x_axis;
@@ -87,7 +87,7 @@ inline void draw_line_chart(std::filesystem::path const& svg, std::vector<panel>
         line_chart::write_curves(script, each.curves);
         script << "set title " << literal(each.title) << " font ',14'\n";
         line_chart::write_plot(script, each.curves);
-        script << "unset key\nunset ylabel\n"; // the first panel speaks for all
+        script << "unset key\nunset ylabel\n"; // the first panel has them
     }
     script << "unset multiplot\n";
     gnuplot::run(script.str());

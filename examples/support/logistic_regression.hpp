@@ -14,7 +14,7 @@
 
 namespace examples {
 
-/// When Newton's method ends, and how strongly large weights are held back.
+/// The end of Newton's method, and the penalty on large weights.
 struct newton {
     double ridge = 1; ///< of the penalty ridge / 2 * |weights|^2, added to the summed log loss
     std::size_t max_steps = 8; ///< each step roughly doubles the number of right digits

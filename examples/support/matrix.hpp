@@ -28,7 +28,7 @@ class matrix {
         return std::span(values_).subspan(index * columns_, columns_);
     }
 
-    /// All numbers, row by row: what a fingerprint of the table is made of.
+    /// All numbers, row by row, for a fingerprint of the table.
     [[nodiscard]] std::vector<double> const& values() const { return values_; }
 
   private:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The files that a run leaves behind: paths from the command line in, files written out.
+// The output files of a run, by paths from the command line.
 
 #include "gnuplot.hpp"
 #include <filesystem>
@@ -11,14 +11,14 @@
 
 namespace examples {
 
-/// Where results go; a path that is empty was not asked for.
+/// Paths of the results; an empty one is not written.
 struct output_files {
     std::filesystem::path csv;
     std::filesystem::path json;
     std::filesystem::path plot;
 };
 
-/// Has `write` fill the file, if it was asked for.
+/// Writes the file by `write`, if its path is not empty.
 ///
 /// write           called as `write(std::ostream&)`
 /// Throws:         std::runtime_error if the file cannot be written
@@ -34,9 +34,9 @@ template <class Writer> void write_file(std::filesystem::path const& file, Write
     }
 }
 
-/// Makes sure before a long run that its results can be kept: looks for gnuplot, creates the files.
+/// Checks before a long run that its results can be written: finds gnuplot, creates the files.
 ///
-/// Throws:         std::runtime_error that says which file or program is the trouble
+/// Throws:         std::runtime_error that names the file or program
 inline void require_writable(output_files const& files) {
     if (!files.plot.empty()) {
         gnuplot::require();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The same work for many indices, on all cores.
+// Calls a function for many indices, on all cores.
 
 #include "progress_bar.hpp"
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace examples {
 /// Calls `work(index)` once for each index in [0, count), in no order, and advances the progress bar
 /// by as much.
 ///
-/// Throws:         what `work` throws, if it does, once all threads have come to an end
+/// Throws:         what `work` throws, after all threads ended
 template <class Work>
 void in_parallel(std::size_t count, progress_bar& progress, Work const& work) {
     std::atomic<std::size_t> next{0};

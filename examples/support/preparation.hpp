@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// From a raw data set to what a linear model is trained on: random split, standardised features,
-// constant column.
+// Prepares a data set for a linear model: random split, standardised features, constant column.
 
 #include "dataset.hpp"
 #include "random.hpp"
@@ -15,8 +14,7 @@
 
 namespace examples {
 
-/// Samples to train on, samples that the utility scores on, and the rest, which neither of them
-/// sees.
+/// Samples for training, samples for the utility's score, and the rest, which are in neither.
 struct split {
     dataset train;
     dataset test;
@@ -25,7 +23,7 @@ struct split {
 
 /// Splits at random into `train` and `test` samples and the rest.
 ///
-/// Throws:         std::invalid_argument if there are fewer samples than asked for
+/// Throws:         std::invalid_argument if there are too few samples
 [[nodiscard]] inline split split_at_random(dataset const& all, std::size_t train, std::size_t test,
                                            random_engine& engine) {
     if (train + test > all.size()) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A progress bar for people who wait: on stderr, and only if that is a terminal.
+// A progress bar on stderr, if that is a terminal.
 
 #include "stopwatch.hpp"
 #include <algorithm>
@@ -14,7 +14,7 @@
 
 namespace examples {
 
-/// Shows how many of `total` steps are done; is wiped away at its end.
+/// Shows the share of `total` steps that are done; the destructor erases it.
 class progress_bar {
   public:
     explicit progress_bar(std::size_t total)
@@ -31,7 +31,7 @@ class progress_bar {
         }
     }
 
-    /// One step is done.
+    /// Counts one step.
     void advance() {
         done_ = (std::min)(done_ + 1, total_);
         draw();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Random choices that are the same with every compiler: the standard fixes what its engines draw,
-// but not what its distributions and std::shuffle make of it.
+// Random choices that are the same with every compiler: the standard fixes the numbers of its engines,
+// but not those of its distributions and std::shuffle.
 
 #include <cstddef>
 #include <cstdint>
@@ -17,7 +17,7 @@ using random_engine = std::mt19937_64;
 
 /// A number in [0, bound), each with the same probability; `bound` is at least 1.
 [[nodiscard]] inline std::size_t uniform_below(std::size_t bound, random_engine& engine) {
-    // The lowest draws are one too many to share out evenly among `bound` results.
+    // Rejects the lowest draws, so that the number of the others is a multiple of `bound`.
     std::uint64_t const uneven = (random_engine::max() - bound + 1) % bound;
     std::uint64_t draw = engine();
     while (draw < uneven) {

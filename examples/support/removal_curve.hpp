@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What is lost when the samples leave one by one, in the order of their values: the usual picture
-// of a valuation.
+// The worth of the remaining players while they are removed in the order of their values: the usual
+// curve of a valuation.
 
 #include "game.hpp"
 #include <algorithm>
@@ -14,10 +14,10 @@
 
 namespace examples {
 
-/// Which samples leave first.
+/// The players that are removed first.
 enum class removal { best_first, worst_first };
 
-/// Players by value, in the order in which they leave; equal values by number.
+/// Players by value, in the order of their removal; equal values by number.
 [[nodiscard]] inline std::vector<std::size_t> leaving_order(std::span<double const> values,
                                                             removal first) {
     std::vector<std::size_t> order(values.size());
@@ -28,14 +28,14 @@ enum class removal { best_first, worst_first };
     return order;
 }
 
-/// The worth of those who are left after 0, 1, … n-1 players have left.
+/// The worth of the remaining players after 0, 1, … n-1 removals.
 [[nodiscard]] inline std::vector<double>
 removal_curve(game const& of, std::span<double const> values, removal first) {
-    auto left = of.everybody();
+    auto remaining = of.everybody();
     std::vector<double> worths;
     for (std::size_t const player : leaving_order(values, first)) {
-        worths.push_back(of.worth(left));
-        left.erase(player);
+        worths.push_back(of.worth(remaining));
+        remaining.erase(player);
     }
     return worths;
 }

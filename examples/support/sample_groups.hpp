@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Players of a game of data valuation: groups of handwritten digits, some of them with wrong
-// labels, and the digits that they are scored on.
+// The players of a game of data valuation: groups of handwritten digits, some of them with wrong
+// labels, and the digits for the score.
 
 #include <memo/memo.hpp>
 
@@ -26,7 +26,7 @@ inline constexpr double worth_of_guessing = 1.0 / digits;
 /// The players: group g holds the training rows from g * rows_per_group on.
 struct sample_groups {
     split samples;
-    std::vector<std::size_t> wrong_labels; ///< how many each group has
+    std::vector<std::size_t> wrong_labels; ///< the number in each group
 
     [[nodiscard]] std::size_t size() const { return wrong_labels.size(); }
 };
@@ -59,7 +59,7 @@ struct sample_groups {
     return rows;
 }
 
-/// What names the samples in a key: other samples are another utility.
+/// The fingerprint of the samples, for the key: other samples are another utility.
 [[nodiscard]] inline memo::key128 fingerprint_of(sample_groups const& groups) {
     auto const& [train, test, held_out] = groups.samples;
     return memo::fingerprint(train.features.values(), train.labels, test.features.values(),

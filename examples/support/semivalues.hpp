@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Semivalues from random permutations: game in, values out.
+// The semivalues of a game, from random permutations.
 //
-// A semivalue is a player's mean marginal over random coalitions of the others; which one is
-// decided by how likely each size of the coalition is. The players before a player in a random
-// permutation are a random coalition whose size is uniform, so one sampler serves them all: a
-// marginal at size k counts n p(k) times. With one seed all semivalues then ask for the same
-// coalitions, and the second one finds the first one's answers.
+// A semivalue is a player's mean marginal over random coalitions of the others; the probability of
+// each coalition size distinguishes the semivalues. The players before a player in a random
+// permutation are a random coalition of uniform size, so one sampler serves all semivalues: a
+// marginal at size k counts n p(k) times. With one seed all of them use the same coalitions, which
+// are then hits.
 
 #include "game.hpp"
 #include "random.hpp"
@@ -59,7 +59,7 @@ template <class Ratio>
     });
 }
 
-/// How many random permutations are drawn, and from which seed.
+/// The number of random permutations, and their seed.
 struct permutation_sampling {
     std::size_t permutations;
     std::uint64_t seed;

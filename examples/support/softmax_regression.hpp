@@ -16,13 +16,13 @@
 
 namespace examples {
 
-/// How long and how fast gradient descent goes.
+/// The number and size of the steps of gradient descent.
 struct gradient_descent {
     std::size_t steps;
     double rate;
 };
 
-/// How many samples stochastic gradient descent draws, and how fast it goes.
+/// The number of samples that stochastic gradient descent draws, and the size of its steps.
 struct stochastic_gradient_descent {
     std::size_t draws;
     double rate;
@@ -73,7 +73,7 @@ template <std::size_t Classes> class softmax_regression {
         return scores;
     }
 
-    /// Turns scores into probabilities; the largest score is taken off first so that no exponential
+    /// Turns scores into probabilities. Subtracts the largest score first, so that no exponential
     /// overflows.
     static void softmax(class_scores& scores) {
         double const largest = *std::ranges::max_element(scores);
@@ -104,7 +104,7 @@ template <std::size_t Classes> class softmax_regression {
         }
     }
 
-    /// One step downhill; leaves the gradient zero for the next one.
+    /// One step of the descent; sets the gradient to zero for the next one.
     void descend(weight_table& gradient, double rate) {
         for (std::size_t feature = 0; feature < weights_.size(); ++feature) {
             for (std::size_t c = 0; c < Classes; ++c) {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// How long something took.
+// Measures wall time.
 
 #include <chrono>
 
 namespace examples {
 
-/// Runs from its construction on.
+/// Starts when it is constructed.
 class stopwatch {
   public:
     /// Seconds since the start, by the wall clock.

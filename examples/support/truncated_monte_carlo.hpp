@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Truncated Monte Carlo Shapley values: game in, values out.
+// The truncated Monte Carlo Shapley values of a game.
 
 #include "game.hpp"
 #include "random.hpp"
@@ -11,11 +11,10 @@
 
 namespace examples {
 
-/// Shapley values from random permutations, each left as soon as its coalition is worth nearly as
-/// much as everybody: the marginals after that point count as zero (Ghorbani, Zou 2019, ICML,
-/// algorithm 1).
+/// Shapley values from random permutations. A permutation ends as soon as the worth of its coalition is
+/// near that of all players; later marginals count as zero (Ghorbani, Zou 2019, ICML, algorithm 1).
 ///
-/// tolerance       of the worth of everybody, a share of it
+/// tolerance       as a share of the worth of all players
 /// Complexity:     at most n requests for each permutation, and one
 [[nodiscard]] inline player_values truncated_monte_carlo(game const& of, double tolerance,
                                                          permutation_sampling const& sampling) {

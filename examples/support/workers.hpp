@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The same work for several processes of one machine, each of which leaves a report.
+// Runs a function in several processes, each of which returns a report.
 
 #include <cstddef>
 #include <new>
@@ -14,10 +14,10 @@
 
 namespace examples {
 
-/// Calls `work(worker, report)` for worker = 0 … count-1, each in a process of its own that is
-/// forked for it, and waits for all.
+/// Forks a process for each worker = 0 … count-1, calls `work(worker, report)` in it, and waits for
+/// all.
 ///
-/// Report          plain values: processes share nothing else
+/// Report          trivially copyable, in shared memory
 /// Returns         one report per worker
 /// Throws:         std::runtime_error if a worker fails
 template <class Report, class Work>
@@ -38,7 +38,7 @@ template <class Report, class Work>
             try {
                 work(worker, *new (reports + worker) Report{});
                 status = 0;
-            } catch (...) { // said by the status
+            } catch (...) { // the exit status reports it
                 status = 1;
             }
             ::_exit(status);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Labels that are made wrong on purpose, and how well values find them again.
+// Sets wrong labels on purpose, and measures how well values find them.
 
 #include "dataset.hpp"
 #include "random.hpp"
@@ -11,7 +11,7 @@
 
 namespace examples {
 
-/// Gives `count` of the samples at `rows`, chosen at random, another label than their own.
+/// Sets another label for `count` random samples of `rows`.
 ///
 /// classes         labels are in [0, classes); at least 2
 /// Returns:        the rows whose labels are wrong now
@@ -32,9 +32,9 @@ inline std::vector<std::size_t> make_labels_wrong(dataset& samples,
     return wrong;
 }
 
-/// How likely a wrongly labelled sample has a lower value than a rightly labelled one; a tie counts
-/// one half. This is the area under the ROC curve of "low value" as the sign of a wrong label: 1
-/// finds them all first, 0.5 is chance (Hanley, McNeil 1982, Radiology 143(1), p. 29).
+/// The probability that a wrongly labelled sample has a lower value than a rightly labelled one; a tie
+/// counts one half. This is the area under the ROC curve of "low value" as the sign of a wrong label:
+/// 1 finds all of them first, 0.5 is chance (Hanley, McNeil 1982, Radiology 143(1), p. 29).
 ///
 /// values, wrong   one per sample; at least one sample of each kind
 [[nodiscard]] inline double detection_auc(std::span<double const> values,

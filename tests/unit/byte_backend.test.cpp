@@ -376,7 +376,7 @@ TEST_CASE("a strict function throws the store's failure as a memo::error") {
                       Catch::Contains("byte store get") && Catch::Contains("the map is away"));
 }
 
-TEST_CASE("a clear that does not reach the store is repeated") {
+TEST_CASE("no lookup finds a record after a clear that did not reach the store") {
     fixture<full_map_store> const made;
     auto const partition = made.backend.partition<int>(scope);
     partition.put(key_of(1), 1, {});

@@ -46,7 +46,7 @@ TEST_CASE("a product has its parts in order") {
     check_all_uses(std::pair(1, 2), std::pair(2, 1));
 }
 
-TEST_CASE("a variant has the index of its part, and the part if there is one") {
+TEST_CASE("a sum type has the index of its part, and the part if there is one") {
     using type = std::variant<int, std::string, int>;
     STATIC_REQUIRE(detail::sum_type<type>);
     check_all_uses(type(std::in_place_index<0>, 7), type(std::in_place_index<2>, 7));
