@@ -27,10 +27,11 @@ template <auto F> struct fn {
 /// do not change the key.
 template <class F, class... Values>
 [[nodiscard]] auto keyed(F&& callable, Values const&... values) {
-    static_assert(sizeof...(Values) > 0,
-                  "memo: keyed() names the callable's state and was given no value. Name what its "
-                  "result depends on, "
-                  "or say memo::ignore_state(f) if the state never changes the result");
+    static_assert(
+        sizeof...(Values) > 0,
+        "memo: keyed() needs the values that identify the callable's state. Pass what its "
+        "result depends on, "
+        "or say memo::ignore_state(f) if the state never changes the result");
     return detail::keyed_callable<std::decay_t<F>>{std::forward<F>(callable),
                                                    detail::typed_digest(values...)};
 }
@@ -38,10 +39,10 @@ template <class F, class... Values>
 /// Declares a callable's state by a function. memo calls it for every call and again before it stores a
 /// result, and discards the result if the state changed meanwhile. Several threads may call it at once.
 template <class F, class StateFn> [[nodiscard]] auto keyed_by(F&& callable, StateFn&& state) {
-    static_assert(std::invocable<std::decay_t<StateFn> const&>,
-                  "memo: the second argument of keyed_by() is asked for the state at every call. "
-                  "Give a function "
-                  "without parameters that is const and returns a value to be hashed");
+    static_assert(
+        std::invocable<std::decay_t<StateFn> const&>,
+        "memo: the second argument of keyed_by() returns the state and runs at every call. "
+        "Pass a function without parameters that is const and returns a value to hash");
     return detail::keyed_by_callable<std::decay_t<F>, std::decay_t<StateFn>>{
         std::forward<F>(callable), std::forward<StateFn>(state)};
 }

@@ -43,8 +43,8 @@ namespace memo {
 /// options         see memo::options; memo::averaged_options with memo::averaged
 /// backend         a handle to the store; copies share it
 /// Complexity:     5 to 20 us; 2 ms for an averaged function
-/// Throws:         memo::error: configuration, identity, name_conflict; and what opening the
-///                 backend throws
+/// Throws:         memo::error: configuration, identity, name_conflict; exceptions of the backend's
+///                 partition()
 template <class Backend = memory, class... Policies, class F>
 [[nodiscard, gnu::visibility("hidden")]] auto
 memoize(F&& callable, detail::options_for<F, Policies...> const& options = {},
@@ -55,11 +55,11 @@ memoize(F&& callable, detail::options_for<F, Policies...> const& options = {},
         detail::check_state<std::decay_t<F>>() && detail::check_policies<Policies...>() &&
         detail::requirements<std::decay_t<F>, signature, full, Policies...>::check();
     if constexpr (accepted) {
-        using places = typename detail::kept_parameters<signature, Policies...>::places;
         auto own = std::decay_t<F>(std::forward<F>(callable));
-        return detail::wrap<detail::evaluation_for<F, Policies...>, places>(
+        return detail::make_memoized<detail::evaluation_for<F, Policies...>>(
             detail::with_state(std::move(own)), options, std::move(backend),
-            typename signature::function{}, places{});
+            typename signature::function{},
+            typename detail::key_parameters<signature, Policies...>::indices{});
     }
 }
 

@@ -48,7 +48,7 @@ class memoized;
 
 template <class Backend, class Callable, class R, class... P, class Evaluation, std::size_t... Kept>
 class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept...>> {
-    static constexpr bool asks_state = Callable::asks_at_each_call;
+    static constexpr bool asks_state = Callable::has_current_state;
     using state_type = std::conditional_t<asks_state, key128, detail::no_state>;
     using cache = detail::function_cache<Backend, Evaluation, state_type>;
     using call_id = typename cache::call_id;
@@ -238,7 +238,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     call_id id_of(std::remove_reference_t<P> const&... args) const {
         auto const all = std::tie(args...);
         if constexpr (asks_state) {
-            key128 const state = core_->callable.current();
+            key128 const state = core_->callable.current_state();
             call_id id = id_from(std::get<Kept>(all)..., state);
             id.state = state;
             return id;
@@ -249,7 +249,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
 
     [[nodiscard]] bool has_state([[maybe_unused]] state_type const& state) const {
         if constexpr (asks_state) {
-            return core_->callable.current() == state;
+            return core_->callable.current_state() == state;
         } else {
             return true;
         }
@@ -270,7 +270,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         using places = std::index_sequence<Kept...>;
         auto const all = std::tie(args...);
         if constexpr (asks_state) {
-            return detail::explain_call(core_->identity, places{}, all, core_->callable.current());
+            return detail::explain_call(core_->identity, places{}, all, core_->callable.current_state());
         } else {
             return detail::explain_call(core_->identity, places{}, all);
         }

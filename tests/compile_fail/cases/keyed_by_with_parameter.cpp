@@ -1,4 +1,4 @@
-// expect: the second argument of keyed_by() is asked for the state at every call
+// expect: the second argument of keyed_by() returns the state and runs at every call
 #include <memo/memo.hpp>
 
 int main() {

@@ -1,4 +1,4 @@
-// expect: keyed() names the callable's state and was given no value
+// expect: keyed() needs the values that identify the callable's state
 #include <memo/memo.hpp>
 
 int main() {

@@ -1,4 +1,4 @@
-// expect: the result cannot be copied, and every caller is given a copy
+// expect: the result cannot be copied, and every caller gets a copy
 #include <memo/memo.hpp>
 
 #include <memory>

@@ -1,4 +1,4 @@
-// expect: Add the policy memo::averaged, or drop the parameter
+// expect: Add the policy memo::averaged, or remove the parameter
 #include <memo/memo.hpp>
 
 #ifdef MEMO_BAD

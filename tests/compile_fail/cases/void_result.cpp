@@ -1,4 +1,4 @@
-// expect: the function returns nothing that could be remembered
+// expect: the function returns void, so there is no result to cache
 #include <memo/memo.hpp>
 
 #ifdef MEMO_BAD

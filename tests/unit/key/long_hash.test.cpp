@@ -15,9 +15,9 @@
 #include <vector>
 
 using memo::key128;
+using memo::detail::faster_long_hash;
 using memo::detail::hash128;
 using memo::detail::hash64;
-using memo::detail::quicker_long_hash;
 
 namespace {
 
@@ -77,7 +77,7 @@ key128 const before_main = hash128(counted.data(), counted.size());
 } // namespace
 
 TEST_CASE("the AVX2 hash is used exactly if the processor has AVX2") {
-    CHECK((quicker_long_hash() != nullptr) == has_wider_registers());
+    CHECK((faster_long_hash() != nullptr) == has_wider_registers());
 }
 
 TEST_CASE("the digest of any number of bytes is that of xxHash") {

@@ -94,13 +94,13 @@ TEST_CASE("the footprint of a value is that of its parts") {
 
 TEST_CASE("a view is found in any standard type that contains it") {
     using view = std::string_view;
-    STATIC_REQUIRE(detail::looks_elsewhere<view>);
-    STATIC_REQUIRE(detail::looks_elsewhere<std::pair<int const, view>>);
-    STATIC_REQUIRE(detail::looks_elsewhere<std::tuple<int, std::optional<view>>>);
-    STATIC_REQUIRE(detail::looks_elsewhere<std::variant<int, std::vector<view>>>);
-    STATIC_REQUIRE(detail::looks_elsewhere<std::unique_ptr<view const>>);
-    STATIC_REQUIRE(detail::looks_elsewhere<std::pair<int, memo::ignored<view>>>);
-    STATIC_REQUIRE(detail::looks_elsewhere<std::tuple<int&>>);
-    STATIC_REQUIRE_FALSE(detail::looks_elsewhere<std::pair<int, std::vector<std::string>>>);
-    STATIC_REQUIRE_FALSE(detail::looks_elsewhere<memo::as_set<std::vector<int>>>);
+    STATIC_REQUIRE(detail::contains_view<view>);
+    STATIC_REQUIRE(detail::contains_view<std::pair<int const, view>>);
+    STATIC_REQUIRE(detail::contains_view<std::tuple<int, std::optional<view>>>);
+    STATIC_REQUIRE(detail::contains_view<std::variant<int, std::vector<view>>>);
+    STATIC_REQUIRE(detail::contains_view<std::unique_ptr<view const>>);
+    STATIC_REQUIRE(detail::contains_view<std::pair<int, memo::ignored<view>>>);
+    STATIC_REQUIRE(detail::contains_view<std::tuple<int&>>);
+    STATIC_REQUIRE_FALSE(detail::contains_view<std::pair<int, std::vector<std::string>>>);
+    STATIC_REQUIRE_FALSE(detail::contains_view<memo::as_set<std::vector<int>>>);
 }

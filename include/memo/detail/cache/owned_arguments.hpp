@@ -111,7 +111,7 @@ template <class T, class From> consteval bool check_copied() {
     static_assert(std::is_constructible_v<T, From>,
                   "memo: a claim keeps a copy of each argument, and this one cannot be copied. "
                   "Take it as a std::shared_ptr, or call the function instead of try_claim()");
-    static_assert(!looks_elsewhere<T>,
+    static_assert(!contains_view<T>,
                   "memo: a claim keeps a copy of each argument, and this one holds a view or a "
                   "reference, whose copy would look at what may be gone when the claim runs. Take "
                   "a std::string, a std::vector or a value there, or call the function instead of "

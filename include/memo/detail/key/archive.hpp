@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Types with a cereal `serialize` or `save` in, words out.
+// Encodes types with a cereal `serialize` or `save` as words of a key.
 //
-// The archive writes what the library knows by its own encoders, so a vector inside a user's class
-// gives the words that it gives as an argument, and cereal's own type headers are needed only for
-// what the library does not know. It is made only for keys that need one: cereal's bookkeeping
-// costs 10 to 12 ns.
+// The archive encodes all types that have an own_encoder by it, so a vector has the same words inside a
+// user's class and as an argument, and cereal's own type headers are needed only for other types. Only keys
+// that need an archive create one, because its bookkeeping costs 10 to 12 ns.
 
 #include <memo/detail/key/cereal_traits.hpp>
 #include <memo/detail/key/encode.hpp>
@@ -28,13 +27,13 @@ template <class T> inline constexpr bool is_base_class<cereal::base_class<T>> = 
 template <class T> inline constexpr bool is_base_class<cereal::virtual_base_class<T>> = true;
 
 /// The class whose function cereal calls for a T: the base that cereal::base_class names, or T.
-template <class T> struct called_for { using type = T; };
-template <class T> struct called_for<cereal::base_class<T>> { using type = T; };
-template <class T> struct called_for<cereal::virtual_base_class<T>> { using type = T; };
+template <class T> struct serialized_class { using type = T; };
+template <class T> struct serialized_class<cereal::base_class<T>> { using type = T; };
+template <class T> struct serialized_class<cereal::virtual_base_class<T>> { using type = T; };
 
-/// cereal's side of a word stream. One archive serves one key: pointer numbers and class versions
-/// count from its start.
-// A template, so that what cereal keeps books by is compiled only where an argument needs it.
+/// A cereal archive that writes to a word stream. One archive serves one key, because cereal numbers
+/// pointers and class versions per archive.
+// A template, so that a program compiles cereal's bookkeeping only if an argument needs it.
 template <class Stream>
 class basic_word_archive : public cereal::OutputArchive<basic_word_archive<Stream>> {
     using base = cereal::OutputArchive<basic_word_archive>;
@@ -42,7 +41,7 @@ class basic_word_archive : public cereal::OutputArchive<basic_word_archive<Strea
   public:
     explicit basic_word_archive(Stream& stream) : base(this), stream_(stream) {}
 
-    // These hide cereal's, so that every value passes through the library's encoders first.
+    // These hide cereal's operators, so that own_encoder takes precedence.
     template <class... Ts> basic_word_archive& operator()(Ts const&... values) {
         (write(values), ...);
         return *this;
@@ -53,65 +52,69 @@ class basic_word_archive : public cereal::OutputArchive<basic_word_archive<Strea
     void put(std::uint64_t word) { stream_.put(word); }
     void put_bytes(void const* bytes, std::size_t size) { stream_.put_bytes(bytes, size); }
 
-    /// The number of a pointee, its highest bit set if it has to follow: the first time that it is
-    /// seen as a T. Hides cereal's, which asks for the address alone: what a pointer to the base, or
-    /// to the first member, has written there is not all of a class.
+    /// The number of a pointee, with the highest bit set if the pointee must follow: at its first pointer of
+    /// type T. Hides cereal's function, which compares addresses alone: a pointer to a base class or to the
+    /// first member has the same address, and writes less than the whole object.
     // NOLINTBEGIN(readability-identifier-naming): cereal's name
     template <class T>
     [[nodiscard]] std::uint32_t registerSharedPointer(std::shared_ptr<T> const& pointer) {
         std::uint32_t const number = base::registerSharedPointer(pointer);
-        bool const is_seen = number == 0 || seen_as(number & ~new_pointee, typeid(T));
-        return is_seen ? number & ~new_pointee : number | new_pointee;
+        bool const is_known = number == 0 || !add_pointee(number & ~new_pointee, typeid(T));
+        return is_known ? number & ~new_pointee : number | new_pointee;
     }
     // NOLINTEND(readability-identifier-naming)
 
-    /// Writes which pointee this is; true if it has to follow.
+    /// Writes the number of the pointee; true if the pointee must follow.
     template <class T> [[nodiscard]] bool put_shared(std::shared_ptr<T> const& pointer) {
         std::uint32_t const number = registerSharedPointer(pointer);
         put(number);
         return (number & new_pointee) != 0;
     }
 
-    /// Writes a class by its own serialize or save, and closes it with a count of its words: two
-    /// neighbours whose functions write no sizes must not be able to pass elements to one another.
+    /// Writes a class by its own serialize or save, then the number of its words. Otherwise two adjacent
+    /// objects whose functions write no sizes could have the words of other two.
     template <class T> void put_class(T const& value) {
         if constexpr (std::is_polymorphic_v<T> && !std::is_final_v<T>) {
             if (typeid(value) != typeid(T)) {
-                throw error(errc::argument, "an argument's class derives from the parameter's, "
-                                            "whose serialize() does not see it "
-                                            "whole; take it as a std::shared_ptr or "
-                                            "std::unique_ptr and register the derived class "
-                                            "with CEREAL_REGISTER_TYPE");
+                throw error(
+                    errc::argument,
+                    "memoized call: an argument's class derives from the parameter's class, "
+                    "whose serialize() does not write the derived members; take it as a "
+                    "std::shared_ptr or std::unique_ptr and register the derived class with "
+                    "CEREAL_REGISTER_TYPE");
             }
         }
-        put_closed(value);
+        put_with_count(value);
     }
 
   private:
     static constexpr std::uint32_t new_pointee = cereal::detail::msb_32bit;
 
-    /// Whether a pointee was seen as this type before; it is now.
-    bool seen_as(std::uint32_t number, std::type_info const& type) {
-        if (number > first_types_.size()) { // they count from 1
+    /// Adds the type of a pointer to a pointee.
+    ///
+    /// number          of the pointee, from 1
+    /// Returns:        false if a pointer of this type to it was added before
+    bool add_pointee(std::uint32_t number, std::type_info const& type) {
+        if (number > first_types_.size()) {
             first_types_.push_back(&type);
-            return false;
-        }
-        if (*first_types_[number - 1] == type) {
             return true;
         }
-        for (auto const& [other, as] : further_types_) {
-            if (other == number && *as == type) {
-                return true;
+        if (*first_types_[number - 1] == type) {
+            return false;
+        }
+        for (auto const& [other_number, other_type] : further_types_) {
+            if (other_number == number && *other_type == type) {
+                return false;
             }
         }
         further_types_.emplace_back(number, &type);
-        return false;
+        return true;
     }
 
-    // Any odd constant that no count or index comes near: 2^64 / pi.
+    // An odd constant far from all counts and indices: 2^64 / pi.
     static constexpr std::uint64_t closing = 0x517cc1b727220a95;
 
-    template <class T> void put_closed(T const& value) {
+    template <class T> void put_with_count(T const& value) {
         std::uint64_t const start = stream_.position();
         base::operator()(value);
         put(closing + (stream_.position() - start));
@@ -125,16 +128,16 @@ class basic_word_archive : public cereal::OutputArchive<basic_word_archive<Strea
         put(data.size);
         put_bytes(data.data, static_cast<std::size_t>(data.size));
     }
-    // At once: cereal's deferred list would write it behind the class's count, and breaks where
-    // deferred data defers.
+    // Not deferred: cereal's list of deferred data would write it after the class's count, and breaks if
+    // deferred data defers data.
     template <class T> void write(cereal::DeferredData<T> const& deferred) {
         write(deferred.value);
     }
     template <class T> void write(T const& value) {
         if constexpr (is_base_class<T>) {
-            using named = typename called_for<T>::type;
-            require_own_function<named, written_by_base<named, basic_word_archive>()>();
-            put_closed(value); // two base classes are neighbours as two members are
+            using base_class = typename serialized_class<T>::type;
+            require_own_function<base_class, written_by_base<base_class, basic_word_archive>()>();
+            put_with_count(value); // two base classes are adjacent, as two members are
         } else {
             detail::encode(*this, value);
         }
@@ -147,8 +150,8 @@ class basic_word_archive : public cereal::OutputArchive<basic_word_archive<Strea
 
 using word_archive = basic_word_archive<word_stream>;
 
-// What cereal asks of every archive; its own type headers call these where the library has no
-// encoder.
+// cereal requires these functions for every archive; its type headers call them for types without an
+// own_encoder.
 template <word_scalar T> void CEREAL_SAVE_FUNCTION_NAME(word_archive& archive, T const& value) {
     archive(value);
 }
@@ -169,9 +172,9 @@ template <class T>
     requires(std::is_class_v<T> && !own_encodable<T>)
 inline constexpr bool saved_by_base<T> = written_by_base<T, word_archive>();
 
-/// A class that says by itself, or by a function beside it, how it is saved. A class that derives
-/// from a container must say so by itself: cereal's function for maps takes any template of a class
-/// that has a mapped_type, as if it were for that class. No function writes a comparator's state.
+/// A class with a cereal function for saving it, a member or a free function. A class that derives from a
+/// container needs a member: cereal's free function for maps accepts every class template with a
+/// mapped_type. No function writes a comparator's state.
 template <class T>
 concept cereal_class =
     std::is_class_v<T> && !own_encodable<T> && !compares_by_state<T> &&
@@ -192,7 +195,7 @@ template <cereal_class T> struct encoder<T> {
     static void encode(word_archive& archive, T const& value) { archive.put_class(value); }
 };
 
-/// Writes all values into one stream, through one archive if any of them needs it.
+/// Writes all values into one stream, through one archive if any value needs it.
 template <class... Ts> void encode_all(word_stream& stream, Ts const&... values) {
     if constexpr ((false || ... || needs_archive<Ts>)) {
         word_archive archive(stream);

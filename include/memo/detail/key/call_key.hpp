@@ -28,9 +28,9 @@ template <class... Args>
     return stream.digest();
 }
 
-// Index sets, strings and vectors of numbers are a count and bytes. For short ones the words are counted first,
-// so the key costs little more than that of numbers; long ones enter as their digest, so the type determines
-// the number of words.
+// Index sets, strings and vectors of numbers are encoded as a count and bytes. If they are short, their words
+// are counted first, and the stream has a fixed length, as that of numbers. If all are long, each is encoded
+// as a count and a digest, and the stream has a fixed length too.
 
 template <class T> [[nodiscard]] std::size_t words_in([[maybe_unused]] T const& value) noexcept {
     if constexpr (counted_bytes<T>) {
@@ -57,20 +57,20 @@ template <class Stream, class... Args>
 
 template <class... Args>
 [[nodiscard]] unfinalized_key counted_key(hash_midstate const& midstate, Args const&... args) {
-    constexpr std::size_t least =
+    constexpr std::size_t min_words =
         (std::size_t{0} + ... + (counted_bytes<Args> ? 1 : words_of<Args>));
-    if constexpr (least + 4 <= hash_midstate::max_words) {
-        switch ((std::size_t{0} + ... + words_in(args)) - least) {
+    if constexpr (min_words + 4 <= hash_midstate::max_words) {
+        switch ((std::size_t{0} + ... + words_in(args)) - min_words) {
         case 0:
-            return key_by<fixed_words<least>>(midstate, args...);
+            return key_by<fixed_words<min_words>>(midstate, args...);
         case 1:
-            return key_by<fixed_words<least + 1>>(midstate, args...);
+            return key_by<fixed_words<min_words + 1>>(midstate, args...);
         case 2:
-            return key_by<fixed_words<least + 2>>(midstate, args...);
+            return key_by<fixed_words<min_words + 2>>(midstate, args...);
         case 3:
-            return key_by<fixed_words<least + 3>>(midstate, args...);
+            return key_by<fixed_words<min_words + 3>>(midstate, args...);
         case 4:
-            return key_by<fixed_words<least + 4>>(midstate, args...);
+            return key_by<fixed_words<min_words + 4>>(midstate, args...);
         default:
             break;
         }

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The only header that sees cereal. A class and an archive in; out, whether the function by which
-// cereal would save or load the class is one of a base. Such a function sees the base alone: what the
-// class adds would be in no key, and lost from a stored result.
+// Includes cereal, and detects whether the function by which cereal would save or load a class is one of a
+// base class. That function knows the base alone: the members of the class itself would be in no key, and
+// lost from a stored result.
 //
-// A member function's pointer names the class that declares it. A free function for the class itself
-// is at least as good a match as the rivals below, which take any class as it is; one for a base
-// needs a conversion, and loses to them. What cannot be told is taken for the class's own, as a free
-// function for any class is.
+// The type of a pointer to a member function names the class that declares the function. A free function for
+// the class itself is at least as good a match as the rivals below, which are templates for any class; a free
+// function for a base needs a conversion, and loses to them. In doubt, a function counts as the class's own,
+// for example a free function template for any class.
 //
-// Bases that know the class (CRTP) and using-declarations of a base's function count as bases: what
-// they leave out cannot be told.
+// A function of a CRTP base, or of a base with a using-declaration, counts as one of a base, because nothing
+// shows which members it omits.
 
 #ifndef CEREAL_THREAD_SAFE
 #define CEREAL_THREAD_SAFE 1
@@ -34,22 +34,22 @@ template <class Function, class Class> struct declaring_class<Function Class::*>
     using type = Class;
 };
 
-/// Whether all members of T are in Base or above it: those of a standard-layout class are all in one
-/// class, so where Base has some, T has none. Sizes would not say it, as what T adds may lie in the
-/// padding of Base.
+/// Whether all data members of T are in Base or its bases. All data members of a standard-layout class are in
+/// one class, so if Base has some, T has none. Equal sizes do not show it: T's members may be in the padding
+/// of Base.
 template <class T, class Base>
 concept adds_nothing_to = std::is_standard_layout_v<T> && !std::is_empty_v<Base>;
 
-/// Pointer         to a member that was asked of T
+/// Pointer         to a member function that was named as T::function
 template <class Pointer, class T>
 concept of_base = !std::same_as<T, typename declaring_class<Pointer>::type> &&
                   !adds_nothing_to<T, typename declaring_class<Pointer>::type>;
 
-// Through a call, as g++ 12 and clang 19 then tell private functions as well; to a compiler that
-// looks at the access they are the class's own.
+// Through a call, because g++ 12 and clang 19 then ignore access, and detect private functions. For a
+// compiler that checks access, a private function counts as the class's own.
 template <class Pointer> Pointer as_pointer(Pointer);
 
-// What cereal does not find is not looked at: a pointer to it may be an error.
+// Only functions that cereal finds are examined: a pointer to another one may be an error.
 
 template <class T, class Archive>
 concept has_serialize = cereal::traits::has_member_serialize<T, Archive>::value ||
@@ -91,14 +91,14 @@ concept base_loads_minimal = has_load_minimal<T, Archive> && requires {
     { as_pointer(&T::template CEREAL_LOAD_MINIMAL_FUNCTION_NAME<Archive>) } -> of_base<T>;
 };
 
-// A namespace of its own, so that a call in it finds these, and by its arguments what cereal would
-// find; and so that cereal finds none of these.
+// In a namespace of its own: a call in it finds the rivals, and by argument-dependent lookup the functions
+// that cereal finds; cereal finds no rival.
 namespace rivals {
 
 struct rival {};
 
-/// A version or a value. It converts to every type alike, so that it decides between no two
-/// functions.
+/// An argument for a version or a value. It converts to every type by the same conversion, so it does not
+/// affect overload resolution.
 struct anything {
     template <class T> operator T() const;
 };
@@ -143,41 +143,40 @@ concept win_load_minimal = requires(Archive const& archive, T& value, More... mo
 
 } // namespace rivals
 
-/// One kind of function that cereal may take: whether it is there, whether the user chose it by
-/// cereal::specialize, and whether it is one of a base.
-struct way {
-    bool found;
-    bool chosen;
+/// One kind of function that cereal may call for a class.
+struct cereal_function {
+    bool exists;
+    bool specialized; ///< selected by cereal::specialize
     bool of_base;
 };
 
-/// Whether cereal would take functions of T's bases alone, of those that both write and read and of
-/// these.
-template <class T, class Archive> consteval bool only_by_bases(std::initializer_list<way> others) {
+/// Whether all functions that cereal may call for T are of its bases: its serialize functions, and others.
+template <class T, class Archive>
+consteval bool only_by_bases(std::initializer_list<cereal_function> others) {
     namespace in = cereal::traits;
     namespace choice = cereal::traits::detail;
 
     constexpr bool serialize = choice::is_specialized_non_member_serialize<T, Archive>::value;
     bool by_base = false;
     bool by_own = false;
-    auto const look_at = [&](std::initializer_list<way> ways) {
-        for (way const each : ways) {
-            if (each.found && (each.chosen || !in::is_specialized<T, Archive>::value)) {
+    auto const examine = [&](std::initializer_list<cereal_function> functions) {
+        for (cereal_function const each : functions) {
+            if (each.exists && (each.specialized || !in::is_specialized<T, Archive>::value)) {
                 (each.of_base ? by_base : by_own) = true;
             }
         }
     };
-    look_at({{has_serialize<T, Archive>, choice::is_specialized_member_serialize<T, Archive>::value,
+    examine({{has_serialize<T, Archive>, choice::is_specialized_member_serialize<T, Archive>::value,
               base_serializes<T, Archive>},
              {in::has_non_member_serialize<T, Archive>::value, serialize,
               rivals::win_serialize<T, Archive>},
              {in::has_non_member_versioned_serialize<T, Archive>::value, serialize,
               rivals::win_serialize<T, Archive, rivals::anything>}});
-    look_at(others);
+    examine(others);
     return !std::is_empty_v<T> && by_base && !by_own;
 }
 
-/// Whether cereal would write a T by functions of its bases alone.
+/// Whether cereal would save a T by functions of its bases alone.
 template <class T, class Archive> consteval bool written_by_base() {
     namespace in = cereal::traits;
     namespace choice = cereal::traits::detail;
@@ -200,7 +199,7 @@ template <class T, class Archive> consteval bool written_by_base() {
           rivals::win_save_minimal<T, Archive, anything>}});
 }
 
-/// Whether cereal would read a T by functions of its bases alone.
+/// Whether cereal would load a T by functions of its bases alone.
 template <class T, class Archive> consteval bool read_by_base() {
     namespace in = cereal::traits;
     namespace choice = cereal::traits::detail;

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Writes values as words of a key. `own_encoder<T>` says how for the types that the library knows, over
-// what types/parts.hpp says of them; ranges are in encode_ranges.hpp. A type without one is written by
-// its cereal `serialize` or `save`, see archive.hpp; a type with neither cannot be an argument.
+// Encodes values as words of a key. `own_encoder<T>` encodes scalars and the types of types/parts.hpp; ranges
+// are in encode_ranges.hpp. archive.hpp encodes other types by their cereal `serialize` or `save`; a type
+// with neither cannot be an argument.
 //
-// An encoder has
-//   words             how many words every value of T takes, or `varying`
-//   bytes_in(v)       only where a value is a count and then bytes that lie together: how many bytes
-//   needs_archive     whether a part of T is written through cereal
-//   encode(sink, v)   the words; the sink is a word stream, or the archive if one is needed
+// Members of an encoder:
+//   words             the number of words of every value of T, or `varying`
+//   bytes_in(v)       only for a count followed by contiguous bytes: the number of these bytes
+//   needs_archive     whether cereal encodes a part of T
+//   encode(sink, v)   writes the words to the sink, a word stream, or an archive if needs_archive
 
 #include <memo/detail/key/words.hpp>
 #include <memo/detail/types/parts.hpp>
@@ -49,18 +49,16 @@ template <class T> inline constexpr std::size_t words_of = encoder<std::remove_c
 template <class T>
 inline constexpr bool needs_archive = encoder<std::remove_cvref_t<T>>::needs_archive;
 
-template <class T> inline constexpr bool always_false = false;
-
-/// Whether the function by which cereal would save T is one of a base of T. Defined for classes in
-/// archive.hpp, where cereal is seen.
+/// Whether the function by which cereal would save T is one of a base of T. Specialized for classes in
+/// archive.hpp, which includes cereal.
 template <class T> inline constexpr bool saved_by_base = false;
 
-/// Whether cereal finds several functions to save T and takes none. Defined as the one above.
+/// Whether cereal finds several functions for saving T, and so uses none. Specialized in archive.hpp.
 template <class T> inline constexpr bool saved_in_several_ways = false;
 
-/// Refuses a class of which cereal would see a part only, with a sentence that says what to do.
+/// Refuses a class of which cereal would save or load only a part.
 ///
-/// ByBase          whether the function that would save or load it is one of a base
+/// ByBase          whether the cereal function is one of a base class
 template <class T, bool ByBase> constexpr void require_own_function() {
     static_assert(!ByBase, "memo: this class inherits the function by which cereal saves or loads "
                            "it, and what the class itself adds would be left out. Write a "
@@ -68,13 +66,13 @@ template <class T, bool ByBase> constexpr void require_own_function() {
                            "and what the class adds");
 }
 
-/// A value that is a count and then bytes.
+/// A type whose values are encoded as a count and contiguous bytes.
 template <class T>
 concept counted_bytes = requires(T const& value) {
     { encoder<T>::bytes_in(value) } -> std::same_as<std::size_t>;
 };
 
-/// The sum of the parts' words, `varying` if one of them varies.
+/// The sum of the parts' words; `varying` if any part varies.
 constexpr std::size_t sum_of_words(std::initializer_list<std::size_t> parts) noexcept {
     std::size_t sum = 0;
     for (std::size_t const part : parts) {
@@ -86,7 +84,7 @@ constexpr std::size_t sum_of_words(std::initializer_list<std::size_t> parts) noe
     return sum;
 }
 
-/// Refuses a type that cannot be an argument with a sentence that says what to do.
+/// Refuses a type that cannot be an argument.
 template <class T> constexpr void require_encodable() {
     using type = std::remove_cvref_t<T>;
     static_assert(!std::is_pointer_v<type> && !std::is_member_pointer_v<type>,
@@ -127,8 +125,8 @@ template <class Sink, class T> void encode(Sink& sink, T const& value) {
     }
 }
 
-// Scalars: one word each. Floats are taken bitwise, so -0.0 and 0.0 differ: telling equal values
-// apart costs a miss, taking different ones for equal would cost a wrong value.
+// Scalars: one word each. Floats are encoded by their bits, so -0.0 and 0.0 differ: distinct keys for equal
+// values cost a miss, one key for different values would return a wrong result.
 
 template <class T>
 concept word_scalar = (std::is_arithmetic_v<T> && sizeof(T) <= word_size) || std::is_enum_v<T>;
@@ -136,13 +134,13 @@ concept word_scalar = (std::is_arithmetic_v<T> && sizeof(T) <= word_size) || std
 template <word_scalar T> constexpr std::uint64_t word_from(T value) noexcept {
     if constexpr (std::is_enum_v<T>) {
         return word_from(static_cast<std::underlying_type_t<T>>(value));
-    } else if constexpr (std::is_floating_point_v<T>) { // C++23 has more of them than two
+    } else if constexpr (std::is_floating_point_v<T>) { // C++23 adds 16-bit types
         using bits =
             std::conditional_t<sizeof(T) == 8, std::uint64_t,
                                std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint16_t>>;
         return std::bit_cast<bits>(value);
     } else {
-        return static_cast<std::uint64_t>(value); // sign-extended where there is a sign
+        return static_cast<std::uint64_t>(value); // sign-extended if signed
     }
 }
 
@@ -153,7 +151,7 @@ template <word_scalar T> struct own_encoder<T> {
     template <class Sink> static void encode(Sink& sink, T value) { sink.put(word_from(value)); }
 };
 
-// Types without a value of their own: the type is in the key's scope.
+// Types with a single value: no words, because the type is in the key's scope.
 
 template <class T>
     requires(std::is_empty_v<T>&& std::is_trivially_copyable_v<T> && !product_type<T>)
@@ -193,7 +191,7 @@ struct own_encoder<T> {
     }
 };
 
-/// Of the types of parts, in a list.
+/// The traits of an encoder for a list of parts.
 template <class List> struct parts_encoder;
 template <class... Parts> struct parts_encoder<type_list<Parts...>> {
     static constexpr bool encodable = (true && ... && detail::encodable<Parts>);
@@ -213,7 +211,7 @@ struct own_encoder<T> {
     }
 };
 
-// The number of the part, then the part.
+// The index of the active part, then the part.
 template <class T>
     requires(sum_type<T> && (parts_encoder<typename sum<T>::parts>::encodable))
 struct own_encoder<T> {
@@ -226,8 +224,8 @@ struct own_encoder<T> {
     }
 };
 
-// Shared pointers may share and may form circles: the archive numbers them in order of appearance
-// and writes each pointee once.
+// Shared pointers may share pointees and form cycles, so the archive numbers the pointees in order of
+// appearance, and writes each one once.
 template <class T>
     requires(!std::is_polymorphic_v<T> && !std::is_array_v<T> && !std::is_void_v<T>)
 struct own_encoder<std::shared_ptr<T>> {
@@ -241,7 +239,7 @@ struct own_encoder<std::shared_ptr<T>> {
     }
 };
 
-// Arrays: the length is in the type. Scalars are taken as bytes, several to a word.
+// Arrays: the length is in the type. Scalars are encoded as bytes, several to a word.
 
 template <class T>
 concept bulk_scalar = word_scalar<T> && !std::is_same_v<T, bool>;

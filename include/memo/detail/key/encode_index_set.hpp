@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The words of an index_set in a key: how many there are, and the bits (docs/format.md, "index_set").
+// Encodes an index_set: the number of its words, then the words (docs/format.md, "index_set").
 
 #include <memo/detail/key/encode.hpp>
 #include <memo/index_set.hpp>

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Ranges in, words out: the count, then the elements. Contiguous scalars follow as bytes, several
-// to a word; unordered containers as the sorted digests of their elements, so that the order of
-// iteration never shows.
+// Encodes ranges: the count, then the elements. Contiguous scalars are encoded as bytes, several to a word;
+// the elements of unordered containers as sorted digests, independent of the order of iteration.
 
 #include <memo/detail/key/encode.hpp>
 #include <memo/detail/types/parts.hpp>
@@ -15,7 +14,7 @@
 
 namespace memo::detail {
 
-/// A range whose elements are taken as the bytes they are.
+/// A contiguous range of scalars, which is encoded as bytes.
 template <class Range>
 concept range_of_bytes = std::ranges::contiguous_range<Range const> &&
     bulk_scalar<std::ranges::range_value_t<Range const>>;
@@ -50,7 +49,7 @@ struct own_encoder<Range> {
 
 /// Writes the count of the digests, then the digests in ascending order.
 ///
-/// Digests         std::vector<key128>; a parameter, so that its sort is compiled where it is needed only
+/// Digests         std::vector<key128>; a template parameter, so that only programs that need it compile the sort
 template <class Sink, class Digests> void encode_digests(Sink& sink, Digests& digests) {
     std::sort(digests.begin(), digests.end());
     sink.put(digests.size());
@@ -60,8 +59,7 @@ template <class Sink, class Digests> void encode_digests(Sink& sink, Digests& di
     }
 }
 
-/// The digest of one element by itself. Defined in archive.hpp, where every kind of element is
-/// known.
+/// The digest of one element. Defined in archive.hpp, after all encoders.
 template <class T> [[nodiscard]] key128 digest_of(T const& value);
 
 template <class Range>

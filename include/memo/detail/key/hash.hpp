@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The hash functions, and the only header that includes xxHash. docs/decisions/0003-inline-xxhash.md explains
-// why its code is inlined and not linked.
+// The hash functions, and the only header that includes xxHash. Its code is inlined, not linked
+// (docs/decisions/0003-inline-xxhash.md).
 
 #include <memo/detail/key/long_hash.hpp>
 #include <memo/key128.hpp>
@@ -19,8 +19,8 @@ namespace memo::detail {
 /// Overview".
 [[nodiscard]] inline key128 hash128(void const* bytes, std::size_t size) noexcept {
     if (size > short_bytes) {
-        if (long_hash* const quicker = quicker_long_hash()) {
-            return quicker(bytes, size);
+        if (long_hash* const hash = faster_long_hash()) {
+            return hash(bytes, size);
         }
     }
     XXH128_hash_t const hash = XXH3_128bits(bytes, size);
@@ -30,17 +30,17 @@ namespace memo::detail {
 /// XXH3-64 of `size` bytes, without seed: the checksum of records outside the process.
 [[nodiscard]] inline std::uint64_t hash64(void const* bytes, std::size_t size) noexcept {
     if (size > short_bytes) {
-        if (long_hash* const quicker = quicker_long_hash()) {
-            return quicker(bytes, size).low;
+        if (long_hash* const hash = faster_long_hash()) {
+            return hash(bytes, size).low;
         }
     }
     return XXH3_64bits(bytes, size);
 }
 
-/// XXH3-128 of bytes in pieces: equals `hash128` of all of them.
+/// XXH3-128 of bytes that are added in pieces; equals `hash128` of all bytes.
 class hash128_pieces {
   public:
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): reset does, and knows what need not
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): reset initializes it
     hash128_pieces() noexcept { XXH3_128bits_reset(&state_); }
 
     void add(void const* bytes, std::size_t size) noexcept {

@@ -4,11 +4,10 @@
 // The identity of a callable's code: every process that runs the same binaries computes the same one, and
 // any relink changes it.
 //
-// The identity is the build-ids of all loaded modules, the build-id of the module that holds a
-// hidden per-type variable, the anchor, and the anchor's offset in that module. All modules,
-// because a function that lives in one library may call another. Names of types, source locations
-// and bytes of code each gave two functions one identity in an experiment
-// (docs/decisions/0004-code-identity.md).
+// The identity consists of the build-ids of all loaded modules, the build-id of the module that contains a
+// hidden per-type variable, the anchor, and the anchor's offset in that module. All modules, because a
+// function in one library may call another library. By names of types, source locations or bytes of code,
+// two functions had one identity in experiments (docs/decisions/0004-code-identity.md).
 
 #include <memo/detail/system/fork.hpp>
 
@@ -27,16 +26,16 @@
 
 namespace memo::detail {
 
-/// One variable per callable type and signature. Hidden, so that equal types of two plugins stay two
-/// variables; writable, so that no linker merges it with another. All functions between the user's
-/// code and this are hidden as well, or one plugin would run the other's and find its variable.
+/// One variable per callable type and signature. Hidden, so that equal types of two plugins have two
+/// variables; writable, so that no linker merges variables. All functions between the user's code and this
+/// are hidden too: otherwise a plugin could run the function of another plugin, and use its variable.
 template <class... Types> struct [[gnu::visibility("hidden")]] anchor {
     [[gnu::visibility("hidden")]] static inline char tag = 0;
 };
 
 /// The code at an address.
 struct code_identity {
-    std::vector<std::string> all_modules; ///< sorted build-ids; empty for a module without one
+    std::vector<std::string> all_modules; ///< sorted build-ids; empty for a module without build-id
     std::string module;                   ///< build-id of the module with the address; may be empty
     std::uint64_t offset = 0; ///< in that module; without a build-id, the address itself
     std::string target;       ///< type of a std::function's target; otherwise empty
@@ -72,10 +71,10 @@ inline std::string build_id_in(std::byte const* notes, std::size_t size) {
     return {};
 }
 
-inline int visit(dl_phdr_info* info, std::size_t, void* data) {
+inline int visit_module(dl_phdr_info* info, std::size_t, void* data) {
     auto& found = *static_cast<code_identity*>(data);
     if (std::string_view(info->dlpi_name).starts_with("linux-vdso")) {
-        return 0; // belongs to the kernel, and differs between kernels
+        return 0; // belongs to the kernel, which may differ between machines
     }
     std::string build_id;
     bool holds_address = false;
@@ -95,7 +94,7 @@ inline int visit(dl_phdr_info* info, std::size_t, void* data) {
     }
     auto& all = found.all_modules;
     all.push_back(std::move(build_id));
-    // By hand: std::sort of strings costs a compiler more than all of this header.
+    // Insertion sort: std::sort of strings compiles more slowly than the rest of this header.
     for (std::size_t i = all.size() - 1; i > 0 && all[i] < all[i - 1]; --i) {
         all[i].swap(all[i - 1]);
     }
@@ -105,7 +104,7 @@ inline int visit(dl_phdr_info* info, std::size_t, void* data) {
 } // namespace elf
 #endif
 
-/// Without ELF no module is known.
+/// The code at an address; without ELF, the address alone.
 ///
 /// Complexity:     5 to 15 us for six modules
 inline code_identity identity_of(void const* address) {
@@ -113,7 +112,7 @@ inline code_identity identity_of(void const* address) {
     identity.offset = reinterpret_cast<std::uintptr_t>(address);
 #if defined(__ELF__)
     fork_section const section; // dl_iterate_phdr holds a lock of the loader
-    dl_iterate_phdr(elf::visit, &identity);
+    dl_iterate_phdr(elf::visit_module, &identity);
 #endif
     return identity;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// XXH3 of more than 240 bytes in half the time of a portable build: that one uses registers of 128 bits, and
-// most processors have 256 (docs/decisions/0043-avx2.md).
+// XXH3 of more than 240 bytes in half the time of a portable build, which uses registers of 128 bits, by the
+// 256 bits of AVX2 (docs/decisions/0043-avx2.md).
 //
 // Source of all steps and constants: xxHash, doc/xxhash_spec.md, "XXH3 Algorithm Overview" and "XXH3
 // Algorithm Description (for large inputs)".
@@ -17,7 +17,7 @@
 
 namespace memo::detail {
 
-/// Inputs up to this length are not for `long_hash`: XXH3 uses other steps for them.
+/// The maximal length that is too short for `long_hash`: XXH3 uses other steps up to it.
 inline constexpr std::size_t short_bytes = 240;
 
 /// XXH3-128, without seed, of more than `short_bytes` bytes; its low half is their XXH3-64.
@@ -26,9 +26,9 @@ using long_hash = key128(void const* bytes, std::size_t size) noexcept;
 // A program compiled for AVX2 does not need this: xxHash uses AVX2 then.
 #if defined(__x86_64__) && !defined(__AVX2__)
 
-/// XXH3's long loop with AVX2, with the compilers' vector extensions, because <immintrin.h> compiles slowly. A
-/// function with vector parameters or results must be compiled for AVX2 and inlined into one that is; otherwise
-/// caller and callee disagree on the calling convention.
+/// XXH3's long loop with AVX2, by the compilers' vector extensions, because <immintrin.h> compiles slowly. A
+/// function with vector parameters or results must be compiled for AVX2 and inlined into one that is;
+/// otherwise caller and callee disagree on the calling convention.
 class avx2_hash {
   public:
     [[nodiscard, gnu::target("avx2"), gnu::noinline]] static key128
@@ -37,15 +37,15 @@ class avx2_hash {
         lanes first{xxh3::prime32_3, xxh3::prime64_1, xxh3::prime64_2, xxh3::prime64_3};
         lanes second{xxh3::prime64_4, xxh3::prime32_2, xxh3::prime64_5, xxh3::prime32_1};
         // The last stripe ends with the input, and may overlap the one before.
-        std::size_t left = size - 1;
-        for (; left >= block; left -= block) {
+        std::size_t remaining = size - 1;
+        for (; remaining >= block; remaining -= block) {
             add_stripes(first, second, input, stripes_in_block);
             scramble(first, 128);
             scramble(second, 128 + sizeof second);
             input += block;
         }
-        add_stripes(first, second, input, left / stripe);
-        add(first, second, input + left + 1 - stripe, 121);
+        add_stripes(first, second, input, remaining / stripe);
+        add(first, second, input + remaining + 1 - stripe, 121);
         std::array<std::uint64_t, 8> sums{};
         std::memcpy(sums.data(), &first, sizeof first);
         std::memcpy(sums.data() + 4, &second, sizeof second);
@@ -125,15 +125,15 @@ class avx2_hash {
     }
 };
 
-/// A hash of long inputs that is faster than xxHash's on this processor, or null. An early constructor of libgcc
-/// queries the processor; before it the pointer is null, and the digests are the same.
-[[nodiscard]] inline long_hash* quicker_long_hash() noexcept {
+/// A hash of long inputs that is faster than xxHash's on this processor, or null. A constructor in libgcc
+/// detects the processor; before it runs, this returns null, and the digests are the same.
+[[nodiscard]] inline long_hash* faster_long_hash() noexcept {
     return __builtin_cpu_supports("avx2") ? &avx2_hash::digest : nullptr;
 }
 
 #else
 
-[[nodiscard]] constexpr long_hash* quicker_long_hash() noexcept {
+[[nodiscard]] constexpr long_hash* faster_long_hash() noexcept {
     return nullptr;
 }
 

@@ -27,7 +27,7 @@ class hash_midstate {
     /// Maximum of words after the scope in a stream that this class digests.
     static constexpr std::size_t max_words = 128 / word_size - scope_words - 1;
 
-    // NOLINTNEXTLINE(google-explicit-constructor): it is a scope, and something beside
+    // NOLINTNEXTLINE(google-explicit-constructor): a function of the scope alone
     constexpr hash_midstate(key128 scope) noexcept
         : scope_(scope),
           guard_(scope.low * guard_factors[0] + scope.high * guard_factors[1]),
@@ -37,8 +37,8 @@ class hash_midstate {
     [[nodiscard]] constexpr key128 scope() const noexcept { return scope_; }
 
     /// The digest of the stream of the scope and these words: equals `hash128` of them and their guard.
-    // Inlined by force: in a file with several functions g++ does not inline it, and a key of 800 bytes takes
-    // a tenth longer.
+    // Inlined by force: in a file with several functions g++ does not inline it, and a key of 800 bytes costs
+    // 10 % more.
     template <std::size_t Count>
     [[nodiscard, gnu::always_inline]] constexpr inline unfinalized_key
     digest(std::span<std::uint64_t const, Count> rest) const noexcept requires(Count <= max_words) {
@@ -78,16 +78,16 @@ class hash_midstate {
         return sum;
     }
 
-    /// Mixed with two words of the secret.
+    /// Mixes two words with two words of the secret.
     [[nodiscard]] static constexpr std::uint64_t mix(std::uint64_t one, std::uint64_t other,
                                                      std::size_t at) noexcept {
         return xxh3::folded_product(one ^ xxh3::secret[at], other ^ xxh3::secret[at + 1]);
     }
 
     key128 scope_;
-    std::uint64_t guard_; ///< the scope's part of it
-    std::uint64_t mixed_; ///< the scope's words with each other
-    std::uint64_t sum_;   ///< of these words
+    std::uint64_t guard_; ///< the scope's part of the guard
+    std::uint64_t mixed_; ///< mix() of the scope's words
+    std::uint64_t sum_;   ///< of the scope's words
 };
 
 } // namespace memo::detail

@@ -109,7 +109,7 @@ class name_registry {
     }
 
   private:
-    /// The one claimant for all names of a callable. The caller holds the lock.
+    /// The only copy of a claimant, shared by all its names. The caller holds the lock.
     claimant const& interned(claimant const& who) {
         std::string const key = who.type + '\n' + who.module + '\n' + std::to_string(who.offset);
         claimant const* const found = claimants_.find(key);

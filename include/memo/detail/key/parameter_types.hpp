@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// How memo::ignored and memo::as_set are encoded, and which types look at what they do not own.
+// Encodes memo::ignored and memo::as_set, and detects types that contain views.
 
 #include <memo/detail/key/encode.hpp>
 #include <memo/detail/key/encode_ranges.hpp>
@@ -33,7 +33,7 @@ template <class T> struct own_encoder<ignored<T>> {
 template <class Range>
 inline constexpr bool compares_by_state<as_set<Range>> = compares_by_state<Range>;
 
-// Integers ascending, everything else by digest.
+// Integers in ascending order; other elements as ascending digests.
 template <class Range>
     requires(!compares_by_state<Range> && encodable<std::ranges::range_value_t<Range const>>)
 struct own_encoder<as_set<Range>> {
@@ -64,11 +64,10 @@ struct own_encoder<as_set<Range>> {
     }
 };
 
-/// Whether a value looks at what it does not own, as far as its type tells: what is in a class of a
-/// user is not seen.
+/// Whether values of T refer to memory that they do not own. Members of a user's class are not examined.
 ///
-/// Around          types that T is a part of, which are looked into
-template <class T, class... Around> consteval bool is_view_within() {
+/// Around          types that contain T, and whose parts are examined: ends the recursion
+template <class T, class... Around> consteval bool has_view() {
     if constexpr (std::is_reference_v<T> || is_view<std::remove_const_t<T>>) {
         return true;
     } else if constexpr ((false || ... || std::is_same_v<std::remove_const_t<T>, Around>)) {
@@ -76,13 +75,13 @@ template <class T, class... Around> consteval bool is_view_within() {
     } else if constexpr (is_ignored<std::remove_const_t<T>> || is_as_set<std::remove_const_t<T>>) {
         using inner = std::remove_cvref_t<decltype(std::declval<T const&>().get())>;
         return (is_as_set<std::remove_const_t<T>> && std::ranges::enable_view<inner>) ||
-               is_view_within<inner>();
+               has_view<inner>();
     } else {
         return []<class... Parts>(type_list<Parts...>) {
-            return (false || ... || is_view_within<Parts, std::remove_const_t<T>, Around...>());
+            return (false || ... || has_view<Parts, std::remove_const_t<T>, Around...>());
         }(parts_of<std::remove_const_t<T>>());
     }
 }
-template <class T> inline constexpr bool looks_elsewhere = is_view_within<T>();
+template <class T> inline constexpr bool contains_view = has_view<T>();
 
 } // namespace memo::detail

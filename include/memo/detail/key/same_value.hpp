@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Two values of one type in, whether they are one value out.
+// Compares two values of one type.
 
 #include <memo/detail/key/archive.hpp>
 #include <memo/detail/key/encode.hpp>
@@ -15,13 +15,13 @@
 
 namespace memo::detail {
 
-// The library's encoders and the standard's operators are declared for containers, products and pointers
-// of anything, and fail to compile when they are used for the wrong thing. So one has to look inside;
-// but not into a type that one is inside of already, as those of JSON are made of themselves.
+// The library's encoders and the standard's operators are declared for containers, products and pointers of
+// any type, and some fail to compile when they are used. So these traits examine the parts of a type. They
+// stop at a type that contains itself, such as a type of JSON values.
 
-/// Whether values of T can be written as an argument's words.
+/// Whether values of T can be encoded as words of a key.
 ///
-/// Around          types that T is a part of, which are looked into
+/// Around          types that contain T, and whose parts are examined: ends the recursion
 template <class T, class... Around> consteval bool has_words() {
     if constexpr ((false || ... || std::same_as<T, Around>)) {
         return true;
@@ -34,7 +34,7 @@ template <class T, class... Around> consteval bool has_words() {
     }
 }
 
-/// Whether `==` of T compares values: not where they lie, as that of pointers does.
+/// Whether T has an `==` that compares values, not addresses.
 template <class T, class... Around> consteval bool has_equality() {
     if constexpr ((false || ... || std::same_as<T, Around>)) {
         return true;
@@ -51,15 +51,15 @@ template <class T, class... Around> consteval bool has_equality() {
     }
 }
 
-/// Whether same_value() has an answer for T.
+/// Whether same_value() can compare values of T.
 template <class T> inline constexpr bool comparable = has_words<T>() || has_equality<T>();
 
-/// Whether two values are the same: by `==`, or by the words that they would have as arguments. So a
-/// NaN is like the NaN of the same bits, and pointers are compared by what they point to. Plain values
-/// that have nothing but `==` are the same if their bytes are, too.
+/// Whether two values are equal by `==`, or have equal words as arguments. So a NaN equals a NaN of the same
+/// bits, and pointers are compared by their pointees. Trivially copyable values that cannot be encoded are
+/// also equal if their bytes are.
 ///
 /// Complexity:     linear in the bytes of both
-/// Throws:         what `==` or a serialize() throws
+/// Throws:         exceptions of `==` or a serialize()
 template <class T> [[nodiscard]] bool same_value(T const& one, T const& other) {
     if constexpr (has_equality<T>()) {
         if (one == other) {

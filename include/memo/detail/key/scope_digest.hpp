@@ -97,7 +97,8 @@ template <class F> claimant claimant_of(F const& callable, code_identity const& 
     return who;
 }
 
-/// The scope digest, and the claim: the digest without the state, which a name stands for.
+/// The scope digest, and the claim of the name: the digest without the state, because callables with
+/// different states may share a name.
 struct scope_digest {
     key128 claim;
     key128 scope;
@@ -105,12 +106,12 @@ struct scope_digest {
 
 inline scope_digest digest_scope(function_name const& function, code_identity const& code,
                                  signature_names const& types, key128 state) {
-    bool const named = !function.version.empty();
+    bool const has_version = !function.version.empty();
     word_stream stream;
     stream.put(key_format);
     encode_all(stream, function.hash_prefix, function.name, function.version);
-    stream.put(named ? 1 : 0);
-    if (!named) {
+    stream.put(has_version ? 1 : 0);
+    if (!has_version) {
         encode_all(stream, code.all_modules, code.module, code.offset);
         if (!code.target.empty()) {
             encode_all(stream, code.target);
@@ -134,22 +135,22 @@ template <class F, class Signature>
 [[nodiscard, gnu::visibility("hidden")]] function_identity
 identify(F const& callable, function_name const& function, bool persistent, signature_names types,
          key128 state) {
-    static_cast<void>(state_of_process()); // pins the module that has the callable's code
+    static_cast<void>(state_of_process()); // pins the module that contains the callable's code
     if (function.name.empty() && !function.version.empty()) {
         throw error(errc::configuration, "memoize: .version = \"" + printable(function.version) +
-                                             "\" without .name; a version says which edition of a "
-                                             "named function this is. Give .name too");
+                                             "\" without .name; a version belongs to a name. Give "
+                                             ".name too");
     }
     code_identity code = identity_of_callable<F, Signature>(callable);
-    bool const named = !function.version.empty();
-    if (persistent && !named && !code.survives_process()) {
+    bool const has_version = !function.version.empty();
+    if (persistent && !has_version && !code.survives_process()) {
         throw error(errc::identity, "memoize: a loaded module has no build-id, so this backend "
                                     "could serve values of an older build. "
                                     "Link with -Wl,--build-id (the CMake target memo::memo does), "
                                     "or give .name and .version");
     }
     scope_digest const digest = digest_scope(function, code, types, state);
-    if (named) {
+    if (has_version) {
         process_wide<name_registry>().claim(digest.claim, function.name,
                                             claimant_of(callable, code));
     }

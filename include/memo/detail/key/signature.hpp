@@ -12,7 +12,7 @@
 
 namespace memo::detail {
 
-/// The signature of a function or member function type; empty for other types.
+/// The signature of a function or member function pointer type; empty for other types.
 template <class F> struct deduced {};
 
 template <class R, class... P> struct deduced<R (*)(P...)> { using type = signature<R(P...)>; };

@@ -18,7 +18,7 @@ namespace memo::detail {
 /// The digest of values with their types, so that the int 1 and the long 1 differ.
 template <class... Ts> [[nodiscard]] key128 typed_digest(Ts const&... values) {
     word_stream stream;
-    stream.put(sizeof...(Ts)); // without it a value could imitate the type name of the next one
+    stream.put(sizeof...(Ts)); // otherwise a value could have the words of the next type's name
     (detail::encode(stream, std::string_view(typeid(Ts).name())), ...);
     if constexpr ((true && ... && encodable<Ts>)) {
         encode_all(stream, values...);
@@ -38,45 +38,44 @@ template <class F, class StateFn> struct keyed_by_callable {
 };
 template <class F> struct stateless_callable { F function; };
 
-/// A callable with declared state: `function` is called, `fixed` is in the scope, `current()` in every key.
-template <class F, class StateFn = void> struct stated {
-    using function_type = F;
+/// A callable and its declared state. The scope contains `fixed_state`; every key contains current_state().
+template <class F, class StateFn = void> struct callable_with_state {
     F function;
-    key128 fixed;
+    key128 fixed_state;
     StateFn state;
 
-    static constexpr bool asks_at_each_call = true;
-    [[nodiscard]] key128 current() const { return typed_digest(state()); }
+    static constexpr bool has_current_state = true;
+    [[nodiscard]] key128 current_state() const { return typed_digest(state()); }
 };
 
-template <class F> struct stated<F, void> {
-    using function_type = F;
+template <class F> struct callable_with_state<F, void> {
     F function;
-    key128 fixed;
+    key128 fixed_state;
 
-    static constexpr bool asks_at_each_call = false;
+    static constexpr bool has_current_state = false;
 };
 
-// By reference: for a callable passed by value, g++ 12 at -O1 assumes that the wrapper cannot reach its captures,
-// and treats the caller's variables that it modifies as constant.
-template <class F> [[nodiscard]] stated<F> with_state(keyed_callable<F>&& callable) {
+// By reference: for a callable passed by value, g++ 12 at -O1 assumes that the wrapper cannot reach its
+// captures, and treats the caller's variables that it modifies as constant.
+template <class F> [[nodiscard]] callable_with_state<F> with_state(keyed_callable<F>&& callable) {
     return {std::move(callable.function), callable.state};
 }
 template <class F, class StateFn>
-[[nodiscard]] stated<F, StateFn> with_state(keyed_by_callable<F, StateFn>&& callable) {
+[[nodiscard]] callable_with_state<F, StateFn> with_state(keyed_by_callable<F, StateFn>&& callable) {
     return {std::move(callable.function), {}, std::move(callable.state)};
 }
-template <class F> [[nodiscard]] stated<F> with_state(stateless_callable<F>&& callable) {
+template <class F>
+[[nodiscard]] callable_with_state<F> with_state(stateless_callable<F>&& callable) {
     return {std::move(callable.function), {}};
 }
 
-// requirements.hpp refuses all other callables.
-template <class F> [[nodiscard]] stated<F> with_state(F&& callable) {
-    key128 fixed;
+// A callable without state, or with a serialize(); requirements.hpp refuses all others.
+template <class F> [[nodiscard]] callable_with_state<F> with_state(F&& callable) {
+    key128 state;
     if constexpr (cereal_class<F> && !std::is_empty_v<F>) {
-        fixed = typed_digest(callable);
+        state = typed_digest(callable);
     }
-    return {std::forward<F>(callable), fixed};
+    return {std::forward<F>(callable), state};
 }
 
 } // namespace memo::detail

@@ -22,14 +22,14 @@ class unfinalized_key {
     constexpr explicit unfinalized_key(key128 key) noexcept
         : low_(key.low), high_(xxh3::before_avalanche(0 - key.high)) {}
 
-    // NOLINTNEXTLINE(google-explicit-constructor): it is a key, of which a part is not computed yet
+    // NOLINTNEXTLINE(google-explicit-constructor): the same key
     [[nodiscard]] constexpr operator key128() const noexcept {
         return {low_, 0 - xxh3::avalanche(high_)};
     }
 
     [[nodiscard]] constexpr std::uint64_t low() const noexcept { return low_; }
 
-    /// Bits of the high word that need no last step.
+    /// The upper 16 bits of the high word before the avalanche step.
     [[nodiscard]] constexpr std::uint16_t tag() const noexcept {
         return static_cast<std::uint16_t>(high_ >> 48);
     }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The canonical stream of key material: 8-byte little-endian words. Every key is the digest of such a stream.
+// The canonical stream of key material: 8-byte little-endian words. Every key is the digest of a stream.
 //
 // A stream ends with a guard word, the sum of its first words, each times its own odd constant. XXH3-128 alone
-// has full collisions between short inputs with {w, ~w} and {~w, w}, about one in 2^27 such pairs
-// (docs/decisions/0002-guard-word.md). The guard, and so the digest, differs for every such pair.
+// has full collisions between short inputs with {w, ~w} and {~w, w}, for about 1 of 2^27 pairs
+// (docs/decisions/0002-guard-word.md). The guard, and so the digest, differs for every pair.
 //
 // Words are stored 8 bytes at a time, and hashed at once as long as they fit on the stack. Packed pieces of 4
 // bytes, which the hash reads across their borders, defeat store forwarding and make a hit 2.6 to 3.1 times as
@@ -96,7 +96,7 @@ template <std::size_t Count> class fixed_words {
 /// Byte ranges of at least this length enter a stream as their digest (docs/decisions/0006-long-bytes.md). At
 /// least 241: from there on XXH3 uses its long loop, whose digests need no guard.
 inline constexpr std::size_t long_bytes = 256;
-static_assert(long_bytes > guarded_words * word_size, "so no bytes of fixed words are long");
+static_assert(long_bytes > guarded_words * word_size, "fixed words contain no long bytes");
 
 /// The same for byte ranges whose length is not part of their type.
 template <std::size_t Count> class fixed_digests : public fixed_words<Count> {
@@ -117,7 +117,7 @@ template <std::size_t Count> class fixed_digests : public fixed_words<Count> {
 /// key_material    if not null, receives every word of the stream except the guard, and long bytes in full
 class word_stream {
   public:
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): 4 KiB that are mostly never used
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): clearing 4 KiB would cost too much
     explicit word_stream(std::vector<std::uint64_t>* key_material = nullptr) noexcept
         : key_material_(key_material) {}
 
@@ -125,18 +125,18 @@ class word_stream {
     word_stream& operator=(word_stream const&) = delete;
 
     void put(std::uint64_t word) {
-        keep_material(&word, word_size);
+        add_material(&word, word_size);
         gather(word);
     }
 
     /// Bytes in their order in memory, padded with zeros to whole words, or the digest of long ones.
     void put_bytes(void const* bytes, std::size_t size) {
-        keep_material(bytes, size);
+        add_material(bytes, size);
         if (size >= long_bytes) {
             key128 const digest = hash128(bytes, size);
             gather(digest.low);
             gather(digest.high);
-            for_digests_ += words_for(size) - 2;
+            skipped_ += words_for(size) - 2;
             return;
         }
         std::size_t const whole = words_for(size);
@@ -144,7 +144,7 @@ class word_stream {
             return;
         }
         if (whole > capacity - count_) {
-            hand_on();
+            flush();
         }
         words_[count_ + whole - 1] = 0;
         std::memcpy(&words_[count_], bytes, size);
@@ -152,9 +152,7 @@ class word_stream {
     }
 
     /// The number of words so far; long bytes count in full.
-    [[nodiscard]] std::uint64_t position() const noexcept {
-        return handed_on_ + count_ + for_digests_;
-    }
+    [[nodiscard]] std::uint64_t position() const noexcept { return flushed_ + count_ + skipped_; }
 
     /// Ends the stream.
     [[nodiscard]] key128 digest() noexcept {
@@ -162,7 +160,7 @@ class word_stream {
             words_[count_] = guard_of(words_.data(), count_);
             return hash128(words_.data(), (count_ + 1) * word_size);
         }
-        hand_on();
+        flush();
         pieces_->add(&guard_, word_size);
         return pieces_->digest();
     }
@@ -170,26 +168,26 @@ class word_stream {
   private:
     static constexpr std::size_t capacity = 512;
     static_assert(long_bytes <= (capacity - guarded_words) * word_size,
-                  "the first words must be together when they are handed on");
+                  "the first flush must contain all guarded words");
 
     void gather(std::uint64_t word) noexcept {
         if (count_ == capacity) {
-            hand_on();
+            flush();
         }
         words_[count_++] = word;
     }
 
-    void hand_on() noexcept {
+    void flush() noexcept {
         if (!pieces_) {
             guard_ = guard_of(words_.data(), count_);
             pieces_.emplace();
         }
         pieces_->add(words_.data(), count_ * word_size);
-        handed_on_ += count_;
+        flushed_ += count_;
         count_ = 0;
     }
 
-    void keep_material(void const* bytes, std::size_t size) {
+    void add_material(void const* bytes, std::size_t size) {
         if (key_material_ != nullptr && size != 0) {
             auto const old = key_material_->size();
             key_material_->resize(old + words_for(size));
@@ -199,9 +197,8 @@ class word_stream {
 
     std::array<std::uint64_t, capacity> words_;
     std::size_t count_ = 0;
-    std::uint64_t handed_on_ = 0;
-    std::uint64_t for_digests_ =
-        0; ///< words that long bytes would have filled beyond their digests
+    std::uint64_t flushed_ = 0; ///< words in pieces_
+    std::uint64_t skipped_ = 0; ///< words of long bytes, less those of their digests
     std::uint64_t guard_ = 0;
     std::optional<hash128_pieces> pieces_;
     std::vector<std::uint64_t>* key_material_;

@@ -36,15 +36,15 @@ inline constexpr std::array<std::uint64_t, 24> secret{
     return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
-/// The last step of a word.
+/// The final mix of a word.
 [[nodiscard]] constexpr std::uint64_t avalanche(std::uint64_t x) noexcept {
     x = (x ^ (x >> 37)) * 0x165667919e3779f9;
     return x ^ (x >> 32);
 }
 
-/// The inverse of that step.
+/// The inverse of avalanche().
 [[nodiscard]] constexpr std::uint64_t before_avalanche(std::uint64_t x) noexcept {
-    // By a shift of half a word or more, x ^ (x >> n) is its own inverse.
+    // x ^ (x >> n) is its own inverse for n >= 32.
     x = (x ^ (x >> 32)) * 0x8da8ee41d6df849; // inverse of the factor modulo 2^64
     return x ^ (x >> 37);
 }

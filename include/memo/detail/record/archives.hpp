@@ -101,7 +101,7 @@ template <class T> void record_reader::read(T& value) {
     } else if constexpr (codable<T>) {
         value = take_value<T>(*this);
     } else {
-        using named = typename called_for<T>::type;
+        using named = typename serialized_class<T>::type;
         require_own_function<named, read_by_base<named, record_reader>()>();
         base::operator()(value);
     }

@@ -103,7 +103,7 @@ class record_writer : public cereal::OutputArchive<record_writer> {
         if constexpr (codable<T>) {
             put_value(*this, value);
         } else {
-            using named = typename called_for<T>::type;
+            using named = typename serialized_class<T>::type;
             require_own_function<named, written_by_base<named, record_writer>()>();
             base::operator()(value); // a base class, or what only cereal's own headers know
         }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What the standard library's types are made of, said once: the encoder of keys, the codec of records,
-// comparison, footprints and the check for views walk over these descriptions.
+// Describes the parts of the standard library's types. The encoder of keys, the codec of records, comparison,
+// footprints and the check for views iterate over these descriptions.
 //
 //   transparent_type   the value is that of one part: a duration, a time point, a path
 //   product_type       all parts, in order: pair, tuple
 //   sum_type           one of several parts, or none: optional, variant, unique_ptr
 //   range              a count and elements: the containers, strings and views
 //
-// Arrays, shared pointers and scalars have rules of their own in each of these places. A class of a
-// user is described by its cereal functions, see key/archive.hpp.
+// Each of these users handles arrays, shared pointers and scalars itself. cereal functions describe a class
+// of the user, see key/archive.hpp.
 
 #include <chrono>
 #include <concepts>
@@ -38,7 +38,7 @@ namespace memo::detail {
 
 template <class... Ts> struct type_list {};
 
-// Transparent types: the part, and the value that it makes.
+// Transparent types: get(value) returns the part, make(part) the value.
 
 template <class T> struct transparent {};
 
@@ -47,7 +47,7 @@ concept transparent_type = requires {
     typename transparent<T>::part;
 };
 
-// The tick is in the type, so 1 s and 1 ms differ by the key's scope.
+// The period is in the type, so 1 s and 1 ms differ by the key's scope.
 template <class Count, class Period> struct transparent<std::chrono::duration<Count, Period>> {
     using part = Count;
     using type = std::chrono::duration<Count, Period>;
@@ -65,8 +65,8 @@ struct transparent<std::chrono::time_point<Clock, Duration>> {
     static type make(Duration since_epoch) { return type(since_epoch); }
 };
 
-/// std::filesystem::path, recognised by its shape: <filesystem> costs every user 0.2 s of compile
-/// time. A class that derives from it makes paths, not itself, and may hold more than a spelling.
+/// std::filesystem::path, recognised by its members, because <filesystem> costs every user 0.2 s of compile
+/// time. A derived class does not match: its lexically_normal() returns a path, and it may have more members.
 template <class T>
 concept path_like = requires(T const& path) {
     { T::preferred_separator } -> std::convertible_to<typename T::value_type>;
@@ -74,7 +74,7 @@ concept path_like = requires(T const& path) {
     { path.lexically_normal() } -> std::same_as<T>;
 };
 
-// A path is its spelling: "a/b" and "a//b" are two names, and nothing looks into the file.
+// The value of a path is its spelling: "a/b" and "a//b" differ. The file is not read.
 template <path_like Path> struct transparent<Path> {
     using part = std::basic_string<typename Path::value_type>;
 
@@ -82,7 +82,7 @@ template <path_like Path> struct transparent<Path> {
     static Path make(part&& spelling) { return Path(std::move(spelling)); }
 };
 
-// Product types: their parts in order. Made by braces of all parts.
+// Product types: their parts in order. Braces with all parts construct the value.
 
 template <class T> struct product {};
 
@@ -110,13 +110,13 @@ template <class First, class... Rest> struct product<std::tuple<First, Rest...>>
     }
 };
 
-// Sum types: which part there is, and that part.
+// Sum types: the index of the active part, and that part.
 //
-//   index(value)       its number, of the type `index_type`: bool where there may be none
-//   holds(value)       whether there is one
-//   visit(value, f)    f(the part), if there is one
-//   make(index, take)  a value of take.operator()<Part>(); the index is below `count`
-//   heap_bytes         what a part takes outside of the value
+//   index(value)       index of the active part, of the type `index_type`: bool for at most one part
+//   holds(value)       whether a part is active
+//   visit(value, f)    calls f(part) if a part is active
+//   make(index, take)  a value from take.operator()<Part>(); the index is below `count`
+//   heap_bytes         bytes of the part outside of the value
 
 template <class T> struct sum {};
 
@@ -142,8 +142,7 @@ template <class T> struct sum<std::optional<T>> {
     }
 };
 
-// A null pointer is a value. What a pointer to a base class owns is written by cereal's registry of
-// polymorphic types, see cereal's types/polymorphic.hpp.
+// A null pointer is a value. Pointers to polymorphic classes are left to cereal's types/polymorphic.hpp.
 template <class T, class Deleter>
     requires(!std::is_polymorphic_v<T> && !std::is_array_v<T>)
 struct sum<std::unique_ptr<T, Deleter>> {
@@ -197,9 +196,8 @@ template <class... Ts> struct sum<std::variant<Ts...>> {
     }
 };
 
-// Ranges. Only the standard containers themselves: a class that derives from one, or that merely can
-// be iterated, may hold more than its elements (a matrix and its shape), and must say what it is by a
-// serialize() of its own.
+// Ranges: the standard containers alone. A derived class, or another iterable class, may have more than its
+// elements (a matrix has a shape), so it needs a serialize() of its own.
 
 template <class T> inline constexpr bool is_ordered_range = false;
 template <class T> inline constexpr bool is_unordered_range = false;
@@ -231,8 +229,8 @@ inline constexpr bool is_unordered_range<std::unordered_map<K, V, H, E, A>> = tr
 template <class K, class V, class H, class E, class A>
 inline constexpr bool is_unordered_range<std::unordered_multimap<K, V, H, E, A>> = true;
 
-/// Whether the types of a container's comparator, hash and equality say all of them. They are in the
-/// key's scope then; a state would be in the container alone.
+/// Whether a container's comparator, hash and equality have no state. Their types are in the key's scope; a
+/// state would not be in the key.
 template <class T> consteval bool compares_by_type() {
     if constexpr (requires { typename T::key_compare; }) {
         return std::is_empty_v<typename T::key_compare>;
@@ -243,7 +241,7 @@ template <class T> consteval bool compares_by_type() {
     }
 }
 
-/// Whether T is a container whose comparator, hash or equality has a state.
+/// Whether T is a container whose comparator, hash or equality has a state, which no key would contain.
 template <class T> inline constexpr bool compares_by_state = false;
 template <class T>
     requires is_ordered_range<T> || is_unordered_range<T>
@@ -267,8 +265,8 @@ concept derives_from_container = std::is_class_v<T> && !is_ordered_range<T> &&
     value.get_allocator();
 };
 
-/// The types of T's parts, if T is no class of a user; nor is what merely looks like a container or a
-/// pointer passed over. A range of itself, as types of JSON are, has itself as a part.
+/// The types of T's parts, also for classes that have the member types of a container or a pointer. Empty for
+/// other classes. A range of itself, such as a type of JSON values, has itself as a part.
 template <class T> consteval auto parts_of() {
     if constexpr (sum_type<T>) {
         return typename sum<T>::parts();

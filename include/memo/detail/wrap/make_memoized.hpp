@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Creates the memoized function after all requirements are checked.
+// Creates a memoized function, after requirements.hpp has checked its types.
 
 #include <memo/backend.hpp>
 #include <memo/detail/key/scope_digest.hpp>
@@ -18,31 +18,32 @@
 
 namespace memo::detail {
 
-/// Creates the wrapper.
-template <class Evaluation, class Places, class Backend, class F, class StateFn, class R,
-          class... P, std::size_t... Kept>
+/// InKey           the indices of the parameters in the key
+template <class Evaluation, class Backend, class F, class StateFn, class R, class... P,
+          std::size_t... InKey>
 [[gnu::visibility("hidden")]] auto
-wrap(stated<F, StateFn> callable, typename Evaluation::options const& options, Backend backend,
-     std::type_identity<R(P...)>, std::index_sequence<Kept...>) {
+make_memoized(callable_with_state<F, StateFn> callable, typename Evaluation::options const& options,
+              Backend backend, std::type_identity<R(P...)>, std::index_sequence<InKey...>) {
     using record = typename Evaluation::record;
     static_assert(
         backend_of<Backend, record>,
         "memo: the first template argument of memoize is not a backend for this result; see "
-        "memo::backend_of for what a backend has");
+        "memo::backend_of for the members of a backend");
     signature_names types{std::vector<std::string>(sizeof...(P)),
                           typeid(typename Evaluation::sample).name(), Evaluation::kind};
     using parameters = std::tuple<std::type_identity<std::remove_cvref_t<P>>...>;
-    ((types.parameters[Kept] =
-          typeid(typename std::tuple_element_t<Kept, parameters>::type).name()),
+    ((types.parameters[InKey] =
+          typeid(typename std::tuple_element_t<InKey, parameters>::type).name()),
      ...);
     function_identity identity = identify<F, R(P...)>(
         callable.function, {options.name, options.version, options.hash_prefix},
-        Backend::persistent, std::move(types), callable.fixed);
+        Backend::persistent, std::move(types), callable.fixed_state);
     if constexpr (requires { backend.describe(identity.scope, options.name, options.version); }) {
         backend.describe(identity.scope, options.name, options.version);
     }
-    return memoized<Backend, stated<F, StateFn>, R(P...), Evaluation, Places>(
-        std::move(callable), options, std::move(backend), std::move(identity));
+    return memoized<Backend, callable_with_state<F, StateFn>, R(P...), Evaluation,
+                    std::index_sequence<InKey...>>(std::move(callable), options, std::move(backend),
+                                                   std::move(identity));
 }
 
 } // namespace memo::detail

@@ -28,12 +28,11 @@ template <class T>
 concept policy = is_signature<T> || is_ignore<T> || std::is_same_v<T, verify_full> ||
     std::is_same_v<T, averaged>;
 
-/// A placeholder for an unknown signature, so that the static_assert is the first error, before its
-/// consequences.
+/// A placeholder for an unknown signature, so that the static_assert is the compiler's first error.
 struct unknown_result {};
 using unknown_signature = signature<unknown_result()>;
 
-/// The signature of the policy memo::signature; without one, the callable's own.
+/// The signature of the policy memo::signature; without that policy, the callable's own.
 template <class F, class... Policies> struct chosen_signature { using type = unknown_signature; };
 template <class F>
     requires has_signature<F>
@@ -61,36 +60,36 @@ constexpr bool ignores_beyond(ignore<Index...>, std::size_t count) noexcept {
     return (false || ... || (Index >= count));
 }
 
-/// Whether a parameter is in the key.
+/// Whether the parameter at an index is in the key.
 template <class P, class... Policies>
-constexpr bool keeps([[maybe_unused]] std::size_t place) noexcept {
-    return !is_ignored<std::remove_cvref_t<P>> && !(false || ... || ignores(Policies{}, place));
+constexpr bool is_in_key([[maybe_unused]] std::size_t index) noexcept {
+    return !is_ignored<std::remove_cvref_t<P>> && !(false || ... || ignores(Policies{}, index));
 }
 
-/// The positions of the parameters in the key, in order.
-template <class Signature, class... Policies> struct kept_parameters;
+/// The indices of the parameters in the key, ascending.
+template <class Signature, class... Policies> struct key_parameters;
 template <class R, class... P, class... Policies>
-struct kept_parameters<signature<R(P...)>, Policies...> {
+struct key_parameters<signature<R(P...)>, Policies...> {
     struct list {
-        std::array<std::size_t, sizeof...(P) + 1> places{};
+        std::array<std::size_t, sizeof...(P) + 1> indices{};
         std::size_t count = 0;
     };
-    static constexpr list positions = [] {
-        list found;
-        std::size_t place = 0;
-        auto const consider = [&](bool keep) {
-            if (keep) {
-                found.places[found.count++] = place;
+    static constexpr list all = [] {
+        list result;
+        std::size_t index = 0;
+        auto const add_if = [&](bool in_key) {
+            if (in_key) {
+                result.indices[result.count++] = index;
             }
-            ++place;
+            ++index;
         };
-        static_cast<void>(consider); // a function without parameters has nothing to consider
-        (consider(keeps<P, Policies...>(place)), ...);
-        return found;
+        static_cast<void>(add_if); // unused without parameters
+        (add_if(is_in_key<P, Policies...>(index)), ...);
+        return result;
     }();
-    using places = decltype([]<std::size_t... Index>(std::index_sequence<Index...>) {
-        return std::index_sequence<positions.places[Index]...>{};
-    }(std::make_index_sequence<positions.count>{}));
+    using indices = decltype([]<std::size_t... Index>(std::index_sequence<Index...>) {
+        return std::index_sequence<all.indices[Index]...>{};
+    }(std::make_index_sequence<all.count>{}));
 };
 
 template <class Policy, class... Policies>

@@ -1,4 +1,4 @@
-// expect: leave it out of an averaged function
+// expect: remove it from an averaged function
 #include <memo/memo.hpp>
 
 #ifdef MEMO_BAD
