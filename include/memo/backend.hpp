@@ -121,7 +121,8 @@ struct partition_options {
 ///
 /// Optional members:
 ///
-/// describe(scope, name, version)      receives the name of each function that is wrapped
+/// describe(scope, name, version)      receives the name of each function that is wrapped, before its
+///                 partition is opened
 /// partition(scope, on_error)          receives the policy
 /// partition(scope, partition_options) for a backend that is made of other backends, and opens their
 ///                 partitions with these options

@@ -14,6 +14,12 @@ namespace memo {
 enum class source { hit, computed, refined, coalesced };
 
 /// Why a lookup returned no record that serves the call.
+///
+/// An edition of a name is one function's scope: version or build, signature, kind of record, hash_prefix and
+/// the state that memo::keyed names. `version` takes the place of `absent` where the store had records under
+/// the name, and none of this edition, when the process first wrapped the function over the store. That
+/// holds for as long as the process has the store open. Once a record of the edition is stored, later
+/// processes get `absent`. memo::disk returns it, and memo::tiered over one.
 enum class miss_reason : std::uint8_t {
     absent,       ///< nothing is stored for the key
     expired,      ///< the record's ttl, or the store's bound of age, was over
@@ -21,7 +27,7 @@ enum class miss_reason : std::uint8_t {
     other_stream, ///< verify_full: the record belongs to other arguments that have the same key
     unsettled,    ///< averaged: the mean does not meet the stopping rule
     unavailable,  ///< the store did not answer, or failed
-    version,      ///< the store knows the function only under another version
+    version, ///< nothing is stored for the key, and the store knew only other editions of the name
 };
 
 /// The name of the enumerator.

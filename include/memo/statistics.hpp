@@ -132,7 +132,7 @@ inline constexpr counter all_counters[] = {
     {"misses_unavailable", &statistics::misses_unavailable,
      "Misses: the store failed or did not answer."},
     {"misses_version", &statistics::misses_version,
-     "Misses: the store had the function only under another version."},
+     "Misses: the store had only other editions of the name."},
     {"computing_seconds", &statistics::computing, "Time spent in the function."},
     {"saved_seconds", &statistics::saved,
      "Time that hits would have spent in the function; to 12 % per call in memory."},

@@ -52,7 +52,8 @@ class disk {
         return {store_, store_->open(scope)};
     }
 
-    /// Says what the function of a scope is called, for tools that look at the directory.
+    /// Says what the function of a scope is called. Tools list the name. If the directory has it under other
+    /// scopes only, a lookup that finds nothing has the reason miss_reason::version.
     void describe(key128 scope, std::string const& name, std::string const& version) const {
         store_->describe(scope, name, version);
     }

@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -192,11 +193,11 @@ template <class Near, class Far> class tiered {
         }
 
       private:
-        /// The far tier's result; the near tier's reason if the far record is just absent.
+        /// The far tier's result; the near tier's reason if only that tier found something.
         [[nodiscard]] static lookup_result<Record> far_or(miss_reason near,
                                                           lookup_result<Record> far) {
-            return far || far.reason() != miss_reason::absent ? std::move(far)
-                                                              : lookup_result<Record>(near);
+            return far ? std::move(far)
+                       : lookup_result<Record>(detail::last_reason(near, far.reason()));
         }
 
         [[nodiscard]] auto const& leading() const {
@@ -247,6 +248,11 @@ template <class Near, class Far> class tiered {
         return {detail::open_unfiltered<Record>(near_, scope, {options.on_error, false}),
                 detail::open_admitting<Record>(far_, scope, options),
                 detail::process_wide<detail::tier_invalidations>().of(scope)};
+    }
+
+    void describe(key128 scope, std::string const& name, std::string const& version) const {
+        detail::describe(near_, scope, name, version);
+        detail::describe(far_, scope, name, version);
     }
 
     /// The identity of both stores together.

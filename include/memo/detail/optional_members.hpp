@@ -6,12 +6,14 @@
 #include <memo/backend.hpp>
 #include <memo/detail/key/unfinalized_key.hpp>
 #include <memo/key128.hpp>
+#include <memo/outcome.hpp>
 
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 
 namespace memo::detail {
 
@@ -33,6 +35,15 @@ concept fast_partition = requires(P const& partition, unfinalized_key key) {
     noexcept->std::same_as<fast_lookup<Record>>;
 };
 
+/// Passes a function's name to a backend that receives it.
+template <class Backend>
+void describe(Backend const& backend, key128 scope, std::string const& name,
+              std::string const& version) {
+    if constexpr (requires { backend.describe(scope, name, version); }) {
+        backend.describe(scope, name, version);
+    }
+}
+
 /// The events that a partition counted. `entries` and `bytes` may be 0: counting entries may be slow.
 template <class Partition> [[nodiscard]] backend_statistics events_of(Partition const& partition) {
     if constexpr (requires { partition.events(); }) {
@@ -51,6 +62,12 @@ template <class Record, class Partition>
     } else {
         return partition.get(key);
     }
+}
+
+/// Why two lookups of a key missed: the second one's reason, or the first one's if only that found something.
+[[nodiscard]] constexpr miss_reason last_reason(miss_reason first, miss_reason second) noexcept {
+    bool const is_nothing = second == miss_reason::absent || second == miss_reason::version;
+    return is_nothing && first != miss_reason::absent ? first : second;
 }
 
 /// Looks up all keys, in one batch if the partition can.

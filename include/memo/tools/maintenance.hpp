@@ -12,6 +12,7 @@
 #include <memo/detail/lmdb/entry.hpp>
 #include <memo/detail/lmdb/environment_files.hpp>
 #include <memo/detail/lmdb/file.hpp>
+#include <memo/detail/lmdb/function_names.hpp>
 #include <memo/detail/lmdb/portions.hpp>
 #include <memo/detail/lmdb/salvage.hpp>
 #include <memo/detail/lmdb/scan.hpp>
@@ -162,15 +163,7 @@ struct stored_entry {
 
     /// Name and version of a function; nullopt for an entry of another kind, or a malformed one.
     [[nodiscard]] std::optional<std::pair<std::string, std::string>> function_name() const {
-        if (kind != entry_kind::name) {
-            return std::nullopt;
-        }
-        try {
-            auto text = detail::decode_record<std::tuple<std::string, std::string>>(payload);
-            return std::pair(std::move(std::get<0>(text)), std::move(std::get<1>(text)));
-        } catch (detail::malformed const&) {
-            return std::nullopt;
-        }
+        return detail::label_in(frame);
     }
 };
 
@@ -286,12 +279,10 @@ class cache_directory {
         for_each(
             [&](stored_entry const& entry) {
                 if (entry.is_name) {
-                    if (!entry.is_intact() || entry.kind != entry_kind::name) {
-                        return;
+                    if (auto const label = entry.function_name()) {
+                        auto& named = all[entry.scope];
+                        std::tie(named.name, named.version) = *label;
                     }
-                    auto& named = all[entry.scope];
-                    std::tie(named.name, named.version) =
-                        detail::decode_record<std::tuple<std::string, std::string>>(entry.payload);
                 } else if (entry.check != entry_check::truncated) {
                     auto& one = all[entry.scope];
                     ++one.entries;

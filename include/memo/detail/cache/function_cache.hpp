@@ -481,10 +481,9 @@ template <class Backend, class Evaluation, class State> class function_cache {
             if (found) {
                 reason = miss_reason::unsettled;
                 now = std::move(found->record);
-            } else if (found.reason() != miss_reason::absent || reason == miss_reason::unsettled) {
-                reason =
-                    found
-                        .reason(); // otherwise the first lookup's says more: it may have erased the record
+            } else { // the first lookup erased an expired record; others erased an unsettled one
+                reason = reason == miss_reason::unsettled ? found.reason()
+                                                          : last_reason(reason, found.reason());
             }
         }
         bool const refines = now && Evaluation::gives(*now);

@@ -127,7 +127,8 @@ template <class Record> class disk_partition {
         auto const stored =
             store_->read(*function_, key, codec_.type(), header, frame, decode, is_use);
         if (stored != stored_bytes::whole) {
-            return stored == stored_bytes::none ? miss_reason::absent : miss_reason::corrupt;
+            return stored == stored_bytes::none ? function_->absence.load(std::memory_order_relaxed)
+                                                : miss_reason::corrupt;
         }
         auto const left = store_->left(header);
         if (!left) [[unlikely]] {

@@ -14,14 +14,16 @@
 #include <memo/detail/lmdb/entry.hpp>
 #include <memo/detail/lmdb/environment.hpp>
 #include <memo/detail/lmdb/environment_registry.hpp>
+#include <memo/detail/lmdb/function_names.hpp>
 #include <memo/detail/lmdb/lmdb.hpp>
 #include <memo/detail/lmdb/read_transaction.hpp>
 #include <memo/detail/lmdb/write_transaction.hpp>
-#include <memo/detail/record/codec.hpp>
 #include <memo/detail/record/frame.hpp>
 #include <memo/detail/system/fork.hpp>
 #include <memo/detail/system/process.hpp>
+#include <memo/error.hpp>
 #include <memo/key128.hpp>
+#include <memo/outcome.hpp>
 
 #include <atomic>
 #include <cerrno>
@@ -33,7 +35,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -55,6 +56,7 @@ struct disk_function {
     std::atomic<bool> named{true};        ///< false: what it is called has to be stored yet
     std::string name;                     ///< these two are set before it is false
     std::string version;
+    std::atomic<miss_reason> absence{miss_reason::absent}; ///< why a lookup finds nothing
 };
 
 class disk_store {
@@ -112,13 +114,18 @@ class disk_store {
         return *function;
     }
 
-    /// Says what a function is called: for tools, stored with its next record.
+    /// Says what a function is called. The name is stored with its next record.
     void describe(key128 scope, std::string const& name, std::string const& version) {
+        if (name.empty()) {
+            return;
+        }
         disk_function& function = open(scope);
+        miss_reason const absence = reason_of_absence(scope, name);
         std::scoped_lock const lock(mutex_);
-        if (!name.empty() && function.name.empty()) {
+        if (function.name.empty()) {
             function.name = name;
             function.version = version;
+            function.absence = absence;
             function.named = false;
         }
     }
@@ -288,13 +295,23 @@ class disk_store {
         return {bound, oldest_created(time), time};
     }
 
+    /// `absent` if the data cannot be read: the first lookup recovers from that, or reports it.
+    miss_reason reason_of_absence(key128 scope, std::string const& name) {
+        try {
+            disk_environment& environment = current();
+            return environment.reason_of_absence(scope, [&] {
+                return read_snapshot(environment, [&](read_transaction const& snapshot) {
+                    return detail::reason_of_absence(snapshot, scope, name);
+                });
+            });
+        } catch (error const&) {
+            return miss_reason::absent;
+        }
+    }
+
     void insert_name(write_transaction const& write, disk_function& function) const {
-        std::vector<std::byte> frame(frame_header_size);
-        static_cast<void>(
-            encode_record(frame, std::tuple(function.name, function.version))); // two strings
-        frame_header header = new_header(function.scope, {}, now(), std::chrono::nanoseconds(0), 0);
-        header.kind = record_kind::name;
-        if (seal(frame, header)) {
+        auto const frame = name_frame(function.scope, {function.name, function.version}, now());
+        if (!frame.empty()) {
             name_place const place = name_place_of(function.scope);
             write.insert(place, frame);
         }

@@ -21,6 +21,8 @@
 #include <memo/detail/lmdb/readers.hpp>
 #include <memo/detail/system/fork.hpp>
 #include <memo/error.hpp>
+#include <memo/key128.hpp>
+#include <memo/outcome.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -33,6 +35,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 
 namespace memo::detail {
@@ -102,6 +105,20 @@ class disk_environment {
     /// When the files were checked last, in ticks of the coarse clock.
     [[nodiscard]] std::int64_t tick() const noexcept {
         return last_check_.load(std::memory_order_relaxed);
+    }
+
+    /// Why a lookup of a scope finds nothing: what find() returned for the first of this process's handles,
+    /// as the scope's name may be stored since.
+    template <class Find> [[nodiscard]] miss_reason reason_of_absence(key128 scope, Find find) {
+        {
+            std::scoped_lock const lock(absences_mutex_);
+            if (auto const known = absences_.find(scope); known != absences_.end()) {
+                return known->second;
+            }
+        }
+        miss_reason const found = find(); // may wait
+        std::scoped_lock const lock(absences_mutex_);
+        return absences_.try_emplace(scope, found).first->second;
     }
 
     /// In a child after fork(), which has only this thread. The open files and their locks are the
@@ -250,6 +267,8 @@ class disk_environment {
     std::atomic<std::thread::id> writer_{};
     std::atomic<std::int64_t> last_check_{0};
     std::atomic<std::uint64_t> data_bytes_{0}; ///< of its file at that check
+    mutex absences_mutex_;                     ///< of absences_
+    std::unordered_map<key128, miss_reason> absences_;
 };
 
 } // namespace memo::detail

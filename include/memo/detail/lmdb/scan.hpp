@@ -7,6 +7,7 @@
 #include <memo/detail/lmdb/disk_cursor.hpp>
 #include <memo/detail/lmdb/disk_store.hpp>
 #include <memo/detail/lmdb/entry.hpp>
+#include <memo/detail/lmdb/function_names.hpp>
 #include <memo/detail/lmdb/lmdb.hpp>
 #include <memo/detail/lmdb/read_transaction.hpp>
 #include <memo/detail/lmdb/write_transaction.hpp>
@@ -84,16 +85,6 @@ inline std::size_t drop_function(disk_store& store, key128 scope) {
         return header && header->scope == scope;
     };
     return drop_records(store, is_of_function, &store.open(scope));
-}
-
-/// The number of functions whose names are stored.
-[[nodiscard]] inline std::size_t count_names(read_transaction const& snapshot) {
-    std::size_t names = 0;
-    disk_cursor entries = snapshot.entries();
-    for (auto found = entries.seek(); found && !is_record(*found); found = entries.next()) {
-        ++names;
-    }
-    return names;
 }
 
 /// Entries and bytes of all functions and processes.

@@ -6,6 +6,7 @@
 #include <memo/backend.hpp>
 #include <memo/detail/key/scope_digest.hpp>
 #include <memo/detail/key/state.hpp>
+#include <memo/detail/optional_members.hpp>
 #include <memo/memoized.hpp>
 
 #include <cstddef>
@@ -38,9 +39,7 @@ make_memoized(callable_with_state<F, StateFn> callable, typename Evaluation::opt
     function_identity identity = identify<F, R(P...)>(
         callable.function, {options.name, options.version, options.hash_prefix},
         Backend::persistent, std::move(types), callable.fixed_state);
-    if constexpr (requires { backend.describe(identity.scope, options.name, options.version); }) {
-        backend.describe(identity.scope, options.name, options.version);
-    }
+    describe(backend, identity.scope, options.name, options.version);
     return memoized<Backend, callable_with_state<F, StateFn>, R(P...), Evaluation,
                     std::index_sequence<InKey...>>(std::move(callable), options, std::move(backend),
                                                    std::move(identity));
