@@ -80,7 +80,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         call_id id = id_of(args...);
         auto found = core_->cache.try_hit(id);
         if (found.record) [[likely]] {
-            return Evaluation::give(*std::move(found.record));
+            return Evaluation::result_of(*std::move(found.record));
         }
         return value_of(std::move(id), found.seems_absent, static_cast<P&&>(args)...);
     }
@@ -89,7 +89,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     [[nodiscard]] memo::outcome<result_type> outcome(P... args) const {
         call_id const id = id_of(args...); // first: they are moved on
         served result = serve(id, false, args...);
-        return {Evaluation::give(std::move(result.record)), result.source, result.reason};
+        return {Evaluation::result_of(std::move(result.record)), result.source, result.reason};
     }
 
     /// Averaged functions: the same, and all that is known of the mean.
@@ -140,7 +140,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         }
         auto const evaluate = [&](std::size_t item, call_id const& id, miss_reason reason) {
             return detail::with_arguments<P...>(*places[item], [&](P... args) -> result_type {
-                return Evaluation::give(
+                return Evaluation::result_of(
                     core_->cache.miss(id, core_->cache.evaluation(), reason, running(args...))
                         .record);
             });
@@ -167,8 +167,8 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     /// use of what is stored: a monitor keeps no entry from being evicted.
     [[nodiscard]] std::optional<result_type> lookup(P... args) const {
         auto found = core_->cache.peek(id_of(args...));
-        if (found && Evaluation::gives(found->record)) {
-            return Evaluation::give(std::move(found->record));
+        if (found && Evaluation::has_result(found->record)) {
+            return Evaluation::result_of(std::move(found->record));
         }
         return std::nullopt;
     }
@@ -176,7 +176,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     /// Whether anything is stored for these arguments. No use of it, as lookup().
     [[nodiscard]] bool contains(P... args) const {
         auto const found = core_->cache.peek(id_of(args...));
-        return found && Evaluation::gives(found->record);
+        return found && Evaluation::has_result(found->record);
     }
 
     /// Drops what is stored for these arguments; true if there was something.
@@ -270,7 +270,8 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         using places = std::index_sequence<Kept...>;
         auto const all = std::tie(args...);
         if constexpr (asks_state) {
-            return detail::explain_call(core_->identity, places{}, all, core_->callable.current_state());
+            return detail::explain_call(core_->identity, places{}, all,
+                                        core_->callable.current_state());
         } else {
             return detail::explain_call(core_->identity, places{}, all);
         }
@@ -280,7 +281,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
 
     // Not inlined, and given the arguments themselves, so that a hit takes few registers.
     [[gnu::noinline]] result_type value_of(call_id id, bool seems_absent, P... args) const {
-        return Evaluation::give(serve(id, seems_absent, args...).record);
+        return Evaluation::result_of(serve(id, seems_absent, args...).record);
     }
 
     served serve(call_id const& id, bool seems_absent, std::remove_reference_t<P>&... args) const {

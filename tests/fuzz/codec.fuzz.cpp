@@ -27,7 +27,7 @@ constexpr std::size_t max_per_byte = 1024;
 constexpr std::size_t max_for_none = std::size_t{1} << 20U;
 
 template <class Record> std::size_t max_memory(std::size_t size) {
-    return std::is_same_v<Record, memo_test::sparse> ? 2 * memo::detail::reading_allowance(size)
+    return std::is_same_v<Record, memo_test::sparse> ? 2 * memo::detail::decoding_allowance(size)
                                                      : max_for_none + max_per_byte * size;
 }
 
@@ -81,7 +81,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
         using record = std::tuple_element_t<I, memo_test::records>;
         try {
             static_cast<void>(decode_within_bound<record>(payload));
-        } catch (memo::detail::malformed const&) {
+        } catch (memo::detail::malformed_record const&) {
             return;
         }
         there_and_back<record>(payload);

@@ -136,7 +136,7 @@ struct stored_entry {
             if (type == of_verified) {
                 return detail::decode_record<verified_record>(payload).first;
             }
-        } catch (detail::malformed const&) {
+        } catch (detail::malformed_record const&) {
             return std::nullopt;
         }
         return std::nullopt;

@@ -75,8 +75,8 @@ struct own_codec<Matrix> {
         auto const columns = source.template take<std::uint64_t>();
         if (!fits(rows, Matrix::RowsAtCompileTime, Matrix::MaxRowsAtCompileTime) ||
             !fits(columns, Matrix::ColsAtCompileTime, Matrix::MaxColsAtCompileTime) ||
-            (columns != 0 && rows > source.left() / columns)) {
-            throw malformed();
+            (columns != 0 && rows > source.remaining() / columns)) {
+            throw malformed_record();
         }
         Matrix matrix;
         matrix.resize(static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(columns));

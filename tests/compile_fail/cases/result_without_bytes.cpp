@@ -1,4 +1,4 @@
-// expect: this result cannot be kept outside of the process
+// expect: this result cannot be stored outside of the process
 #include <memo/backends/disk.hpp>
 #include <memo/memo.hpp>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// Numbered samples and the records that they were begun in, and what no record is.
+// The records of averaged functions: numbered samples, and the refusal of impossible moments.
 
 #include <memo/detail/record/averaged.hpp>
 #include <memo/detail/record/codec.hpp>
@@ -19,49 +19,49 @@ namespace {
 
 using numbered = memo::detail::averaging<double, true>;
 
-/// A backend of one key.
-struct place {
-    std::optional<numbered::record> kept;
+/// A backend with one key.
+struct single_record {
+    std::optional<numbered::record> record;
 
     template <class Merge> numbered::record update(Merge const& merge) {
-        kept = merge(kept ? &*kept : nullptr);
-        return *kept;
+        record = merge(record ? &*record : nullptr);
+        return *record;
     }
     memo::detail::sample_id begin() {
-        auto const begun = update(numbered::begin(memo::detail::random_incarnation()));
-        return {begun.begun - 1, begun.incarnation};
+        auto const updated = update(numbered::begin(memo::detail::random_incarnation()));
+        return {updated.begun - 1, updated.incarnation};
     }
-    void drop() { kept.reset(); }
+    void erase() { record.reset(); }
 };
 
 } // namespace
 
-TEST_CASE("records that two samples of an erased one begin have different incarnations") {
-    place here;
-    auto const first = here.begin();
-    here.begin();
-    auto const third = here.begin();
-    here.drop();
-    here.update(numbered::add(1.0, first)); // the second record
-    here.begin();
-    auto const third_of_second = here.begin();
+TEST_CASE("successors of an erased record have distinct incarnations") {
+    single_record stored;
+    auto const first = stored.begin();
+    stored.begin();
+    auto const third = stored.begin();
+    stored.erase();
+    stored.update(numbered::add(1.0, first)); // the second record
+    stored.begin();
+    auto const third_of_second = stored.begin();
     CHECK(third_of_second.number == third.number);
-    here.drop();
-    here.update(numbered::add(3.0, third)); // the third record
-    here.update(numbered::add(3.0, third_of_second));
-    CHECK(here.kept->samples.count() == 1);
-    CHECK(here.kept->incarnation != third_of_second.incarnation);
+    stored.erase();
+    stored.update(numbered::add(3.0, third)); // the third record
+    stored.update(numbered::add(3.0, third_of_second));
+    CHECK(stored.record->samples.count() == 1);
+    CHECK(stored.record->incarnation != third_of_second.incarnation);
 }
 
-TEST_CASE("an update that is tried again begins the same record") {
-    place here;
+TEST_CASE("a retried update creates the same record") {
+    single_record stored;
     double const sample = 1;
-    auto const add = numbered::add(sample, here.begin());
-    here.drop();
-    auto const begun = here.update(add);
-    here.drop();
-    CHECK(here.update(add).incarnation == begun.incarnation);
-    CHECK(begun.begun == 1);
+    auto const add = numbered::add(sample, stored.begin());
+    stored.erase();
+    auto const first = stored.update(add);
+    stored.erase();
+    CHECK(stored.update(add).incarnation == first.incarnation);
+    CHECK(first.begun == 1);
 }
 
 namespace {
@@ -72,7 +72,7 @@ template <class Record> std::vector<std::byte> bytes_of(Record const& record) {
     return bytes;
 }
 
-/// What lies in a record of an averaged function, with room for what no function leaves there.
+/// A record of an averaged function with arbitrary values.
 template <class Spreads> struct raw_record {
     struct raw_moments {
         std::uint64_t count = 0;
@@ -96,7 +96,7 @@ bool is_refused(one_number const& raw) {
         static_cast<void>(
             memo::detail::decode_record<memo::detail::averaged_record<double>>(bytes));
         return false;
-    } catch (memo::detail::malformed const&) {
+    } catch (memo::detail::malformed_record const&) {
         return true;
     }
 }
@@ -107,19 +107,19 @@ bool is_refused(numbers const& raw) {
         static_cast<void>(
             memo::detail::decode_record<memo::detail::averaged_record<std::vector<double>>>(bytes));
         return false;
-    } catch (memo::detail::malformed const&) {
+    } catch (memo::detail::malformed_record const&) {
         return true;
     }
 }
 
 } // namespace
 
-TEST_CASE("a record of moments that contradicts itself is refused") {
+TEST_CASE("moments that no samples can have are refused") {
     constexpr double nan = std::numeric_limits<double>::quiet_NaN();
     constexpr double infinite = std::numeric_limits<double>::infinity();
-    constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
-    auto const of = [](std::uint64_t count, memo::detail::spread numbers_of_it) {
-        return one_number{{count, {numbers_of_it}}, 0, 0, 0};
+    constexpr std::uint64_t max = std::numeric_limits<std::uint64_t>::max();
+    auto const of = [](std::uint64_t count, memo::detail::spread spread) {
+        return one_number{{count, {spread}}, 0, 0, 0};
     };
     CHECK_FALSE(is_refused(of(0, {})));
     CHECK_FALSE(is_refused(of(1, {3, 0, 0})));
@@ -137,28 +137,28 @@ TEST_CASE("a record of moments that contradicts itself is refused") {
     CHECK(is_refused(of(2, {3, 1, nan})));
     CHECK(is_refused(of(2, {nan, 1, 2})));
     CHECK(is_refused(of(2, {1e308, 1.7e308, infinite}))); // its mean overflows
-    CHECK(is_refused(of(most, {3, 1, 2})));
-    CHECK(is_refused(one_number{{1, {{{3, 0, 0}}}}, most, 0, 0}));
-    CHECK(is_refused(one_number{{1, {{{3, 0, 0}}}}, 0, most, 0}));
+    CHECK(is_refused(of(max, {3, 1, 2})));
+    CHECK(is_refused(one_number{{1, {{{3, 0, 0}}}}, max, 0, 0}));
+    CHECK(is_refused(one_number{{1, {{{3, 0, 0}}}}, 0, max, 0}));
 
     CHECK_FALSE(is_refused(numbers{}));
     CHECK_FALSE(is_refused(numbers{{2, {{3, 1, 2}, {0, 0, 0}}}, 0, 0, 0}));
-    CHECK(is_refused(numbers{{5, {}}, 0, 0, 0})); // five samples without a number
+    CHECK(is_refused(numbers{{5, {}}, 0, 0, 0})); // five samples without elements
     CHECK(is_refused(numbers{{0, std::vector<memo::detail::spread>(1)}, 0, 0, 0}));
     CHECK(is_refused(numbers{{2, {{3, 1, 2}, {3, 1, -1}}}, 0, 0, 0}));
 }
 
 TEST_CASE("a decoded record of an averaged function equals the encoded one") {
-    constexpr double most = std::numeric_limits<double>::max();
+    constexpr double max = std::numeric_limits<double>::max();
     constexpr double infinite = std::numeric_limits<double>::infinity();
     std::mt19937_64 random(7);
-    std::vector<double> const chosen{most, -most, infinite, -infinite, 0, 1, -1e-310, 1e200, 3, 3};
+    std::vector<double> const values{max, -max, infinite, -infinite, 0, 1, -1e-310, 1e200, 3, 3};
     for (int round = 0; round < 2000; ++round) {
         memo::detail::averaged_record<double> record;
         memo::detail::averaged_record<double> other;
         for (int i = 0; i < round % 7; ++i) {
-            record.samples.add(chosen[random() % chosen.size()]);
-            other.samples.add(chosen[random() % chosen.size()]);
+            record.samples.add(values[random() % values.size()]);
+            other.samples.add(values[random() % values.size()]);
         }
         record.samples.merge(other.samples);
         auto const bytes = bytes_of(record);

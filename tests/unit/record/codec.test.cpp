@@ -37,7 +37,7 @@
 
 namespace {
 
-// The largest single allocation since it was set to zero.
+// The largest single allocation since the variable was set to zero.
 std::atomic<std::size_t> largest_allocation{
     0}; // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 
@@ -69,16 +69,16 @@ std::atomic<std::size_t> largest_allocation{
 namespace {
 
 using bytes = std::vector<std::byte>;
-using memo::detail::malformed;
+using memo::detail::malformed_record;
 
 template <class T> bytes encoded(T const& value) {
     bytes out;
-    bool const is_readable = memo::detail::encode_record(out, value); // it may throw
-    REQUIRE(is_readable);
+    bool const is_decodable = memo::detail::encode_record(out, value); // may throw
+    REQUIRE(is_decodable);
     return out;
 }
 
-template <class T> T there_and_back(T const& value) {
+template <class T> T round_trip(T const& value) {
     return memo::detail::decode_record<T>(encoded(value));
 }
 
@@ -90,7 +90,7 @@ bytes from_hex(std::string const& digits) {
     return out;
 }
 
-/// A count of values of type Record that take the least of bytes each.
+/// A count, then as many values of zero bytes.
 bytes many_empty(std::size_t count, std::size_t bytes_each = 1) {
     bytes out;
     memo::detail::byte_sink(out).put_count(count);
@@ -102,19 +102,19 @@ template <class Record> bool is_refused(bytes const& payload) {
     try {
         static_cast<void>(memo::detail::decode_record<Record>(payload));
         return false;
-    } catch (malformed const&) {
+    } catch (malformed_record const&) {
         return true;
     }
 }
 
-template <class Record> bool can_be_read(Record const& record) {
+template <class Record> bool is_decodable(Record const& record) {
     bytes out;
     return memo::detail::encode_record(out, record);
 }
 
 using sparse = std::optional<std::array<double, 512>>; ///< 1 byte, 4 KiB
 
-/// Announces its elements by a size tag of its own, as many times as it likes.
+/// Encodes its elements after a size tag.
 struct announced {
     std::vector<announced> elements;
     template <class Archive> void save(Archive& archive) const {
@@ -157,7 +157,7 @@ struct everything {
     std::map<std::string, std::vector<double>> table;
     std::optional<std::string> maybe;
     std::array<int, 3> raw{};
-    std::complex<double> z; // only cereal's own header knows it
+    std::complex<double> z; // only cereal's header has a codec
 
     template <class Archive> void serialize(Archive& archive, std::uint32_t version) {
         archive(where, path, table, maybe);
@@ -212,9 +212,9 @@ struct other_derived : base {
     }
 };
 
-// Adds no member, so the functions of the base see it whole.
+// Adds no member: the functions of the base encode it completely.
 struct named_point : point {};
-// Adds one, which they leave out.
+// Adds a member, which the functions of the base omit.
 struct weighted_point : point {
     double weight = 0;
 };
@@ -234,7 +234,7 @@ struct family {
     template <class Archive> void serialize(Archive& archive) { archive(all, eldest); }
 };
 
-/// Never begins empty: no default constructor, and the library needs none for it.
+/// A class without default constructor.
 struct seven {
     explicit seven(int) {}
 };
@@ -246,41 +246,40 @@ CEREAL_REGISTER_TYPE(derived)
 CEREAL_REGISTER_TYPE(other_derived)
 
 TEST_CASE("a decoded record equals the encoded one") {
-    CHECK(there_and_back(true));
-    CHECK(there_and_back(-1.5) == -1.5);
-    CHECK(there_and_back(std::uint64_t{1} << 63U) == std::uint64_t{1} << 63U);
-    CHECK(there_and_back(std::string("memo")) == "memo");
-    CHECK(there_and_back(std::vector<double>{1, 2, 3}) == std::vector<double>{1, 2, 3});
-    CHECK(there_and_back(std::vector<bool>{true, false, true}) ==
-          std::vector<bool>{true, false, true});
-    CHECK(there_and_back(std::monostate{}) == std::monostate{});
-    CHECK(there_and_back(memo::key128{1, 2}) == memo::key128{1, 2});
-    CHECK(there_and_back(memo::index_set{1, 2, 500}) == memo::index_set{1, 2, 500});
-    CHECK(there_and_back(memo::index_set{}) == memo::index_set{});
-    CHECK(there_and_back(std::chrono::seconds(5)) == std::chrono::seconds(5));
-    CHECK(there_and_back(std::filesystem::path("a//b")).native() == "a//b");
+    CHECK(round_trip(true));
+    CHECK(round_trip(-1.5) == -1.5);
+    CHECK(round_trip(std::uint64_t{1} << 63U) == std::uint64_t{1} << 63U);
+    CHECK(round_trip(std::string("memo")) == "memo");
+    CHECK(round_trip(std::vector<double>{1, 2, 3}) == std::vector<double>{1, 2, 3});
+    CHECK(round_trip(std::vector<bool>{true, false, true}) == std::vector<bool>{true, false, true});
+    CHECK(round_trip(std::monostate{}) == std::monostate{});
+    CHECK(round_trip(memo::key128{1, 2}) == memo::key128{1, 2});
+    CHECK(round_trip(memo::index_set{1, 2, 500}) == memo::index_set{1, 2, 500});
+    CHECK(round_trip(memo::index_set{}) == memo::index_set{});
+    CHECK(round_trip(std::chrono::seconds(5)) == std::chrono::seconds(5));
+    CHECK(round_trip(std::filesystem::path("a//b")).native() == "a//b");
 
     using table = std::map<std::string, std::vector<std::pair<int, std::string>>>;
     table const words{{"a", {{1, "x"}, {2, ""}}}, {"", {}}};
-    CHECK(there_and_back(words) == words);
+    CHECK(round_trip(words) == words);
     std::unordered_map<int, std::set<int>> const bags{{1, {2, 3}}, {4, {}}};
-    CHECK(there_and_back(bags) == bags);
+    CHECK(round_trip(bags) == bags);
     std::tuple<std::deque<int>, std::list<std::string>, std::forward_list<int>> const lists{
         {1, 2}, {"a"}, {3, 4, 5}};
-    CHECK(there_and_back(lists) == lists);
+    CHECK(round_trip(lists) == lists);
     std::variant<int, std::string, std::vector<int>> const choice = std::vector{1, 2};
-    CHECK(there_and_back(choice) == choice);
+    CHECK(round_trip(choice) == choice);
     std::array<std::optional<std::string>, 2> const maybe{std::nullopt, "there"};
-    CHECK(there_and_back(maybe) == maybe);
+    CHECK(round_trip(maybe) == maybe);
 }
 
 TEST_CASE("a class is decoded by its cereal functions") {
     everything const all{{1.5, 2}, {{3, 4}, {5, 6}}, {{"a", {1, 2}}}, "maybe", {7, 8, 9}, {1, -1}};
-    CHECK(there_and_back(all) == all);
-    CHECK(there_and_back(std::vector{all, all}) == std::vector{all, all});
+    CHECK(round_trip(all) == all);
+    CHECK(round_trip(std::vector{all, all}) == std::vector{all, all});
 }
 
-TEST_CASE("a class that inherits one of its two functions and adds members is no result") {
+TEST_CASE("a class that adds members but inherits a cereal function has no codec") {
     STATIC_REQUIRE_FALSE(memo::detail::codable<weighted_point>);
     STATIC_REQUIRE(memo::detail::codable<half_base>);
     STATIC_REQUIRE_FALSE(memo::detail::codable<half_derived>);
@@ -288,39 +287,39 @@ TEST_CASE("a class that inherits one of its two functions and adds members is no
     named_point value;
     value.x = 1;
     CHECK(encoded(value) == encoded(static_cast<point const&>(value)));
-    CHECK(there_and_back(value).x == 1);
+    CHECK(round_trip(value).x == 1);
 }
 
-TEST_CASE("shared pointees stay shared, and circles closed") {
+TEST_CASE("decoding preserves shared pointees and cycles") {
     auto const first = std::make_shared<circle_part>();
     first->number = 1;
     first->next = std::make_shared<circle_part>();
     first->next->number = 2;
     first->next->next = first;
     std::pair const both(first, first);
-    auto const back = there_and_back(both);
+    auto const back = round_trip(both);
     CHECK(back.first == back.second);
     CHECK(back.first->next->number == 2);
     CHECK(back.first->next->next == back.first);
     back.first->next->next.reset();
     first->next->next.reset();
-    CHECK(there_and_back(std::shared_ptr<std::vector<int> const>()) == nullptr);
+    CHECK(round_trip(std::shared_ptr<std::vector<int> const>()) == nullptr);
     auto const frozen = std::make_shared<std::vector<int> const>(3, 7);
-    CHECK(*there_and_back(frozen) == *frozen);
+    CHECK(*round_trip(frozen) == *frozen);
 }
 
 TEST_CASE("a derived class is decoded through a pointer to its base") {
     auto value = std::make_shared<derived>();
     value->in_base = 1;
     value->in_derived = 2;
-    auto const back = there_and_back(std::shared_ptr<base>(value));
+    auto const back = round_trip(std::shared_ptr<base>(value));
     auto const* const whole = dynamic_cast<derived const*>(back.get());
     REQUIRE(whole != nullptr);
     CHECK(whole->in_base == 1);
     CHECK(whole->in_derived == 2);
 }
 
-TEST_CASE("the bytes of a record are these") {
+TEST_CASE("the encoding of records is stable") {
     CHECK(encoded(std::int32_t{258}) == from_hex("02010000"));
     CHECK(encoded(1.0) == from_hex("000000000000f03f"));
     CHECK(encoded(std::string("ab")) == from_hex("02000000000000006162"));
@@ -337,11 +336,11 @@ TEST_CASE("bytes that end early or late are refused") {
     bytes const whole = encoded(all);
     for (std::size_t size = 0; size < whole.size(); ++size) {
         std::span<std::byte const> const part(whole.data(), size);
-        CHECK_THROWS_AS(memo::detail::decode_record<everything>(part), malformed);
+        CHECK_THROWS_AS(memo::detail::decode_record<everything>(part), malformed_record);
     }
     bytes longer = whole;
     longer.push_back(std::byte{0});
-    CHECK_THROWS_AS(memo::detail::decode_record<everything>(longer), malformed);
+    CHECK_THROWS_AS(memo::detail::decode_record<everything>(longer), malformed_record);
 }
 
 TEST_CASE("a count larger than the bytes left is refused and allocates nothing") {
@@ -351,12 +350,12 @@ TEST_CASE("a count larger than the bytes left is refused and allocates nothing")
     REQUIRE(claim.size() == 16);
     largest_allocation = 0;
     using namespace memo::detail;
-    CHECK_THROWS_AS(decode_record<std::vector<double>>(claim), malformed);
-    CHECK_THROWS_AS(decode_record<std::string>(claim), malformed);
-    CHECK_THROWS_AS(decode_record<std::vector<everything>>(claim), malformed);
-    CHECK_THROWS_AS(decode_record<std::vector<std::monostate>>(claim), malformed);
-    CHECK_THROWS_AS((decode_record<std::unordered_map<int, int>>(claim)), malformed);
-    CHECK_THROWS_AS(decode_record<memo::index_set>(claim), malformed);
+    CHECK_THROWS_AS(decode_record<std::vector<double>>(claim), malformed_record);
+    CHECK_THROWS_AS(decode_record<std::string>(claim), malformed_record);
+    CHECK_THROWS_AS(decode_record<std::vector<everything>>(claim), malformed_record);
+    CHECK_THROWS_AS(decode_record<std::vector<std::monostate>>(claim), malformed_record);
+    CHECK_THROWS_AS((decode_record<std::unordered_map<int, int>>(claim)), malformed_record);
+    CHECK_THROWS_AS(decode_record<memo::index_set>(claim), malformed_record);
     CHECK(largest_allocation < 4096);
 }
 
@@ -387,8 +386,8 @@ TEST_CASE("elements with far more memory than bytes are refused before any is co
     CHECK(largest_allocation <= std::size_t{1} << 25U);
 }
 
-TEST_CASE("decoding takes memory that is linear in the bytes") {
-    // Each size tag claims as many elements as there are bytes left, within the one before.
+TEST_CASE("decoding needs memory linear in the bytes") {
+    // Nested size tags, each of which claims as many elements as there are remaining bytes.
     bytes nested;
     constexpr std::uint64_t size = 200'000;
     for (std::uint64_t depth = 1; depth <= 900; ++depth) {
@@ -398,22 +397,22 @@ TEST_CASE("decoding takes memory that is linear in the bytes") {
     CHECK(is_refused<announced>(nested));
     announced honest;
     honest.elements.resize(20'000);
-    CHECK(there_and_back(honest).elements.size() == 20'000);
+    CHECK(round_trip(honest).elements.size() == 20'000);
 }
 
-TEST_CASE("a record that a decoder would refuse for its memory is not written") {
+TEST_CASE("the encoder refuses records that need too much memory to decode") {
     std::vector<sparse> const few(1000);
-    CHECK(there_and_back(few) == few);
-    CHECK_FALSE(can_be_read(std::vector<sparse>(20'000)));
+    CHECK(round_trip(few) == few);
+    CHECK_FALSE(is_decodable(std::vector<sparse>(20'000)));
     std::vector<sparse> const full(3000, sparse(std::array<double, 512>{1}));
-    CHECK(there_and_back(full) == full);
-    // What takes little beside its bytes is written, however much it is.
-    CHECK(there_and_back(std::list<std::monostate>(600'000)).size() == 600'000);
-    CHECK(there_and_back(std::vector<std::string>(600'000)).size() == 600'000);
+    CHECK(round_trip(full) == full);
+    // Large records are encoded if they need little memory beyond their bytes.
+    CHECK(round_trip(std::list<std::monostate>(600'000)).size() == 600'000);
+    CHECK(round_trip(std::vector<std::string>(600'000)).size() == 600'000);
 }
 
 TEST_CASE("keys that collide in a hash table are refused by encoder and decoder") {
-    // As many as a table of that many buckets holds before it grows; all in one bucket.
+    // All keys fall into one bucket of a table of this size.
     constexpr std::uint64_t count = 5000;
     std::unordered_map<std::uint64_t, char> shape;
     for (std::uint64_t i = 0; i <= count; ++i) {
@@ -439,14 +438,14 @@ TEST_CASE("keys that collide in a hash table are refused by encoder and decoder"
     for (int i = 0; i < 1000; ++i) {
         set.insert(i);
     }
-    CHECK(there_and_back(set) == set);
+    CHECK(round_trip(set) == set);
     for (int i = 0; i < 4000; ++i) {
         set.insert(i);
     }
-    CHECK_FALSE(can_be_read(set));
+    CHECK_FALSE(is_decodable(set));
 }
 
-TEST_CASE("two groups of equal keys in one bucket are decoded in any order, or refused early") {
+TEST_CASE("mixed groups of equal keys in one bucket are refused") {
     std::unordered_multimap<int, char, one_hash> two;
     for (int const key : {1, 2}) {
         auto last = two.emplace(key, 'a');
@@ -454,7 +453,7 @@ TEST_CASE("two groups of equal keys in one bucket are decoded in any order, or r
             last = two.emplace_hint(last, key, 'a');
         }
     }
-    CHECK(there_and_back(two).count(2) == 20'000);
+    CHECK(round_trip(two).count(2) == 20'000);
     bytes mixed;
     memo::detail::byte_sink sink(mixed);
     sink.put_count(40'000);
@@ -465,13 +464,13 @@ TEST_CASE("two groups of equal keys in one bucket are decoded in any order, or r
     CHECK(is_refused<std::unordered_multimap<int, char, one_hash>>(mixed));
 }
 
-TEST_CASE("a key twice where a container has it once is refused") {
+TEST_CASE("a repeated key of a unique container is refused") {
     CHECK(is_refused<std::unordered_set<char>>(from_hex("02000000000000000101")));
     CHECK(is_refused<std::unordered_map<char, char>>(from_hex("020000000000000001020103")));
     CHECK_FALSE(is_refused<std::unordered_multiset<char>>(from_hex("02000000000000000101")));
 }
 
-TEST_CASE("pointees and names of classes that are not numbered in their order are refused") {
+TEST_CASE("pointees and class names must be numbered in order") {
     using pointers = std::vector<std::shared_ptr<circle_part>>;
     auto const row = [](std::uint32_t first) {
         bytes out;
@@ -493,7 +492,7 @@ TEST_CASE("pointees and names of classes that are not numbered in their order ar
     CHECK(is_refused<family>(named));
 }
 
-TEST_CASE("wide classes may nest less deeply, because they are decoded on the stack") {
+TEST_CASE("large classes have a smaller maximal depth") {
     auto const row = [](std::uint64_t depth) {
         bytes out;
         for (std::uint64_t i = 1; i < depth; ++i) {
@@ -508,14 +507,15 @@ TEST_CASE("wide classes may nest less deeply, because they are decoded on the st
     CHECK(is_refused<wide>(row(900)));
 }
 
-TEST_CASE("values that the type does not have are refused") {
+TEST_CASE("invalid values of a type are refused") {
     using namespace memo::detail;
-    CHECK_THROWS_AS(decode_record<bool>(from_hex("02")), malformed);
-    CHECK_THROWS_AS(decode_record<std::optional<int>>(from_hex("ff00000000")), malformed);
-    CHECK_THROWS_AS((decode_record<std::variant<int, bool>>(from_hex("0200000001"))), malformed);
+    CHECK_THROWS_AS(decode_record<bool>(from_hex("02")), malformed_record);
+    CHECK_THROWS_AS(decode_record<std::optional<int>>(from_hex("ff00000000")), malformed_record);
+    CHECK_THROWS_AS((decode_record<std::variant<int, bool>>(from_hex("0200000001"))),
+                    malformed_record);
     CHECK_THROWS_AS(decode_record<memo::index_set>(from_hex("01000000000000000000000000000000")),
-                    malformed);
-    CHECK_THROWS_AS(decode_record<point>(from_hex("000000000000f03f02000000c4")), malformed);
+                    malformed_record);
+    CHECK_THROWS_AS(decode_record<point>(from_hex("000000000000f03f02000000c4")), malformed_record);
 }
 
 TEST_CASE("a pointee's number that belongs to another type is refused") {
@@ -529,14 +529,14 @@ TEST_CASE("a pointee's number that belongs to another type is refused") {
         archive.put(std::uint32_t{1}); // number 1 again, as an other_part
         archive.put(memo::detail::class_end);
     }
-    CHECK_THROWS_AS(memo::detail::decode_record<two_kinds>(out), malformed);
+    CHECK_THROWS_AS(memo::detail::decode_record<two_kinds>(out), malformed_record);
 }
 
 TEST_CASE("a pointee's number that belongs to another derived class is refused") {
     auto const child = std::make_shared<derived>();
     child->in_derived = 7;
     family const whole{{std::make_shared<other_derived>(), child}, child};
-    family const back = there_and_back(whole);
+    family const back = round_trip(whole);
     CHECK(back.eldest == back.all[1]);
     CHECK(back.eldest->in_derived == 7);
     bytes damaged = encoded(whole);
@@ -544,10 +544,10 @@ TEST_CASE("a pointee's number that belongs to another derived class is refused")
     auto const place = damaged.end() - 6;
     REQUIRE(*place == std::byte{2});
     *place = std::byte{1};
-    CHECK_THROWS_AS(memo::detail::decode_record<family>(damaged), malformed);
+    CHECK_THROWS_AS(memo::detail::decode_record<family>(damaged), malformed_record);
 }
 
-TEST_CASE("a chain of pointees is as deep as it is long") {
+TEST_CASE("the depth of a chain of pointees is its length") {
     auto const row = [](std::size_t length) {
         bytes out;
         memo::detail::byte_sink sink(out);
@@ -561,15 +561,15 @@ TEST_CASE("a chain of pointees is as deep as it is long") {
         return out;
     };
     using parts = std::vector<std::shared_ptr<circle_part>>;
-    parts const most = memo::detail::decode_record<parts>(row(memo::detail::deepest_class));
-    CHECK(encoded(most) == row(memo::detail::deepest_class));
-    CHECK_THROWS_AS(memo::detail::decode_record<parts>(row(memo::detail::deepest_class + 1)),
-                    malformed);
-    CHECK_THROWS_AS(memo::detail::decode_record<parts>(row(1'000'000)), malformed);
-    parts more = most;
-    more.push_back(std::make_shared<circle_part>());
-    more.back()->next = most.back();
-    CHECK_THROWS_AS(encoded(more), memo::error);
+    parts const longest = memo::detail::decode_record<parts>(row(memo::detail::max_class_depth));
+    CHECK(encoded(longest) == row(memo::detail::max_class_depth));
+    CHECK_THROWS_AS(memo::detail::decode_record<parts>(row(memo::detail::max_class_depth + 1)),
+                    malformed_record);
+    CHECK_THROWS_AS(memo::detail::decode_record<parts>(row(1'000'000)), malformed_record);
+    parts longer = longest;
+    longer.push_back(std::make_shared<circle_part>());
+    longer.back()->next = longest.back();
+    CHECK_THROWS_AS(encoded(longer), memo::error);
 }
 
 TEST_CASE("classes nested too deeply are refused by encoder and decoder") {
@@ -582,13 +582,14 @@ TEST_CASE("classes nested too deeply are refused by encoder and decoder") {
         }
         return first;
     };
-    chain const fits = grow(memo::detail::deepest_class);
+    chain const fits = grow(memo::detail::max_class_depth);
     CHECK_NOTHROW(memo::detail::decode_record<chain>(encoded(fits)));
-    CHECK_THROWS_AS(encoded(grow(memo::detail::deepest_class + 1)), memo::error);
-    CHECK_THROWS_AS(memo::detail::decode_record<chain>(bytes(1'000'000, std::byte{1})), malformed);
+    CHECK_THROWS_AS(encoded(grow(memo::detail::max_class_depth + 1)), memo::error);
+    CHECK_THROWS_AS(memo::detail::decode_record<chain>(bytes(1'000'000, std::byte{1})),
+                    malformed_record);
 }
 
-TEST_CASE("arbitrary bytes are at most refused") {
+TEST_CASE("damaged bytes are decoded or refused, without large allocations") {
     auto const seed = Catch::rngSeed();
     CAPTURE(seed);
     std::mt19937 random(seed);
@@ -602,7 +603,7 @@ TEST_CASE("arbitrary bytes are at most refused") {
         }
         try {
             static_cast<void>(memo::detail::decode_record<everything>(damaged));
-        } catch (malformed const&) {
+        } catch (malformed_record const&) {
             ++refused;
         }
     }
@@ -610,7 +611,7 @@ TEST_CASE("arbitrary bytes are at most refused") {
     CHECK(largest_allocation < 1'000'000);
 }
 
-TEST_CASE("a record is plain when none of its parts runs code of the user") {
+TEST_CASE("a record is plain if decoding runs no code of the user") {
     STATIC_REQUIRE(memo::detail::plain_record<std::map<std::string, std::vector<double>>>);
     STATIC_REQUIRE_FALSE(memo::detail::plain_record<point>);
     STATIC_REQUIRE_FALSE(memo::detail::plain_record<std::vector<std::optional<point>>>);

@@ -27,8 +27,8 @@ constexpr memo::key128 key{3, 4};
 constexpr unix_time now{1'700'000'000s};
 
 template <class Record>
-bytes framed(Record const& record, std::chrono::nanoseconds cost = 0ns,
-             std::chrono::nanoseconds ttl = 0ns) {
+bytes frame_of(Record const& record, std::chrono::nanoseconds cost = 0ns,
+               std::chrono::nanoseconds ttl = 0ns) {
     bytes out;
     frame_codec<Record> const codec(scope);
     REQUIRE(codec.encode(out, codec.header(key, now, cost, ttl), record));
@@ -39,16 +39,16 @@ template <class Record> auto decoded(std::span<std::byte const> frame, unix_time
     return frame_codec<Record>(scope).decode(frame, key, at);
 }
 
-/// Why a frame holds no record that may be served; nothing if it holds one.
+/// The reason why a frame has no valid record; nothing if it has one.
 template <class Record>
-std::optional<miss_reason> refused(std::span<std::byte const> frame, unix_time at = now) {
+std::optional<miss_reason> miss_of(std::span<std::byte const> frame, unix_time at = now) {
     auto const back = decoded<Record>(frame, at);
     return back.result ? std::nullopt : std::optional(back.result.reason());
 }
 
-std::string hexadecimal(bytes const& all) {
+std::string hexadecimal(bytes const& frame) {
     std::string text;
-    for (std::byte const each : all) {
+    for (std::byte const each : frame) {
         constexpr auto const* digits = "0123456789abcdef";
         text += digits[std::to_integer<unsigned>(each) >> 4U];
         text += digits[std::to_integer<unsigned>(each) & 15U];
@@ -59,7 +59,7 @@ std::string hexadecimal(bytes const& all) {
 } // namespace
 
 TEST_CASE("a frame returns its record, cost and expiry") {
-    auto const back = decoded<std::string>(framed(std::string("memo"), 250ms, 10s));
+    auto const back = decoded<std::string>(frame_of(std::string("memo"), 250ms, 10s));
     REQUIRE(back.result.has_value());
     CHECK(back.result->record == "memo");
     CHECK(back.header.computing().count() == Approx(250e6).epsilon(1e-6));
@@ -67,8 +67,8 @@ TEST_CASE("a frame returns its record, cost and expiry") {
     CHECK(back.header.expires == unix_time(now + 10s).time_since_epoch().count());
 }
 
-TEST_CASE("the bytes of a frame are these") {
-    CHECK(hexadecimal(framed(1.5, 1s, 2s)) ==
+TEST_CASE("the encoding of frames is stable") {
+    CHECK(hexadecimal(frame_of(1.5, 1s, 2s)) ==
           "3e45f2a9e1f401be6d656d6f0100000001000000000000000200000000000000"
           "03000000000000000400000000000000caa7c7c908000000"
           "00f153650000803f00945fadfe9c9717"
@@ -76,15 +76,15 @@ TEST_CASE("the bytes of a frame are these") {
 }
 
 TEST_CASE("a frame is served until it expires") {
-    bytes const frame = framed(1, 0ns, 5s);
+    bytes const frame = frame_of(1, 0ns, 5s);
     CHECK(decoded<int>(frame, now + 5s - 1ns).result->record == 1);
-    CHECK(refused<int>(frame, now + 5s) == miss_reason::expired);
-    CHECK(decoded<int>(framed(1), now + 1'000'000h).result->record == 1);
+    CHECK(miss_of<int>(frame, now + 5s) == miss_reason::expired);
+    CHECK(decoded<int>(frame_of(1), now + 1'000'000h).result->record == 1);
     CHECK(memo::detail::expiry(now, std::chrono::nanoseconds::max()) ==
           std::numeric_limits<std::int64_t>::max());
 }
 
-TEST_CASE("a frame created outside the range of its seconds has the nearest time") {
+TEST_CASE("the creation time of a frame is clamped to its range") {
     auto const created = [](auto since_1970) {
         return memo::detail::new_header({}, {}, memo::detail::unix_time(since_1970), 0ns, 0)
             .created;
@@ -96,7 +96,7 @@ TEST_CASE("a frame created outside the range of its seconds has the nearest time
 }
 
 TEST_CASE("a frame of another call, function or type is corrupt") {
-    bytes const frame = framed(1);
+    bytes const frame = frame_of(1);
     auto const reason = [&]<class Record>(frame_codec<Record> const& codec, memo::key128 of) {
         auto const back = codec.decode(frame, of, now);
         CHECK_FALSE(back.result.has_value());
@@ -109,24 +109,24 @@ TEST_CASE("a frame of another call, function or type is corrupt") {
 }
 
 TEST_CASE("any flipped bit makes a frame corrupt") {
-    bytes frame = framed(std::string("a value that is longer than a word"), 1s, 2s);
+    bytes frame = frame_of(std::string("a value that is longer than a word"), 1s, 2s);
     for (std::size_t bit = 0; bit < frame.size() * 8; ++bit) {
         auto const mask = static_cast<std::byte>(1U << (bit % 8));
         frame[bit / 8] ^= mask;
-        CHECK(refused<std::string>(frame) == miss_reason::corrupt);
+        CHECK(miss_of<std::string>(frame) == miss_reason::corrupt);
         frame[bit / 8] ^= mask;
     }
     CHECK(decoded<std::string>(frame).result.has_value());
 }
 
 TEST_CASE("a truncated frame, or one with trailing bytes, is corrupt") {
-    bytes frame = framed(std::string("memo"));
+    bytes frame = frame_of(std::string("memo"));
     for (std::size_t size = 0; size < frame.size(); ++size) {
-        CHECK(refused<std::string>(std::span(frame).first(size)) == miss_reason::corrupt);
+        CHECK(miss_of<std::string>(std::span(frame).first(size)) == miss_reason::corrupt);
     }
     frame.push_back(std::byte{0});
-    CHECK(refused<std::string>(frame) == miss_reason::corrupt);
-    CHECK(refused<std::string>(bytes(4096)) == miss_reason::corrupt);
+    CHECK(miss_of<std::string>(frame) == miss_reason::corrupt);
+    CHECK(miss_of<std::string>(bytes(4096)) == miss_reason::corrupt);
 }
 
 TEST_CASE("a frame with a valid checksum and an invalid payload is corrupt") {
@@ -136,12 +136,12 @@ TEST_CASE("a frame with a valid checksum and an invalid payload is corrupt") {
     header.type = memo::detail::type_tag(typeid(std::vector<double>));
     REQUIRE(memo::detail::seal(frame, header));
     CHECK(memo::detail::check_frame(frame).has_value());
-    CHECK(refused<std::vector<double>>(frame) == miss_reason::corrupt);
+    CHECK(miss_of<std::vector<double>>(frame) == miss_reason::corrupt);
 }
 
-TEST_CASE("a merged record keeps the expiry and the age of the record before it") {
+TEST_CASE("a merged record keeps the expiry and the age of the old record") {
     frame_codec<int> const codec(scope);
-    auto const before = decoded<int>(framed(1, 0ns, 5s));
+    auto const before = decoded<int>(frame_of(1, 0ns, 5s));
     auto const header = codec.merged_header(before, key, now + 3s, 1s, 5s);
     CHECK(header.expires == before.header.expires);
     CHECK(header.created == before.header.created);
@@ -152,10 +152,10 @@ TEST_CASE("a merged record keeps the expiry and the age of the record before it"
 }
 
 TEST_CASE("a decoded record has its remaining TTL") {
-    CHECK(decoded<int>(framed(1, 0ns, 5s), now + 2s).result->left == 3s);
-    CHECK(decoded<int>(framed(1), now + 2s).result->left == 0s);
+    CHECK(decoded<int>(frame_of(1, 0ns, 5s), now + 2s).result->left == 3s);
+    CHECK(decoded<int>(frame_of(1), now + 2s).result->left == 0s);
     auto const aged = frame_codec<int>(scope).decode(
-        framed(1), key, [](auto const&) { return std::optional<std::chrono::nanoseconds>(); });
+        frame_of(1), key, [](auto const&) { return std::optional<std::chrono::nanoseconds>(); });
     CHECK(aged.result.reason() == miss_reason::expired);
     CHECK_FALSE(aged.result.has_value());
     CHECK(memo::detail::shorter_ttl(0s, 2s) == 2s);

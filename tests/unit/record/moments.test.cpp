@@ -70,15 +70,15 @@ moments<double> of(exact const& samples) {
     return of(samples.parts, 0, samples.parts.size());
 }
 
-/// To 1e-12 of the number, or of what it is a mean of: a mean near zero of samples that are not is
-/// no better known than they are.
+/// Within 1e-12 of the number or of `scale`, the size of its samples: the error of a mean near zero
+/// scales with the samples.
 Approx near(double expected, double scale = 0) {
     return Approx(expected).epsilon(1e-12).margin(1e-12 * scale);
 }
 
 } // namespace
 
-TEST_CASE("moments are those of exact arithmetic") {
+TEST_CASE("moments match exact arithmetic") {
     for (double const offset : {0.0, -3.0, 1e6, 1e9, -1e9}) {
         for (std::size_t const count : {2U, 3U, 1000U, 100000U}) {
             exact const samples = normal_samples(count, offset, 1, count);
@@ -95,7 +95,7 @@ TEST_CASE("moments are those of exact arithmetic") {
     }
 }
 
-TEST_CASE("moments merge to the same in any split and order") {
+TEST_CASE("merged moments do not depend on split and order") {
     auto const seed = Catch::rngSeed();
     INFO("seed " << seed);
     std::mt19937_64 random(seed);
@@ -208,7 +208,7 @@ void check_against_exact(moments<double> const& m, std::vector<double> const& sa
 
 } // namespace
 
-TEST_CASE("huge samples do not overflow the mean") {
+TEST_CASE("the mean of huge samples does not overflow") {
     constexpr double most = std::numeric_limits<double>::max();
     using list = std::vector<double>;
     CHECK(moments_of(list{1e308, -1e308}).mean() == 0);
@@ -264,7 +264,7 @@ TEST_CASE("moments of samples of any size are finite, in any order and split") {
     }
 }
 
-TEST_CASE("vectors and arrays are averaged number by number") {
+TEST_CASE("vectors and arrays are averaged element by element") {
     std::mt19937_64 random(5);
     moments<std::vector<float>> of_vectors;
     moments<std::array<int, 3>> of_arrays;
@@ -288,7 +288,7 @@ TEST_CASE("vectors and arrays are averaged number by number") {
     }
 }
 
-TEST_CASE("vectors of another length are refused and change nothing") {
+TEST_CASE("a vector of another length is refused and changes nothing") {
     moments<std::vector<double>> m;
     m.add({1, 2});
     CHECK_THROWS_AS(m.add({1, 2, 3}), memo::error);

@@ -26,7 +26,7 @@ moments<double> of(std::initializer_list<double> samples) {
 }
 
 bool settled(stopping_rule const& rule, std::initializer_list<double> samples) {
-    return stopping(rule, false).settled(of(samples));
+    return stopping(rule, false).is_settled(of(samples));
 }
 
 } // namespace
@@ -57,7 +57,7 @@ TEST_CASE("constants are settled at exactly min_repetitions, and at two at least
     CHECK(settled({.min_repetitions = 0}, {1, 1}));
 }
 
-TEST_CASE("a confidence asks for the half-width of the t interval") {
+TEST_CASE("a confidence selects the half-width of the t interval") {
     // Half-width at 0.95: 4.303 * 0.0577 = 0.2484.
     CHECK(settled({.rtol_stderr = 0.2485, .confidence = 0.95}, {0.9, 1.0, 1.1}));
     CHECK_FALSE(settled({.rtol_stderr = 0.2484, .confidence = 0.95}, {0.9, 1.0, 1.1}));
@@ -70,7 +70,7 @@ TEST_CASE("equal samples do not settle a score with a declared range") {
                              .range = memo::sample_range{0, 1}};
     moments<double> m;
     std::uint64_t count = 0;
-    while (!stopping(rule, false).settled(m)) {
+    while (!stopping(rule, false).is_settled(m)) {
         m.add(1);
         ++count;
     }
@@ -80,7 +80,7 @@ TEST_CASE("equal samples do not settle a score with a declared range") {
     CHECK(settled(without, {1, 1, 1}));
 }
 
-TEST_CASE("a declared range widens the interval by what rare values may still change") {
+TEST_CASE("a declared range widens the interval for rare values") {
     auto const half_width = [](std::initializer_list<double> samples) {
         stopping_rule const rule{.confidence = 0.95, .range = memo::sample_range{0, 1}};
         return stopping(rule, false).estimate_of(of(samples), 0).half_width;
@@ -96,7 +96,7 @@ TEST_CASE("a declared range widens the interval by what rare values may still ch
     CHECK_FALSE(settled(rule, {1, 1, 1, 1, 1, 1, 1, 1, 1, 0}));
 }
 
-TEST_CASE("Bernstein's interval is wider than Student's, and holds the range in it") {
+TEST_CASE("Bernstein's interval is wider than Student's, and scales with the range") {
     stopping_rule const t{.confidence = 0.95, .range = memo::sample_range{0, 1}};
     stopping_rule bernstein = t;
     bernstein.interval = memo::empirical_bernstein;
@@ -111,12 +111,12 @@ TEST_CASE("Bernstein's interval is wider than Student's, and holds the range in 
     CHECK(stopping(bernstein, false).estimate_of(m, 0).half_width > wide);
 }
 
-TEST_CASE("no more samples are taken at max_repetitions, and the mean is not settled for it") {
+TEST_CASE("max_repetitions ends sampling without settling the mean") {
     stopping const rule({.rtol_stderr = 0, .min_repetitions = 2, .max_repetitions = 3}, false);
-    CHECK_FALSE(rule.enough(of({1, 2}), 0));
-    CHECK(rule.enough(of({1, 2, 3}), 0));
-    CHECK(rule.enough(of({1, 2}), 1));
-    CHECK_FALSE(rule.settled(of({1, 2, 3})));
+    CHECK_FALSE(rule.is_enough(of({1, 2}), 0));
+    CHECK(rule.is_enough(of({1, 2, 3}), 0));
+    CHECK(rule.is_enough(of({1, 2}), 1));
+    CHECK_FALSE(rule.is_settled(of({1, 2, 3})));
     CHECK_FALSE(rule.estimate_of(of({1, 2, 3}), 0).settled);
 }
 
@@ -127,16 +127,16 @@ TEST_CASE("a NaN mean is never settled") {
                         {nan, nan, nan}));
 }
 
-TEST_CASE("a vector is settled when its worst element is, or the one of .decides") {
+TEST_CASE("a vector is settled when all elements are, or the element of .decides") {
     moments<std::vector<double>> m;
     m.add({1.0, 5.0, 0.9});
     m.add({1.0, -5.0, 1.0});
     m.add({1.0, 3.0, 1.1});
-    CHECK_FALSE(stopping({.rtol_stderr = 0.1}, false).settled(m));
-    CHECK(stopping({.rtol_stderr = 0.1, .decides = 0}, false).settled(m));
-    CHECK_FALSE(stopping({.rtol_stderr = 0.1, .decides = 1}, false).settled(m));
-    CHECK(stopping({.rtol_stderr = 0.1, .decides = 2}, false).settled(m));
-    CHECK_FALSE(stopping({.rtol_stderr = 0.1, .decides = 3}, false).settled(m));
+    CHECK_FALSE(stopping({.rtol_stderr = 0.1}, false).is_settled(m));
+    CHECK(stopping({.rtol_stderr = 0.1, .decides = 0}, false).is_settled(m));
+    CHECK_FALSE(stopping({.rtol_stderr = 0.1, .decides = 1}, false).is_settled(m));
+    CHECK(stopping({.rtol_stderr = 0.1, .decides = 2}, false).is_settled(m));
+    CHECK_FALSE(stopping({.rtol_stderr = 0.1, .decides = 3}, false).is_settled(m));
     auto const e = stopping({.rtol_stderr = 0.1}, false).estimate_of(m, 2);
     CHECK(e.mean == std::vector<double>{1.0, 1.0, 1.0});
     CHECK(e.standard_error[0] == 0);

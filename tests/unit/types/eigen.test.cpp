@@ -65,7 +65,9 @@ TEST_CASE("a matrix comes back from its record, whatever its storage order") {
     CHECK(memo::detail::decode_record<row_major>(bytes) == a);
     CHECK(memo::detail::decode_record<Eigen::Matrix<double, 2, 3>>(bytes) == a);
     using other_shape = Eigen::Matrix<double, 3, 2>;
-    CHECK_THROWS_AS(memo::detail::decode_record<other_shape>(bytes), memo::detail::malformed);
+    CHECK_THROWS_AS(memo::detail::decode_record<other_shape>(bytes),
+                    memo::detail::malformed_record);
     bytes.resize(bytes.size() - 1);
-    CHECK_THROWS_AS(memo::detail::decode_record<Eigen::MatrixXd>(bytes), memo::detail::malformed);
+    CHECK_THROWS_AS(memo::detail::decode_record<Eigen::MatrixXd>(bytes),
+                    memo::detail::malformed_record);
 }

@@ -64,11 +64,11 @@ TEST_CASE("a record with an index beyond its parts is malformed") {
     std::vector<std::byte> bytes;
     CHECK(detail::encode_record(bytes, type(1)));
     bytes.front() = std::byte{2};
-    CHECK_THROWS_AS(detail::decode_record<type>(bytes), detail::malformed);
+    CHECK_THROWS_AS(detail::decode_record<type>(bytes), detail::malformed_record);
     bytes.clear();
     CHECK(detail::encode_record(bytes, std::optional<int>()));
     bytes.front() = std::byte{2};
-    CHECK_THROWS_AS(detail::decode_record<std::optional<int>>(bytes), detail::malformed);
+    CHECK_THROWS_AS(detail::decode_record<std::optional<int>>(bytes), detail::malformed_record);
 }
 
 TEST_CASE("a transparent type is what its part is") {

@@ -123,7 +123,7 @@ template <class Cache, class Evaluation> class batch {
         for (std::size_t i = 0; i < ids_.size(); ++i) {
             add_failed_before(i);
             if (found[i]) {
-                results.emplace_back(Evaluation::give(std::move(found[i]->record)));
+                results.emplace_back(Evaluation::result_of(std::move(found[i]->record)));
             } else {
                 results.push_back(*evaluated.result_of(i));
             }

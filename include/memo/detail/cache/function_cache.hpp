@@ -182,7 +182,7 @@ template <class Backend, class Evaluation, class State> class function_cache {
         } catch (...) {
             return miss_reason::unavailable;
         }
-        if (found && !evaluation_.enough(found->record)) {
+        if (found && !evaluation_.is_enough(found->record)) {
             return miss_reason::unsettled;
         }
         return found ? std::nullopt : std::optional(found.reason());
@@ -244,7 +244,7 @@ template <class Backend, class Evaluation, class State> class function_cache {
 
         /// Only if is_served().
         [[nodiscard]] typename Evaluation::result value() const {
-            return Evaluation::give(record(*record_));
+            return Evaluation::result_of(record(*record_));
         }
 
         /// Serves the call. Only if is_held(), and once.
@@ -377,8 +377,8 @@ template <class Backend, class Evaluation, class State> class function_cache {
 
     [[nodiscard, gnu::always_inline]] inline fast_lookup<record>
     counted(fast_lookup<record> found) {
-        if (!found.record || !evaluation_.enough(*found.record) || !counters_.quick_hit(found.cost))
-            [[unlikely]] {
+        if (!found.record || !evaluation_.is_enough(*found.record) ||
+            !counters_.quick_hit(found.cost)) [[unlikely]] {
             found.record.reset();
         }
         return found;
@@ -393,7 +393,7 @@ template <class Backend, class Evaluation, class State> class function_cache {
 
     /// Makes a miss of a record that is another call's.
     [[nodiscard]] static lookup_result<record> own(call_id const& id, lookup_result<record> found) {
-        if (found && !Evaluation::is_of(found->record, id.stream)) {
+        if (found && !Evaluation::has_key_material(found->record, id.stream)) {
             return miss_reason::other_stream;
         }
         return found;
@@ -402,10 +402,10 @@ template <class Backend, class Evaluation, class State> class function_cache {
     /// Makes a miss of a record that is another call's, which counts as corrupt, or not enough.
     // In place: in a batch a copy of each would be a tenth of its time.
     void keep_if_enough(call_id const& id, lookup_result<record>& found) {
-        if (found && !Evaluation::is_of(found->record, id.stream)) {
+        if (found && !Evaluation::has_key_material(found->record, id.stream)) {
             counters_.add(&statistics::corrupt);
             found = miss_reason::other_stream;
-        } else if (found && !evaluation_.enough(found->record)) {
+        } else if (found && !evaluation_.is_enough(found->record)) {
             found = miss_reason::unsettled;
         }
     }
@@ -455,7 +455,7 @@ template <class Backend, class Evaluation, class State> class function_cache {
             coalesce();
             throw;
         }
-        if (!result || !wanted.served_by(*result)) {
+        if (!result || !wanted.can_serve(*result)) {
             return std::nullopt;
         }
         coalesce();
@@ -474,7 +474,7 @@ template <class Backend, class Evaluation, class State> class function_cache {
         if (Backend::stores &&
             (looks_again || Evaluation::merges)) { // a mean goes on from its record
             lookup_result<record> found = lookup_again(id);
-            if (found && wanted.enough(found->record)) {
+            if (found && wanted.is_enough(found->record)) {
                 count(&statistics::hits);
                 return {std::move(found->record), source::hit, std::nullopt};
             }
@@ -486,7 +486,7 @@ template <class Backend, class Evaluation, class State> class function_cache {
                                                           : last_reason(reason, found.reason());
             }
         }
-        bool const refines = now && Evaluation::gives(*now);
+        bool const refines = now && Evaluation::has_result(*now);
         if (refines) {
             count(&statistics::refinements);
         } else {
@@ -499,7 +499,7 @@ template <class Backend, class Evaluation, class State> class function_cache {
         std::uint64_t drawn = 0;
         do {
             now = one_more(id, std::move(now), run);
-        } while (wanted.again(*now, ++drawn));
+        } while (wanted.needs_sample(*now, ++drawn));
         return {*std::move(now), refines ? source::refined : source::computed, reason};
     }
 
@@ -548,8 +548,8 @@ template <class Backend, class Evaluation, class State> class function_cache {
             if (!accepted) {
                 counters_.add(&statistics::rejected);
             }
-            record fresh = Evaluation::remember(std::move(drawn), id.stream);
-            if (Backend::stores && accepted && evaluation_.slow_enough(taken)) {
+            record fresh = Evaluation::make_record(std::move(drawn), id.stream);
+            if (Backend::stores && accepted && evaluation_.is_slow_enough(taken)) {
                 store(id, run, since, {taken, ttl_}, [&](put_options const& about) {
                     return attempt("put", false,
                                    [&] { return partition_.put(id.key, fresh, about); });
@@ -618,7 +618,7 @@ template <class Backend, class Evaluation, class State> class function_cache {
                 return stored.has_value();
             });
             // With fewer samples than expected the record was invalidated meanwhile.
-            if (stored && Evaluation::draws_in(*stored) >= Evaluation::draws_in(expected)) {
+            if (stored && Evaluation::draw_count(*stored) >= Evaluation::draw_count(expected)) {
                 return *std::move(stored);
             }
         }

@@ -55,7 +55,7 @@ averaged_in(std::span<std::byte const> payload) {
     try {
         return averaged_numbers{decode_record<averaged_record<std::vector<double>>>(bytes),
                                 counted};
-    } catch (malformed const&) {
+    } catch (malformed_record const&) {
         return std::nullopt;
     }
 }

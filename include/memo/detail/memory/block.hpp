@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Converts a record to a word of the table and back. A small trivially copyable record without TTL is
-// the word itself. Any other record lies in an immutable block on the heap; readers copy it within a
-// read section.
+// Converts a record to a word of the table and back. A small trivially copyable record without TTL
+// is the word itself. Any other record lies in an immutable block on the heap; readers copy it
+// within a read section.
 
 #include <memo/detail/memory/bucket.hpp>
 #include <memo/detail/memory/footprint.hpp>
@@ -24,8 +24,8 @@ struct block_header : retirable {
     std::int64_t expires = 0; ///< ns of the store's clock; 0: never
 };
 
-/// The maximal weight of an entry: larger than any memory, and small enough that sums and differences do
-/// not wrap.
+/// The maximal weight of an entry: larger than any memory, and small enough that sums and
+/// differences do not wrap.
 inline constexpr std::size_t max_entry_bytes = std::size_t{1} << 56;
 
 template <class Record> struct block : block_header {

@@ -17,8 +17,8 @@
 //   reader that sees one of these changes also sees the cleared `stable` bit, or a later state, in
 //   its second load. The acquire loads also keep that second load behind them, so it is relaxed.
 //
-// Clearing a table may return its pages to the system; they read as zeros afterwards. Equal states of
-// 0 therefore do not prove that the bucket was unchanged between the two loads.
+// Clearing a table may return its pages to the system; they read as zeros afterwards. Equal states
+// of 0 therefore do not prove that the bucket was unchanged between the two loads.
 
 #include <memo/detail/key/unfinalized_key.hpp>
 #include <memo/key128.hpp>
@@ -48,7 +48,8 @@ struct slot_key {
     explicit slot_key(key128 key) noexcept : slot_key(unfinalized_key(key)) {}
 };
 
-/// The content of a slot's word. Numbered so that a hit computes it from the state's bit by a shift.
+/// The content of a slot's word. Numbered so that a hit computes it from the state's bit by a
+/// shift.
 enum class content : std::uint8_t { nothing = 0, block = 1, record = 3 };
 
 /// The value of a slot. A function returns it in two registers.
@@ -78,8 +79,8 @@ struct alignas(64) bucket {
 
     enum class probe_result { hit, absent, next_bucket };
 
-    /// Fast path of probe(). A hit is always right. `absent` may be wrong while a writer changes the
-    /// bucket or splits its segment. `next_bucket` also means that the probe was inconclusive.
+    /// Fast path of probe(). A hit is always right. `absent` may be wrong while a writer changes
+    /// the bucket or splits its segment. `next_bucket` also means that the probe was inconclusive.
     ///
     /// Words           whether the caller expects no blocks: a bucket that holds one is then
     ///                 inconclusive, which saves six instructions
@@ -193,8 +194,8 @@ struct alignas(64) bucket {
     }
 
     // Incremented before an entry is stored in a later bucket, decremented after its removal. The
-    // release pairs with the acquire load in probe(): a reader that sees the smaller count also sees
-    // the removal.
+    // release pairs with the acquire load in probe(): a reader that sees the smaller count also
+    // sees the removal.
     void increment_overflow() { set_overflow(overflow.load(std::memory_order_relaxed) + 1); }
     void decrement_overflow() { set_overflow(overflow.load(std::memory_order_relaxed) - 1); }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The memory of a table's buckets. A bucket lives as long as the table, and its versions never repeat,
-// so readers need no guard even if they use outdated pointers.
+// The memory of a table's buckets. A bucket lives as long as the table, and its versions never
+// repeat, so readers need no guard even if they use outdated pointers.
 
 #include <memo/detail/list.hpp>
 #include <memo/detail/memory/bucket.hpp>
@@ -18,7 +18,7 @@
 
 namespace memo::detail {
 
-/// Allocates runs of `Count` buckets. `Count` is a power of two, and a run fills whole pages of 4 KiB.
+/// Allocates runs of `Count` buckets. `Count` is a power of two; a run fills whole pages of 4 KiB.
 ///
 /// Thread safety:  none
 template <std::size_t Count> class bucket_memory {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Estimates the bytes that a value owns outside of itself, for bounds in bytes: without the overhead of
-// the allocator, and saturated at the largest std::size_t.
+// Estimates the bytes that a value owns outside of itself, for bounds in bytes: without the
+// overhead of the allocator, and saturated at the largest std::size_t.
 
 #include <memo/detail/saturated.hpp>
 #include <memo/detail/types/parts.hpp>

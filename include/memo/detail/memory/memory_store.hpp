@@ -26,7 +26,8 @@ class memory_store {
     explicit memory_store(memory_settings settings)
         : settings_(std::move(settings)), partitions_(settings_) {}
 
-    /// Checks that the calling module may use the store: all users of a store must share a reclaimer.
+    /// Checks that the calling module may use the store: all users of a store must share a
+    /// reclaimer.
     ///
     /// Throws:         memo::error (configuration) if the module's reclaimer is another one
     void require_same(reclaimer const& of_module) const {
@@ -72,8 +73,8 @@ class memory_store {
         return stored;
     }
 
-    /// Stores `make(current value)`; retries if the current value changes meanwhile. Returns false if the
-    /// new value does not fit, or is no longer valid.
+    /// Stores `make(current value)`; retries if the current value changes meanwhile. Returns false
+    /// if the new value does not fit, or is no longer valid.
     ///
     /// valid           called under the segment's lock, right before the store
     template <class Make>
@@ -127,8 +128,8 @@ class memory_store {
     // The first member: its offset is the same in all versions of memo.
     reclaimer& reclaimer_ = process_wide<reclaimer>();
 
-    /// Charges the weight of a value that will be stored, maybe in place of an old one, and evicts until
-    /// it fits. Returns false, and charges nothing, if it cannot fit.
+    /// Charges the weight of a value that will be stored, maybe in place of an old one, and evicts
+    /// until it fits. Returns false, and charges nothing, if it cannot fit.
     [[nodiscard]] bool admit(partition& partition, key128 key, slot_value value,
                              slot_value old) noexcept {
         if (partitions_.too_large(value)) {
@@ -164,8 +165,8 @@ class memory_store {
     partition_map partitions_;
 };
 
-/// A counted reference to a function's partition, which all wrappers of the function share, and to its
-/// store. The entries outlive the handle.
+/// A counted reference to a function's partition, which all wrappers of the function share, and to
+/// its store. The entries outlive the handle.
 // A shared_ptr with a deleter takes ten times as long to compile.
 class partition_handle {
   public:

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The partitions of one memory store, their usage, and the choice of the partition that loses an entry when
-// a bound is reached.
+// The partitions of one memory store, their usage, and the choice of the partition that loses an
+// entry when a bound is reached.
 //
-// A partition without users is idle: its entries stay for the next wrapper of the function, and it is
-// removed once it is empty. The table of an idle partition does not shrink with its entries; even one
-// entry occupies some 26 KiB. So under a bound in bytes an idle partition is charged for its table. If
-// idle tables waste too much, their entries are evicted before those of functions in use.
+// A partition without users is idle: its entries stay for the next wrapper of the function, and it
+// is removed once it is empty. The table of an idle partition does not shrink with its entries;
+// even one entry occupies some 26 KiB. So under a bound in bytes an idle partition is charged for
+// its table. If idle tables waste too much, their entries are evicted before those of functions in
+// use.
 
 #include <memo/backend.hpp>
 #include <memo/backends/memory_settings.hpp>
@@ -46,8 +47,8 @@ struct weight {
     }
 };
 
-/// A sum of weights, shared by threads. A change by 0 writes nothing, so that threads that only replace
-/// entries do not contend for the cache line.
+/// A sum of weights, shared by threads. A change by 0 writes nothing, so that threads that only
+/// replace entries do not contend for the cache line.
 struct alignas(128) usage {
     std::atomic<std::size_t> entries{0};
     std::atomic<std::size_t> bytes{0};
@@ -162,8 +163,9 @@ class partition_map {
 
     /// Evicts an entry to make room for a key of `requester`.
     ///
-    /// Returns:        its weight, which moves to the usage of `requester` and stays in the total: most
-    ///                 insertions into a full store change neither sum. Nothing if there is no entry
+    /// Returns:        its weight, which moves to the usage of `requester` and stays in the total:
+    ///                 most insertions into a full store change neither sum. Nothing if there is no
+    ///                 entry
     // The key serves as random bits: they choose the partition, and the segment within it.
     [[nodiscard]] std::optional<weight> evict_one(partition& requester, key128 key) noexcept {
         if (single_.load(std::memory_order_acquire) == &requester) {
@@ -209,7 +211,8 @@ class partition_map {
     /// The bytes of a table with one segment: measured.
     static constexpr std::size_t min_table_bytes = std::size_t{26} * 1024;
 
-    /// If idle tables waste more than 1 / max_waste_share of the bound, their entries are evicted first.
+    /// If idle tables waste more than 1 / max_waste_share of the bound, their entries are evicted
+    /// first.
     static constexpr std::size_t max_waste_share = 8;
 
     [[nodiscard]] weight weight_of(slot_value value) const noexcept {
@@ -228,7 +231,8 @@ class partition_map {
         return target.used.entries;
     }
 
-    /// Charges a partition for the bytes of its table; 0: for its entries only. Callers hold the lock.
+    /// Charges a partition for the bytes of its table; 0: for its entries only. Callers hold the
+    /// lock.
     void charge_table(partition& target, std::size_t bytes) noexcept {
         std::size_t const before = waste_of(target);
         target.idle_table = bytes;

@@ -3,9 +3,10 @@
 
 // Epoch-based reclamation: frees memory once no lock-free reader can use it.
 //
-// A reader stores the current epoch in its thread's slot, reads, and clears the slot. A writer unlinks
-// an object and retires it. reclaim() later increments the epoch and frees the objects that were retired
-// before, once every slot is clear or has a newer epoch. So a hit costs two plain stores.
+// A reader stores the current epoch in its thread's slot, reads, and clears the slot. A writer
+// unlinks an object and retires it. reclaim() later increments the epoch and frees the objects that
+// were retired before, once every slot is clear or has a newer epoch. So a hit costs two plain
+// stores.
 
 #include <memo/detail/system/fork.hpp>
 #include <memo/detail/system/process.hpp>
@@ -33,9 +34,10 @@ class read_section {
     explicit read_section(thread_slot& slot)
         : epoch_(slot.epoch), outer_(epoch_.load(std::memory_order_relaxed)) {
         if (outer_ == 0) [[likely]] { // else the outer section protects
-            // acquire pairs with the reclaimer's increment: a thread that loads the new epoch cannot
-            // reach an object that was retired before it. release pairs with oldest_reader(): the
-            // reclaimer that loads this epoch sees the reads of earlier sections as done.
+            // acquire pairs with the reclaimer's increment: a thread that loads the new epoch
+            // cannot reach an object that was retired before it. release pairs with
+            // oldest_reader(): the reclaimer that loads this epoch sees the reads of earlier
+            // sections as done.
             epoch_.store(slot.orders->epoch.load(std::memory_order_acquire),
                          std::memory_order_release);
             slot.publish(epoch_);
@@ -46,7 +48,8 @@ class read_section {
     std::uint64_t const outer_;
 };
 
-/// The base of objects that can be retired. Contains the link of the list: retiring allocates nothing.
+/// The base of objects that can be retired. Contains the link of the list: retiring allocates
+/// nothing.
 struct retirable {
     void (*destroy)(retirable*) = nullptr;
     retirable* next = nullptr; ///< only for the reclaimer
@@ -55,8 +58,8 @@ struct retirable {
 /// One per process, see process_wide.
 class reclaimer {
   public:
-    /// Takes ownership of an object that no new reader can reach. Destroys nothing: callers may hold
-    /// locks.
+    /// Takes ownership of an object that no new reader can reach. Destroys nothing: callers may
+    /// hold locks.
     ///
     /// bytes           the weight of the object
     void retire(retirable& object, std::size_t bytes) noexcept {
@@ -76,8 +79,8 @@ class reclaimer {
         }
     }
 
-    /// Frees all retired objects that no reader can use. Runs destructors of user types: callers hold no
-    /// lock.
+    /// Frees all retired objects that no reader can use. Runs destructors of user types: callers
+    /// hold no lock.
     void reclaim() noexcept {
         for (retirable* free : take_free()) {
             while (free != nullptr) {
@@ -91,8 +94,8 @@ class reclaimer {
     static constexpr std::size_t max_count = 64;
     static constexpr std::size_t max_bytes = std::size_t{256} * 1024;
 
-    /// Increments the epoch, and removes and returns the lists of objects that can be freed. The retired
-    /// objects then become the waiting ones: one epoch is enough for all of them.
+    /// Increments the epoch, and removes and returns the lists of objects that can be freed. The
+    /// retired objects then become the waiting ones: one epoch is enough for all of them.
     std::array<retirable*, 2> take_free() noexcept {
         std::scoped_lock const lock(mutex_);
         std::uint64_t const

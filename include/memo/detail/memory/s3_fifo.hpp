@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The eviction policy of a segment: S3-FIFO (Yang et al. 2023, SOSP, section 4). A new key enters a small
-// queue, a tenth of the entries. A key that was not hit before it reaches the head of that queue is
-// evicted and becomes a ghost; the others move to the main queue. Monte-Carlo valuation looks most
-// subsets up once, and these keys never evict the useful ones.
+// The eviction policy of a segment: S3-FIFO (Yang et al. 2023, SOSP, section 4). A new key enters a
+// small queue, a tenth of the entries. A key that was not hit before it reaches the head of that
+// queue is evicted and becomes a ghost; the others move to the main queue. Monte-Carlo valuation
+// looks most subsets up once, and these keys never evict the useful ones.
 
 #include <array>
 #include <cstddef>
@@ -65,9 +65,9 @@ class ring_buffer {
     std::size_t size_ = 0;
 };
 
-/// A lossy set of recently evicted keys: an entry that returns soon belongs into the main queue. Stores
-/// 32 bits of each key at the index that other bits select, until another evicted key overwrites it:
-/// after about as many evictions as a segment has entries.
+/// A lossy set of recently evicted keys: an entry that returns soon belongs into the main queue.
+/// Stores 32 bits of each key at the index that other bits select, until another evicted key
+/// overwrites it: after about as many evictions as a segment has entries.
 class ghosts {
   public:
     /// Removes a key; false if it is absent.
@@ -112,9 +112,9 @@ class small_set {
     std::array<std::uint64_t, 2048> keys_{};
 };
 
-/// The order in which one segment evicts its entries. Stores keys, not slots, so that relocated entries
-/// change nothing here. The key of a removed entry stays as a stale key until victim() or compact()
-/// reaches it.
+/// The order in which one segment evicts its entries. Stores keys, not slots, so that relocated
+/// entries change nothing here. The key of a removed entry stays as a stale key until victim() or
+/// compact() reaches it.
 ///
 /// Thread safety:  none; callers hold the segment's lock
 class s3_fifo {
@@ -132,8 +132,8 @@ class s3_fifo {
 
     /// Removes and returns the key to evict; nothing if all keys are stale.
     ///
-    /// test_and_clear_visited  takes a key; returns and clears the visited bit of its entry, or returns
-    ///                         nothing if the key is stale
+    /// test_and_clear_visited  takes a key; returns and clears the visited bit of its entry, or
+    ///                         returns nothing if the key is stale
     template <class TestAndClear>
     [[nodiscard]] std::optional<std::uint64_t>
     victim(TestAndClear test_and_clear_visited) noexcept {
@@ -161,8 +161,8 @@ class s3_fifo {
         return std::nullopt;
     }
 
-    /// Removes stale keys and duplicates once they outnumber the entries, so that keys that are erased
-    /// and inserted again and again do not lengthen the queues without bound.
+    /// Removes stale keys and duplicates once they outnumber the entries, so that keys that are
+    /// erased and inserted again and again do not lengthen the queues without bound.
     template <class Exists> void compact(std::size_t entries, Exists exists) noexcept {
         if (small_.size() + main_.size() > 2 * entries + 64) {
             small_set unique; // a key that was erased and inserted again is queued twice

@@ -23,8 +23,8 @@ namespace memo::detail {
 /// Thread safety:  none; callers hold the mutex
 class alignas(64) segment {
   public:
-    /// Few enough that a split takes some microseconds, and enough that the directory of 10^7 entries
-    /// stays in the second-level cache.
+    /// Few enough that a split takes some microseconds, and enough that the directory of 10^7
+    /// entries stays in the second-level cache.
     static constexpr std::size_t count = 256;
     static constexpr std::size_t slot_count = count * bucket::slot_count;
     using memory = bucket_memory<count>;
@@ -143,7 +143,8 @@ class alignas(64) segment {
     /// The number of keys that begin with the prefix; 0 for 2^64.
     [[nodiscard]] std::uint64_t key_count() const noexcept { return next_bit() << 1; }
 
-    /// Whether each half would get more than a quarter of the entries, as it does if keys are hashes.
+    /// Whether each half would get more than a quarter of the entries, as it does if keys are
+    /// hashes.
     [[nodiscard]] bool can_split() const {
         std::size_t ones = 0;
         for_each([&](position entry) { ones += static_cast<std::size_t>(in_upper_half(entry)); });
@@ -207,8 +208,8 @@ class alignas(64) segment {
     /// unless one of them changed the bucket 2^20 times.
     [[nodiscard]] std::uint32_t first_version() const noexcept { return generation_ << 24; }
 
-    /// Stores a key in its own bucket, and relocates an overflowed entry of another bucket for it if
-    /// necessary: most hits must lie in the first bucket that a lookup probes.
+    /// Stores a key in its own bucket, and relocates an overflowed entry of another bucket for it
+    /// if necessary: most hits must lie in the first bucket that a lookup probes.
     void insert(std::uint64_t low, std::uint16_t high, slot_value value, bool visited) {
         bucket& home = home_of(low);
         position target{&home, home.free_slot()};
@@ -233,8 +234,8 @@ class alignas(64) segment {
         return slot;
     }
 
-    /// Copies an entry to the next free slot, so that its old slot may be overwritten. The copy comes
-    /// first: a concurrent lookup finds one of the two.
+    /// Copies an entry to the next free slot, so that its old slot may be overwritten. The copy
+    /// comes first: a concurrent lookup finds one of the two.
     void relocate(position entry) {
         write(overflow_from(*entry.at), entry.low(), entry.high(), entry.value(),
               entry.at->was_visited(entry.slot));
@@ -261,8 +262,8 @@ class alignas(64) segment {
         target.at->write(target.slot, low, high, value, first_version());
     }
 
-    /// Probes the key's own bucket and, while entries overflowed, the next ones, until `find` returns a
-    /// slot.
+    /// Probes the key's own bucket and, while entries overflowed, the next ones, until `find`
+    /// returns a slot.
     template <class Find> position probe(std::uint64_t low, Find find) const {
         bucket* here = &home_of(low);
         for (std::size_t probes = count; probes > 0; --probes) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Maps the first d bits of a key to its segment, by 2^d pointers. Several adjacent pointers lead to a
-// segment whose keys share fewer bits (extendible hashing: Fagin et al. 1979, ACM TODS 4(3)).
+// Maps the first d bits of a key to its segment, by 2^d pointers. Several adjacent pointers lead to
+// a segment whose keys share fewer bits (extendible hashing: Fagin et al. 1979, ACM TODS 4(3)).
 
 #include <memo/detail/list.hpp>
 #include <memo/detail/memory/bucket.hpp>
@@ -22,8 +22,8 @@
 
 namespace memo::detail {
 
-/// The address of the 2^d pointers, tagged with 64 - d: a reader loads both as one word. Does not own the
-/// memory.
+/// The address of the 2^d pointers, tagged with 64 - d: a reader loads both as one word. Does not
+/// own the memory.
 class directory {
   public:
     using buckets_pointer = shared<bucket*>;
@@ -72,8 +72,8 @@ class directory {
         return segment_pointers()[number_of(low)];
     }
 
-    /// Points all keys that begin with these bits to a segment. The release pairs with the acquire loads
-    /// of readers and writers, which then see the content of the segment.
+    /// Points all keys that begin with these bits to a segment. The release pairs with the acquire
+    /// loads of readers and writers, which then see the content of the segment.
     void put(segment& target, std::uint64_t prefix, unsigned depth) const noexcept {
         std::size_t const first = number_of(prefix);
         for (std::size_t i = first; i < first + (count() >> depth); ++i) {
@@ -82,7 +82,8 @@ class directory {
         }
     }
 
-    /// Copies the pointers of a directory that is half as large. Relaxed: no reader sees this one yet.
+    /// Copies the pointers of a directory that is half as large. Relaxed: no reader sees this one
+    /// yet.
     void copy_from(directory half) const noexcept {
         for (std::size_t i = 0; i < count(); ++i) {
             segment_pointers()[i].store(
@@ -112,10 +113,10 @@ class directory {
     std::uintptr_t tagged_ = 0;
 };
 
-/// The current directory and its segments. The directory doubles when a segment needs more bits. The old
-/// directories stay for readers that still use them; together they take as much memory as the current
-/// one. The memory of the next directory is touched one page per new segment: a doubling that waits for
-/// 1 MiB of new pages would be the longest pause among 10^7 insertions.
+/// The current directory and its segments. The directory doubles when a segment needs more bits.
+/// The old directories stay for readers that still use them; together they take as much memory as
+/// the current one. The memory of the next directory is touched one page per new segment: a
+/// doubling that waits for 1 MiB of new pages would be the longest pause among 10^7 insertions.
 ///
 /// Thread safety:  safe; readers take no lock, as all memory lives as long as the table
 class segment_directory {

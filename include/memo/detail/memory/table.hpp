@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The hash table of one function's entries: maps the bits of a key to a word of value, without types.
+// The hash table of one function's entries: maps the bits of a key to a word of value, without
+// types.
 //
-// The first bits of a key select its segment through a directory, other bits its bucket there. Lookups
-// take no lock and need no guard: segments live as long as the table. Writers lock the segment. A
-// segment that is too full is split: the table copies half of its entries to a new segment, publishes
-// that in the directory, and then removes these entries from the old one. So an insertion moves at
-// most some hundred entries, and growth never needs a second table.
+// The first bits of a key select its segment through a directory, other bits its bucket there.
+// Lookups take no lock and need no guard: segments live as long as the table. Writers lock the
+// segment. A segment that is too full is split: the table copies half of its entries to a new
+// segment, publishes that in the directory, and then removes these entries from the old one. So an
+// insertion moves at most some hundred entries, and growth never needs a second table.
 
 #include <memo/detail/memory/bucket.hpp>
 #include <memo/detail/memory/segment.hpp>
@@ -59,8 +60,8 @@ class table {
         return false;
     }
 
-    /// Looks a key up; returns an empty value if it is absent. A caller that reads blocks holds a read
-    /// section that began before the call.
+    /// Looks a key up; returns an empty value if it is absent. A caller that reads blocks holds a
+    /// read section that began before the call.
     ///
     /// is_use          whether eviction counts the lookup as a use
     template <class Key> [[nodiscard]] slot_value find(Key key, bool is_use = true) const {
@@ -266,14 +267,14 @@ class table {
         } while (visited_keys != 0); // the 2^64 keys wrap to 0
     }
 
-    /// The number of entries at which a segment is split. A hit outside the key's own bucket costs as
-    /// much as three hits in it, so small tables stay half empty.
+    /// The number of entries at which a segment is split. A hit outside the key's own bucket costs
+    /// as much as three hits in it, so small tables stay half empty.
     [[nodiscard]] static std::size_t max_entries(unsigned depth) noexcept {
         return depth < 6 ? segment::slot_count / 2 : segment::slot_count * 7 / 10;
     }
 
-    /// Splits a segment and locks the half of `low`. Returns false if the next bit does not divide the
-    /// keys evenly: then they are not hashes, and the segment fills all of its slots.
+    /// Splits a segment and locks the half of `low`. Returns false if the next bit does not divide
+    /// the keys evenly: then they are not hashes, and the segment fills all of its slots.
     ///
     /// Throws:         std::bad_alloc; memo::error (backend) if no slot is free; nothing is changed
     bool split(locked_segment& here, std::uint64_t low) {

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Classes with cereal functions in, bytes out, and back: the codec of classes, and what makes the two
-// archives ones of cereal's. What the library knows passes through its own codecs, so cereal's type
-// headers are needed only for the rest.
+// The codec of classes with cereal functions, and the registration of the two archives with cereal.
+// Types with a codec of the library need no header of cereal.
 //
-// A class is followed by a byte of its own, so it takes at least one, and how deep classes may lie
-// in one another is bounded (nesting.hpp).
+// A byte follows every class, so that each has at least one; nesting.hpp bounds the depth of
+// classes.
 
 #include <memo/detail/key/archive.hpp>
 #include <memo/detail/record/bytes.hpp>
@@ -23,7 +22,7 @@
 
 namespace memo::detail {
 
-// What cereal asks of every archive; its own type headers call these where the library has no codec.
+// cereal requires these functions of every archive; its type headers call them.
 template <word_scalar T> void CEREAL_SAVE_FUNCTION_NAME(record_writer& archive, T const& value) {
     archive(value);
 }
@@ -60,15 +59,15 @@ CEREAL_SETUP_ARCHIVE_TRAITS(memo::detail::record_reader, memo::detail::record_wr
 
 namespace memo::detail {
 
-/// Whether a function by which cereal would write or read T is one of a base of T.
+/// Whether cereal would encode or decode T by a function of a base of T.
 template <class T> inline constexpr bool recorded_by_base = false;
 template <class T>
     requires(std::is_class_v<T> && !own_codable<T>)
 inline constexpr bool recorded_by_base<T> =
     written_by_base<T, record_writer>() || read_by_base<T, record_reader>();
 
-/// A class that cereal can write and read. One that derives from a container must say so by itself,
-/// as for keys.
+/// A class that cereal can encode and decode. A class that derives from a container needs member
+/// functions of its own, as for keys.
 template <class T>
 concept cereal_record =
     std::is_class_v<T> && !own_codable<T> && !is_base_class<T> && !compares_by_state<T> &&
@@ -85,10 +84,11 @@ template <cereal_record T> struct codec<T> {
 
     static void save(record_writer& archive, T const& value) { archive.put_class(value); }
     static T load(record_reader& archive) {
-        static_assert(std::is_default_constructible_v<T>,
-                      "memo: cereal reads into an object that is there already, so a class that is "
-                      "kept outside of the process needs a default constructor. Give it one, or "
-                      "return a class of plain members");
+        static_assert(
+            std::is_default_constructible_v<T>,
+            "memo: cereal decodes into an existing object, so a class that is stored outside "
+            "of the process needs a default constructor. Add one, or return a standard "
+            "container");
         T value{};
         archive.take_class(value);
         return value;
@@ -101,8 +101,8 @@ template <class T> void record_reader::read(T& value) {
     } else if constexpr (codable<T>) {
         value = take_value<T>(*this);
     } else {
-        using named = typename serialized_class<T>::type;
-        require_own_function<named, read_by_base<named, record_reader>()>();
+        using target = typename serialized_class<T>::type;
+        require_own_function<target, read_by_base<target, record_reader>()>();
         base::operator()(value);
     }
 }
@@ -114,41 +114,41 @@ template <class T> std::shared_ptr<T> record_reader::take_shared() {
     }
     std::uint32_t const number = tag & ~cereal::detail::msb_32bit;
     if (tag == number) {
-        return std::static_pointer_cast<T>(seen_before(number, typeid(T)));
+        return std::static_pointer_cast<T>(repeated_pointee(number, typeid(T)));
     }
-    std::size_t const place = place_of_new<T>(number);
-    return nesting_.pointee([&] {
+    std::size_t const index = add_pointee<T>(number);
+    return nesting_.measure_pointee([&] {
         if constexpr (cereal_record<T> && std::is_default_constructible_v<T>) {
-            auto const made = std::make_shared<T>();
-            pointees_[place].pointer = made; // before its members, which may point back to it
-            take_class(*made);
-            return made;
+            auto const object = std::make_shared<T>();
+            pointees_[index].pointer = object; // before its members, which may point to it
+            take_class(*object);
+            return object;
         } else {
-            auto const made = std::make_shared<T>(take_value<T>(*this));
-            pointees_[place].pointer = made;
-            return made;
+            auto const object = std::make_shared<T>(take_value<T>(*this));
+            pointees_[index].pointer = object;
+            return object;
         }
     });
 }
 
-// cereal would believe that the pointee has the type whose name stands before its number.
+// cereal would trust the type name before the number of a pointee.
 template <template <class> class Wrapper, class T>
     requires wraps_pointer < Wrapper < std::shared_ptr<T>
 & >> void record_reader::read(Wrapper<std::shared_ptr<T>&>& wrapper) {
     if constexpr (!cereal::traits::has_load_and_construct<T, record_reader>::value) {
         wrapper.ptr = take_shared<T>();
-    } else { // only cereal can make one
+    } else { // only cereal can construct the object
         auto const tag = byte_source(source_).take<std::uint32_t>();
         std::uint32_t const number = tag & ~cereal::detail::msb_32bit;
         if (tag == number) {
             if (tag != 0) {
-                static_cast<void>(seen_before(number, typeid(T)));
+                static_cast<void>(repeated_pointee(number, typeid(T)));
             }
             base::operator()(wrapper);
         } else {
-            std::size_t const place = place_of_new<T>(number);
-            nesting_.pointee([&] { base::operator()(wrapper); });
-            pointees_[place].pointer = wrapper.ptr;
+            std::size_t const index = add_pointee<T>(number);
+            nesting_.measure_pointee([&] { base::operator()(wrapper); });
+            pointees_[index].pointer = wrapper.ptr;
         }
     }
 }

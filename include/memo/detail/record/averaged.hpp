@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The record of an averaged function: the moments of its samples, and how many samples were numbered.
+// The record of an averaged function: the moments of its samples, and the number of assigned sample
+// ids.
 
 #include <memo/detail/math.hpp>
 #include <memo/detail/record/bytes.hpp>
@@ -24,30 +25,30 @@ namespace memo::detail {
 /// The record of an averaged function.
 template <class Sample> struct averaged_record {
     moments<Sample> samples;
-    std::uint64_t rejected = 0;    ///< samples outside the mean that count as repetitions
-    std::uint64_t begun = 0;       ///< samples with a number
+    std::uint64_t rejected = 0;    ///< samples that count as repetitions but are not in the mean
+    std::uint64_t begun = 0;       ///< assigned sample numbers
     std::uint64_t incarnation = 0; ///< separates this record from its successors under the same key
 
     template <class Archive> void serialize(Archive& archive) {
         archive(samples, rejected, begun, incarnation);
         if constexpr (Archive::is_loading::value) {
-            constexpr std::uint64_t most = moments<Sample>::max_samples;
-            if (rejected > most || begun > most) {
-                throw malformed();
+            constexpr std::uint64_t max_count = moments<Sample>::max_samples;
+            if (rejected > max_count || begun > max_count) {
+                throw malformed_record();
             }
         }
     }
 
     /// Bytes outside the object.
-    friend std::size_t memo_footprint(averaged_record const& stored) noexcept {
-        return memo_footprint(stored.samples);
+    friend std::size_t memo_footprint(averaged_record const& r) noexcept {
+        return memo_footprint(r.samples);
     }
 };
 
 template <class Sample>
 inline constexpr record_kind kind_of_record<averaged_record<Sample>> = record_kind::moments;
 
-/// How samples of type Sample become a mean.
+/// Averages the samples of a function. Converts between records, samples and results.
 ///
 /// Numbered        whether the function has a `replicate` parameter
 /// Thread safety:  safe
@@ -63,7 +64,7 @@ template <class Sample, bool Numbered> class averaging {
     static constexpr bool merges = true;
     static constexpr bool numbered = Numbered;
     static constexpr bool comparable = true;
-    using audited = drift<Sample>;
+    using audit_state = drift<Sample>;
     static constexpr std::string_view kind = Numbered ? "averaged, numbered" : "averaged";
 
     /// Throws:         memo::error (configuration)
@@ -76,11 +77,12 @@ template <class Sample, bool Numbered> class averaging {
           repeat_(chosen.repeat),
           on_nan_(chosen.on_nan) {
         if (!chosen.time_threshold.is_none()) {
-            throw error(errc::configuration,
-                        "averaged function: time_threshold would leave quick samples out of the "
-                        "mean; leave it at 0");
+            throw error(
+                errc::configuration,
+                "averaged function: time_threshold would exclude quick samples from the mean; "
+                "leave it at 0");
         }
-        if (chosen.decides && *chosen.decides >= form::most) {
+        if (chosen.decides && *chosen.decides >= form::max_size) {
             refuse_decides(errc::configuration);
         }
     }
@@ -99,37 +101,37 @@ template <class Sample, bool Numbered> class averaging {
         return tighter;
     }
 
-    static bool is_of(record const&, key_material) noexcept { return true; }
+    static bool has_key_material(record const&, key_material) noexcept { return true; }
 
     /// Whether the record has a mean.
-    static bool gives(record const& stored) noexcept { return stored.samples.count() > 0; }
+    static bool has_result(record const& stored) noexcept { return stored.samples.count() > 0; }
 
     /// Whether sampling ends.
-    [[nodiscard]] bool enough(record const& stored) const {
-        return stopping_.enough(stored.samples, stored.rejected);
+    [[nodiscard]] bool is_enough(record const& stored) const {
+        return stopping_.is_enough(stored.samples, stored.rejected);
     }
 
-    /// Whether a record that another caller completed, perhaps with other options, answers this call: it
-    /// does if this call could have produced it.
-    [[nodiscard]] bool served_by(record const& stored) const {
-        return repeat_ == until_settled ? enough(stored) : gives(stored);
+    /// Whether a record that another caller completed, perhaps with other options, answers this
+    /// call: it does if this call could have produced it.
+    [[nodiscard]] bool can_serve(record const& stored) const {
+        return repeat_ == until_settled ? is_enough(stored) : has_result(stored);
     }
 
-    static std::uint64_t draws_in(record const& stored) noexcept {
+    static std::uint64_t draw_count(record const& stored) noexcept {
         return stored.samples.count() + stored.rejected;
     }
 
     /// Whether this call draws another sample.
     ///
     /// draws           samples that this call drew
-    [[nodiscard]] bool again(record const& stored, std::uint64_t draws) const {
+    [[nodiscard]] bool needs_sample(record const& stored, std::uint64_t draws) const {
         return repeat_ == until_settled && draws < stopping_.rule().max_repetitions &&
-               !enough(stored);
+               !is_enough(stored);
     }
 
-    static result give(record const& stored) { return stored.samples.means(); }
+    static result result_of(record const& stored) { return stored.samples.means(); }
 
-    /// fresh           one new sample; ignored if it may not enter the mean
+    /// fresh           one new sample; ignored if accepts() refuses it
     bool contradicts(drift<Sample>& seen, key128 key, record const& stored,
                      Sample const& fresh) const {
         return accepts(fresh) && seen.add(key, stored.samples, fresh);
@@ -157,15 +159,15 @@ template <class Sample, bool Numbered> class averaging {
         }
         if (numbers && !in_range(value)) {
             throw error(errc::sample, "averaged function: a result lies outside of .range, which "
-                                      "would make every interval wrong; declare a wider range");
+                                      "invalidates every interval; declare a wider range");
         }
         return true;
     }
 
-    /// Whether a sample outside the mean counts as a repetition.
+    /// Whether a rejected sample counts as a repetition.
     [[nodiscard]] bool counts_rejected() const noexcept { return on_nan_ == count; }
 
-    // Merges for backend.update. Their order does not matter.
+    // Merge functions for backend.update. They commute.
 
     static auto begin(std::uint64_t incarnation) {
         return [incarnation](record const* old) {
@@ -186,17 +188,17 @@ template <class Sample, bool Numbered> class averaging {
     }
 
   private:
-    /// code            configuration if no result can have the element, sample if this one has not
+    /// code            configuration if no result can have the element; sample if one result lacks
+    ///                 it
     [[noreturn]] static void refuse_decides(errc code) {
         throw error(code,
-                    "averaged function: .decides is beyond the last number of a result; count "
-                    "them from 0");
+                    "averaged function: .decides is not the index of an element of the result; "
+                    "indices begin at 0");
     }
 
     template <class Change> static auto change(sample_id by, Change change) {
-        // For the record that this sample may start. Drawn outside the merge, so that all tries of an
-        // update start the same record. Not const: without numbers it would be a constant, which clang
-        // does not capture.
+        // Drawn outside the merge, so that all retries of an update start the same record. Not
+        // const: without numbers it would be a constant, which clang does not capture.
         std::uint64_t incarnation = 0;
         if (Numbered && by.incarnation != 0) {
             incarnation = random_incarnation();
@@ -208,7 +210,7 @@ template <class Sample, bool Numbered> class averaging {
                 change(now);
             }
             if (Numbered && old == nullptr && by.incarnation != 0) {
-                // The record was erased meanwhile. Samples with higher numbers will not enter.
+                // The record was erased meanwhile. This sample starts its successor.
                 now.begun = by.number + 1;
                 now.incarnation = incarnation;
             }

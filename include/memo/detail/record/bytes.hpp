@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Where a record's bytes go to and come from. Scalars are little-endian, as wide as they are, and
-// lie anywhere: nothing is aligned. What is read comes from disk or network and may be anything, so
-// the source never gives more than it has, no count that it tells is larger than its bytes, and
-// memory and time that a reader takes are charged to an allowance that is linear in them
-// (docs/decisions/0058-decoding-allowance.md).
+// The sink and the source of a record's bytes. Scalars are little-endian and unaligned. The source
+// expects hostile bytes from disk or network: it never reads past its end, no count exceeds the
+// remaining bytes, and the memory and time of a decoder are charged to an allowance that is linear
+// in the bytes (docs/decisions/0058-decoding-allowance.md).
 
 #include <memo/detail/key/encode.hpp>
 #include <memo/time_span.hpp>
@@ -24,35 +23,35 @@ namespace memo::detail {
 static_assert(std::endian::native == std::endian::little,
               "memo: records are little-endian bytes, and this machine is not little-endian");
 
-/// The bytes are not those of a record of the type that is asked for.
-struct malformed : std::exception {
+/// The bytes do not encode a record of the requested type.
+struct malformed_record : std::exception {
     [[nodiscard]] char const* what() const noexcept override {
-        return "memo: the bytes are not those of a record of this type";
+        return "memo: the bytes do not encode a record of this type";
     }
 };
 
-/// What reading a record may be charged: the bytes of the objects that are made of it, and of the
-/// keys that are compared to put them into hash tables. A writer keeps to half of it, as its tables
-/// and its objects may be of another shape and size than those of the reader.
-[[nodiscard]] constexpr std::size_t reading_allowance(std::size_t bytes) noexcept {
+/// The maximal charge for decoding a record: the bytes of the objects that are constructed, and of
+/// the keys that insertions into hash tables compare. An encoder stays below half of it, because
+/// the decoder's objects and hash tables may have other sizes.
+[[nodiscard]] constexpr std::size_t decoding_allowance(std::size_t bytes) noexcept {
     return saturated_sum(std::size_t{1} << 25, saturated_product<std::size_t>(128, bytes));
 }
 
-/// Appends to a vector of bytes, and adds up what a reader of them will be charged.
+/// Appends to a vector of bytes, and sums the charges of their decoder.
 class byte_sink {
   public:
     explicit byte_sink(std::vector<std::byte>& out) noexcept : out_(out), start_(out.size()) {}
 
     [[nodiscard]] std::size_t size() const noexcept { return out_.size() - start_; }
 
-    /// For what byte_source::charge is called with.
+    /// Counts a later byte_source::charge().
     void charge(std::size_t count, std::size_t each) noexcept {
         charged_ = saturated_sum(charged_, saturated_product(count, each));
     }
 
-    /// Whether a reader may be charged that much.
-    [[nodiscard]] bool is_readable() const noexcept {
-        return charged_ <= reading_allowance(size()) / 2;
+    /// Whether the charges are within the allowance of a decoder.
+    [[nodiscard]] bool is_decodable() const noexcept {
+        return charged_ <= decoding_allowance(size()) / 2;
     }
 
     void put_bytes(void const* bytes, std::size_t size) {
@@ -74,31 +73,32 @@ class byte_sink {
 
 /// Reads from bytes that it does not own.
 ///
-/// Throws:         malformed, instead of reading past the end or beyond the allowance
+/// Throws:         malformed_record, instead of reading past the end or beyond the allowance
 class byte_source {
   public:
     explicit byte_source(std::span<std::byte const> bytes) noexcept
-        : left_(bytes), allowance_(reading_allowance(bytes.size())) {}
+        : remaining_(bytes), allowance_(decoding_allowance(bytes.size())) {}
 
-    /// Before memory is taken, or a chain is searched, for so many elements of so many bytes each.
+    /// Charges `count` elements of `each` bytes. Call it before memory is allocated or a bucket of
+    /// a hash table is searched.
     void charge(std::size_t count, std::size_t each) {
         std::size_t const cost = saturated_product(count, each);
         if (cost > allowance_) {
-            throw malformed();
+            throw malformed_record();
         }
         allowance_ -= cost;
     }
 
-    [[nodiscard]] std::size_t left() const noexcept { return left_.size(); }
+    [[nodiscard]] std::size_t remaining() const noexcept { return remaining_.size(); }
 
     void take_bytes(void* to, std::size_t size) {
-        if (size > left_.size()) {
-            throw malformed();
+        if (size > remaining_.size()) {
+            throw malformed_record();
         }
         if (size > 0) {
-            std::memcpy(to, left_.data(), size);
+            std::memcpy(to, remaining_.data(), size);
         }
-        left_ = left_.subspan(size);
+        remaining_ = remaining_.subspan(size);
     }
 
     template <class T>
@@ -109,26 +109,26 @@ class byte_source {
         return value;
     }
 
-    /// How many elements follow, each of which takes `least` bytes or more. No more than the bytes
-    /// that are left can hold.
-    [[nodiscard]] std::size_t take_count(std::size_t least = 1) {
+    /// The count of the following elements, each of at least `min_size` bytes. At most as many as
+    /// fit into the remaining bytes.
+    [[nodiscard]] std::size_t take_count(std::size_t min_size = 1) {
         auto const count = take<std::uint64_t>();
-        if (count > left_.size() / least) {
-            throw malformed();
+        if (count > remaining_.size() / min_size) {
+            throw malformed_record();
         }
         return static_cast<std::size_t>(count);
     }
 
   private:
-    std::span<std::byte const> left_;
+    std::span<std::byte const> remaining_;
     std::size_t allowance_;
 };
 
-/// A bool of a record is 0 or 1; any other byte would be no value of the type.
-template <class Source> [[nodiscard]] bool take_flag(Source& source) {
+/// Reads a bool. Any byte but 0 and 1 is malformed: it is no value of the type.
+template <class Source> [[nodiscard]] bool take_bool(Source& source) {
     auto const byte = source.template take<std::uint8_t>();
     if (byte > 1) {
-        throw malformed();
+        throw malformed_record();
     }
     return byte == 1;
 }

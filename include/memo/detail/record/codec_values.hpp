@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Writes values as bytes of a record, and reads them back. `own_codec<T>` says how for the types that
-// the library knows, over what types/parts.hpp says of them; ranges are in codec_ranges.hpp, shared
-// pointers and index sets in codec_vocabulary.hpp. A type without one goes through its cereal
-// functions, see codec.hpp.
+// The codecs of values. The library specializes `own_codec<T>` for standard types, by the
+// descriptions in types/parts.hpp; codec_ranges.hpp has the ranges, codec_vocabulary.hpp shared
+// pointers and index sets. Other types are encoded by their cereal functions, see codec.hpp.
 //
-// A codec has
-//   plain             whether no code of the user runs: a plain record may be read where it lies
-//   save(sink, v)     appends the bytes of v, at least one
-//   load(source)      gives the value back, or throws malformed
+// A codec has plain whether no code of the user runs: a plain record may be decoded in place, from
+// mapped memory save(sink, v) appends the bytes of v, at least one load(source) returns the value,
+// or throws malformed_record
 //
-// Every value takes at least one byte, so a count of values is never larger than the bytes that are
-// left: no count makes the reader allocate what the bytes cannot fill.
+// Every value has at least one byte, so a valid count never exceeds the remaining bytes, and no
+// count makes the decoder allocate more than the bytes can fill.
 
 #include <memo/detail/key/encode.hpp>
 #include <memo/detail/record/bytes.hpp>
@@ -39,7 +37,7 @@ template <class T> struct codec;
 
 template <own_codable T> struct codec<T> : own_codec<T> {};
 
-/// Parts of a record may be const; what is stored is the same.
+/// The codec of a part, which may be const.
 template <class T> using codec_of = codec<std::remove_const_t<T>>;
 
 template <class T>
@@ -47,7 +45,7 @@ concept codable = requires {
     sizeof(codec_of<T>);
 };
 
-// Not named save and load: cereal looks for functions of these names beside its archives.
+// Not named save and load: cereal finds functions of these names by argument-dependent lookup.
 template <class Sink, class T> void put_value(Sink& sink, T const& value) {
     codec_of<T>::save(sink, value);
 }
@@ -64,7 +62,7 @@ template <word_scalar T> struct own_codec<T> {
     template <class Sink> static void save(Sink& sink, T value) { sink.put(value); }
     template <class Source> static T load(Source& source) {
         if constexpr (std::is_same_v<T, bool>) {
-            return take_flag(source);
+            return take_bool(source);
         } else {
             return source.template take<T>();
         }
@@ -81,7 +79,7 @@ struct own_codec<T> {
     template <class Sink> static void save(Sink& sink, T const&) { sink.put(std::uint8_t{0}); }
     template <class Source> static T load(Source& source) {
         if (source.template take<std::uint8_t>() != 0) {
-            throw malformed();
+            throw malformed_record();
         }
         return T{};
     }
@@ -114,13 +112,13 @@ struct own_codec<T> {
     }
 };
 
-/// Of the types of parts, in a list.
+/// The codecs of the types in a list.
 template <class List> struct parts_codec;
 template <class... Parts> struct parts_codec<type_list<Parts...>> {
     static constexpr bool codable = (true && ... && detail::codable<Parts>);
     static constexpr bool plain = all_plain<Parts...>;
 
-    /// Braces make the parts load in order.
+    /// Braces, because they evaluate the parts in order.
     template <class T, class Source> static T load(Source& source) {
         return T{take_value<Parts>(source)...};
     }
@@ -157,9 +155,9 @@ struct own_codec<T> {
     }
     template <class Source> static T load(Source& source) {
         auto const index = take_value<index_type>(source);
-        if constexpr (!can_be_empty) { // a flag was checked as it was read
+        if constexpr (!can_be_empty) { // take_bool() has checked a flag
             if (index >= description::count) {
-                throw malformed();
+                throw malformed_record();
             }
         }
         charge(source, index != 0);

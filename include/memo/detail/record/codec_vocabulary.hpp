@@ -16,7 +16,7 @@
 
 namespace memo::detail {
 
-// A shared pointer to a class may be part of a circle, so its archive numbers it.
+// A shared pointer may be part of a cycle, so the archive numbers the pointees.
 template <class T>
     requires(!std::is_polymorphic_v<T> && !std::is_array_v<T> && !std::is_void_v<T>)
 struct own_codec<std::shared_ptr<T>> {
@@ -40,16 +40,16 @@ template <> struct own_codec<index_set> {
     template <class Source> static index_set load(Source& source) {
         std::size_t const count = source.take_count(word_size);
         if (count > index_set::limit / 64) {
-            throw malformed();
+            throw malformed_record();
         }
         index_set set(count * 64);
         for (std::size_t word = 0; word < count; ++word) {
-            auto rest = source.template take<std::uint64_t>();
-            if (rest == 0 && word + 1 == count) {
-                throw malformed(); // the last word of a set is not zero
+            auto bits = source.template take<std::uint64_t>();
+            if (bits == 0 && word + 1 == count) {
+                throw malformed_record(); // the last word of a set is not zero
             }
-            for (; rest != 0; rest &= rest - 1) {
-                set.insert(word * 64 + static_cast<std::size_t>(std::countr_zero(rest)));
+            for (; bits != 0; bits &= bits - 1) {
+                set.insert(word * 64 + static_cast<std::size_t>(std::countr_zero(bits)));
             }
         }
         return set;

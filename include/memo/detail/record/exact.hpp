@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The record of an exact function: the result, or the result with its key material. averaged.hpp has the
-// same interface for averaged functions.
+// The record of an exact function: the result, under verify_full with its key material.
+// averaged.hpp has the same interface for averaged functions.
 
 #include <memo/detail/key/same_value.hpp>
 #include <memo/key128.hpp>
@@ -17,7 +17,7 @@
 
 namespace memo::detail {
 
-/// Which results of an exact function become records. One result is always enough.
+/// The part of an exact function's evaluation that does not depend on the record.
 template <class R> class single_result {
   public:
     using sample = R; ///< what the function returns
@@ -27,19 +27,19 @@ template <class R> class single_result {
     static constexpr bool merges = false;   ///< whether a record can take more samples
     static constexpr bool numbered = false; ///< whether samples are numbered
     static constexpr bool comparable = detail::comparable<R>;
-    struct audited {}; ///< state that audits share: none
+    struct audit_state {}; ///< state that audits share: none
 
     explicit single_result(options const& chosen)
         : threshold_(chosen.time_threshold.least()), store_if_(chosen.store_if) {}
 
-    template <class Record> static bool gives(Record const&) noexcept { return true; }
-    template <class Record> static bool enough(Record const&) noexcept { return true; }
-    template <class Record> static bool served_by(Record const&) noexcept { return true; }
-    template <class Record> static bool again(Record const&, std::uint64_t) noexcept {
+    template <class Record> static bool has_result(Record const&) noexcept { return true; }
+    template <class Record> static bool is_enough(Record const&) noexcept { return true; }
+    template <class Record> static bool can_serve(Record const&) noexcept { return true; }
+    template <class Record> static bool needs_sample(Record const&, std::uint64_t) noexcept {
         return false;
     }
 
-    [[nodiscard]] bool slow_enough(std::chrono::nanoseconds taken) const {
+    [[nodiscard]] bool is_slow_enough(std::chrono::nanoseconds taken) const {
         return taken >= threshold_;
     }
     [[nodiscard]] bool accepts(R const& value) const { return !store_if_ || store_if_(value); }
@@ -57,10 +57,10 @@ template <class R> struct exact : single_result<R> {
 
     using single_result<R>::single_result;
 
-    static record remember(R&& value, key_material) { return std::move(value); }
-    static bool is_of(record const&, key_material) noexcept { return true; }
-    static R&& give(record&& stored) noexcept { return std::move(stored); }
-    static bool contradicts(typename single_result<R>::audited, key128, record const& stored,
+    static record make_record(R&& value, key_material) { return std::move(value); }
+    static bool has_key_material(record const&, key_material) noexcept { return true; }
+    static R&& result_of(record&& stored) noexcept { return std::move(stored); }
+    static bool contradicts(typename single_result<R>::audit_state, key128, record const& stored,
                             R const& fresh) {
         return !same_value(stored, fresh);
     }
@@ -74,14 +74,14 @@ template <class R> struct exact_verified : single_result<R> {
 
     using single_result<R>::single_result;
 
-    static record remember(R&& value, key_material const& stream) {
+    static record make_record(R&& value, key_material const& stream) {
         return {std::move(value), stream};
     }
-    static bool is_of(record const& stored, key_material const& stream) {
+    static bool has_key_material(record const& stored, key_material const& stream) {
         return stored.second == stream;
     }
-    static R&& give(record&& stored) noexcept { return std::move(stored.first); }
-    static bool contradicts(typename single_result<R>::audited, key128, record const& stored,
+    static R&& result_of(record&& stored) noexcept { return std::move(stored.first); }
+    static bool contradicts(typename single_result<R>::audit_state, key128, record const& stored,
                             R const& fresh) {
         return !same_value(stored.first, fresh);
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The frame around every record at rest: format 1 of docs/format.md, "Record at rest". Disk and network
-// return any bytes. Size, magic, format, function, key, type, length and checksum are checked here,
-// before a codec sees a byte; frame_codec.hpp turns records into frames and back.
+// The frame around every record at rest: format 1 of docs/format.md, "Record at rest".
+// check_frame() expects hostile bytes: it checks size, magic, format, function, key, type, length
+// and checksum before a codec reads the payload. frame_codec.hpp encodes and decodes frames.
 
 #include <memo/detail/key/hash.hpp>
 #include <memo/detail/record/kind.hpp>
@@ -38,7 +38,7 @@ inline constexpr std::uint32_t frame_magic = 0x6f6d656d; ///< "memo"
 /// Nanoseconds since 1970, UTC.
 using unix_time = std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>;
 
-/// All of a frame but its payload, as it lies in the bytes: 72 of them.
+/// The header of a frame, in the layout of the stored bytes.
 struct frame_header {
     std::uint64_t checksum = 0; ///< XXH3-64 of all bytes that follow
     std::uint32_t magic = frame_magic;
@@ -50,16 +50,16 @@ struct frame_header {
     std::uint32_t type = 0;    ///< see type_tag
     std::uint32_t payload = 0; ///< bytes
     std::uint32_t created = 0; ///< seconds since 1970
-    float cost = 0;            ///< seconds that computing took
+    float cost = 0;            ///< duration of the computation, seconds
     std::int64_t expires = 0;  ///< ns since 1970; 0: never
 
     [[nodiscard]] bool expired(unix_time now) const noexcept {
         return expires != 0 && now.time_since_epoch().count() >= expires;
     }
     [[nodiscard]] std::chrono::nanoseconds computing() const noexcept {
-        constexpr double most = 9e18;
+        constexpr double max_ns = 9e18;
         double const ns = static_cast<double>(cost) * 1e9;
-        return std::chrono::nanoseconds(ns >= 0 && ns < most ? std::llround(ns) : 0);
+        return std::chrono::nanoseconds(ns >= 0 && ns < max_ns ? std::llround(ns) : 0);
     }
 };
 
@@ -67,22 +67,23 @@ inline constexpr std::size_t frame_header_size = 72;
 static_assert(sizeof(frame_header) == frame_header_size);
 static_assert(std::is_trivially_copyable_v<frame_header>);
 
-/// The most bytes that a payload has.
-inline constexpr std::size_t largest_payload = (std::numeric_limits<std::uint32_t>::max)();
+/// The maximal size of a payload, bytes.
+inline constexpr std::size_t max_payload = (std::numeric_limits<std::uint32_t>::max)();
 
-/// The time in the 4 bytes that a frame has for it: of the years 1970 to 2106 the nearest.
+/// The time in the 4 bytes of a frame, clamped to the years 1970 to 2106.
 [[nodiscard]] inline std::uint32_t seconds_since_1970(std::chrono::sys_seconds time) noexcept {
     constexpr std::int64_t last = (std::numeric_limits<std::uint32_t>::max)();
     return static_cast<std::uint32_t>(
         std::clamp<std::int64_t>(time.time_since_epoch().count(), 0, last));
 }
 
-/// When something that is made now stops being served. ttl 0: never, which is 0
+/// The expiry of a record that is stored now, ns since 1970. 0 if ttl is 0: the record never
+/// expires.
 [[nodiscard]] inline std::int64_t expiry(unix_time now, std::chrono::nanoseconds ttl) noexcept {
     return ttl.count() == 0 ? 0 : saturated_sum(now, ttl).time_since_epoch().count();
 }
 
-/// A header for a record that is made now.
+/// The header of a record that is created now.
 [[nodiscard]] inline frame_header new_header(key128 scope, key128 key, unix_time now,
                                              std::chrono::nanoseconds cost,
                                              std::int64_t expires) noexcept {
@@ -95,11 +96,11 @@ inline constexpr std::size_t largest_payload = (std::numeric_limits<std::uint32_
     return header;
 }
 
-/// Closes a frame: `bytes` holds the payload behind room for the header. False, and no frame, if the
-/// payload is too large.
+/// Completes a frame. `bytes` holds room for the header, then the payload. Returns false, and
+/// completes nothing, if the payload is too large.
 [[nodiscard]] inline bool seal(std::vector<std::byte>& bytes, frame_header header) noexcept {
     std::size_t const payload = bytes.size() - frame_header_size;
-    if (payload > largest_payload) {
+    if (payload > max_payload) {
         return false;
     }
     header.payload = static_cast<std::uint32_t>(payload);
@@ -110,7 +111,7 @@ inline constexpr std::size_t largest_payload = (std::numeric_limits<std::uint32_
     return true;
 }
 
-/// What bytes say of themselves, unchecked; nothing if they are too few for a header.
+/// The unchecked header of these bytes; nothing if they are shorter than a header.
 [[nodiscard]] inline std::optional<frame_header>
 header_of(std::span<std::byte const> bytes) noexcept {
     if (bytes.size() < frame_header_size) {
@@ -121,8 +122,7 @@ header_of(std::span<std::byte const> bytes) noexcept {
     return header;
 }
 
-/// Whole frames only: the header of these bytes, if they are a frame of this format whose checksum
-/// holds.
+/// The header of these bytes, if they are one whole frame of this format with a valid checksum.
 ///
 /// Complexity:     linear in the bytes
 [[nodiscard]] inline std::optional<frame_header>
@@ -137,7 +137,7 @@ check_frame(std::span<std::byte const> bytes) noexcept {
     return header;
 }
 
-/// The same, for the record of one key of one function and of one type.
+/// The header, if the bytes are a valid frame of this function, key and type.
 [[nodiscard]] inline std::optional<frame_header> check_frame(std::span<std::byte const> bytes,
                                                              key128 scope, key128 key,
                                                              std::uint32_t type) noexcept {
@@ -148,7 +148,7 @@ check_frame(std::span<std::byte const> bytes) noexcept {
     return header;
 }
 
-/// The payload of a frame that was checked.
+/// The payload of a frame that check_frame() accepted.
 [[nodiscard]] inline std::span<std::byte const>
 payload_of(std::span<std::byte const> frame) noexcept {
     return frame.subspan(frame_header_size);

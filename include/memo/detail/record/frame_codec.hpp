@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Encodes the records of one function into frames, and decodes frames whose every check holds. All stores
-// of bytes use it: disk, memcached, and those of memo::byte_backend.
+// Encodes the records of one function as frames, and decodes valid frames. All stores of bytes use
+// it: disk, memcached, and those of memo::byte_backend.
 
 #include <memo/detail/record/codec.hpp>
 #include <memo/detail/record/frame.hpp>
@@ -26,7 +26,7 @@ namespace memo::detail {
 
 /// A decoded frame.
 template <class Record> struct frame_contents {
-    lookup_result<Record> result{}; ///< corrupt or expired, if the frame holds no record to serve
+    lookup_result<Record> result{}; ///< corrupt or expired, if the frame has no valid record
     frame_header header{};
 
     [[nodiscard]] Record const* record() const noexcept {
@@ -34,7 +34,7 @@ template <class Record> struct frame_contents {
     }
 };
 
-/// A record and what the header of its frame says.
+/// A record with the cost in the header of its frame.
 template <class Record>
 [[nodiscard]] cached_value<Record> cached_value_of(Record record, frame_header const& header,
                                                    std::chrono::nanoseconds remaining) {
@@ -42,7 +42,7 @@ template <class Record>
     return {std::move(record), cost, remaining};
 }
 
-/// The shorter of two times to live, where 0 is for ever.
+/// The shorter of two times to live; 0 is unlimited.
 [[nodiscard]] constexpr std::chrono::nanoseconds
 shorter_ttl(std::chrono::nanoseconds one, std::chrono::nanoseconds other) noexcept {
     if (one.count() == 0 || other.count() == 0) {
@@ -51,14 +51,14 @@ shorter_ttl(std::chrono::nanoseconds one, std::chrono::nanoseconds other) noexce
     return one < other ? one : other;
 }
 
-/// The remaining TTL of a record that expires then, in ns; not positive if it has expired.
+/// The remaining TTL in ns, at most 0 if the record has expired.
 ///
-/// expires         ns since 1970, any number that a frame may hold
+/// expires         ns since 1970; any value of the field
 [[nodiscard]] inline std::int64_t remaining_ns(std::int64_t expires, unix_time now) noexcept {
     return saturated_sum(expires, -now.time_since_epoch().count());
 }
 
-/// Between records of type Record, of the function of one scope, and frames.
+/// Converts records of one function to frames and back.
 ///
 /// Thread safety:  safe
 template <class Record> class frame_codec {
@@ -67,29 +67,29 @@ template <class Record> class frame_codec {
 
     /// The header of a record that is stored now.
     ///
-    /// ttl             0: for ever
+    /// ttl             0: unlimited
     [[nodiscard]] frame_header header(key128 key, unix_time now, std::chrono::nanoseconds cost,
                                       std::chrono::nanoseconds ttl) const noexcept {
         return new_header(scope_, key, now, cost, expiry(now, ttl));
     }
 
-    /// The same of a record that was merged from the one that a frame held, if it held one: the time to
-    /// live and the age count from the first sample.
-    [[nodiscard]] frame_header merged_header(frame_contents<Record> const& before, key128 key,
+    /// The header of a record that merges new samples into an old record. Expiry and age count from
+    /// the first sample.
+    [[nodiscard]] frame_header merged_header(frame_contents<Record> const& old, key128 key,
                                              unix_time now, std::chrono::nanoseconds cost,
                                              std::chrono::nanoseconds ttl) const noexcept {
-        frame_header next = header(key, now, cost, ttl);
-        if (before.result) {
-            next.expires = before.header.expires;
-            next.created = before.header.created;
+        frame_header merged = header(key, now, cost, ttl);
+        if (old.result) {
+            merged.expires = old.header.expires;
+            merged.created = old.header.created;
         }
-        return next;
+        return merged;
     }
 
-    /// Replaces the contents of `frame`. False, and no frame, if the payload is larger than
-    /// `largest_payload` or such that a reader may refuse it.
+    /// Replaces the contents of `frame`. Returns false, without a valid frame, if the payload
+    /// exceeds `max_payload` or a decoder may refuse it.
     ///
-    /// Throws:         what a serialize() throws
+    /// Throws:         exceptions of serialize()
     [[nodiscard]] bool encode(std::vector<std::byte>& frame, frame_header header,
                               Record const& record) const {
         frame.assign(frame_header_size, std::byte{0});
@@ -103,8 +103,8 @@ template <class Record> class frame_codec {
 
     /// The record of a frame of this function, key and type.
     ///
-    /// remaining       frame_header in; remaining TTL out, or nothing if the record has expired
-    /// Throws:         what a serialize() throws; never because of what the bytes are
+    /// remaining       maps a header to the remaining TTL, or to nothing if the record has expired
+    /// Throws:         exceptions of serialize(); never because the bytes are malformed
     template <std::invocable<frame_header const&> Remaining>
     [[nodiscard]] frame_contents<Record> decode(std::span<std::byte const> bytes, key128 key,
                                                 Remaining const& remaining) const {
@@ -123,7 +123,7 @@ template <class Record> class frame_codec {
         return {cached_value_of(*std::move(record), *header, *ttl), *header};
     }
 
-    /// The same of a record that lives as long as its header says.
+    /// The record, whose remaining TTL follows from its header alone.
     [[nodiscard]] frame_contents<Record> decode(std::span<std::byte const> bytes, key128 key,
                                                 unix_time now) const {
         return decode(bytes, key,
@@ -136,13 +136,13 @@ template <class Record> class frame_codec {
                       });
     }
 
-    /// The record of a frame that check_frame() accepted; nothing if its payload is none.
+    /// The record of a frame that check_frame() accepted; nothing if the payload is malformed.
     ///
-    /// Throws:         what a serialize() throws
+    /// Throws:         exceptions of serialize()
     [[nodiscard]] static std::optional<Record> payload(std::span<std::byte const> frame) {
         try {
             return decode_record<Record>(payload_of(frame));
-        } catch (malformed const&) {
+        } catch (malformed_record const&) {
             return std::nullopt;
         }
     }

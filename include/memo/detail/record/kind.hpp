@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The kind of a record: part of every frame, and known to backends that treat kinds differently.
+// The kind of a record: a field of every frame, by which backends and tools distinguish records.
 
 #include <cstdint>
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Running count, mean and variance of samples, which take one sample or another set of moments at a time.
+// Running count, mean and variance of samples.
 //
-// Samples count relative to the first one, so an offset of 1e9 costs no digit. Welford's update (1962,
-// Technometrics 4(3)) adds a sample; the pairwise update of Chan, Golub and LeVeque (1979,
+// Samples are shifted by the first one, so that an offset of 1e9 costs no digit. Welford's update
+// (1962, Technometrics 4(3)) adds a sample; the pairwise update of Chan, Golub and LeVeque (1979,
 // STAN-CS-79-773, equation 2.1) merges two sets. Order and split change only the rounding.
 //
-// The mean of finite samples is finite: if a difference overflows, samples count relative to 0, and their
-// parts are divided before they are added. If the squared deviations overflow a double, m2 and the numbers
-// that follow from it are infinite, never NaN.
+// The mean of finite samples is finite: if a difference overflows, the shift becomes 0, and terms
+// are divided before they are added. If the squared deviations overflow, m2 and the numbers that
+// follow from it are infinite, never NaN.
 
 #include <memo/detail/math.hpp>
 #include <memo/detail/record/bytes.hpp>
@@ -31,33 +31,34 @@ struct spread {
     double offset = 0; ///< mean - origin
     double m2 = 0;     ///< sum of (sample - mean)^2
 
-    void add(double sample, std::uint64_t count_with_it) noexcept {
-        if (count_with_it == 1) {
+    /// count           number of samples, this one included
+    void add(double sample, std::uint64_t count) noexcept {
+        if (count == 1) {
             *this = {sample, 0, math::is_finite(sample) ? 0 : sample - sample};
             return;
         }
-        auto const n = static_cast<double>(count_with_it);
+        auto const n = static_cast<double>(count);
         double const shifted = sample - origin;
         double const delta = shifted - offset;
         if (!math::is_finite(delta) && math::is_finite(sample) && is_finite()) [[unlikely]] {
-            add_far(sample, n);
+            add_distant(sample, n);
             return;
         }
         offset += delta / n;
         m2 += delta * (shifted - offset);
     }
 
-    void merge(spread const& other, std::uint64_t count, std::uint64_t others) noexcept {
+    void merge(spread const& other, std::uint64_t count, std::uint64_t other_count) noexcept {
         auto const n = static_cast<double>(count);
-        auto const m = static_cast<double>(others);
+        auto const m = static_cast<double>(other_count);
         double delta = (other.origin - origin) + (other.offset - offset);
-        double moved = offset + delta * (m / (n + m));
-        if (!math::is_finite(moved) && is_finite() && other.is_finite()) [[unlikely]] {
-            take_zero_as_origin();
+        double merged = offset + delta * (m / (n + m));
+        if (!math::is_finite(merged) && is_finite() && other.is_finite()) [[unlikely]] {
+            reset_origin();
             delta = other.mean() - offset;
-            moved = offset * (n / (n + m)) + other.mean() * (m / (n + m));
+            merged = offset * (n / (n + m)) + other.mean() * (m / (n + m));
         }
-        offset = moved;
+        offset = merged;
         m2 += other.m2 + delta * delta * (n * m / (n + m));
     }
 
@@ -79,20 +80,20 @@ struct spread {
     template <class Archive> void serialize(Archive& archive) { archive(origin, offset, m2); }
 
   private:
-    void take_zero_as_origin() noexcept {
+    void reset_origin() noexcept {
         offset = mean();
         origin = 0;
     }
 
-    [[gnu::cold]] void add_far(double sample, double n) noexcept {
-        take_zero_as_origin();
+    [[gnu::cold]] void add_distant(double sample, double n) noexcept {
+        reset_origin();
         double const delta = sample - offset;
         offset = math::is_finite(delta) ? offset + delta / n : offset + (sample / n - offset / n);
         m2 += delta * (sample - offset);
     }
 };
 
-/// How samples of one type are averaged: element by element, at most `most` elements.
+/// Averages samples of one type element by element, at most `max_size` elements.
 template <class Value> struct shape;
 
 template <class Number>
@@ -100,7 +101,7 @@ template <class Number>
 struct shape<Number> {
     using value = double;
     using spreads = std::array<spread, 1>;
-    static constexpr std::size_t most = 1;
+    static constexpr std::size_t max_size = 1;
     static constexpr std::size_t size(Number) noexcept { return 1; }
     static double at(Number sample, std::size_t) noexcept { return static_cast<double>(sample); }
     template <class Get> static value make(std::size_t, Get const& get) { return get(0); }
@@ -111,7 +112,7 @@ template <class Number>
 struct shape<std::vector<Number>> {
     using value = std::vector<double>;
     using spreads = std::vector<spread>;
-    static constexpr std::size_t most = (std::numeric_limits<std::size_t>::max)();
+    static constexpr std::size_t max_size = (std::numeric_limits<std::size_t>::max)();
     static std::size_t size(std::vector<Number> const& sample) noexcept { return sample.size(); }
     static double at(std::vector<Number> const& sample, std::size_t i) {
         return static_cast<double>(sample[i]);
@@ -130,7 +131,7 @@ template <class Number, std::size_t N>
 struct shape<std::array<Number, N>> {
     using value = std::array<double, N>;
     using spreads = std::array<spread, N>;
-    static constexpr std::size_t most = N;
+    static constexpr std::size_t max_size = N;
     static constexpr std::size_t size(std::array<Number, N> const&) noexcept { return N; }
     static double at(std::array<Number, N> const& sample, std::size_t i) {
         return static_cast<double>(sample[i]);
@@ -209,17 +210,17 @@ template <can_be_averaged Sample> class moments {
         return form::make(spreads_.size(), [&](std::size_t i) { return mean(i); });
     }
 
-    /// Throws:         malformed on loading moments that no samples can have
+    /// Throws:         malformed_record when loading moments that no samples can have
     template <class Archive> void serialize(Archive& archive) {
         archive(count_, spreads_);
         if constexpr (Archive::is_loading::value) {
             if (!is_possible()) {
-                throw malformed();
+                throw malformed_record();
             }
         }
     }
 
-    /// More samples than any run can draw; sums of two counts do not wrap.
+    /// More samples than any run can draw; the sum of two counts does not wrap.
     static constexpr std::uint64_t max_samples = std::uint64_t{1} << 62;
 
     /// Bytes outside the object.
@@ -253,7 +254,7 @@ template <can_be_averaged Sample> class moments {
             throw error(errc::sample,
                         "averaged function: its results for the same arguments have " +
                             std::to_string(spreads_.size()) + " and " + std::to_string(size) +
-                            " numbers; return vectors of one length");
+                            " elements; return vectors of one length");
         }
     }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// How deep the classes of one record lie in one another, so that no chain of bytes ends the stack. A
-// shared pointee counts wherever it is pointed to: a row of them of which each points to the one
-// before takes a single step of reading, but as many of destroying. Pointees are numbered from 1 in
-// the order in which they are met.
+// Measures how deeply the classes of one record are nested, so that no bytes overflow the stack. A
+// shared pointee counts with its full depth wherever a pointer leads to it: a sequence of pointees
+// that each point to the previous one is decoded without recursion, but its destruction recurses.
+// Pointees are numbered from 1 in the order of their first occurrence.
 
 #include <algorithm>
 #include <cstddef>
@@ -14,63 +14,63 @@
 
 namespace memo::detail {
 
-/// How deep classes may lie in one another. One of more than a KiB counts once more for each: it is
-/// read on the stack.
-inline constexpr std::size_t deepest_class = 1000;
-/// Follows every class.
+/// The maximal depth of nested classes. A class counts once more per KiB of its size: it is decoded
+/// on the stack.
+inline constexpr std::size_t max_class_depth = 1000;
+/// The byte that follows every class.
 inline constexpr std::uint8_t class_end = 0xc5;
-/// What each element is charged that a user's own function announces by a size tag: its type is not
-/// known.
+/// The charge per element of a size tag, which a user's function writes: the element type is
+/// unknown.
 inline constexpr std::size_t tagged_element_charge = 16;
 
 class nesting {
   public:
-    /// Within a class of so many bytes, for as long as it lives.
+    /// Counts a class of `size` bytes while it lives.
     class step {
       public:
-        step(nesting& in, std::size_t size) : in_(in), depth_(1 + size / 1024) {
-            in_.depth_ += depth_;
-            in_.reach(in_.depth_);
+        step(nesting& owner, std::size_t size) : owner_(owner), depth_(1 + size / 1024) {
+            owner_.depth_ += depth_;
+            owner_.update_max(owner_.depth_);
         }
         step(step const&) = delete;
         step& operator=(step const&) = delete;
-        ~step() { in_.depth_ -= depth_; }
+        ~step() { owner_.depth_ -= depth_; }
 
       private:
-        nesting& in_;
+        nesting& owner_;
         std::size_t const depth_;
     };
 
-    [[nodiscard]] bool too_deep() const noexcept { return reached_ > deepest_class; }
+    [[nodiscard]] bool too_deep() const noexcept { return max_depth_ > max_class_depth; }
 
-    /// Runs body(), which reads or writes a new pointee, and keeps how much of the depth it takes.
-    template <class Body> decltype(auto) pointee(Body const& body) {
+    /// Runs body(), which decodes or encodes a new pointee, and records the depth of the pointee.
+    template <class Body> decltype(auto) measure_pointee(Body const& body) {
         heights_.push_back(0);
-        struct measure {
-            nesting& in;
-            std::size_t const place = in.heights_.size() - 1;
-            std::size_t const outer = std::exchange(in.reached_, in.depth_);
-            ~measure() {
-                in.heights_[place] = in.reached_ - in.depth_;
-                in.reached_ = (std::max)(outer, in.reached_);
+        struct measurement {
+            nesting& owner;
+            std::size_t const index = owner.heights_.size() - 1;
+            std::size_t const outer = std::exchange(owner.max_depth_, owner.depth_);
+            ~measurement() {
+                owner.heights_[index] = owner.max_depth_ - owner.depth_;
+                owner.max_depth_ = (std::max)(outer, owner.max_depth_);
             }
-        } const here{*this};
+        } const measurement{*this};
         return body();
     }
 
-    /// A pointee that was there before. One that is under way counts nothing: it closes a circle.
-    void again(std::uint32_t number) { reach(depth_ + heights_[number - 1]); }
+    /// Counts a repeated pointee. An unfinished one has height 0: the pointer closes a cycle.
+    void count_repeated(std::uint32_t number) { update_max(depth_ + heights_[number - 1]); }
 
   private:
-    void reach(std::size_t depth) noexcept { reached_ = (std::max)(reached_, depth); }
+    void update_max(std::size_t depth) noexcept { max_depth_ = (std::max)(max_depth_, depth); }
 
     std::size_t depth_ = 0;
-    std::size_t reached_ = 0; ///< the most of the pointee under way, or of the record
-    std::vector<std::size_t> heights_;
+    std::size_t max_depth_ = 0;        ///< of the current pointee, or of the record
+    std::vector<std::size_t> heights_; ///< of the pointees, by number - 1
 };
 
-/// Whether this is cereal's wrapper of a pointer, from its cereal/types/memory.hpp: what it reads and
-/// writes behind the name of a derived class.
+/// cereal's wrapper of a pointer (cereal/types/memory.hpp), which it encodes after the name of a
+/// derived class.
 template <class Wrapper>
 concept wraps_pointer = requires(Wrapper& wrapper) {
     wrapper.ptr;

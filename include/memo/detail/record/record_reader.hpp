@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Bytes in, classes with cereal functions out: cereal's archive for reading records. What is read may
-// be anything.
+// The cereal archive that decodes records from hostile bytes.
 
 #include <memo/detail/key/archive.hpp>
 #include <memo/detail/record/bytes.hpp>
@@ -19,9 +18,9 @@
 
 namespace memo::detail {
 
-/// cereal's side of a byte source: reads what one record_writer wrote.
+/// Decodes the output of one record_writer.
 ///
-/// Throws:         malformed
+/// Throws:         malformed_record
 class record_reader : public cereal::InputArchive<record_reader> {
     using base = cereal::InputArchive<record_reader>;
 
@@ -36,71 +35,70 @@ class record_reader : public cereal::InputArchive<record_reader> {
     template <class T> record_reader& operator>>(T&& value) { return (*this)(value); }
 
     template <class T> [[nodiscard]] T take() { return source_.take<T>(); }
-    [[nodiscard]] std::size_t take_count(std::size_t least = 1) {
-        return source_.take_count(least);
+    [[nodiscard]] std::size_t take_count(std::size_t min_size = 1) {
+        return source_.take_count(min_size);
     }
     void take_bytes(void* to, std::size_t size) { source_.take_bytes(to, size); }
-    [[nodiscard]] std::size_t left() const noexcept { return source_.left(); }
+    [[nodiscard]] std::size_t remaining() const noexcept { return source_.remaining(); }
     void charge(std::size_t count, std::size_t each) { source_.charge(count, each); }
 
     template <class T> void take_class(T& value) {
-        nesting::step const deeper(nesting_, sizeof(T));
-        require_not_deep();
+        nesting::step const step(nesting_, sizeof(T));
+        require_allowed_depth();
         base::operator()(value);
         if (take<std::uint8_t>() != class_end) {
-            throw malformed();
+            throw malformed_record();
         }
     }
 
-    /// A pointee that was seen before, or a new one. A number that another type of pointee has is
-    /// refused.
+    /// A new or a repeated pointee. Refuses a number that belongs to a pointee of another type.
     template <class T> [[nodiscard]] std::shared_ptr<T> take_shared();
 
-    // These hide cereal's, which takes any number for a name and keeps it in a hash table. The writer
+    // These hide cereal's functions, which store names of any number in a hash table. The writer
     // numbers names from 1.
     void registerPolymorphicName(std::uint32_t number, std::string const& name) {
         if ((number & ~cereal::detail::msb_32bit) != class_names_.size() + 1) {
-            throw malformed();
+            throw malformed_record();
         }
         class_names_.push_back(name);
     }
     [[nodiscard]] std::string const& getPolymorphicName(std::uint32_t number) const {
         if (number == 0 || number > class_names_.size()) {
-            throw malformed();
+            throw malformed_record();
         }
         return class_names_[number - 1];
     }
 
   private:
-    void require_not_deep() const {
+    void require_allowed_depth() const {
         if (nesting_.too_deep()) {
-            throw malformed();
+            throw malformed_record();
         }
     }
 
     struct pointee {
-        std::shared_ptr<void> pointer; ///< null while only its bytes are under way
+        std::shared_ptr<void> pointer; ///< null until the object exists
         std::type_info const* type;
     };
 
-    /// Of a pointee that is new, whose number must be the next one.
-    template <class T> [[nodiscard]] std::size_t place_of_new(std::uint32_t number) {
+    /// Adds a pointee, whose number must be the next one; returns its index.
+    template <class T> [[nodiscard]] std::size_t add_pointee(std::uint32_t number) {
         if (number != pointees_.size() + 1) {
-            throw malformed();
+            throw malformed_record();
         }
         charge(1, sizeof(T));
         pointees_.push_back({nullptr, &typeid(T)});
         return pointees_.size() - 1;
     }
 
-    [[nodiscard]] std::shared_ptr<void> const& seen_before(std::uint32_t number,
-                                                           std::type_info const& type) {
+    [[nodiscard]] std::shared_ptr<void> const& repeated_pointee(std::uint32_t number,
+                                                                std::type_info const& type) {
         if (number == 0 || number > pointees_.size() || !pointees_[number - 1].pointer ||
             *pointees_[number - 1].type != type) {
-            throw malformed();
+            throw malformed_record();
         }
-        nesting_.again(number);
-        require_not_deep();
+        nesting_.count_repeated(number);
+        require_allowed_depth();
         return pointees_[number - 1].pointer;
     }
 
@@ -121,7 +119,7 @@ class record_reader : public cereal::InputArchive<record_reader> {
     }
     template <class T> void read(cereal::BinaryData<T>& data) {
         if (take_count() != data.size) {
-            throw malformed();
+            throw malformed_record();
         }
         take_bytes(data.data, static_cast<std::size_t>(data.size));
     }

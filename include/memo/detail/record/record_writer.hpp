@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Classes with cereal functions in, bytes out: cereal's archive for writing records. What the library
-// knows passes through its own codecs.
+// The cereal archive that encodes records. Types with a codec of the library bypass cereal.
 
 #include <memo/detail/key/archive.hpp>
 #include <memo/detail/record/bytes.hpp>
@@ -17,15 +16,14 @@
 
 namespace memo::detail {
 
-/// cereal's side of a byte sink. One archive writes one record: pointer numbers and class versions
-/// count from its start.
+/// Encodes one record: pointer numbers and class versions count from its start.
 class record_writer : public cereal::OutputArchive<record_writer> {
     using base = cereal::OutputArchive<record_writer>;
 
   public:
     explicit record_writer(byte_sink sink) : base(this), sink_(sink) {}
 
-    // These hide cereal's, so that every value passes through the library's codecs first.
+    // These hide cereal's operators, so that every value tries the library's codecs first.
     template <class... Ts> record_writer& operator()(Ts const&... values) {
         (write(values), ...);
         return *this;
@@ -38,35 +36,35 @@ class record_writer : public cereal::OutputArchive<record_writer> {
     void put_bytes(void const* bytes, std::size_t size) { sink_.put_bytes(bytes, size); }
     [[nodiscard]] std::size_t size() const noexcept { return sink_.size(); }
     void charge(std::size_t count, std::size_t each) noexcept { sink_.charge(count, each); }
-    [[nodiscard]] bool is_readable() const noexcept { return sink_.is_readable(); }
+    [[nodiscard]] bool is_decodable() const noexcept { return sink_.is_decodable(); }
 
-    /// Writes which pointee this is, and the pointee if it is seen for the first time.
+    /// Writes the number of a pointee and, at its first occurrence, the pointee.
     template <class T> void put_shared(std::shared_ptr<T> const& pointer) {
         std::uint32_t const tag = registerSharedPointer(pointer);
         std::uint32_t const number = tag & ~cereal::detail::msb_32bit;
         put(tag);
         if (tag != number) {
             charge(1, sizeof(T));
-            nesting_.pointee([&] { put_value(*this, *pointer); });
+            nesting_.measure_pointee([&] { put_value(*this, *pointer); });
         } else if (tag != 0) {
-            nesting_.again(number);
-            require_not_deep();
+            nesting_.count_repeated(number);
+            require_allowed_depth();
         }
     }
 
     template <class T> void put_class(T const& value) {
-        nesting::step const deeper(nesting_, sizeof(T));
-        require_not_deep();
+        nesting::step const step(nesting_, sizeof(T));
+        require_allowed_depth();
         base::operator()(value);
         put(class_end);
     }
 
   private:
-    void require_not_deep() const {
+    void require_allowed_depth() const {
         if (nesting_.too_deep()) {
-            throw error(errc::backend, "a result has classes more than " +
-                                           std::to_string(deepest_class) +
-                                           " deep in one another; return it as a flat container");
+            throw error(errc::backend, "a result nests classes more than " +
+                                           std::to_string(max_class_depth) +
+                                           " deep; return it as a flat container");
         }
     }
 
@@ -103,9 +101,9 @@ class record_writer : public cereal::OutputArchive<record_writer> {
         if constexpr (codable<T>) {
             put_value(*this, value);
         } else {
-            using named = typename serialized_class<T>::type;
-            require_own_function<named, written_by_base<named, record_writer>()>();
-            base::operator()(value); // a base class, or what only cereal's own headers know
+            using target = typename serialized_class<T>::type;
+            require_own_function<target, written_by_base<target, record_writer>()>();
+            base::operator()(value); // a base class, or a type for which only cereal has functions
         }
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The numbers of the samples of one key, and their seeds.
+// The ids and seeds of the samples of one key.
 
 #include <memo/key128.hpp>
 #include <memo/replicate.hpp>
@@ -13,14 +13,14 @@
 
 namespace memo::detail {
 
-/// The number of one sample.
+/// The number of a sample within a record.
 struct sample_id {
     std::uint64_t number = 0;
     std::uint64_t incarnation = 0; ///< of the record that assigned it; 0: none did
 };
 
-// From the system each time: parent and child of a fork would share the state of a generator. Not
-// std::random_device: <random> compiles slowest of all headers (docs/decisions/0040-compile-time.md).
+// Always from the system: after a fork, parent and child would share the state of a generator. Not
+// std::random_device, because <random> is the slowest header (docs/decisions/0040-compile-time.md).
 inline std::uint64_t random_word() {
     std::uint64_t word = 0;
     if (::getentropy(&word, sizeof word) != 0) {
@@ -34,7 +34,7 @@ inline std::uint64_t random_incarnation() {
     return random_word() | 1;
 }
 
-/// A sample number for an unreachable backend: at least 2^63, above the numbers of records.
+/// A sample number while the backend is unreachable: at least 2^63, above all numbers in records.
 inline std::uint64_t random_number() {
     return random_word() | std::uint64_t{1} << 63;
 }

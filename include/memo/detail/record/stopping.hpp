@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The stopping rule: from moments and tolerances, the error of a mean and whether it is settled.
+// The stopping rule: the error of a mean, and whether it is settled.
 
 #include <memo/detail/math.hpp>
 #include <memo/detail/record/moments.hpp>
@@ -21,21 +21,21 @@ namespace memo::detail {
 
 /// Throws:         memo::error (configuration) for an invalid rule
 inline void check(stopping_rule const& rule) {
-    auto const require = [](bool holds, char const* what) {
-        if (!holds) {
-            throw error(errc::configuration, std::string("averaged function: ") + what);
+    auto const require = [](bool condition, char const* message) {
+        if (!condition) {
+            throw error(errc::configuration, std::string("averaged function: ") + message);
         }
     };
     auto const is_tolerance = [](double x) { return x >= 0 && math::is_finite(x); };
     require(is_tolerance(rule.rtol_stderr) && is_tolerance(rule.atol_stderr),
-            "a tolerance is negative or not finite; give rtol_stderr and atol_stderr as 0 or more");
+            "a tolerance is negative or not finite; set rtol_stderr and atol_stderr to 0 or more");
     require(rule.max_repetitions >= std::max<std::uint64_t>(rule.min_repetitions, 2),
-            "max_repetitions is less than min_repetitions or than 2; raise it");
+            "max_repetitions is less than min_repetitions or 2; raise it");
     require(!rule.confidence || (*rule.confidence > 0 && *rule.confidence < 1),
-            "confidence is not between 0 and 1; 0.95 is a usual one");
+            "confidence is not between 0 and 1; set it to 0.95, for example");
     require(!rule.range || (math::is_finite(rule.range->low) && math::is_finite(rule.range->high) &&
                             rule.range->low < rule.range->high),
-            "range is empty or not finite; give {lowest, highest}");
+            "range is empty or not finite; set it to {lowest, highest}");
     require(
         rule.interval == student || rule.range,
         "interval = empirical_bernstein needs a declared range; add .range = {lowest, highest}");
@@ -46,33 +46,33 @@ inline void check(stopping_rule const& rule) {
 /// Thread safety:  safe
 class stopping {
   public:
-    /// prepared        whether to compute the quantiles of t now, in up to 2 ms
+    /// precompute      whether to compute the quantiles of t now, in up to 2 ms
     ///
     /// Throws:         memo::error (configuration)
-    stopping(stopping_rule const& rule, bool prepared) : rule_(rule) {
+    stopping(stopping_rule const& rule, bool precompute) : rule_(rule) {
         check(rule);
         auto const count =
             static_cast<std::size_t>(std::min<std::uint64_t>(rule.max_repetitions, 200));
-        t_ = std::make_shared<student_quantiles const>(confidence(), prepared ? count : 0);
+        t_ = std::make_shared<student_quantiles const>(confidence(), precompute ? count : 0);
     }
 
     [[nodiscard]] stopping_rule const& rule() const noexcept { return rule_; }
 
     /// Whether the mean meets the tolerance.
-    template <class Sample> [[nodiscard]] bool settled(moments<Sample> const& m) const {
+    template <class Sample> [[nodiscard]] bool is_settled(moments<Sample> const& m) const {
         if (m.count() < std::max<std::uint64_t>(rule_.min_repetitions, 2)) {
             return false;
         }
-        auto const exact = [&](std::size_t i) {
+        auto const is_within = [&](std::size_t i) {
             double const error = error_of(m, i); // infinite if m2 overflows
             return math::is_finite(error) &&
                    error <= rule_.atol_stderr + rule_.rtol_stderr * math::abs(m.mean(i));
         };
         if (rule_.decides) {
-            return *rule_.decides < m.size() && exact(*rule_.decides);
+            return *rule_.decides < m.size() && is_within(*rule_.decides);
         }
         for (std::size_t i = 0; i < m.size(); ++i) {
-            if (!exact(i)) {
+            if (!is_within(i)) {
                 return false;
             }
         }
@@ -81,10 +81,10 @@ class stopping {
 
     /// Whether sampling ends.
     ///
-    /// rejected        samples outside the moments that count as repetitions
+    /// rejected        samples that count as repetitions but are not in the moments
     template <class Sample>
-    [[nodiscard]] bool enough(moments<Sample> const& m, std::uint64_t rejected) const {
-        return m.count() + rejected >= rule_.max_repetitions || settled(m);
+    [[nodiscard]] bool is_enough(moments<Sample> const& m, std::uint64_t rejected) const {
+        return m.count() + rejected >= rule_.max_repetitions || is_settled(m);
     }
 
     template <class Sample>
@@ -98,7 +98,7 @@ class stopping {
         result.half_width = all([&](std::size_t i) { return half_width(m, i); });
         result.count = m.count();
         result.rejected = rejected;
-        result.settled = settled(m);
+        result.settled = is_settled(m);
         return result;
     }
 
@@ -126,13 +126,14 @@ class stopping {
                            guard(m, i, confidence()));
     }
 
-    /// The half-width for values of a score that no sample has shown yet; 0 without a range.
+    /// The half-width for values that no sample has had yet; 0 without a range.
     ///
-    /// n equal samples leave another value possible, a range away, with a chance of
-    /// -ln(1 - at) / n (the rule of three; Hanley and Lippman-Hand 1983, JAMA 249(13)). The guard has
-    /// this size for samples that are equal or lie at the ends of the range. For others it is multiplied
-    /// by their variance divided by the largest variance that their mean allows (Bhatia and Davis 2000,
-    /// American Mathematical Monthly 107(4)): 1/m for the mean of m such scores.
+    /// After n equal samples, a value at the other end of the range may still occur with a
+    /// probability of -ln(1 - at) / n (the rule of three; Hanley and Lippman-Hand 1983, JAMA
+    /// 249(13)). The guard has this size for samples that are equal or lie at the ends of the
+    /// range. Otherwise the ratio of their variance to the largest variance that their mean allows
+    /// scales it (Bhatia and Davis 2000, American Mathematical Monthly 107(4)): 1/m for the mean of
+    /// m values at the ends.
     template <class Sample>
     [[nodiscard]] double guard(moments<Sample> const& m, std::size_t i, double at) const {
         if (!rule_.range) {
@@ -145,8 +146,8 @@ class stopping {
         return -math::log1p(-at) / n * width * coarseness;
     }
 
-    /// Holds for all counts at once, so sampling may stop at any count. Source: Mnih, Szepesvari and
-    /// Audibert 2008, ICML, "Empirical Bernstein stopping", section 3.1, with p = 1.1.
+    /// Valid for all counts at once, so sampling may stop at any count. Source: Mnih, Szepesvari
+    /// and Audibert 2008, ICML, "Empirical Bernstein stopping", section 3.1, with p = 1.1.
     template <class Sample>
     [[nodiscard]] double bernstein(moments<Sample> const& m, std::size_t i) const {
         constexpr double p = 1.1;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Student's t distribution: from a confidence and degrees of freedom, the quantile that multiplies a
-// standard error.
+// The quantiles of Student's t distribution, by confidence and degrees of freedom. They multiply
+// the standard error.
 
 #include <memo/detail/math.hpp>
 
@@ -13,12 +13,12 @@
 
 namespace memo::detail {
 
-/// The chance that |T| <= t. Source: Abramowitz and Stegun, Handbook of Mathematical Functions,
+/// The probability of |T| <= t. Source: Abramowitz and Stegun, Handbook of Mathematical Functions,
 /// equations 26.7.3 and 26.7.4.
 ///
 /// freedom         1, 2, …
 /// Complexity:     O(freedom)
-[[nodiscard]] inline double student_within(double t, std::uint64_t freedom) {
+[[nodiscard]] inline double student_probability(double t, std::uint64_t freedom) {
     double const angle = math::atan(t / math::sqrt(static_cast<double>(freedom)));
     double const sine = math::sin(angle);
     double const cosine = math::cos(angle);
@@ -33,43 +33,45 @@ namespace memo::detail {
     return odd ? 2 / std::numbers::pi * (angle + sine * sum) : sine * sum;
 }
 
-/// The smallest t >= 0 with `rises(t) >= wanted`, by bisection.
-template <class Rising> double where(double wanted, Rising const& rises) {
+/// The smallest x >= 0 with `increasing(x) >= value`, by bisection.
+template <class Increasing> double inverse(double value, Increasing const& increasing) {
     double low = 0;
     double high = 1;
-    while (rises(high) < wanted) {
+    while (increasing(high) < value) {
         low = high;
         high *= 2;
     }
     for (double middle = (low + high) / 2; low < middle && middle < high;
          middle = (low + high) / 2) {
-        (rises(middle) < wanted ? low : high) = middle;
+        (increasing(middle) < value ? low : high) = middle;
     }
     return high;
 }
 
-/// The quantiles of one confidence; the constructor computes those of few degrees of freedom.
+/// The quantiles of one confidence. The constructor precomputes those of few degrees of freedom.
 class student_quantiles {
   public:
-    /// confidence      between 0 and 1: the share of |T| below the quantile
-    /// prepared        largest degrees of freedom to compute now, a few us each
-    explicit student_quantiles(double confidence, std::size_t prepared = 0)
+    /// confidence      the probability of |T| below the quantile, between 0 and 1
+    /// max_precomputed largest degrees of freedom to compute now, a few us each
+    explicit student_quantiles(double confidence, std::size_t max_precomputed = 0)
         : confidence_(confidence),
-          normal_(where(confidence, [](double z) { return math::erf(z / std::numbers::sqrt2); })) {
-        for (std::size_t freedom = 1; freedom <= prepared && freedom <= max_exact; ++freedom) {
-            prepared_.push_back(quantile(freedom));
+          normal_(
+              inverse(confidence, [](double z) { return math::erf(z / std::numbers::sqrt2); })) {
+        for (std::size_t freedom = 1; freedom <= max_precomputed && freedom <= max_exact;
+             ++freedom) {
+            precomputed_.push_back(quantile(freedom));
         }
     }
 
     /// freedom         1, 2, …
     [[nodiscard]] double quantile(std::uint64_t freedom) const {
-        if (freedom <= prepared_.size()) {
-            return prepared_[static_cast<std::size_t>(freedom - 1)];
+        if (freedom <= precomputed_.size()) {
+            return precomputed_[static_cast<std::size_t>(freedom - 1)];
         }
         if (freedom > max_exact) {
             return expanded(static_cast<double>(freedom));
         }
-        return where(confidence_, [&](double t) { return student_within(t, freedom); });
+        return inverse(confidence_, [&](double t) { return student_probability(t, freedom); });
     }
 
     [[nodiscard]] double confidence() const noexcept { return confidence_; }
@@ -77,7 +79,7 @@ class student_quantiles {
   private:
     static constexpr std::size_t max_exact = 200;
 
-    /// The expansion around the normal quantile, off by 1e-10 from 200 degrees on. Source:
+    /// The expansion around the normal quantile; error 1e-10 from 200 degrees on. Source:
     /// Abramowitz and Stegun, 26.7.5.
     [[nodiscard]] double expanded(double freedom) const {
         double const z = normal_;
@@ -91,7 +93,7 @@ class student_quantiles {
 
     double confidence_;
     double normal_; ///< the limit for many degrees of freedom
-    std::vector<double> prepared_;
+    std::vector<double> precomputed_;
 };
 
 } // namespace memo::detail

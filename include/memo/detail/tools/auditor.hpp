@@ -147,7 +147,7 @@ template <class Evaluation> class auditor {
   private:
     /// Throws:         exceptions of the comparison
     [[nodiscard]] bool disagree(key128 key, record const& stored, sample const& fresh) {
-        if constexpr (std::is_empty_v<typename Evaluation::audited>) {
+        if constexpr (std::is_empty_v<typename Evaluation::audit_state>) {
             // Without the lock, because the comparison runs code of the user.
             return evaluation_.contradicts(history_, key, stored, fresh);
         } else {
@@ -170,8 +170,8 @@ template <class Evaluation> class auditor {
     audit_turns turns_;
     disagreement_report report_;
     std::atomic<bool> reported_{false};
-    mutex mutex_;                          ///< guards history_
-    typename Evaluation::audited history_; ///< of earlier audits; empty for exact results
+    mutex mutex_;                              ///< guards history_
+    typename Evaluation::audit_state history_; ///< of earlier audits; empty for exact results
 };
 
 } // namespace memo::detail
