@@ -48,7 +48,7 @@ using function_label = std::pair<std::string, std::string>;
     }
     try {
         return decode_record<function_label>(payload_of(frame));
-    } catch (malformed const&) {
+    } catch (malformed_record const&) {
         return std::nullopt;
     }
 }
