@@ -64,7 +64,7 @@ int use(sample_file& file) {
 
 } // namespace
 
-TEST_CASE("a changed byte makes no check read behind the file or go on for ever") {
+TEST_CASE("no changed byte makes a check read beyond the file or loop endlessly") {
     sample_file file;
     auto const bytes = file.pages.bytes();
     REQUIRE(use(file) == 8);

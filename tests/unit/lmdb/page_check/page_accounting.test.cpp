@@ -43,7 +43,7 @@ bool accepts(std::vector<list> const& lists) {
 
 } // namespace
 
-TEST_CASE("each page of a file as LMDB writes it has one use") {
+TEST_CASE("each page of a file that LMDB wrote has one use") {
     CHECK(has_single_uses(sample_file()));
     CHECK(accepts({{8, {9}}, {10, {10, 8}}}));
     CHECK(accepts({{10, {10, 9, 8}}}));
@@ -62,12 +62,12 @@ TEST_CASE("a page that is free twice is refused") {
     CHECK_FALSE(accepts({{8, {9}}, {10, {10, 9}}}));
 }
 
-TEST_CASE("a free page that the file does not have is refused") {
+TEST_CASE("a free page beyond the end of the file is refused") {
     CHECK_FALSE(accepts({{10, {12}}}));
     CHECK_FALSE(accepts({{10, {~std::uint64_t{0}}}}));
 }
 
-TEST_CASE("lists of free pages must be those of the last commit, in order") {
+TEST_CASE("lists of free pages must be in order and end with the last commit") {
     CHECK_FALSE(accepts({{8, {9}}}));
     CHECK_FALSE(accepts({{8, {9}}, {9, {8}}}));
     CHECK_FALSE(accepts({{8, {9}}, {11, {8}}}));
@@ -84,7 +84,7 @@ TEST_CASE("lists of free pages must be those of the last commit, in order") {
     CHECK(has_single_uses(file));
 }
 
-TEST_CASE("an entry of the free pages that is no list is refused") {
+TEST_CASE("an invalid list of free pages is refused") {
     using p = page_builder;
     auto const with = [](page_builder::node const& node) {
         sample_file file;
@@ -103,7 +103,7 @@ TEST_CASE("an entry of the free pages that is no list is refused") {
     CHECK_FALSE(with(p::in_overflow(key, 5000, 5))); // a record's
 }
 
-TEST_CASE("a page that two pages lead to is refused") {
+TEST_CASE("a page with two parents is refused") {
     using p = page_builder;
     sample_file file;
     SECTION("a leaf") {
@@ -124,7 +124,7 @@ TEST_CASE("a page that two pages lead to is refused") {
     CHECK_FALSE(has_single_uses(file));
 }
 
-TEST_CASE("a child or a leaf that is none is refused") {
+TEST_CASE("an invalid child or leaf is refused") {
     sample_file file;
     SECTION("a meta") {
         store(file.pages.node_at(sample_file::root, 1), page_format::node_header::of_branch(1, 1));
@@ -159,7 +159,7 @@ TEST_CASE("a child or a leaf that is none is refused") {
     CHECK_FALSE(has_single_uses(file));
 }
 
-TEST_CASE("sizes of trees that are more than the file are refused") {
+TEST_CASE("trees that are larger than the file are refused") {
     std::vector<std::function<std::uint64_t&(page_format::meta&)>> const fields{
         [](auto& meta) -> std::uint64_t& { return meta.records.branch_pages; },
         [](auto& meta) -> std::uint64_t& { return meta.records.leaf_pages; },

@@ -113,7 +113,7 @@ TEST_CASE("a cursor refuses keys that do not ascend") {
     CHECK(is_refused(file));
 }
 
-TEST_CASE("a cursor refuses a key that is longer than LMDB's longest") {
+TEST_CASE("a cursor refuses a key above LMDB's maximal size") {
     using p = page_builder;
     for (std::size_t const size : {511U, 512U}) {
         sample_file file;
@@ -130,7 +130,7 @@ TEST_CASE("a cursor refuses a page without nodes") {
     }
 }
 
-TEST_CASE("a cursor refuses pages that form a circle") {
+TEST_CASE("a cursor refuses a cycle of pages") {
     for (std::size_t const child : {0U, 1U, 2U}) {
         CAPTURE(child);
         sample_file file;
@@ -142,7 +142,7 @@ TEST_CASE("a cursor refuses pages that form a circle") {
     }
 }
 
-TEST_CASE("a cursor refuses what a lookup refuses") {
+TEST_CASE("a cursor refuses the pages that a lookup refuses") {
     sample_file file;
     SECTION("a header") {
         store(file.pages.page(4), std::uint64_t{3});

@@ -42,7 +42,7 @@ bool accepts(std::string const& list) {
 
 } // namespace
 
-TEST_CASE("every path of a file as LMDB writes it is valid") {
+TEST_CASE("every path of a file that LMDB wrote is valid") {
     sample_file const file;
     for (std::string const key : {"", "A", "a", "b", "c", "d", "dd", "e", "f", "g", "h", "zzz"}) {
         CAPTURE(key);
@@ -51,7 +51,7 @@ TEST_CASE("every path of a file as LMDB writes it is valid") {
     }
 }
 
-TEST_CASE("an empty tree is valid if it has no levels") {
+TEST_CASE("an empty tree must have depth 0") {
     sample_file file;
     file.change_meta([](auto& meta) { meta.records.root = page_format::no_page; });
     CHECK_FALSE(is_valid(file, "a", change::insert));
@@ -59,7 +59,7 @@ TEST_CASE("an empty tree is valid if it has no levels") {
     CHECK(is_valid(file, "a", change::insert));
 }
 
-TEST_CASE("a path has as many pages as the tree states") {
+TEST_CASE("the length of a path must be the depth of the tree") {
     for (std::uint16_t const depth : std::vector<std::uint16_t>{0, 1, 3, 32, 0xffff}) {
         CAPTURE(depth);
         sample_file file;
@@ -68,7 +68,7 @@ TEST_CASE("a path has as many pages as the tree states") {
     }
 }
 
-TEST_CASE("a path that forms a circle is not valid") {
+TEST_CASE("a cyclic path is invalid") {
     sample_file file;
     store(file.pages.node_at(sample_file::root, 0),
           page_format::node_header::of_branch(sample_file::root, 0));
@@ -76,7 +76,7 @@ TEST_CASE("a path that forms a circle is not valid") {
     CHECK(is_valid(file, "h", change::insert));
 }
 
-TEST_CASE("a page is valid if its nodes fill it from upper on without a gap") {
+TEST_CASE("the nodes of a page must fill it from upper without gaps") {
     using p = page_builder;
     std::uint64_t const leaf = sample_file::first_leaf;
     sample_file file;
@@ -151,7 +151,7 @@ TEST_CASE("a page is valid if its nodes fill it from upper on without a gap") {
     CHECK_FALSE(is_valid(file, "a", change::remove));
 }
 
-TEST_CASE("only a removal checks the neighbours of its pages") {
+TEST_CASE("only a removal checks neighbouring pages") {
     sample_file file;
     store(file.pages.page(sample_file::first_leaf), std::uint64_t{0});
     CHECK_FALSE(is_valid(file, "a", change::insert));
@@ -170,7 +170,7 @@ TEST_CASE("the overflow pages of the key's own value must be valid") {
     }
 }
 
-TEST_CASE("the lists of free pages as LMDB writes them are valid") {
+TEST_CASE("the lists of free pages that LMDB wrote are valid") {
     using p = page_builder;
     CHECK(lists_are_valid(sample_file()));
     CHECK(accepts(p::free_list({})));
@@ -179,7 +179,7 @@ TEST_CASE("the lists of free pages as LMDB writes them are valid") {
         accepts(p::free_list({10, 8}) + memo_test::text_of_number(0))); // room that it does not use
 }
 
-TEST_CASE("a list of free pages with a wrong number is refused") {
+TEST_CASE("a list of free pages with an invalid number is refused") {
     using p = page_builder;
     CHECK_FALSE(accepts(p::free_list({8, 10})));    // ascends
     CHECK_FALSE(accepts(p::free_list({10, 10})));   // twice
@@ -190,7 +190,7 @@ TEST_CASE("a list of free pages with a wrong number is refused") {
     CHECK_FALSE(accepts(p::free_list({~std::uint64_t{0}})));
 }
 
-TEST_CASE("a list of free pages with a wrong count is refused") {
+TEST_CASE("a list of free pages with an invalid count is refused") {
     auto const with_count = [](std::uint64_t count) {
         return memo_test::text_of_number(count) + memo_test::text_of_number(10) +
                memo_test::text_of_number(8);
@@ -204,7 +204,7 @@ TEST_CASE("a list of free pages with a wrong count is refused") {
     CHECK_FALSE(accepts(std::string(7, '\0')));
 }
 
-TEST_CASE("a list of free pages does not go on behind its value") {
+TEST_CASE("a list of free pages ends with its value") {
     sample_file file; // whose page 8 is free and follows the list
     file.pages.add_leaf(
         sample_file::free_leaf,
@@ -214,7 +214,7 @@ TEST_CASE("a list of free pages does not go on behind its value") {
     CHECK_FALSE(lists_are_valid(file));
 }
 
-TEST_CASE("the tree of free pages must be valid, whatever its depth") {
+TEST_CASE("the tree of free pages must be valid at any depth") {
     using p = page_builder;
     sample_file file;
     SECTION("no page") {

@@ -94,14 +94,14 @@ TEST_CASE("a lookup refuses a branch without nodes") {
     CHECK(find(file, "a") == lookup_status::corrupt);
 }
 
-TEST_CASE("a page with another kind's flags is not taken for a page of its own kind") {
+TEST_CASE("a page with wrong flags is refused") {
     sample_file file;
     file.change_header(sample_file::first_leaf,
                        [](auto& header) { header.flags = page_format::branch_page; });
     CHECK(find(file, "a") == lookup_status::corrupt); // its children are no pages
 }
 
-TEST_CASE("a lookup refuses a node that does not lie within its page") {
+TEST_CASE("a lookup refuses a node beyond the end of its page") {
     // "bb" is what the search in the first leaf reads first; "d" in the branch.
     for (std::uint64_t const page : {sample_file::root, sample_file::first_leaf}) {
         for (std::uint16_t const offset : std::vector<std::uint16_t>{4089, 4096, 0x7fff, 0xffff}) {
@@ -119,7 +119,7 @@ TEST_CASE("a lookup refuses a node that does not lie within its page") {
     }
 }
 
-TEST_CASE("a lookup refuses a child that is no page of the tree") {
+TEST_CASE("a lookup refuses an invalid child") {
     for (std::uint64_t const child :
          {std::uint64_t{0}, std::uint64_t{1}, sample_file::page_count,
           std::uint64_t{0xffff'ffff'ffff}, sample_file::overflow, std::uint64_t{8},
@@ -133,7 +133,7 @@ TEST_CASE("a lookup refuses a child that is no page of the tree") {
     }
 }
 
-TEST_CASE("the pages of the metas are no pages of a tree, whatever their flags") {
+TEST_CASE("the pages of the metas are never pages of a tree") {
     sample_file file;
     for (std::uint64_t const page : {std::uint64_t{0}, std::uint64_t{1}}) {
         file.change_header(page, [](auto& header) {
@@ -145,7 +145,7 @@ TEST_CASE("the pages of the metas are no pages of a tree, whatever their flags")
     }
 }
 
-TEST_CASE("a lookup refuses a root that is no page of the tree") {
+TEST_CASE("a lookup refuses an invalid root") {
     for (std::uint64_t const root : {std::uint64_t{0}, std::uint64_t{1}, sample_file::page_count,
                                      sample_file::overflow, page_format::no_page - 1}) {
         CAPTURE(root);
@@ -155,7 +155,7 @@ TEST_CASE("a lookup refuses a root that is no page of the tree") {
     }
 }
 
-TEST_CASE("a lookup refuses a value that ends behind its page") {
+TEST_CASE("a lookup refuses a value beyond the end of its page") {
     sample_file file;
     std::byte* const node = file.pages.node_at(sample_file::first_leaf, 0);
     auto const room = static_cast<std::uint32_t>(file.pages.page(sample_file::first_leaf) +
@@ -169,7 +169,7 @@ TEST_CASE("a lookup refuses a value that ends behind its page") {
     }
 }
 
-TEST_CASE("a lookup refuses overflow pages that are not those of the value") {
+TEST_CASE("a lookup refuses overflow pages of another value") {
     std::vector<std::pair<char const*, std::function<void(sample_file&)>>> const changes{
         {"number", [](auto& file) { store(file.pages.page(5), std::uint64_t{6}); }},
         {"flags of a leaf",
@@ -207,7 +207,7 @@ TEST_CASE("a lookup refuses overflow pages that are not those of the value") {
     }
 }
 
-TEST_CASE("a lookup refuses the number of an overflow page that ends behind its page") {
+TEST_CASE("a lookup refuses the number of an overflow page beyond the end of its page") {
     sample_file file;
     // The page ends with the first byte of the number, and zeros follow: page 5, an overflow page.
     file.pages.add_leaf(sample_file::free_leaf,
@@ -216,14 +216,14 @@ TEST_CASE("a lookup refuses the number of an overflow page that ends behind its 
     CHECK(find(file, "a") == lookup_status::corrupt);
 }
 
-TEST_CASE("a lookup refuses overflow pages that the snapshot does not have") {
+TEST_CASE("a lookup refuses overflow pages outside of the snapshot") {
     sample_file file;
     file.change_meta([](auto& meta) { meta.last_page = sample_file::overflow; }); // of two
     CHECK(find(file, "d") == lookup_status::found);
     CHECK(find(file, "e") == lookup_status::corrupt);
 }
 
-TEST_CASE("a lookup refuses overflow pages that the file does not reach") {
+TEST_CASE("a lookup refuses overflow pages beyond the end of the file") {
     sample_file file;
     file.pages.set_length(6 * page_format::page_size);
     CHECK(find(file, "a") == lookup_status::found);
@@ -244,7 +244,7 @@ TEST_CASE("a file of unknown length has only the pages that were seen before") {
     CHECK_FALSE(file.view.snapshot_to_write());
 }
 
-TEST_CASE("the snapshot of a transaction is found until another one overwrites it") {
+TEST_CASE("the snapshot of a transaction exists until another one overwrites it") {
     sample_file file;
     detail::page_snapshot const snapshot = file.snapshot();
     CHECK(snapshot.records.root == sample_file::root);
@@ -264,7 +264,7 @@ TEST_CASE("the snapshot of a transaction is found until another one overwrites i
     CHECK(file.view.latest_snapshot().value().transaction == 12);
 }
 
-TEST_CASE("a meta with a wrong field has no valid page") {
+TEST_CASE("a meta with an invalid field has no valid page") {
     std::vector<std::function<void(page_format::meta&)>> const changes{
         [](auto& meta) { meta.magic ^= 1U; },
         [](auto& meta) { meta.version = 2; },
@@ -288,7 +288,7 @@ TEST_CASE("a meta with a wrong field has no valid page") {
     }
 }
 
-TEST_CASE("a write begins with the newest meta, if the file did not shrink since the one before") {
+TEST_CASE("a write begins with the newest meta unless the file shrank") {
     sample_file file;
     CHECK(file.view.snapshot_to_write().value().transaction == 10);
     SECTION("the file shrank") {
@@ -313,7 +313,7 @@ TEST_CASE("a write begins with the newest meta, if the file did not shrink since
     }
 }
 
-TEST_CASE("the size of all records is refused if they do not fit into their leaves") {
+TEST_CASE("more entries than fit into the leaves are refused") {
     sample_file file;
     auto const size = file.view.size_of(file.snapshot()).value();
     CHECK(size.entries == file.records.size());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Entries of a database and its size, as LMDB and our own reader of its pages both return them.
+// Views of entries and sizes of databases, which both LMDB and page_view return.
 
 #include <cstddef>
 #include <cstdint>
@@ -17,20 +17,20 @@ struct key_and_value {
     bytes_view value;
 };
 
-/// A database's share of its file.
+/// The size of a database.
 struct database_size {
     std::size_t entries;
     std::size_t bytes; ///< of the pages in use
 };
 
-/// How many pages a tree has, by kind.
+/// The numbers of a tree's pages, by kind.
 struct tree_size {
     std::uint64_t branches = 0;
     std::uint64_t leaves = 0;
     std::uint64_t overflow = 0; ///< of values
 };
 
-/// The size of a tree; nothing for more entries than fit into its leaves.
+/// The size of a database; nothing if the entries do not fit into the leaves.
 [[nodiscard]] inline std::optional<database_size>
 valid_size(std::uint64_t entries, tree_size const& pages, std::size_t page_size) noexcept {
     constexpr std::size_t min_entry = 11; // bytes: its offset, its header, a key

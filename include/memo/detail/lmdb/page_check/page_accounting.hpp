@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Counts the uses of every page of the data file: a page is part of one tree or one value, or it is free.
-// Damage to a root's number can lead to a tree of an earlier commit. Its pages are valid, but some are free
-// by now or in use for something else, and LMDB would overwrite what is in use
-// (docs/decisions/0021-sound-pages.md, 0063-page-checks.md). So pages are counted before a process writes
-// for the first time.
+// Checks that every page of the data file has one use: as part of one tree, of one value, or as a
+// free page. A damaged root number may lead to the tree of an earlier commit: its pages are valid,
+// but some are free by now or have another use, and LMDB would overwrite pages in use
+// (docs/decisions/0021-sound-pages.md, 0063-page-checks.md). Each process runs this check before
+// its first write.
 //
-// Source: LMDB 0.9, mdb.c: mdb_freelist_save(): what transaction T freed is listed under the key T.
+// Source: LMDB 0.9, mdb.c: mdb_freelist_save(): the key T lists the pages that transaction T freed.
 
 #include <memo/detail/lmdb/page_check/entry_view.hpp>
 #include <memo/detail/lmdb/page_check/page_format.hpp>
@@ -22,7 +22,7 @@
 
 namespace memo::detail {
 
-/// Counts the pages of the last commit. Nobody may be writing.
+/// Counts the pages of the last commit. Precondition: the caller is the only writer.
 class page_accounting {
   public:
     page_accounting(page_view const& pages, page_snapshot const& snapshot)
@@ -32,10 +32,11 @@ class page_accounting {
           records_size_(pages.records_size(snapshot)),
           is_used_(snapshot.page_count) {}
 
-    /// Whether no page is found to have two uses, and the lists of free pages are those of this commit.
+    /// Whether no page has two uses, and the lists of free pages belong to this commit.
     ///
-    /// Complexity:     reads all lists of free pages and branches of records, and leaves where values
-    ///                 lie in overflow pages; neither where there are more than 8192
+    /// Complexity:     reads all lists of free pages, at most 8192 branches of records, and at most
+    ///                 8192 leaves if there are overflow pages; skips branches or leaves beyond
+    ///                 that number
     [[nodiscard]] bool has_single_uses() {
         return add_size(records_size_) && add_size(free_pages_size_) &&
                use(0, page_format::first_tree_page) && use_records() && use_free_pages() &&
@@ -45,14 +46,13 @@ class page_accounting {
   private:
     static constexpr std::uint64_t max_pages_read = 8192;
 
-    // Adds the pages that a tree states; false if they are more than the file's. Each number may be
-    // anything.
+    // Adds the stated size of a tree; false if the file has fewer pages. The numbers are unchecked.
     [[nodiscard]] bool add_size(tree_size const& size) {
         count_ += size.branches + size.leaves + size.overflow;
         return (std::max)({size.branches, size.leaves, size.overflow}) <= snapshot_.page_count;
     }
 
-    // False if pages are not the file's, or are in use already.
+    // Marks pages as used; false if the file does not have them, or they are already used.
     [[nodiscard]] bool use(std::uint64_t first, std::uint64_t count) {
         if (first >= snapshot_.page_count || count > snapshot_.page_count - first) {
             return false;
@@ -66,23 +66,23 @@ class page_accounting {
         return true;
     }
 
-    // Uses a tree's branches and leaves, and returns the leaves.
+    // Marks the branches and leaves of a tree as used, and returns the leaves.
     [[nodiscard]] std::optional<std::vector<std::uint64_t>> use_tree(page_tree const& tree) {
         std::vector<std::uint64_t> level;
         if (tree.root != page_format::no_page) {
             level.push_back(tree.root);
         }
         for (unsigned depth = tree.depth;; --depth) {
-            std::vector<std::uint64_t> below;
+            std::vector<std::uint64_t> children;
             for (std::uint64_t const page : level) {
-                if (!use(page, 1) || (depth > 1 && !add_children(page, below))) {
+                if (!use(page, 1) || (depth > 1 && !add_children(page, children))) {
                     return std::nullopt;
                 }
             }
             if (depth <= 1) {
                 return level;
             }
-            level = std::move(below);
+            level = std::move(children);
         }
     }
 
@@ -101,7 +101,7 @@ class page_accounting {
         return true;
     }
 
-    // Uses the overflow pages of a leaf's values, and calls is_valid(key, value) for each entry.
+    // Marks the overflow pages of a leaf as used, and calls is_valid(key, value) for each entry.
     template <class IsValid>
     [[nodiscard]] bool use_values(std::uint64_t leaf, IsValid const& is_valid) {
         auto const page = pages_.page_at(leaf, snapshot_.page_count);
@@ -176,7 +176,7 @@ class page_accounting {
         return true;
     }
 
-    // Whether the transaction that freed a list comes behind the last one, which it replaces.
+    // Whether the transaction of a list follows `last`, which it replaces.
     [[nodiscard]] static bool is_later(bytes_view key, std::uint64_t& last) noexcept {
         if (key.size() != sizeof(std::uint64_t)) {
             return false;
@@ -185,7 +185,7 @@ class page_accounting {
         return freed_by > std::exchange(last, freed_by);
     }
 
-    // Each commit frees the root before it, if there was one.
+    // Each commit frees the previous root, unless the tree was empty.
     [[nodiscard]] bool may_have_freed_nothing() const noexcept {
         auto const previous = pages_.snapshot_of(snapshot_.transaction - 1);
         return !previous || previous->records.root == page_format::no_page;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A walk over the records of a snapshot, in ascending order, with every page checked: LMDB's own cursors
-// follow damaged pages. Keys must ascend over all pages, the separators in branches included. So the walk
-// ends whatever the pages say, and visits only records that page_view::find() finds.
+// Iterates over the records of a snapshot in ascending order, and checks every page: LMDB's cursors
+// follow damaged pages. All keys must ascend, including the separators in branches. So the
+// iteration ends for any damage, and visits only records that page_view::find() finds.
 
 #include <memo/detail/lmdb/page_check/entry_view.hpp>
 #include <memo/detail/lmdb/page_check/page_format.hpp>
@@ -17,13 +17,13 @@
 
 namespace memo::detail {
 
-/// An entry's key is a copy, valid until the next entry is asked for; its value lies in the file.
+/// The key of an entry is a copy that is valid until the next call; the value lies in the file.
 class page_cursor {
   public:
     page_cursor(page_view const& pages, page_snapshot const& snapshot) noexcept
         : pages_(pages), snapshot_(snapshot) {}
 
-    /// Moves to the first entry whose key is not less; to the first of all for an empty key.
+    /// Moves to the first entry whose key is not less; an empty key is less than all keys.
     [[nodiscard]] lookup_status seek(bytes_view key, key_and_value& entry) noexcept {
         depth_ = 0;
         if (snapshot_.records.root == page_format::no_page) {
@@ -49,7 +49,7 @@ class page_cursor {
         return search_page(key) ? read_entry(entry) : lookup_status::corrupt;
     }
 
-    /// Moves to the entry behind the one that was found last.
+    /// Moves to the next entry. Precondition: the last call found one.
     [[nodiscard]] lookup_status next(key_and_value& entry) noexcept {
         ++index();
         return read_entry(entry);
@@ -64,7 +64,8 @@ class page_cursor {
     [[nodiscard]] tree_page const& page() const noexcept { return path_[depth_ - 1].page; }
     [[nodiscard]] std::size_t& index() noexcept { return path_[depth_ - 1].index; }
 
-    // LMDB writes no page without nodes, and a tree of them might take for ever.
+    // Refuses pages without nodes: LMDB writes none, and a tree of them would make the iteration
+    // endless.
     [[nodiscard]] bool enter(std::uint64_t number) noexcept {
         auto const page = pages_.page_at(number, snapshot_.page_count);
         if (depth_ == path_.size() || !page || page->count == 0) {
@@ -74,8 +75,8 @@ class page_cursor {
         return true;
     }
 
-    // Sets the index: in a branch to the child that leads to the key, in a leaf to the first key that is
-    // not less.
+    // Sets the index: in a branch to the child for the key, in a leaf to the first key that is not
+    // less.
     [[nodiscard]] bool search_page(bytes_view key) noexcept {
         std::size_t low = page_view::first_key(page());
         std::size_t high = key.empty() ? low : page().count;
@@ -86,16 +87,16 @@ class page_cursor {
                 return false;
             }
             int const order = page_view::compare(node->key, key);
-            bool const is_behind = page().is_branch ? order > 0 : order >= 0;
-            (is_behind ? high : low) = is_behind ? middle : middle + 1;
+            bool const is_after = page().is_branch ? order > 0 : order >= 0;
+            (is_after ? high : low) = is_after ? middle : middle + 1;
         }
         index() = page().is_branch ? low - 1 : low;
         return true;
     }
 
-    // Whether a key, of an entry or a separator, comes behind the previous one, and is the previous one
-    // from now on.
-    [[nodiscard]] bool ascends_to(bytes_view key) noexcept {
+    // Whether the key of an entry or a separator is greater than the previous one. Replaces the
+    // previous one.
+    [[nodiscard]] bool advance_to(bytes_view key) noexcept {
         if (key.size() > page_format::max_key_size) {
             return false;
         }
@@ -113,7 +114,7 @@ class page_cursor {
         has_previous_key_ = true;
     }
 
-    // Reads the entry at the current place, or at the first place behind it that has one.
+    // Reads the entry at the current position or, at the end of a leaf, the first one after it.
     [[nodiscard]] lookup_status read_entry(key_and_value& entry) noexcept {
         while (index() >= page().count) {
             if (--depth_ == 0) {
@@ -128,17 +129,17 @@ class page_cursor {
             }
             if (index() != 0) {
                 may_equal_ = false;
-                if (!ascends_to(child->key)) {
+                if (!advance_to(child->key)) {
                     return lookup_status::corrupt;
                 }
-                may_equal_ = true; // the first key of the child's pages may equal its separator
+                may_equal_ = true; // the first key below may equal the separator
             }
             if (!enter(child->header.child())) {
                 return lookup_status::corrupt;
             }
         }
         auto const node = page_view::node_at(page(), index());
-        if (!node || !ascends_to(node->key)) {
+        if (!node || !advance_to(node->key)) {
             return lookup_status::corrupt;
         }
         may_equal_ = false;
@@ -153,7 +154,7 @@ class page_cursor {
     std::array<std::byte, page_format::max_key_size> previous_key_{};
     std::size_t previous_key_size_ = 0;
     bool has_previous_key_ = false;
-    bool may_equal_ = true; ///< the next key may be the previous one
+    bool may_equal_ = true; ///< whether the next key may equal the previous one
 };
 
 } // namespace memo::detail

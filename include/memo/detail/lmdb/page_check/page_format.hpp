@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// LMDB's data format 1, as a 64-bit little-endian machine writes it. A file is a sequence of pages. Pages
-// 0 and 1 each hold a meta, which a commit overwrites by turns; all other pages are branches or leaves of
-// the two trees, values in overflow pages, or free.
+// LMDB's data format 1, as 64-bit little-endian machines write it. A file is a sequence of pages.
+// Pages 0 and 1 each contain a meta; commits overwrite them alternately. All other pages are
+// branches or leaves of the two trees, overflow pages of values, or free.
 //
-// Places are taken by __builtin_offsetof, as offsetof is a macro, which a program may have undefined.
+// Offsets use __builtin_offsetof, because offsetof is a macro that a program may have undefined.
 //
 // Source: LMDB 0.9.24, mdb.c: MDB_page, MDB_node, MDB_db, MDB_meta and their flags.
 
@@ -17,15 +17,16 @@ namespace memo::detail::page_format {
 inline constexpr std::uint32_t magic = 0xbeefc0de;
 inline constexpr std::uint32_t version = 1;
 
-/// Bytes of a page, where our own reader is used: LMDB takes those of the machine that created the file.
+/// Bytes of a page that page_view reads. LMDB uses the page size of the machine that created the
+/// file.
 inline constexpr std::size_t page_size = 4096;
-inline constexpr std::uint64_t first_tree_page = 2;         ///< behind the metas
+inline constexpr std::uint64_t first_tree_page = 2;         ///< after the metas
 inline constexpr std::uint64_t no_page = ~std::uint64_t{0}; ///< root of an empty tree: P_INVALID
 inline constexpr std::size_t max_depth = 32;                ///< of a tree: CURSOR_STACK
 inline constexpr std::size_t max_key_size = 511;            ///< bytes: MDB_MAXKEYSIZE
 
-/// At the start of each page: MDB_page. Behind it lie the offsets of the nodes, 2 bytes each, as far as
-/// `lower`; the nodes fill the page from `upper` to its end.
+/// The header of each page: MDB_page. The offsets of the nodes follow, 2 bytes each, up to `lower`;
+/// the nodes fill the page from `upper` to its end.
 struct page_header {
     std::uint64_t number;
     std::uint16_t unused;
@@ -35,8 +36,8 @@ struct page_header {
 };
 static_assert(sizeof(page_header) == 16);
 
-/// Of the first of a value's overflow pages, in the place of `lower` and `upper`: how many there are, in
-/// 4 bytes.
+/// The offset of the number of a value's overflow pages, 4 bytes. The first of these pages has it
+/// in place of `lower` and `upper`.
 inline constexpr std::size_t overflow_count = __builtin_offsetof(page_header, lower);
 
 inline constexpr std::uint16_t branch_page = 1;   ///< P_BRANCH
@@ -44,7 +45,7 @@ inline constexpr std::uint16_t leaf_page = 2;     ///< P_LEAF
 inline constexpr std::uint16_t overflow_page = 4; ///< P_OVERFLOW
 inline constexpr std::uint16_t meta_page = 8;     ///< P_META
 
-/// At the start of each node: MDB_node, as one word. Behind it lies the key, and in a leaf the value or the
+/// The header of each node: MDB_node, as one word. The key follows, and in a leaf the value or the
 /// 8-byte number of its first overflow page. Nodes have even sizes.
 struct node_header {
     std::uint64_t word = 0;
@@ -73,9 +74,9 @@ static_assert(sizeof(node_header) == 8);
 
 inline constexpr unsigned overflow_node = 1; ///< the value lies in overflow pages: F_BIGDATA
 
-/// A tree in a meta: MDB_db.
+/// The description of a tree in a meta: MDB_db.
 struct database {
-    std::uint32_t page_size; ///< bytes; of the free pages' tree, else unused
+    std::uint32_t page_size; ///< bytes; only in the tree of free pages
     std::uint16_t flags;
     std::uint16_t depth; ///< levels of pages
     std::uint64_t branch_pages;
@@ -86,12 +87,13 @@ struct database {
 };
 static_assert(sizeof(database) == 48);
 
-inline constexpr std::uint16_t integer_keys = 8; ///< flags of the free pages' tree: MDB_INTEGERKEY
+inline constexpr std::uint16_t integer_keys =
+    8; ///< flags of the tree of free pages: MDB_INTEGERKEY
 
-/// Behind the header of the pages 0 and 1: MDB_meta. Transaction n writes page n % 2.
+/// The content of pages 0 and 1, after their header: MDB_meta. Transaction n writes page n % 2.
 ///
-/// The keys of free_pages are transactions, 8 bytes each. A value lists the pages that its transaction
-/// freed: their count and their numbers, the largest first, 8 bytes each.
+/// The keys of free_pages are transactions, 8 bytes each. A value lists the pages that its
+/// transaction freed: their count, then their numbers in descending order, 8 bytes each.
 struct meta {
     std::uint32_t magic;
     std::uint32_t version;
@@ -100,11 +102,11 @@ struct meta {
     database free_pages;
     database records;
     std::uint64_t last_page;   ///< in use
-    std::uint64_t transaction; ///< that wrote it
+    std::uint64_t transaction; ///< the writer
 };
 static_assert(sizeof(meta) == 136);
 
-/// Bytes of a page header of LMDB 1.0, whose meta begins with the same fields as here.
+/// The size of a page header of LMDB 1.0, whose meta begins with the same fields.
 /// Source: LMDB 1.0 (branch mdb.master3), mdb.c: MDB_page, MDB_meta.
 inline constexpr std::size_t next_page_header_size = 24;
 

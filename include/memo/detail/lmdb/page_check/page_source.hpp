@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The pages of a file in memory, where the file may still grow. A read behind the end of a mapped file is a
-// SIGBUS, so a page is read only once it is known to lie within the file.
+// The pages of a mapped file that may still grow. A read beyond the end of a mapped file raises
+// SIGBUS, so readers check with has() that a page lies within the file.
 
 #include <memo/detail/lmdb/page_check/entry_view.hpp>
 #include <memo/detail/lmdb/page_check/page_format.hpp>
@@ -24,14 +24,14 @@ class page_source {
         return memory_.data() + page * page_format::page_size;
     }
 
-    /// How many pages the file may grow to.
+    /// The number of pages to which the file may grow.
     [[nodiscard]] std::uint64_t max_pages() const noexcept {
         return memory_.size() / page_format::page_size;
     }
 
-    /// Whether the file reaches to the end of a page.
+    /// Whether the file includes a page.
     ///
-    /// Thread safety:  safe, while the file grows, too
+    /// Thread safety:  safe, even while the file grows
     [[nodiscard]] bool has(std::uint64_t page) const noexcept {
         if (page >= max_pages()) {
             return false;
@@ -47,7 +47,7 @@ class page_source {
     page_source() = default;
     ~page_source() = default;
 
-    /// memory          all pages that the file may grow to; nobody may be reading
+    /// memory          all pages to which the file may grow. Precondition: no concurrent readers
     void set_memory(bytes_view memory) noexcept {
         memory_ = memory;
         known_length_ = 0;
@@ -55,19 +55,19 @@ class page_source {
     [[nodiscard]] bytes_view memory() const noexcept { return memory_; }
 
   private:
-    /// Bytes of the file now; nothing if that cannot be known.
+    /// The current length of the file in bytes; nothing if it cannot be determined.
     [[nodiscard]] virtual std::optional<std::size_t> length() const noexcept = 0;
 
     [[gnu::noinline]] bool has_grown_to(std::size_t end) const noexcept {
-        auto const now = length();
-        if (now) {
-            known_length_.store(*now, std::memory_order_relaxed);
+        auto const bytes = length();
+        if (bytes) {
+            known_length_.store(*bytes, std::memory_order_relaxed);
         }
-        return now && end <= *now;
+        return bytes && end <= *bytes;
     }
 
     bytes_view memory_;
-    mutable std::atomic<std::size_t> known_length_{0}; ///< bytes
+    mutable std::atomic<std::size_t> known_length_{0}; ///< bytes, a lower bound
 };
 
 } // namespace memo::detail

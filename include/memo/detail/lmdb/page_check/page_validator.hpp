@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Checks the pages that a write will touch, before it does: the path from the root to the key's leaf, and
-// before a removal the neighbours that LMDB may merge. LMDB would copy bytes from behind a damaged page
+// Checks the pages that a write will touch: the path from the root to the key's leaf, and for a
+// removal also the neighbours that LMDB may merge. LMDB would copy bytes from beyond a damaged page
 // (docs/decisions/0021-sound-pages.md).
 
 #include <memo/detail/lmdb/page_check/entry_view.hpp>
@@ -21,15 +21,16 @@ class page_validator {
   public:
     explicit page_validator(page_view const& pages) noexcept : pages_(pages) {}
 
-    /// What a write does to a tree. A search and an insertion read no page beside the path to the leaf; a
-    /// removal merges pages, or moves nodes between them.
+    /// The kind of a write. A search or an insertion reads only the path to the leaf; a removal
+    /// also merges pages, or moves nodes between them.
     /// Source: LMDB 0.9, mdb.c: mdb_cursor_put(), mdb_page_split(), mdb_rebalance().
     enum class change : std::uint8_t { insert, remove };
 
-    /// Whether all pages from a root to a key's leaf are valid, before a removal their neighbours, too,
-    /// and are as many levels as the tree states: LMDB relies on that when the tree loses a level.
+    /// Whether all pages from a root to a key's leaf are valid, for a removal also their
+    /// neighbours, and the path has the depth of the tree: LMDB relies on that when the tree loses
+    /// a level.
     [[nodiscard]] bool path_is_valid(page_tree const& tree, bytes_view key,
-                                     std::uint64_t page_count, change what) const noexcept {
+                                     std::uint64_t page_count, change kind) const noexcept {
         if (tree.root == page_format::no_page) {
             return tree.depth == 0;
         }
@@ -43,9 +44,9 @@ class page_validator {
                 return depth == tree.depth && value_is_valid(*page, key, page_count);
             }
             std::size_t const child = child_for(*page, key);
-            std::size_t const beside = what == change::remove ? 1 : 0;
-            std::size_t const last = (std::min)(child + beside, page->count - 1);
-            for (std::size_t i = child - (std::min)(child, beside); i <= last; ++i) {
+            std::size_t const neighbours = kind == change::remove ? 1 : 0; // on each side
+            std::size_t const last = (std::min)(child + neighbours, page->count - 1);
+            for (std::size_t i = child - (std::min)(child, neighbours); i <= last; ++i) {
                 auto const node = page_view::node_at(*page, i);
                 if (!node || (i != child && !valid_page(node->header.child(), page_count))) {
                     return false;
@@ -58,7 +59,7 @@ class page_validator {
         return false;
     }
 
-    /// Whether the lists of free pages that a write takes from and adds to are valid.
+    /// Whether the lists of free pages that a write changes are valid.
     [[nodiscard]] bool free_lists_are_valid(page_tree const& tree,
                                             std::uint64_t page_count) const noexcept {
         std::array<std::byte, 8> first{};
@@ -89,11 +90,11 @@ class page_validator {
     }
 
   private:
-    /// How many numbers of a list are checked: a write takes the last ones first.
+    /// The number of checked elements of a list. A write uses its last elements first.
     static constexpr std::uint64_t max_checked = 512;
 
-    /// Whether a list holds the numbers of pages that it counts, and its last ones descend. LMDB would
-    /// allocate a page twice that stands there twice, and ends the process then.
+    /// Whether a list contains as many page numbers as it counts, and the last ones descend. LMDB
+    /// would allocate a repeated page twice, and then abort the process.
     [[nodiscard]] static bool list_is_valid(bytes_view list, std::uint64_t page_count) noexcept {
         constexpr std::size_t word = sizeof(std::uint64_t);
         if (list.size() < word) {
@@ -114,8 +115,8 @@ class page_validator {
         return true;
     }
 
-    /// A page whose nodes fill it from `upper` on without a gap, so that LMDB moves only bytes of this page
-    /// within it; else nothing.
+    /// A page whose nodes fill it from `upper` to its end without gaps, so that LMDB moves only
+    /// bytes of this page; else nothing.
     [[nodiscard]] std::optional<tree_page> valid_page(std::uint64_t number,
                                                       std::uint64_t page_count) const noexcept {
         auto const page = pages_.page_at(number, page_count);
@@ -131,7 +132,7 @@ class page_validator {
             std::size_t size = sizeof(page_format::node_header) + node->key.size();
             if (!page->is_branch) {
                 unsigned const flags = node->header.flags();
-                if (flags > page_format::overflow_node) { // memo stores no such nodes
+                if (flags > page_format::overflow_node) { // memo uses no other flags
                     return std::nullopt;
                 }
                 size += flags == page_format::overflow_node ? sizeof(std::uint64_t)
@@ -146,8 +147,8 @@ class page_validator {
         return sum == page_format::page_size - page->upper ? page : std::nullopt;
     }
 
-    /// Whether the overflow pages of the key's value are valid. A value within the leaf was checked with
-    /// the leaf.
+    /// Whether the overflow pages of the key's value are valid. valid_page() has checked values
+    /// within the leaf.
     [[nodiscard]] bool value_is_valid(tree_page const& leaf, bytes_view key,
                                       std::uint64_t page_count) const noexcept {
         for (std::size_t index = 0; index < leaf.count; ++index) {
@@ -163,7 +164,7 @@ class page_validator {
         return true;
     }
 
-    /// The child with which LMDB's search for the key goes on, in whatever order the keys are.
+    /// The child that LMDB's search visits, even if the keys are not in order.
     /// Source: LMDB 0.9, mdb.c: mdb_node_search().
     [[nodiscard]] static std::size_t child_for(tree_page const& branch, bytes_view key) noexcept {
         std::size_t low = page_view::first_key(branch);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// LMDB's pages, read with every number in them checked. LMDB trusts its pages: one flipped bit in a page
-// header, in a table of nodes or in the number of a child makes it read behind the page, and a signal ends
-// the process (docs/decisions/0021-sound-pages.md). So this library looks up a key, and walks over entries
-// (page_cursor.hpp), in a snapshot of LMDB's by code of its own. page_validator.hpp checks what LMDB is
-// about to write to.
+// Reads LMDB's pages and checks every number in them. LMDB trusts its pages: one flipped bit in a
+// page header, in a table of nodes or in the number of a child makes it read beyond the page, and a
+// signal ends the process (docs/decisions/0021-sound-pages.md). So this library has its own lookup
+// and its own cursor (page_cursor.hpp) for snapshots of LMDB. page_validator.hpp checks pages
+// before LMDB writes to them.
 
 #include <memo/detail/lmdb/page_check/entry_view.hpp>
 #include <memo/detail/lmdb/page_check/page_format.hpp>
@@ -30,12 +30,12 @@ struct page_tree {
 struct page_snapshot {
     page_tree free_pages;
     page_tree records;
-    std::uint64_t page_count = 0; ///< of the file, as the transaction knew it
+    std::uint64_t page_count = 0; ///< of the file, at the time of the transaction
     std::uint64_t transaction = 0;
 };
 
-/// A branch or a leaf, with the numbers of its header that were checked. Whatever is written to the file
-/// since then, no node is read from behind the page.
+/// A branch or a leaf with copies of its checked header fields: concurrent writes to the file
+/// cannot make a reader leave the page.
 struct tree_page {
     std::byte const* bytes = nullptr;
     bool is_branch = false;
@@ -43,7 +43,7 @@ struct tree_page {
     std::size_t upper = 0; ///< offset of the first node
 };
 
-/// A node with its header as it was read; the key ends within the page.
+/// A node with a copy of its header; the key lies within the page.
 struct tree_node {
     std::size_t offset; ///< of the header in the page
     page_format::node_header header;
@@ -53,15 +53,15 @@ struct tree_node {
 enum class lookup_status : std::uint8_t {
     found,
     absent,
-    corrupt, ///< a page on the way is not valid
+    corrupt, ///< a page on the path is invalid
 };
 
 class page_view {
   public:
     explicit page_view(page_source const& source) noexcept : source_(source) {}
 
-    /// The snapshot of a transaction; nothing if another one overwrote its meta. From a damaged meta: a
-    /// snapshot in which no page is valid.
+    /// The snapshot of a transaction; nothing if another one overwrote its meta. A damaged meta
+    /// yields a snapshot without valid pages.
     [[nodiscard]] std::optional<page_snapshot>
     snapshot_of(std::uint64_t transaction) const noexcept {
         using page_format::meta;
@@ -71,7 +71,7 @@ class page_view {
         std::byte const* const at = meta_at(transaction % 2);
         std::byte const* const first_tree = at + __builtin_offsetof(meta, free_pages);
         std::byte const* const second_tree = at + __builtin_offsetof(meta, records);
-        // Flags of another kind of tree would make LMDB read nodes that are not there.
+        // With the flags of another kind of tree LMDB would read nodes that do not exist.
         bool const is_valid =
             number<std::uint32_t>(at + __builtin_offsetof(meta, magic)) == page_format::magic &&
             number<std::uint32_t>(at + __builtin_offsetof(meta, version)) == page_format::version &&
@@ -91,8 +91,8 @@ class page_view {
                                                               : std::nullopt;
     }
 
-    /// The last committed snapshot, for a reader without a transaction. Nothing if others commit faster
-    /// than this reads.
+    /// The last committed snapshot, for a reader without a transaction. Nothing if other processes
+    /// commit faster than this function reads.
     [[nodiscard]] std::optional<page_snapshot> latest_snapshot() const noexcept {
         for (int attempt = 0; attempt < 16 && source_.has(1); ++attempt) {
             if (auto snapshot = snapshot_of((std::max)(transaction_in(0), transaction_in(1)))) {
@@ -102,8 +102,8 @@ class page_view {
         return std::nullopt;
     }
 
-    /// The snapshot that a write begins with; nothing if the metas contradict each other. Nobody may be
-    /// writing.
+    /// The snapshot at the begin of a write; nothing if the metas contradict each other.
+    /// Precondition: the caller is the only writer.
     [[nodiscard]] std::optional<page_snapshot> snapshot_to_write() const noexcept {
         if (!source_.has(1)) {
             return std::nullopt;
@@ -112,23 +112,23 @@ class page_view {
         std::uint64_t const odd = transaction_in(1);
         auto const last = snapshot_of((std::max)(even, odd));
         auto const previous = snapshot_of((std::min)(even, odd));
-        // A file never loses pages: LMDB would write new ones over those that it no longer counts.
+        // Page counts only grow. With a smaller count LMDB would overwrite pages in use.
         bool const is_valid = last && previous && last->page_count >= previous->page_count &&
                               last->page_count <= source_.max_pages();
         return is_valid ? last : std::nullopt;
     }
 
-    /// Whether no page of a snapshot was overwritten since snapshot_of() returned it. Pages that
-    /// transaction T has in use are freed by T + 1 at the earliest and overwritten by T + 3, and before
-    /// that T + 2 overwrites the meta of T.
+    /// Whether no page of a snapshot was overwritten since snapshot_of() returned it. Transaction T
+    /// + 1 is the first that may free pages of snapshot T, and T + 3 the first that may overwrite
+    /// them; before that, T + 2 overwrites the meta of T.
     ///
     /// Source: LMDB 0.9, mdb.c: mdb_page_alloc(), mdb_find_oldest().
     [[nodiscard]] bool is_intact(page_snapshot const& snapshot) const noexcept {
-        std::atomic_thread_fence(std::memory_order_acquire); // after the reads of the caller's copy
+        std::atomic_thread_fence(std::memory_order_acquire); // the caller's reads come first
         return snapshot_of(snapshot.transaction).has_value();
     }
 
-    /// The sizes of both trees as the meta states them, unchecked. Nobody may be writing.
+    /// The unchecked sizes of both trees in the meta. Precondition: the caller is the only writer.
     [[nodiscard]] tree_size free_pages_size(page_snapshot const& snapshot) const noexcept {
         return size_at(database_at(snapshot, __builtin_offsetof(page_format::meta, free_pages)));
     }
@@ -136,8 +136,8 @@ class page_view {
         return size_at(database_at(snapshot, __builtin_offsetof(page_format::meta, records)));
     }
 
-    /// The size of all records, which counts if the snapshot is intact afterwards. Nothing if it cannot be
-    /// true.
+    /// The size of all records, valid if the snapshot is intact afterwards. Nothing if it is
+    /// impossible.
     [[nodiscard]] std::optional<database_size>
     size_of(page_snapshot const& snapshot) const noexcept {
         std::byte const* const tree =
@@ -185,7 +185,7 @@ class page_view {
         return lookup_status::corrupt;
     }
 
-    /// A branch or a leaf; nothing if its header is not one of such a page.
+    /// A branch or a leaf; nothing if its header is invalid.
     [[nodiscard]] std::optional<tree_page> page_at(std::uint64_t page,
                                                    std::uint64_t page_count) const noexcept {
         using page_format::page_header;
@@ -209,7 +209,7 @@ class page_view {
         return tree_page{bytes, is_branch, (lower - sizeof(page_header)) / node_offset_size, upper};
     }
 
-    /// A node of a page; nothing if its header or its key does not lie within the page.
+    /// A node of a page; nothing if its header or key crosses the end of the page.
     [[nodiscard]] static std::optional<tree_node> node_at(tree_page const& page,
                                                           std::size_t index) noexcept {
         using page_format::node_header;
@@ -253,27 +253,27 @@ class page_view {
         return lookup_status::found;
     }
 
-    /// How many overflow pages a value takes.
+    /// The number of overflow pages of a value.
     [[nodiscard]] static std::uint64_t overflow_pages_for(std::size_t value_size) noexcept {
         return (sizeof(page_format::page_header) + value_size + page_format::page_size - 1) /
                page_format::page_size;
     }
 
-    /// The page that a byte of a value lies in.
+    /// The page that contains a byte.
     [[nodiscard]] std::uint64_t page_with(std::byte const* byte) const noexcept {
         return static_cast<std::uint64_t>(byte - source_.at(0)) / page_format::page_size;
     }
 
-    /// Reads a number once. Another process may write to the file at any time, so what was checked must
-    /// not be read a second time when it is used, as a compiler otherwise might.
+    /// Reads a number exactly once. Another process may write to the file at any time, so the
+    /// compiler must not read a number again after its check.
     template <class T> [[nodiscard]] static T number(std::byte const* at) noexcept {
         T value;
         std::memcpy(&value, at, sizeof value);
-        asm("" : "+r"(value)); // NOLINT(hicpp-no-assembler): a value of unknown origin from here on
+        asm("" : "+r"(value)); // NOLINT(hicpp-no-assembler): hides the origin of the value
         return value;
     }
 
-    /// The order of keys: less than, equal to or greater than 0.
+    /// Compares keys: negative, 0 or positive.
     [[nodiscard]] static int compare(bytes_view one, bytes_view other) noexcept {
         int const order =
             std::memcmp(one.data(), other.data(), (std::min)(one.size(), other.size()));
@@ -308,8 +308,8 @@ class page_view {
                                   __builtin_offsetof(page_format::database, overflow_pages))};
     }
 
-    /// Whether a value's overflow pages are the file's, and as many as the first of them says: LMDB frees
-    /// so many.
+    /// Whether a value's overflow pages lie within the file, and their number is the one in the
+    /// header of the first page: LMDB frees that many.
     [[nodiscard]] bool is_overflow(std::uint64_t first, std::size_t value_size,
                                    std::uint64_t page_count) const noexcept {
         using page_format::page_header;
