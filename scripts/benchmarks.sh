@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# benchmarks.sh [--quick | --page]: builds the benchmarks of the gcc preset and runs them, one after the other. What each prints
-# and its JSON are kept in build/benchmarks; the figures go into docs/benchmarks.md, its tables and its plots.
-# --quick: less of everything; the figures mean nothing, and the page that shows them is build/benchmarks/docs/benchmarks.md.
-# --page: runs nothing, makes the page anew from the JSON that is kept.
+# benchmarks.sh [--quick | --page]: builds the benchmarks of the gcc preset and runs them one after the other. Writes their output
+# and JSON to build/benchmarks, and the figures to docs/benchmarks.md, its tables and its plots.
+# --quick: fewer rounds; the figures mean nothing, and the page is build/benchmarks/quick/docs/benchmarks.md.
+# --page: runs nothing, and writes the page again from the JSON of the last run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/setup.sh
 
-kept=build/benchmarks
+results=build/benchmarks
 docs=docs
 quick=()
 runs=true
@@ -15,8 +15,8 @@ case ${1:-} in
     '') ;;
     --quick)
         quick=(--quick)
-        kept=build/benchmarks/quick
-        docs=$kept/docs
+        results=build/benchmarks/quick
+        docs=$results/docs
         ;;
     --page) runs=false ;;
     *)
@@ -32,7 +32,7 @@ run_all() {
     for source in benchmarks/*.cpp; do
         program=$(basename "$source" .cpp)
         echo "== $program"
-        "build/gcc/benchmarks/$program" "${quick[@]}" --json "$kept/$program.json" | tee "$kept/$program.txt"
+        "build/gcc/benchmarks/$program" "${quick[@]}" --json "$results/$program.json" | tee "$results/$program.txt"
     done
 }
 
@@ -40,12 +40,12 @@ run_all() {
 table() {
     jq -r --arg title "$2" \
         ".tables[] | select(.title | test(\$title)) | . as \$table | .rows[] | ${3:-.} | [.name, .ns, .spread, .ratio] | @tsv" \
-        "$kept/$1.json"
+        "$results/$1.json"
 }
 
-# What the plots are drawn from.
+# The data of the plots.
 series() {
-    local to=$kept/series kind variant name
+    local to=$results/series kind variant name
     mkdir -p "$to"
     table hit_path '^hit of f\(int\), 1000 entries' >"$to/hit_small.tsv"
     table hit_path '^hit of f\(int\), [0-9]{5,} entries' >"$to/hit_large.tsv"
@@ -66,29 +66,29 @@ END
     table valuation_wall_time '^exact Shapley' >"$to/wall_time.tsv"
     jq -r '{scaling_2t_control: "control: hash only", scaling_2t_1e3: "hits of 1000 keys",
             scaling_2t_hot_key: "hits of one key", scaling_2t_90_10: "9 hits to 1 new key"} as $names
-        | .goals[] | select($names[.id]) | [$names[.id], .value, .goal] | @tsv' "$kept/contention.json" >"$to/scaling.tsv"
+        | .goals[] | select($names[.id]) | [$names[.id], .value, .goal] | @tsv' "$results/contention.json" >"$to/scaling.tsv"
     # Name of the trace, then the share of each policy as the benchmark prints them.
     awk '/calls +distinct/ { inside = 1; next }
          inside && NF < 9 { exit }
          inside { name = $9; for (i = 10; i <= NF; ++i) name = name " " $i
-                  print name "\t" $3 "\t" $4 "\t" $5 "\t" $6 "\t" $7 "\t" $8 }' "$kept/eviction.txt" >"$to/eviction.tsv"
+                  print name "\t" $3 "\t" $4 "\t" $5 "\t" $6 "\t" $7 "\t" $8 }' "$results/eviction.txt" >"$to/eviction.tsv"
 }
 
 machine() {
     jq -r --arg kernel "$(uname -sr)" --arg date "$(date -u +%F)" --arg commit "$(git describe --always --dirty)" \
         '.machine | "| | |", "|---|---|", "| processor | \(.cpu), \(.cores) cores |", "| kernel | \($kernel) |",
-         "| compiler | \(.compiler), `\(.flags)` |", "| measured | \($date), commit \($commit) |"' "$kept/hit_path.json"
+         "| compiler | \(.compiler), `\(.flags)` |", "| measured | \($date), commit \($commit) |"' "$results/hit_path.json"
     jq -rs 'def percent: . * 1000 | round / 10;
         [.[].tables[]?.rows[].spread | select(. != null)] | sort
         | "| spread of all rows | median \(.[length / 2 | floor] | percent) %, nine of ten below \(.[length * 9 / 10 | floor] | percent) % |"' \
-        "$kept"/*.json
+        "$results"/*.json
 }
 
 goals() {
     echo "| benchmark | what | value | goal | |"
     echo "|---|---|---|---|---|"
     local file
-    for file in "$kept"/*.json; do
+    for file in "$results"/*.json; do
         jq -r --arg program "$(basename "$file" .json)" 'def short: . * 1000 | round / 1000;
             .goals[]
             | (if .ok then "met" elif .void then "void" else "**missed**" end) as $verdict
@@ -103,14 +103,14 @@ tables() {
     echo "Written by \`scripts/benchmarks.sh\`; [benchmarks.md](../benchmarks.md) says how they were measured. Spread is the distance"
     echo "between the quartiles as a share of the median."
     local file
-    for file in "$kept"/*.json; do
+    for file in "$results"/*.json; do
         jq -r --arg program "$(basename "$file" .json)" 'def places(n): pow(10; n) as $p | . * $p | round / $p;
             .tables[]? | "\n## \($program): \(.title)\n\n| | ns | spread | ratio |\n|---|---:|---:|---:|",
             (.rows[] | "| \(.name) | \(.ns | places(1)) | \(.spread * 100 | places(1)) % | \(.ratio | places(2)) |")' "$file"
     done
 }
 
-# between NAME FILE: replaces what stands between the page's two marks of that name by what it reads.
+# between NAME FILE: replaces the text between the page's two marks of that name by its standard input.
 between() {
     local page
     page=$(news=$(cat) awk -v mark="$1" '
@@ -124,14 +124,14 @@ write_page() {
     mkdir -p "$docs/benchmarks"
     [ "$docs" = docs ] || cp docs/benchmarks.md "$docs"
     series
-    gnuplot -c benchmarks/plots.gp "$kept/series" "$docs/benchmarks"
+    gnuplot -c benchmarks/plots.gp "$results/series" "$docs/benchmarks"
     machine | between machine "$docs/benchmarks.md"
     goals | between goals "$docs/benchmarks.md"
     tables >"$docs/benchmarks/tables.md"
     echo "written: $docs/benchmarks.md"
 }
 
-mkdir -p "$kept"
+mkdir -p "$results"
 if $runs; then
     need build test demo benchmarks
     run_all

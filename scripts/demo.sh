@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds and runs the main job: exact Shapley values of 12 groups of samples, without and with a cache.
+# Builds and runs the main example: exact Shapley values of 12 groups of samples, without and with a cache.
 # Results: build/demo/exact_shapley_groups.{csv,json,svg}. Arguments go to the program.
-# With --backend memcached: the same by 4 workers that share a memcached, the one that --server names, or one that is
-# started for them. Results: build/demo/parallel_memcached.json.
+# With --backend memcached: the same by 4 workers that share a memcached, that of --server or a new one. Results:
+# build/demo/parallel_memcached.json.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/setup.sh

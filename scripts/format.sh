@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Formats every C++ source; with --check it changes nothing and fails where something would change.
+# Formats every C++ source; with --check it changes nothing, and fails if a source is not formatted.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/setup.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# fuzz.sh SECONDS [NAME...]: builds the fuzzers and runs each for so long, from what tests/fuzz/corpus keeps. What they find
-# worth keeping goes there, as little as reaches every branch that was reached; an input that fails is left in build/fuzz.
+# fuzz.sh SECONDS [NAME...]: builds the fuzzers and runs each for that time, from the inputs in tests/fuzz/corpus. Writes there
+# the smallest set of inputs that reaches all reached branches, and failing inputs to build/fuzz.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/setup.sh
@@ -21,13 +21,13 @@ programs=build/fuzz/tests
 for name in "$@"; do
     found=build/fuzz/found/$name
     least=build/fuzz/least/$name
-    kept=tests/fuzz/corpus/$name
+    corpus=tests/fuzz/corpus/$name
     rm -rf "$least"
-    mkdir -p "$found" "$least" "build/fuzz/seeds/$name" "$kept"
+    mkdir -p "$found" "$least" "build/fuzz/seeds/$name" "$corpus"
     "$programs/fuzz.$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=64 \
-        -print_final_stats=1 -artifact_prefix="build/fuzz/$name-" "$found" "$kept" "build/fuzz/seeds/$name"
-    "$programs/fuzz.$name" -set_cover_merge=1 -use_counters=0 "$least" "build/fuzz/seeds/$name" "$kept" "$found"
-    rm -rf "$kept"
-    mv "$least" "$kept"
-    echo "fuzz: $name keeps $(find "$kept" -type f | wc -l) inputs"
+        -print_final_stats=1 -artifact_prefix="build/fuzz/$name-" "$found" "$corpus" "build/fuzz/seeds/$name"
+    "$programs/fuzz.$name" -set_cover_merge=1 -use_counters=0 "$least" "build/fuzz/seeds/$name" "$corpus" "$found"
+    rm -rf "$corpus"
+    mv "$least" "$corpus"
+    echo "fuzz: $name has $(find "$corpus" -type f | wc -l) inputs"
 done

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the Debian packages libmemo-dev and memo-cache for the Debian that it runs on: build/packages/packages/*.deb.
+# Builds the Debian packages libmemo-dev and memo-cache for this release of Debian: build/packages/packages/*.deb.
 # tests/package/debs.sh tries them.
 set -euo pipefail
 cd "$(dirname "$0")/.."

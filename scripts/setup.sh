@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# Sourced by the other scripts: need GROUP... makes sure that the groups of packages are there. On Debian it installs
-# what is missing, as root or by sudo; elsewhere it says what is missing.
+# Sourced by the other scripts: need GROUP... checks the packages of these groups. On Debian it installs missing ones, as
+# root or by sudo; elsewhere it prints their names.
 
-# The packages of a group, by Debian's names, each with a command or a header that shows its presence elsewhere.
+# The packages of a group, by Debian's names, each with a command or a header that exists if it is installed.
 packages_of() {
     case $1 in
         build)
@@ -38,7 +38,7 @@ packages_of() {
 
 on_debian() { command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; }
 
-# is_there PACKAGE SIGN: asks Debian for the package, another system for the command or header that is its sign.
+# is_there PACKAGE SIGN: whether a package is installed, by dpkg on Debian, elsewhere by its command or header.
 is_there() {
     if on_debian; then
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -49,7 +49,7 @@ is_there() {
     fi
 }
 
-# Runs a command whose output is shown only when it fails.
+# Runs a command, and shows its output only if it fails.
 quietly() {
     local log status=0
     log=$(mktemp)

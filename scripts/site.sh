@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the site, build/site/html/index.html: the guide by MkDocs, the reference by Doxygen. A warning of either, or a
-# dead link, is an error.
+# Builds the site, build/site/html/index.html: the guide by MkDocs, the reference by Doxygen. A warning or a dead link is
+# an error.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/setup.sh
@@ -12,7 +12,7 @@ mkdir -p "$pages"
 cp -r docs/. "$pages"
 cp scripts/site/site.css "$pages"
 
-# What lies beside docs/ and is a page, too: its links are made to lead to pages.
+# Pages outside docs/: rewrites their links for the site.
 sed -e 's|](docs/decisions/)|](decisions/index.md)|g' -e 's|](docs/|](|g' -e 's|="docs/|="|g' \
     -e 's|](examples/)|](examples.md)|g' -e 's|](CONTRIBUTING.md)|](contributing.md)|g' -e 's|](packaging/)|](packages.md)|g' README.md >"$pages/index.md"
 sed -e 's|](data/README.md)|](examples_data.md)|' -e 's|](redis_backend/README.md)|](examples_redis.md)|' examples/README.md >"$pages/examples.md"
@@ -20,9 +20,9 @@ cp examples/data/README.md "$pages/examples_data.md"
 sed 's|](../../docs/|](|' examples/redis_backend/README.md >"$pages/examples_redis.md"
 cp packaging/README.md "$pages/packages.md"
 cp CHANGELOG.md "$pages/changelog.md"
-cp CONTRIBUTING.md "$pages/contributing.md"
+sed 's|](docs/|](|g' CONTRIBUTING.md >"$pages/contributing.md"
 {
-    printf '# Decisions\n\nWhat cost something to find out, each with its measurement.\n\n'
+    printf '# Decisions\n\nDecisions with their measurements.\n\n'
     for decision in docs/decisions/*.md; do
         printf -- '- [%s](%s)\n' "$(sed -n '1s/^# //p' "$decision" | sed 's/\. /\\. /')" "$(basename "$decision")"
     done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds memo with its tests, examples and tools, and runs them all. Arguments go to ctest. Benchmarks, which take minutes more to
-# compile, have scripts/benchmarks.sh.
+# Builds memo with its tests, examples and tools, and runs all tests. Arguments go to ctest. scripts/benchmarks.sh builds the
+# benchmarks, which take minutes more to compile.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/setup.sh

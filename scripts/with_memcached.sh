@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# with_memcached.sh COMMAND...: runs the command beside a memcached of its own, on a unix socket that $MEMCACHED names,
-# and ends the server with it.
+# with_memcached.sh COMMAND...: starts a memcached on a unix socket, runs the command with its path in $MEMCACHED, and ends
+# the server after it.
 set -euo pipefail
 
 folder=$(mktemp -d)

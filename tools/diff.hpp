@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Two keys in, what is known of their records and which part of the keys differs out. Records hold the
-// digests of scope and arguments, not what was digested: `f.explain(args...)` says more.
+// Compares the records of two keys, and finds which part of the keys differs. Records have only digests
+// of scope and arguments; `f.explain(args...)` lists all parts.
 
 #include "entries.hpp"
 #include "readable.hpp"
@@ -20,7 +20,7 @@ struct found_record {
     bool is_corrupt = false;
 };
 
-/// Complexity:     looks at every record
+/// Complexity:     reads every record
 [[nodiscard]] inline found_record find_record(memo::cache_directory& cache, functions const& all,
                                               std::string const& digits) {
     found_record found{digits, nullptr, false};
@@ -43,7 +43,7 @@ struct found_record {
     return found;
 }
 
-/// Which part of two keys differs, as far as records tell.
+/// Which part of two keys differs, by their records.
 [[nodiscard]] inline std::string_view what_differs(json const& one, json const& other) {
     auto const same = [&](char const* field) { return one[field] == other[field]; };
     if (same("key")) {
@@ -77,7 +77,7 @@ struct found_record {
     return {{"differs", what_differs(one, other)}, {"fields", fields}, {"records", {one, other}}};
 }
 
-/// A line for each field that either record has, a star where they differ.
+/// A line for each field of either record, with a star if they differ.
 inline void print_difference(std::ostream& out, json const& one, json const& other) {
     auto const text = [](json const& value) {
         return value.is_string() ? memo::printable(value.get<std::string>()) : to_text(value);

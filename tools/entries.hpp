@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What all commands share: a bar for the progress of a scan, the function of a scope, keys as digits.
+// Parts of all commands: a progress bar for a scan, the function of a scope, keys as digits.
 
 #include <memo/tools/maintenance.hpp>
 #include <support/progress_bar.hpp>
@@ -16,7 +16,7 @@
 
 namespace memo_cache {
 
-/// Shows how far a scan is, a hundred times at most.
+/// Shows the progress of a scan, at most a hundred times.
 class scan_progress {
   public:
     explicit scan_progress(std::size_t total)
@@ -33,7 +33,7 @@ class scan_progress {
     examples::progress_bar bar_;
 };
 
-/// A bar for one scan, to be given as the progress of a function of memo::cache_directory.
+/// A bar for one scan: the progress callback of a function of memo::cache_directory.
 class shown_progress {
   public:
     void operator()(std::size_t place, std::size_t total) {
@@ -44,12 +44,12 @@ class shown_progress {
     }
 
   private:
-    std::optional<scan_progress> bar_; ///< a scan begins with a place of 0
+    std::optional<scan_progress> bar_; ///< a scan starts at place 0
 };
 
 using functions = std::map<memo::key128, memo::stored_function>; ///< by their scopes
 
-/// The function of a scope; one without a name if it began to store meanwhile.
+/// The function of a scope; without a name if it stored its first record meanwhile.
 [[nodiscard]] inline memo::stored_function const& function_of(memo::key128 scope,
                                                               functions const& all) {
     static memo::stored_function const unknown;
@@ -57,7 +57,7 @@ using functions = std::map<memo::key128, memo::stored_function>; ///< by their s
     return known == all.end() ? unknown : known->second;
 }
 
-/// The 32 hexadecimal digits of a key; nothing if that is not what they are.
+/// The key of 32 hexadecimal digits; nothing for any other text.
 [[nodiscard]] inline std::optional<memo::key128> key_of(std::string_view digits) {
     constexpr std::size_t half = 16;
     auto const word = [](std::string_view text, std::uint64_t& value) {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A stream in, its lines out, one after the other and each in parts, so that a line may be as long as it
-// likes: none is ever in memory whole.
+// Reads the lines of a stream in parts, so that a line of any length takes little memory.
 
 #include <array>
 #include <cstddef>
@@ -12,10 +11,10 @@
 
 namespace memo_cache {
 
-/// Reads on to the end of a line.
+/// Reads to the end of a line.
 ///
-/// take            is given the line's parts, as take(std::string_view), without its end
-/// Returns:        the bytes of the line; nothing behind the last one
+/// take            called as take(std::string_view) for each part of the line, without its end
+/// Returns:        the bytes of the line; nothing after the last line
 template <class Take>
 [[nodiscard]] std::optional<std::size_t> read_line(std::istream& in, Take const& take) {
     std::array<char, 65'536> part{};
@@ -26,7 +25,7 @@ template <class Take>
         if (!in && !goes_on) {
             return std::nullopt;
         }
-        std::size_t const size = taken - (in.good() ? 1 : 0); // its end was taken, too
+        std::size_t const size = taken - (in.good() ? 1 : 0); // without the newline
         length += size;
         take(std::string_view(part.data(), size));
         if (!goes_on) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// memo-cache: looks at the directory of a disk cache, and tends it. See tools/memo-cache.1.
+// memo-cache: inspects and maintains the directory of a disk cache. See tools/memo-cache.1.
 
 #include <memo/tools/maintenance.hpp>
 #include <memo/version.hpp>
@@ -51,7 +51,7 @@ constexpr int trouble = 1;
 constexpr int wrong_usage = 2;
 constexpr int damage_found = 3;
 
-/// Bytes of a record to import.
+/// Maximum of bytes of an imported record.
 constexpr std::size_t longest_record = std::size_t{1} << 29U;
 
 struct settings {
@@ -67,30 +67,31 @@ struct settings {
     bool as_json = false;
 };
 
-/// The directory that is named, or that programs choose.
+/// The directory of the command line, or the default of programs.
 [[nodiscard]] std::string directory_of(settings const& chosen) {
     return chosen.directory.empty() ? memo::cache_directory::default_path() : chosen.directory;
 }
 
-/// How the owner of the directory opens it to write. Files that are made are theirs, even by root, and
-/// as open to others as the data: who opens lock files with another mode than they have changes it.
+/// The settings with which the owner of the directory opens it for writing. New files belong to the
+/// owner, even if root runs the command, and have the mode of the data: opening a lock file with another
+/// mode would change it.
 [[nodiscard]] memo::disk_settings settings_of_owner(settings const& chosen) {
-    memo::disk_settings told;
-    told.directory = directory_of(chosen);
+    memo::disk_settings result;
+    result.directory = directory_of(chosen);
     struct stat directory {};
-    if (::geteuid() == 0 && ::stat(told.directory.c_str(), &directory) == 0 &&
+    if (::geteuid() == 0 && ::stat(result.directory.c_str(), &directory) == 0 &&
         (::setegid(directory.st_gid) != 0 || ::seteuid(directory.st_uid) != 0)) {
-        throw std::runtime_error("cannot act as the owner of " + told.directory);
+        throw std::runtime_error("cannot act as the owner of " + result.directory);
     }
     for (char const* const data : {"/v1/data.mdb", "/v1.bad.1/data.mdb"}) {
         std::error_code missing;
-        fs::file_status const there = fs::symlink_status(told.directory + data, missing);
+        fs::file_status const there = fs::symlink_status(result.directory + data, missing);
         if (fs::is_regular_file(there)) {
-            told.mode = static_cast<unsigned>(there.permissions() & fs::perms::all);
+            result.mode = static_cast<unsigned>(there.permissions() & fs::perms::all);
             break;
         }
     }
-    return told;
+    return result;
 }
 
 [[nodiscard]] memo::disk_settings opening(settings const& chosen, bool to_write) {
@@ -101,26 +102,26 @@ struct settings {
     if (to_write) {
         return settings_of_owner(chosen);
     }
-    // What is there is shown, whoever can write there, and nothing is written.
-    memo::disk_settings told;
-    told.directory = directory;
-    told.read_only = true;
-    told.mode = 0666;
-    return told;
+    // Reading commands accept a directory that anybody can write, and write nothing.
+    memo::disk_settings result;
+    result.directory = directory;
+    result.read_only = true;
+    result.mode = 0666;
+    return result;
 }
 
 int stat(settings const& chosen) {
     memo::cache_directory cache(opening(chosen, false));
     memo::directory_statistics const now = cache.statistics();
-    json const told{{"directory", cache.path()},      {"functions", now.functions},
-                    {"entries", now.entries},         {"live_bytes", now.live_bytes},
-                    {"file_bytes", now.file_bytes},   {"max_file_bytes", now.max_file_bytes},
-                    {"all_on_disk", now.all_on_disk}, {"set_aside", now.set_aside}};
+    json const fields{{"directory", cache.path()},      {"functions", now.functions},
+                      {"entries", now.entries},         {"live_bytes", now.live_bytes},
+                      {"file_bytes", now.file_bytes},   {"max_file_bytes", now.max_file_bytes},
+                      {"all_on_disk", now.all_on_disk}, {"set_aside", now.set_aside}};
     if (chosen.as_json) {
-        print_json(told);
+        print_json(fields);
         return ok;
     }
-    for (auto const& [name, value] : told.items()) {
+    for (auto const& [name, value] : fields.items()) {
         std::cout << std::left << std::setw(17) << name
                   << (value.is_string() ? printable(value.get<std::string>()) : value.dump())
                   << '\n';
@@ -236,23 +237,23 @@ int compact(settings const& chosen) {
 }
 
 int salvage(settings const& chosen) {
-    memo::disk_settings const told = settings_of_owner(chosen);
-    auto const result = memo::cache_directory::salvage(told, shown_progress());
+    memo::disk_settings const owned = settings_of_owner(chosen);
+    auto const result = memo::cache_directory::salvage(owned, shown_progress());
     if (!result) {
-        std::cerr << "memo-cache: nothing was set aside in " << told.directory << '\n';
+        std::cerr << "memo-cache: nothing was set aside in " << owned.directory << '\n';
         return trouble;
     }
     if (chosen.as_json) {
         print_json({{"carried_over", result->stored}, {"passed_over", result->passed_over}});
     } else {
         std::cout << result->stored << " carried over, " << result->passed_over
-                  << " passed over: older states, there already, or their time is over. Remove "
-                  << told.directory << "/v1.bad.1 when you are content.\n";
+                  << " passed over: older states, present already, or expired. Remove "
+                  << owned.directory << "/v1.bad.1 when you no longer need it.\n";
     }
     return ok;
 }
 
-/// The records as they are, for import.
+/// The records as stored, for import.
 int export_as_they_are(memo::cache_directory& cache, memo_cache::functions const& functions) {
     std::uint64_t corrupt = 0;
     cache.for_each(
@@ -359,8 +360,8 @@ int import_records(settings const& chosen) {
             progress->reached(read);
         }
     }
-    progress.reset();                                              // off the terminal
-    bool const broken_off = from_input && std::ferror(stdin) != 0; // the end to std::cin
+    progress.reset(); // clears the bar from the terminal
+    bool const broken_off = from_input && std::ferror(stdin) != 0; // std::cin reports it as the end
     if (in.bad() || broken_off) {
         throw std::runtime_error("cannot read on behind line " + std::to_string(number));
     }
@@ -396,7 +397,7 @@ int diff(settings const& chosen) {
     return ok;
 }
 
-/// What the letters behind a number multiply it by.
+/// The factor of a unit behind a number.
 using units = std::vector<std::pair<std::string, std::uint64_t>>;
 
 units const spans{{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86'400}, {"w", 604'800}};
@@ -444,7 +445,7 @@ units const spans{{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86'400}, {"w"
            std::to_string(MEMO_VERSION_PATCH);
 }
 
-/// What stands where a command should; nothing where a command does. CLI11 would say that there is none.
+/// The word in place of a command, if it is no command. CLI11 would report a missing command.
 [[nodiscard]] std::optional<std::string> unknown_command(CLI::App const& app,
                                                          std::vector<std::string> const& words) {
     auto const named =
@@ -457,7 +458,7 @@ units const spans{{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86'400}, {"w"
 } // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app("Looks at the directory of a disk cache of memo, and tends it", "memo-cache");
+    CLI::App app("Inspects and maintains the directory of a disk cache of memo", "memo-cache");
     app.require_subcommand(1);
     settings chosen;
     int (*chosen_command)(settings const&) = nullptr;
@@ -468,29 +469,30 @@ int main(int argc, char** argv) {
             one->add_option(argument, *place)->required();
         }
         one->add_option("directory", chosen.directory,
-                        "The directory of the cache; as programs choose it, if none is named");
+                        "The directory of the cache; default: as for programs");
         one->add_flag("--json", chosen.as_json, "Print JSON");
         one->callback([&chosen_command, run] { chosen_command = run; });
         return one;
     };
-    command("stat", "How large it is", stat);
-    command("ls", "Which functions have records in it, or had some", ls);
+    command("stat", "Print the numbers and bytes of functions and records", stat);
+    command("ls", "List the functions that have or had records", ls);
     command("verify", "Check every record; exit status 3 if one is corrupt", verify);
-    auto* const pruned = command("prune", "Drop records that are too old or too many", prune);
+    auto* const pruned =
+        command("prune", "Remove old records, and others until a bound holds", prune);
     pruned->add_option_function<std::string>(
         "--max-bytes",
         [&](std::string const& text) {
             chosen.max_bytes = amount_of("--max-bytes", lower_case(text), sizes());
         },
-        "Live bytes to keep; 500kb, 20mb, 4gb");
+        "Bound on live bytes; 500kb, 20mb, 4gb");
     pruned->add_option_function<std::string>(
         "--max-age",
         [&](std::string const& text) { chosen.max_age = amount_of("--max-age", text, spans); },
-        "Seconds since a record was made; 90m, 12h, 30d");
-    command("diff", "What is known of the records of two keys, and which part differs", diff,
-            {{"key", &chosen.one_key}, {"other", &chosen.other_key}});
-    command("compact", "Give the room of dropped records back to the disk", compact);
-    command("clear", "Drop all records of a name, or of one scope", clear)
+        "Maximum age of a record in seconds; 90m, 12h, 30d");
+    command("diff", "Compare the records of two keys, and show which part of the keys differs",
+            diff, {{"key", &chosen.one_key}, {"other", &chosen.other_key}});
+    command("compact", "Shrink the file", compact);
+    command("clear", "Remove all records of a name or of one scope", clear)
         ->add_option(
             "--name", chosen.name,
             "A name, with all its versions, prefixes and types; or a scope as ls prints it")
@@ -498,15 +500,15 @@ int main(int argc, char** argv) {
         ->check([](std::string const& name) {
             return std::string(name.empty() ? "which function? This name is empty" : "");
         });
-    command("salvage", "Carry over what is whole in data that was set aside", salvage);
-    auto* const exported = command(
-        "export", "Print the records: what is known of each, and plain values", export_records);
+    command("salvage", "Recover the intact records of data that was set aside", salvage);
+    auto* const exported =
+        command("export", "Print the records with their plain values", export_records);
     auto* const format = exported->add_option("--format", chosen.format, "csv or jsonl")
                              ->check(CLI::IsMember({"csv", "jsonl"}));
-    format->excludes("--json"); // which is jsonl, and what --records prints
-    exported->add_flag("--records", chosen.as_records, "The records as they are, for import")
+    format->excludes("--json"); // it means jsonl, and --records prints it
+    exported->add_flag("--records", chosen.as_records, "Print whole records, for import")
         ->excludes(format);
-    command("import", "Take over what export --records printed; exit status 3 if some is refused",
+    command("import", "Store what export --records printed; exit status 3 if a record is refused",
             import_records, {{"file", &chosen.file}});
     app.set_version_flag("--version", "memo-cache " + version());
     try {

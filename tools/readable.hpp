@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A record's bytes in, what can be said of them without its type's definition out: the values of plain
-// types, which are known by the tag of their type, and the moments of every averaged function, which
-// are known by their kind and have one layout whatever type a sample is of.
+// Decodes what a record's bytes show without the definition of its type: values of plain types, by the
+// tag of the type, and the moments of averaged functions, by the kind of record: they have one layout
+// for every sample type.
 
 #include <memo/index_set.hpp>
 #include <memo/tools/maintenance.hpp>
@@ -21,7 +21,7 @@ namespace memo_cache {
 
 using json = nlohmann::ordered_json;
 
-/// JSON has no numbers that are not finite: these are texts.
+/// A number as JSON; a text if it is not finite, because JSON has no such numbers.
 [[nodiscard]] inline json to_json(double number) {
     if (std::isfinite(number)) {
         return number;
@@ -59,7 +59,7 @@ template <class T> [[nodiscard]] json to_json(std::vector<T> const& numbers) {
     return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-/// The same on several lines, for who asked for JSON.
+/// The same on several lines, for --json.
 inline void print_json(json const& value) {
     std::cout << value.dump(2, ' ', false, json::error_handler_t::replace) << '\n';
 }
@@ -78,7 +78,7 @@ template <class... Ts> [[nodiscard]] json first_of(memo::stored_entry const& ent
     return value;
 }
 
-/// The value of a record of a plain type; null where only the program knows it.
+/// The value of a record of a plain type; null for other types.
 [[nodiscard]] inline json value_of(memo::stored_entry const& entry) {
     return first_of<double, float, bool, char, signed char, unsigned char, short, unsigned short,
                     int, unsigned, long, unsigned long, long long, unsigned long long, std::string,
@@ -93,7 +93,7 @@ template <class... Ts> [[nodiscard]] json first_of(memo::stored_entry const& ent
     return !is_list && list.size() == 1 ? list.front() : list;
 }
 
-/// All that can be said of a record, in the order of the columns; null where there is nothing to say.
+/// The columns of a record, in their order; null for an unknown field.
 [[nodiscard]] inline json row_of(std::string const& name, std::string const& version,
                                  memo::stored_entry const& entry) {
     bool const is_moments = entry.kind == memo::entry_kind::moments;
@@ -123,9 +123,9 @@ template <class... Ts> [[nodiscard]] json first_of(memo::stored_entry const& ent
     return row;
 }
 
-/// A field of a CSV file (RFC 4180). What is no number is quoted; lists are JSON; null is empty. A text
-/// that a spreadsheet would run as a formula, and one that begins with an apostrophe, has an apostrophe
-/// before it, which who reads it back takes away; but for "-inf", which is a number.
+/// A field of a CSV file (RFC 4180). Everything but numbers is quoted; lists are JSON; null is empty. A
+/// text that a spreadsheet would run as a formula, or that begins with an apostrophe, gets an apostrophe
+/// in front, which a reader removes; except "-inf", which is a number.
 [[nodiscard]] inline std::string to_csv(json const& value) {
     if (value.is_null()) {
         return "";

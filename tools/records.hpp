@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A record as it lies in a cache in, a line of JSON that another cache can take it from out; and back,
-// when all that the line says is true.
+// Encodes a stored record as a line of JSON, from which another cache can import it; and decodes such a
+// line, after checks of all its fields.
 
 #include <memo/tools/maintenance.hpp>
 
@@ -23,7 +23,7 @@
 
 namespace memo_cache {
 
-/// Why a line is not taken: "the record is damaged".
+/// Why a line is refused: "the record is damaged".
 struct refusal : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
@@ -60,11 +60,11 @@ struct refusal : std::runtime_error {
             {"record", digits_of(entry.frame)}};
 }
 
-/// Reads the fields of a line that import looks at, while the line comes in parts. Memory is needed for
-/// the record's bytes alone; what else the line has, nested as deep as it likes, is read over.
+/// Reads the fields that import needs from the parts of a line. Only the record's bytes take memory; other
+/// fields, nested to any depth, are skipped.
 class line_reader {
   public:
-    /// most            bytes of a record
+    /// most            maximum of bytes of a record
     explicit line_reader(std::size_t most) : most_(most) {}
 
     void take(std::string_view part) {
@@ -76,15 +76,15 @@ class line_reader {
         }
     }
 
-    /// Whether the line was an object of JSON. Of numbers, and of what is nested, only the ends are
-    /// looked at.
+    /// Whether the line was an object of JSON. Only the ends of numbers and of nested values are
+    /// checked.
     [[nodiscard]] bool is_object() const noexcept { return state_ == state::end; }
     [[nodiscard]] bool is_too_long() const noexcept { return is_too_long_; }
-    /// As they stand in the line, 64 characters at most; empty where it has none.
+    /// As in the line, at most 64 characters; empty if there is none.
     [[nodiscard]] std::string const& scope() const noexcept { return texts_[0]; }
     [[nodiscard]] std::string const& key() const noexcept { return texts_[1]; }
     [[nodiscard]] std::string const& checksum() const noexcept { return texts_[2]; }
-    /// Empty where there is none in hexadecimal digits, two for each byte.
+    /// Empty if there is none in hexadecimal digits, two for each byte.
     [[nodiscard]] std::vector<std::byte> take_record() {
         return is_hexadecimal_ && !has_half_ ? std::exchange(record_, {})
                                              : std::vector<std::byte>();
@@ -160,7 +160,7 @@ class line_reader {
         return state::broken;
     }
 
-    /// Whether a character is the quote behind a text.
+    /// Whether a character is the closing quote of a text.
     [[nodiscard]] bool ends_text(char c) noexcept {
         bool const was_escaped = std::exchange(is_escaped_, c == '\\' && !is_escaped_);
         return c == '"' && !was_escaped;
@@ -226,11 +226,11 @@ class line_reader {
 
     std::size_t most_;
     state state_ = state::begin;
-    field field_ = field::none; ///< whose text comes
+    field field_ = field::none; ///< the field whose text follows
     std::string name_;
     std::array<std::string, 3> texts_;
     std::vector<std::byte> record_;
-    std::size_t depth_ = 0; ///< of what is nested in the value
+    std::size_t depth_ = 0; ///< nesting within the value
     unsigned half_ = 0;     ///< the first digit of a byte
     bool has_half_ = false;
     bool is_escaped_ = false; ///< the next character, by a backslash
@@ -238,7 +238,7 @@ class line_reader {
     bool is_too_long_ = false;
 };
 
-/// The bytes of the entry that a line holds, all of which was taken.
+/// The bytes of the entry of a whole line.
 ///
 /// Throws:         refusal
 [[nodiscard]] inline std::vector<std::byte> entry_in(line_reader& line) {

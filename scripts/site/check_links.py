@@ -41,7 +41,7 @@ def main(folder):
             path = urllib.parse.unquote(parts.path)
             target = (file.parent / path).resolve() if path else file
             if path.startswith("/") or not target.exists():
-                # The page of a site for addresses that are not there has links from the site's root.
+                # The page for missing addresses has links from the site's root.
                 if file.name != "404.html":
                     dead.append(f"{file}: {link}: no such file")
                 continue

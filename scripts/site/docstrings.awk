@@ -1,7 +1,7 @@
-# Docstrings as the house writes them, in; as Doxygen reads them, out: "Throws:  why" becomes a paragraph with a title,
-# "key   what it is" an item of a list, and lines that go on with either lose their indentation.
+# Rewrites the docstrings of the headers for Doxygen: "Throws:  why" becomes a paragraph with a title, "key   meaning" an
+# item of a list, and continued lines of both lose their indentation.
 
-# Doxygen 1.9 makes links to the private classes of a public one that lead nowhere.
+# Doxygen 1.9 writes dead links to the private classes of a public one.
 /^ *private:$/ && FILENAME ~ /memo\/((backends|tools|testing|types)\/)?[a-z_]+\.hpp$/ {
     private_end = $0
     sub(/  private:$/, "};", private_end)
@@ -31,7 +31,7 @@ match($0, /^ *\/\/\/ +/) {
         next
     }
 }
-# The one specialization stands for its template, as Doxygen 1.9 would tell of both on pages of their own.
+# The one specialization replaces its template: Doxygen 1.9 would write a page for each.
 /^class memoized;$/ { is_cut = 1 }
 /^class memoized</ {
     is_cut = 0
@@ -40,7 +40,7 @@ match($0, /^ *\/\/\/ +/) {
 }
 is_cut { next }
 
-# It lists comparisons that are made by default, and gives them no place.
+# It lists defaulted comparisons without a target.
 /friend .*operator(==|<=>).*= default;/ { next }
 
 # Doxygen 1.9 takes a body after a trailing requires-clause for the end of the class.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Does what a page says: run_page.sh PAGE FOLDER. The blocks that the page marks as files (<!-- snippet: file NAME -->) are
-# written to the folder, run.sh is run there, and must print what is in printed.txt.
+# run_page.sh PAGE FOLDER: follows a page as a reader does. Writes the blocks that the page marks as files
+# (<!-- snippet: file NAME -->) to the folder, runs run.sh there, and compares its output with printed.txt.
 set -euo pipefail
 page=$1 folder=$2
 

@@ -2,13 +2,13 @@
 #
 #   awk -f snippets.awk README.md docs/guide.md … > snippets.cpp
 #
-# A block is the body of a function of its own; its #include lines go to the top of the program. An ```output block after
-# it holds what it prints, where "…" stands for anything. Compilers report errors by page and line. A comment in the line
-# above a block says what else it is:
+# Each block becomes the body of a function; its #include lines go to the top of the program. An ```output block after it has
+# its output, where "…" matches anything. Compilers report errors by page and line. A comment in the line above a block
+# changes that:
 #
-#   <!-- snippet: continues -->   goes on with the block before it
-#   <!-- snippet: compiled -->    is compiled and not run: it needs something that a test has not
-#   <!-- snippet: declares -->    stands in a namespace: it defines what no function can; the next one may continue it
+#   <!-- snippet: continues -->   continues the block before it
+#   <!-- snippet: compiled -->    is compiled and not run, because a test lacks what it needs
+#   <!-- snippet: declares -->    is the body of a namespace, for definitions that a function cannot have
 #   <!-- snippet: file NAME -->   is a file of a page that is tested as a whole, see run_page.sh
 
 function fail(why) {
@@ -22,7 +22,7 @@ function close_block() {
     state = ""
 }
 
-# A function in the namespace that is open.
+# Opens a function in the current namespace.
 function open_function(is_run) {
     body = body "void run([[maybe_unused]] dataset const& data, [[maybe_unused]] dataset const& test) {\n"
     state = "function"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the consumer with what pkg-config says of memo, and runs it.
+# Builds the consumer with the flags of pkg-config, and runs it.
 #
 #   tests/package/by_pkg_config.sh COMPILER DIRECTORY [disk] [memcached]
 set -euo pipefail

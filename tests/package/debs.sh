@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Tries the Debian packages in DIR (build/packages/packages) as a user would: installs them, builds a program by CMake and one
-# by pkg-config, and runs both. Installs and removes packages of the machine that it runs on, so that machine is one to be
-# thrown away, which the first argument says.
+# Tries the Debian packages in DIR (build/packages/packages) as a user would: installs them, builds a program with CMake and one
+# with pkg-config, and runs both. It installs and removes packages of the machine; the first argument confirms that the machine
+# can be thrown away.
 #
 #   tests/package/debs.sh --on-a-throwaway-machine [DIR]
 set -euo pipefail
