@@ -62,7 +62,7 @@ template <class Cache, class Result, class Draw> class claim {
     /// Claimed: runs the function as a call does, stores the result and ends the claim. Hit: returns the
     /// value.
     ///
-    /// Throws:         what the function throws; memo::error (configuration) if it is busy
+    /// Throws:         exceptions of the function; memo::error (configuration) if the claim is busy
     Result run() {
         if (right_.is_held()) {
             right_.use(draw_);

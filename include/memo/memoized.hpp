@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A memoized function: the arguments of a call become its key, the function's cache returns the record
-// that serves the call, and the record becomes the value.
+// memo::memoized, a wrapped function: it computes the key of a call, gets the record from the function's
+// cache, and returns the record's value.
 
 #include <memo/claim.hpp>
 #include <memo/detail/cache/batch.hpp>
@@ -34,20 +34,21 @@
 
 namespace memo {
 
-/// A function that remembers what it returned. Made by memo::memoize; copies share everything, and a move
-/// is a copy: what was moved from is still the function.
+/// A function whose results are cached, created by memo::memoize. Copies share everything, and a move is a
+/// copy: a moved-from object is still usable.
 ///
 /// Backend         see backend.hpp
-/// Callable        the function and what is known of its state, see detail/key/state.hpp
-/// Evaluation      what is remembered of a result, see detail/record/exact.hpp
-/// Kept            the places of the parameters that are in the key
+/// Callable        the function and its declared state, see detail/key/state.hpp
+/// Evaluation      the kind of record and its conversions, see detail/record/exact.hpp
+/// InKey           the indices of the parameters that are in the key
 ///
-/// Thread safety:  every member may be id from any thread at any time, if the function may
-template <class Backend, class Callable, class Signature, class Evaluation, class Kept>
+/// Thread safety:  safe, if concurrent calls of the function are
+template <class Backend, class Callable, class Signature, class Evaluation, class InKey>
 class memoized;
 
-template <class Backend, class Callable, class R, class... P, class Evaluation, std::size_t... Kept>
-class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept...>> {
+template <class Backend, class Callable, class R, class... P, class Evaluation,
+          std::size_t... InKey>
+class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey...>> {
     static constexpr bool asks_state = Callable::has_current_state;
     using state_type = std::conditional_t<asks_state, key128, detail::no_state>;
     using cache = detail::function_cache<Backend, Evaluation, state_type>;
@@ -67,14 +68,12 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
     memoized& operator=(memoized const&) = default;
     ~memoized() = default;
 
-    /// The function's value for these arguments, remembered or computed. Of an averaged function
-    /// the mean; NaN if all of its results were refused.
+    /// The function's value for these arguments, cached or computed; for an averaged function the mean, or
+    /// NaN if all samples were refused.
     ///
-    /// Complexity:     a hit costs the key and one look at the backend
-    /// Throws:         what the function throws, untouched; memo::error for a call that needs its
-    ///                 own result, for an argument that cannot be keyed, for a result that cannot
-    ///                 be averaged, under on_error = strict for the backend's failures, and under
-    ///                 on_miss = fail for a miss
+    /// Complexity:     a hit costs the key and one lookup
+    /// Throws:         exceptions of the function, untouched; memo::error: recursion, argument, sample;
+    ///                 backend under on_error = strict; miss under on_miss = fail
     // Inlined by force: the constants of the hash then stay in registers from call to call.
     [[gnu::always_inline]] inline result_type operator()(P... args) const {
         call_id id = id_of(args...);
@@ -85,26 +84,27 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         return value_of(std::move(id), found.seems_absent, static_cast<P&&>(args)...);
     }
 
-    /// The same, where the value came from, and why it was not in the cache.
+    /// Calls the function as above; also returns the source of the value and the reason of a miss.
     [[nodiscard]] memo::outcome<result_type> outcome(P... args) const {
-        call_id const id = id_of(args...); // first: they are moved on
+        call_id const id = id_of(args...); // before the call moves from the arguments
         served result = serve(id, false, args...);
         return {Evaluation::result_of(std::move(result.record)), result.source, result.reason};
     }
 
-    /// Averaged functions: the same, and all that is known of the mean.
+    /// Averaged functions: calls the function as above, and returns the mean with its error.
     [[nodiscard]] auto estimate(P... args) const requires Evaluation::merges {
         call_id const id = id_of(args...);
         return core_->cache.evaluation().estimate(serve(id, false, args...).record);
     }
 
-    /// The value if it is there, or the right to compute it, or neither if another caller is at it:
-    /// here, in another process by memo::disk, on another machine by memo::memcached with a `lease`.
-    /// For workers that take on what no other does: `if (auto claim = f.try_claim(x); claim.state() ==
-    /// memo::claim_state::claimed) { claim.run(); }`. A hit is counted now, the rest by run().
+    /// Never waits: returns the cached value, or the right to evaluate the call, or neither if another
+    /// caller evaluates it, in this process, in another one with memo::disk, or on another machine with
+    /// memo::memcached and a `lease`. For workers that share a list of calls: `if (auto claim =
+    /// f.try_claim(x); claim.state() == memo::claim_state::claimed) { claim.run(); }`. Counts a hit now,
+    /// anything else in run().
     ///
-    /// Complexity:     as a call without its evaluation; the arguments are copied, see claim.hpp
-    /// Throws:         as a call, but for what the function throws
+    /// Complexity:     as a call without its evaluation; copies the arguments, see claim.hpp
+    /// Throws:         as a call, except exceptions of the function
     [[nodiscard]] auto try_claim(P... args) const {
         using owned_call = call<memoized, detail::owned_argument<P>...>;
         call_id const id = id_of(args...);
@@ -112,18 +112,17 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
                                                      owned_call(*this, static_cast<P&&>(args)...));
     }
 
-    /// The results of many calls, in the order of the range: all are looked up together, which
-    /// saves round trips, and what is not there is evaluated, duplicates once. What one call throws
-    /// is its own result and no other's.
+    /// The results of many calls, in the order of the range. Looks up all calls together, which saves round
+    /// trips, and evaluates the misses, duplicates once. The exception of a call is its result, and does not
+    /// affect other calls.
     ///
-    /// calls           forward range; of each element the arguments: a tuple of them, or the argument
-    ///                 itself where the function has one. Elements are read again by whoever
-    ///                 evaluates
-    /// execute         called with a copyable `void()` for each evaluation, in order, to have it run
-    ///                 in any thread; `many` waits for all. Without it they run here. A thread pool
-    ///                 whose own threads call `many` must have one more to run them
-    /// Complexity:     n keys and one batch of lookups; one call more for each that is not there
-    /// Throws:         under on_error = strict memo::error for a lookup that failed
+    /// calls           forward range; an element is a tuple of the arguments, or the argument itself for
+    ///                 one parameter. Every evaluation reads its element again
+    /// execute         called with a copyable `void()` for each evaluation, in order; runs it in any thread.
+    ///                 `many` waits for all of them. Default: the calling thread runs them. A thread pool
+    ///                 whose own threads call `many` needs a spare thread
+    /// Complexity:     n keys and one batch of lookups; one more call for each miss
+    /// Throws:         under on_error = strict, memo::error for a failed lookup
     template <std::ranges::forward_range Range = std::vector<detail::arguments_of<P...>>,
               class Executor = detail::one_after_another>
     [[nodiscard]] std::vector<memo::result<result_type>> many(Range&& calls,
@@ -152,10 +151,10 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         return batch.serve(execute, evaluate, examine);
     }
 
-    /// Averaged functions: draws on from what is stored until a tighter rule is met, whatever
-    /// `repeat` says; what is given counts as settled by that rule.
+    /// Averaged functions: adds samples to the record until it meets a tighter rule, whatever `repeat` is.
+    /// The returned estimate is `settled` by that rule.
     ///
-    /// Throws:         memo::error (configuration) for a rule that cannot be followed
+    /// Throws:         as a call; memo::error (configuration) for an invalid rule
     [[nodiscard]] auto refine(P... args, refinement const& more) const requires Evaluation::merges {
         call_id const id = id_of(args...);
         Evaluation const tighter = core_->cache.evaluation().tightened(more);
@@ -163,8 +162,8 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
             core_->cache.miss(id, tighter, miss_reason::absent, running(args...)).record);
     }
 
-    /// What is stored for these arguments. Never runs the function, is not counted as a call, and is no
-    /// use of what is stored: a monitor keeps no entry from being evicted.
+    /// The cached value for these arguments, or nullopt. Never runs the function, is not counted as a call,
+    /// and does not count as a use for eviction.
     [[nodiscard]] std::optional<result_type> lookup(P... args) const {
         auto found = core_->cache.peek(id_of(args...));
         if (found && Evaluation::has_result(found->record)) {
@@ -173,77 +172,77 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         return std::nullopt;
     }
 
-    /// Whether anything is stored for these arguments. No use of it, as lookup().
+    /// Whether lookup() would return a value. Does not count as a use either.
     [[nodiscard]] bool contains(P... args) const {
         auto const found = core_->cache.peek(id_of(args...));
         return found && Evaluation::has_result(found->record);
     }
 
-    /// Drops what is stored for these arguments; true if there was something.
+    /// Invalidates the record for these arguments; true if there was one. An evaluation in flight still
+    /// returns to its callers, but its result is not stored, and later callers do not get it.
     bool forget(P... args) const { return core_->cache.erase(id_of(args...).key); }
 
-    /// Drops all that is stored for this function, and for no other.
+    /// Invalidates all records of this function, and of no other.
     void clear() const { core_->cache.clear(); }
 
-    /// This function for one pass of an estimator: each call is asked once and then has one value
-    /// for as long as the snapshot lives, whatever others add to its mean. What the snapshot
-    /// serves by itself is not counted.
+    /// This function with one value per call for the lifetime of the snapshot, whatever other callers add to
+    /// a mean: for one pass of an estimator. Repeated calls of the snapshot are not counted.
     [[nodiscard]] auto snapshot() const {
         return memo::snapshot<memoized, result_type, P...>(*this);
     }
 
-    /// The key of these arguments: 32 hexadecimal digits when printed.
+    /// The key of these arguments.
     [[nodiscard]] key128 key(P... args) const { return id_of(args...).key; }
 
-    /// What that key is made of, part by part, and why a lookup would miss now, as text when printed. Runs
-    /// and counts nothing.
+    /// The parts of that key, and the reason why a lookup would miss now; printable as text. Does not run the
+    /// function, and counts nothing.
     ///
-    /// Complexity:     some us, and a lookup; each argument is encoded twice
+    /// Complexity:     some us, and a lookup; encodes each argument twice
     [[nodiscard]] explanation explain(P... args) const {
         explanation result = explanation_of(args...);
         result.miss = core_->cache.would_miss(id_of(args...));
         return result;
     }
 
-    /// What happened since the function was wrapped or the counters were reset.
+    /// The counters since the function was wrapped or they were reset.
     [[nodiscard]] statistics stats() const { return core_->cache.stats(); }
-    /// Starts all counters from zero. What is stored stays.
+    /// Resets all counters to zero. Does not change records.
     void reset_stats() const { core_->cache.reset_stats(); }
 
     [[nodiscard]] Backend const& backend() const noexcept { return core_->backend; }
 
   private:
     struct core {
-        core(Callable&& function, options_type const& chosen, Backend&& store,
-             detail::function_identity&& who)
-            : head(who.scope),
-              backend(std::move(store)),
-              cache(backend, head.scope(), chosen),
-              audits(chosen, cache.evaluation(), cache.counters()),
+        core(Callable&& function, options_type const& options, Backend&& handle,
+             detail::function_identity&& function_identity)
+            : midstate(function_identity.scope),
+              backend(std::move(handle)),
+              cache(backend, midstate.scope(), options),
+              audits(options, cache.evaluation(), cache.counters()),
               callable(std::move(function)),
-              identity(std::move(who)),
-              listed(identity.title(), cache.counters()) {}
+              identity(std::move(function_identity)),
+              registration(identity.title(), cache.counters()) {}
 
-        detail::hash_midstate const head; ///< of every key
+        detail::hash_midstate const midstate; ///< of every key
         Backend const backend;
         memoized::cache cache;
         detail::auditor<Evaluation> audits;
         Callable callable;
         detail::function_identity const identity;
-        detail::function_registry::entry const listed;
+        detail::function_registry::entry const registration;
     };
 
-    // Arguments to key.
+    // Computes the key.
 
     call_id id_of(std::remove_reference_t<P> const&... args) const {
         auto const all = std::tie(args...);
         if constexpr (asks_state) {
             key128 const state = core_->callable.current_state();
-            call_id id = id_from(std::get<Kept>(all)..., state);
+            call_id id = id_from(std::get<InKey>(all)..., state);
             id.state = state;
             return id;
         } else {
-            return id_from(std::get<Kept>(all)...);
+            return id_from(std::get<InKey>(all)...);
         }
     }
 
@@ -257,29 +256,29 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
 
     template <class... Args> call_id id_from(Args const&... args) const {
         if constexpr (std::is_empty_v<typename Evaluation::key_material>) {
-            return {detail::call_key(core_->head, args...), {}, {}};
+            return {detail::call_key(core_->midstate, args...), {}, {}};
         } else {
             call_id id;
             id.key = detail::unfinalized_key(
-                detail::gathered_key(core_->head.scope(), &id.stream, args...));
+                detail::gathered_key(core_->midstate.scope(), &id.stream, args...));
             return id;
         }
     }
 
     [[nodiscard]] explanation explanation_of(std::remove_reference_t<P> const&... args) const {
-        using places = std::index_sequence<Kept...>;
+        using in_key = std::index_sequence<InKey...>;
         auto const all = std::tie(args...);
         if constexpr (asks_state) {
-            return detail::explain_call(core_->identity, places{}, all,
+            return detail::explain_call(core_->identity, in_key{}, all,
                                         core_->callable.current_state());
         } else {
-            return detail::explain_call(core_->identity, places{}, all);
+            return detail::explain_call(core_->identity, in_key{}, all);
         }
     }
 
-    // Key to record.
+    // Serves the call.
 
-    // Not inlined, and given the arguments themselves, so that a hit takes few registers.
+    // Not inlined, and takes the arguments by their own types, so that a hit needs few registers.
     [[gnu::noinline]] result_type value_of(call_id id, bool seems_absent, P... args) const {
         return Evaluation::result_of(serve(id, seems_absent, args...).record);
     }
@@ -292,7 +291,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         return result;
     }
 
-    /// Runs the function again for a hit, if it is its turn, and compares.
+    /// Runs the function again for a hit that is selected for an audit, and compares.
     void audit(call_id const& id, typename Evaluation::record const& stored,
                std::remove_reference_t<P>&... args) const {
         if (core_->audits.is_enabled()) {
@@ -300,17 +299,17 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         }
     }
 
-    // Arguments to sample.
+    // Runs the function.
 
-    /// A call that the cache runs, again and again if it has to.
+    /// A call that the cache can run several times.
     ///
-    /// Self            memoized, or a reference to one that lives longer
-    /// Args            the arguments: references to them, or the call's own
+    /// Self            memoized, or a reference to one that outlives the call
+    /// Args            references to the arguments, or copies of them
     template <class Self, class... Args> class call {
       public:
-        template <class... Given>
-        explicit call(Self self, Given&&... given)
-            : self_(static_cast<Self&&>(self)), args_(std::forward<Given>(given)...) {}
+        template <class... Arguments>
+        explicit call(Self self, Arguments&&... args)
+            : self_(static_cast<Self&&>(self)), args_(std::forward<Arguments>(args)...) {}
 
         /// Runs the function. It may move from its arguments.
         sample operator()(replicate const& which) {
@@ -340,7 +339,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         bool threw_ = false;
     };
 
-    /// The call with its arguments where they are.
+    /// A call with references to the arguments.
     auto running(std::remove_reference_t<P>&... args) const {
         return call<memoized const&, std::remove_reference_t<P>&...>(*this, args...);
     }
@@ -354,7 +353,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<Kept.
         }
     }
 
-    /// An argument as the function takes it; a copy where it is drawn from again.
+    /// An argument with the function's parameter type; a copy if the function may run again with it.
     template <class T> static decltype(auto) pass(std::remove_reference_t<T>& argument) {
         if constexpr (Evaluation::merges && !std::is_lvalue_reference_v<T>) {
             return std::remove_cvref_t<T>(argument);

@@ -53,44 +53,44 @@ enum class entry_kind { value, moments, name, unknown };
 
 /// Whether an entry passed its checks, or the reason why not.
 enum class entry_check {
-    passed, ///< length, format and checksum are right, and the entry lies in the place of its key
+    passed,    ///< length, format, checksum and key are right
     truncated, ///< shorter than a header: all other fields are zero
-    corrupt,   ///< length, format or checksum are wrong: the other fields may be
-    misplaced, ///< intact, but stored under another key than its own
+    corrupt,   ///< length, format or checksum are wrong: the other fields are not reliable
+    misplaced, ///< intact, but stored under the key of another entry
 };
 
 /// The running moments of an averaged function: one number per element of its samples.
 struct stored_moments {
     std::uint64_t count = 0;    ///< samples in the mean
     std::uint64_t rejected = 0; ///< samples outside the mean
-    bool is_list = false;       ///< samples are of a type whose length may vary
+    bool is_list = false;       ///< whether the samples are of a type with variable length
     std::vector<double> mean;
     std::vector<double> variance;
     std::vector<double> standard_error;
 };
 
-/// One entry of a cache: the record of a call, or the name of a function. A view of bytes: valid while
-/// they are.
+/// One entry of a cache: the record of a call, or the name of a function. A view, valid as long as its bytes.
 struct stored_entry {
     entry_check check = entry_check::truncated;
     entry_kind kind = entry_kind::unknown;
-    bool is_name = false;      ///< stored in the place of a function's name
+    bool is_name = false;      ///< stored under the key of a function's name
     key128 scope;              ///< of the function
     key128 key;                ///< of the call
     std::uint32_t type = 0;    ///< tag of the value's type
     std::uint32_t created = 0; ///< seconds since 1970
-    float cost = 0;            ///< seconds that computing took
+    float cost = 0;            ///< seconds of the evaluation
     std::int64_t expires = 0;  ///< ns since 1970; 0: never
     std::uint64_t checksum = 0;
     std::span<std::byte const> frame; ///< all bytes of the entry, as docs/format.md describes them
-    std::span<std::byte const> payload; ///< those behind the header; empty if truncated or corrupt
+    std::span<std::byte const>
+        payload; ///< the bytes after the header; empty if truncated or corrupt
 
-    /// Whether the bytes are those that were stored.
+    /// Whether the bytes are as they were stored.
     [[nodiscard]] bool is_intact() const noexcept {
         return check == entry_check::passed || check == entry_check::misplaced;
     }
 
-    /// Reads bytes from anywhere as an entry. `passed` means: intact.
+    /// Parses bytes as an entry. Does not check under which key they are stored.
     ///
     /// Complexity:     linear in the bytes
     /// Throws:         nothing
@@ -121,19 +121,19 @@ struct stored_entry {
         return entry;
     }
 
-    /// The value, if the record is of exactly this type, with or without arguments beside it
-    /// (memo::verify_full); otherwise nullopt.
+    /// The value, if the record is of exactly this type, with or without the arguments of
+    /// memo::verify_full; otherwise nullopt.
     ///
     /// Complexity:     linear in the payload
     template <class T> [[nodiscard]] std::optional<T> value_as() const {
         using verified_record = std::pair<T, std::vector<std::uint64_t>>;
-        static std::uint32_t const of_value = detail::type_tag(typeid(T));
-        static std::uint32_t const of_verified = detail::type_tag(typeid(verified_record));
+        static std::uint32_t const value_tag = detail::type_tag(typeid(T));
+        static std::uint32_t const verified_tag = detail::type_tag(typeid(verified_record));
         try {
-            if (type == of_value) {
+            if (type == value_tag) {
                 return detail::decode_record<T>(payload);
             }
-            if (type == of_verified) {
+            if (type == verified_tag) {
                 return detail::decode_record<verified_record>(payload).first;
             }
         } catch (detail::malformed_record const&) {
@@ -167,13 +167,13 @@ struct stored_entry {
     }
 };
 
-/// The entries of one function, in sum.
+/// The sums over the entries of one function.
 struct stored_function {
     std::string name;    ///< empty without `.name`
     std::string version; ///< empty without `.version`
     std::uint64_t entries = 0;
     std::uint64_t bytes = 0;
-    double seconds = 0; ///< that computing them took
+    double seconds = 0; ///< of their evaluations
 };
 
 /// The size and state of a cache directory.
@@ -183,20 +183,20 @@ struct directory_statistics {
     std::uint64_t live_bytes = 0;
     std::uint64_t file_bytes = 0;
     std::uint64_t max_file_bytes = 0;
-    bool all_on_disk = false; ///< a power cut now loses nothing
-    bool set_aside = false;   ///< salvage() has data to read
+    bool all_on_disk = false; ///< whether all data would survive a power cut now
+    bool set_aside = false;   ///< whether salvage() has data to read
 };
 
 /// The result of checking every entry.
 struct verification {
-    std::uint64_t intact = 0;        ///< records
-    std::uint64_t corrupt = 0;       ///< records
+    std::uint64_t intact = 0;        ///< intact records
+    std::uint64_t corrupt = 0;       ///< other records
     std::uint64_t names = 0;         ///< intact names of functions
-    std::uint64_t corrupt_names = 0; ///< of functions
-    bool damaged_pages = false;      ///< entries behind a damaged page were not reached
+    std::uint64_t corrupt_names = 0; ///< other names of functions
+    bool damaged_pages = false;      ///< whether a damaged page ended the check
 };
 
-/// What became of an entry that was to be stored.
+/// The outcome of insert().
 enum class insertion { stored, present_or_expired, too_large };
 
 /// Sizes of the file, in bytes.
@@ -208,7 +208,7 @@ struct compaction {
 /// Counts of entries in data that was set aside.
 struct salvaged {
     std::uint64_t stored = 0;
-    std::uint64_t passed_over = 0; ///< older states, present already, or expired
+    std::uint64_t passed_over = 0; ///< older versions of an entry, present entries, expired entries
 };
 
 /// The default of `progress`: ignores it.
@@ -216,18 +216,18 @@ struct no_progress {
     void operator()(std::size_t /*done*/, std::size_t /*total*/) const noexcept {}
 };
 
-/// An open cache directory. Programs may use the cache meanwhile.
+/// An open cache directory. Programs may use the cache at the same time.
 ///
-/// Functions that take `progress` call it as progress(done, total), in entries or bytes, from time to time.
+/// Functions with a parameter `progress` call progress(done, total), in entries or bytes, from time to time.
 ///
-/// Thread safety:  safe; visits see no entry twice, and may or may not see what is stored meanwhile
-/// Throws:         memo::error, from every function, where the directory cannot be read or written
+/// Thread safety:  safe; a function visits no entry twice, and may miss entries that are stored meanwhile
+/// Throws:         memo::error, from every function, if the directory cannot be read or written
 class cache_directory {
   public:
-    /// With `.read_only`, nothing is written; functions that erase or insert throw.
+    /// With `.read_only`, does not write, and functions that erase or insert throw.
     explicit cache_directory(disk_settings settings) : store_(std::move(settings)) {}
 
-    /// The directory that programs use that name none.
+    /// The default directory.
     [[nodiscard]] static std::string default_path() { return detail::default_directory(); }
 
     /// The absolute path of the directory.
@@ -249,8 +249,8 @@ class cache_directory {
                 std::filesystem::exists(directory.path("v1.bad.1"))};
     }
 
-    /// Visits a copy of every entry, as visit(stored_entry const&), names of functions included. No
-    /// snapshot is held meanwhile, so visit may take its time.
+    /// Calls visit(stored_entry const&) with a copy of every entry, including names of functions. Holds no
+    /// read transaction during visit, so visit may be slow.
     ///
     /// Complexity:     linear in the bytes of all entries
     /// Throws:         memo::error at a damaged page, after the entries before it
@@ -318,8 +318,8 @@ class cache_directory {
         return result;
     }
 
-    /// Erases records that expired, have no header, or were created more than max_age ago; then, by the
-    /// rule of eviction, until at most max_bytes are live.
+    /// Erases records that have expired, are truncated, or were created more than max_age ago; then evicts
+    /// records until at most max_bytes are live.
     ///
     /// Returns:        the number of erased records
     std::size_t prune(std::optional<std::chrono::seconds> max_age,
@@ -361,13 +361,15 @@ class cache_directory {
     /// Returns:        their number
     std::size_t erase(key128 scope) { return detail::drop_function(store_, scope); }
 
-    /// Stores an intact entry of another directory, unless it expired or an intact one is present.
+    /// Stores an intact entry of another directory, unless it has expired or an intact entry is present.
     ///
-    /// entry           intact; a value, moments or a name
+    /// entry           intact: a value, moments or a name
+    /// Throws:         memo::error (argument) if it is not intact
     insertion insert(stored_entry const& entry) {
         auto const header = detail::check_frame(entry.frame);
         if (!header) {
-            throw error(errc::argument, "disk insert: the entry is not intact");
+            throw error(errc::argument, "disk insert: the entry is not intact; insert entries for "
+                                        "which is_intact() is true");
         }
         bool const is_name = header->kind == detail::record_kind::name;
         auto const record = detail::place_of(header->scope, header->key);
@@ -395,9 +397,9 @@ class cache_directory {
         });
     }
 
-    /// Shrinks the file of a directory that no program uses, this one included.
+    /// Shrinks the file of a directory that no program uses, including this one.
     ///
-    /// Returns:        nullopt, with nothing done, while the directory is in use
+    /// Returns:        nullopt without effect while the directory is in use
     /// Throws:         memo::error at a damaged page; the old file stays
     template <class Progress = no_progress>
     [[nodiscard]] static std::optional<compaction> compact(disk_settings const& settings,
@@ -408,7 +410,7 @@ class cache_directory {
             cache_directory cache(settings);
             directory = cache.store_.current().directory();
             result.bytes_before = std::filesystem::file_size(directory.data_file());
-            // LMDB, which copies, checks no page.
+            // Visits all entries because the copy by LMDB checks no page.
             cache.for_each([](stored_entry const&) {}, progress);
         }
         detail::directory_lock const alone(directory, detail::max_lock_wait({}));
@@ -417,51 +419,51 @@ class cache_directory {
         if (!detail::try_lock_file(users, LOCK_EX)) {
             return std::nullopt;
         }
-        // The copy takes the place of the old file under the lock that opening takes. `state` claims
-        // that the disk has all of the old one, so the copy is synchronized before.
-        workplace const beside(directory.path("v1.compact"));
-        std::string const copy = beside.path() + "/data.mdb";
+        // The copy replaces the old file under the lock of an open. `state` says that all of the file is on
+        // disk, so the copy is synchronized first.
+        temporary_directory const temporary(directory.path("v1.compact"));
+        std::string const copy = temporary.path() + "/data.mdb";
         {
             auto const environment = detail::open_environment(
                 {directory, false, false, directory.state().map}, directory.data_files());
-            detail::lmdb_check(
-                "compact", mdb_env_copy2(environment.get(), beside.path().c_str(), MDB_CP_COMPACT));
+            detail::lmdb_check("compact", mdb_env_copy2(environment.get(), temporary.path().c_str(),
+                                                        MDB_CP_COMPACT));
         }
-        keep_access(directory.data_file(), copy);
-        wait_for_disk(copy);
+        copy_access(directory.data_file(), copy);
+        synchronize(copy);
         std::filesystem::rename(copy, directory.data_file());
-        wait_for_disk(directory.data());
+        synchronize(directory.data());
         result.bytes_after = std::filesystem::file_size(directory.data_file());
         return result;
     }
 
-    /// Stores the latest intact state of every entry in the data that was set aside, unless one is
-    /// present. Data that the opening here sets aside is salvaged before what was there.
+    /// Stores the latest intact version of every entry of the data that was set aside, unless the cache has
+    /// an intact entry. Opens the directory, which may set more data aside; salvages that data first.
     ///
     /// settings        with a directory
     /// Returns:        nullopt if nothing was set aside
     template <class Progress = no_progress>
     [[nodiscard]] static std::optional<salvaged> salvage(disk_settings const& settings,
                                                          Progress&& progress = {}) {
-        std::string const lost = settings.directory + "/v1.bad.1/data.mdb";
-        auto const before = detail::identity_of_file(lost);
+        std::string const set_aside = settings.directory + "/v1.bad.1/data.mdb";
+        auto const before = detail::identity_of_file(set_aside);
         std::optional<detail::salvage_file> older;
         if (before) {
-            older.emplace(lost);
+            older.emplace(set_aside);
         }
-        // Opening sets aside data that was being written when the machine stopped, in the place of
-        // what was set aside earlier.
+        // An open sets aside data that was written while the machine stopped, and replaces the file that was
+        // set aside earlier.
         std::optional<cache_directory> cache;
         if (older || std::filesystem::exists(settings.directory + "/v1/data.mdb")) {
             cache.emplace(settings);
         }
-        auto const after = detail::identity_of_file(lost);
+        auto const after = detail::identity_of_file(set_aside);
         if (!after) {
             return std::nullopt;
         }
         salvaged result;
         if (after != before) { // the newer first, as entries that are present stay
-            cache->salvage_from(detail::salvage_file(lost).bytes(), result, progress);
+            cache->salvage_from(detail::salvage_file(set_aside).bytes(), result, progress);
         }
         if (older) {
             cache->salvage_from(older->bytes(), result, progress);
@@ -470,18 +472,19 @@ class cache_directory {
     }
 
   private:
-    /// A directory that only its owner can enter, removed at the end.
-    class workplace {
+    /// A temporary directory that only its owner can enter. The destructor removes it.
+    class temporary_directory {
       public:
-        explicit workplace(std::string path) : path_(std::move(path)) {
+        explicit temporary_directory(std::string path) : path_(std::move(path)) {
             std::filesystem::remove_all(path_);
-            if (::mkdir(path_.c_str(), S_IRWXU) != 0) { // not one that somebody else made since
+            if (::mkdir(path_.c_str(), S_IRWXU) !=
+                0) { // fails if another process created it meanwhile
                 detail::file_failed("compact", path_, errno);
             }
         }
-        workplace(workplace const&) = delete;
-        workplace& operator=(workplace const&) = delete;
-        ~workplace() {
+        temporary_directory(temporary_directory const&) = delete;
+        temporary_directory& operator=(temporary_directory const&) = delete;
+        ~temporary_directory() {
             std::error_code ignored;
             std::filesystem::remove_all(path_, ignored);
         }
@@ -491,18 +494,18 @@ class cache_directory {
         std::string path_;
     };
 
-    /// Gives one file the group and mode of another.
-    static void keep_access(std::string const& from, std::string const& path) {
-        struct stat before {};
-        if (::stat(from.c_str(), &before) != 0 ||
-            (::chown(path.c_str(), static_cast<uid_t>(-1), before.st_gid) != 0 && errno != EPERM) ||
-            ::chmod(path.c_str(), before.st_mode & 0777U) != 0) {
+    /// Copies the group and mode of a file to another file.
+    static void copy_access(std::string const& from, std::string const& path) {
+        struct stat status {};
+        if (::stat(from.c_str(), &status) != 0 ||
+            (::chown(path.c_str(), static_cast<uid_t>(-1), status.st_gid) != 0 && errno != EPERM) ||
+            ::chmod(path.c_str(), status.st_mode & 0777U) != 0) {
             detail::file_failed("compact", path, errno);
         }
     }
 
-    /// Waits until the disk has a file, or the names in a directory.
-    static void wait_for_disk(std::string const& path) {
+    /// fsync(2) of a file or a directory.
+    static void synchronize(std::string const& path) {
         detail::file const opened = detail::open_file(path, O_RDONLY);
         if (::fsync(opened.descriptor()) != 0) {
             detail::file_failed("compact", path, errno);
@@ -511,8 +514,8 @@ class cache_directory {
 
     template <class Progress>
     void salvage_from(std::span<std::byte const> bytes, salvaged& result, Progress& progress) {
-        // All are found before one is stored: a program may add to a record that it finds in the
-        // cache, which no later state could then replace.
+        // Reads all entries before it stores any: a program may add samples to an entry that it finds in the
+        // cache, and a later version could then not replace it.
         progress(std::size_t{0}, bytes.size());
         auto const latest = detail::latest_frames_in(
             bytes, [&](std::size_t place) { progress(place, bytes.size()); });
@@ -522,7 +525,7 @@ class cache_directory {
         for (auto const& [identity, frame] : latest.of) {
             std::vector<std::byte> const copy(frame.begin(), frame.end());
             stored_entry const entry = stored_entry::of(copy);
-            if (entry.is_intact()) { // a program may still write to the file
+            if (entry.is_intact()) { // it may not be: a program may still write to the file
                 stored += insert(entry) == insertion::stored ? 1U : 0U;
             }
             progress(++done, latest.of.size());

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Dense Eigen matrices, vectors and arrays as arguments and results: rows, columns, then the coefficients in
-// column order, whatever the storage order. Include it beside <memo/memo.hpp>; the CMake target is
+// Dense Eigen matrices, vectors and arrays as arguments and results, encoded as rows, columns, and the
+// coefficients in column order for any storage order. Include it beside <memo/memo.hpp>; the CMake target is
 // memo::eigen.
 
 #include <memo/detail/system/compiler.hpp>
@@ -19,7 +19,7 @@
 
 namespace memo::detail {
 
-/// A matrix or array that owns its coefficients. Expressions are not taken: evaluate them first.
+/// A matrix or array that owns its coefficients. Expressions do not match; evaluate them first.
 template <class T>
 concept eigen_matrix = std::derived_from<T, Eigen::PlainObjectBase<T>>;
 
@@ -38,7 +38,7 @@ struct own_encoder<Matrix> {
                       (!Matrix::IsRowMajor || Matrix::IsVectorAtCompileTime)) {
             sink.put_bytes(matrix.data(), static_cast<std::size_t>(matrix.size()) * sizeof(scalar));
         } else if constexpr (bulk_scalar<scalar>) {
-            // The same bytes in the other order, so that the storage order is no part of the value.
+            // In column order, because the storage order is not part of the value.
             Eigen::Matrix<scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor> const columns =
                 matrix;
             sink.put_bytes(columns.data(),
@@ -89,13 +89,13 @@ struct own_codec<Matrix> {
     }
 
   private:
-    // Whether the type can have that many rows, or columns. With none of the one, the other is not
-    // bounded by the bytes that are left.
-    static bool fits(std::uint64_t count, int exactly, int at_most) {
-        constexpr std::uint64_t most = std::uint64_t{1} << 31U;
-        return count < most &&
-               (exactly == Eigen::Dynamic || count == static_cast<std::uint64_t>(exactly)) &&
-               (at_most == Eigen::Dynamic || count <= static_cast<std::uint64_t>(at_most));
+    // Whether the type can have this number of rows or columns. The limit of 2^31 bounds the number of rows of
+    // a matrix without columns, which the remaining bytes do not bound.
+    static bool fits(std::uint64_t count, int fixed, int max) {
+        constexpr std::uint64_t limit = std::uint64_t{1} << 31U;
+        return count < limit &&
+               (fixed == Eigen::Dynamic || count == static_cast<std::uint64_t>(fixed)) &&
+               (max == Eigen::Dynamic || count <= static_cast<std::uint64_t>(max));
     }
 };
 

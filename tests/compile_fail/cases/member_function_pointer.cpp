@@ -1,4 +1,4 @@
-// expect: a pointer to a member function does not say which one it is
+// expect: a pointer to a member function does not identify the function
 #include <memo/memo.hpp>
 
 struct model {

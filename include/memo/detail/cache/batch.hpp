@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The calls of one `many` in, their results in the same order out: all are looked up together, what
-// was not there is evaluated, each once.
+// The calls of one `many`: looks up all calls together, evaluates each missing key once, and returns the
+// results in the order of the calls.
 
 #include <memo/detail/cache/tasks.hpp>
 #include <memo/detail/hash_map.hpp>
@@ -22,12 +22,12 @@
 
 namespace memo::detail {
 
-/// What an element of the range is, if nothing else is said: the argument, or a tuple of all.
+/// The default type of the range's elements: the argument, or a tuple of all arguments.
 template <class... P> struct arguments { using type = std::tuple<std::remove_cvref_t<P>...>; };
 template <class P> struct arguments<P> { using type = std::remove_cvref_t<P>; };
 template <class... P> using arguments_of = typename arguments<P...>::type;
 
-/// Calls with the arguments that an element of a range holds.
+/// Calls a function with the arguments that an element of the range holds.
 template <class... P, class Element, class Call>
 decltype(auto) with_arguments(Element&& element, Call const& call) {
     if constexpr (sizeof...(P) == 1 && std::is_invocable_v<Call const&, Element>) {
@@ -37,22 +37,22 @@ decltype(auto) with_arguments(Element&& element, Call const& call) {
     }
 }
 
-/// Where the calls of a range are: whoever evaluates one reads it again.
+/// The positions of a range's elements, because each evaluation reads its element again.
 template <class Range> class places {
     using place = std::ranges::iterator_t<Range>;
-    static constexpr bool counted = std::ranges::random_access_range<Range>;
+    static constexpr bool is_random_access = std::ranges::random_access_range<Range>;
 
   public:
     explicit places(Range& calls) : first_(std::ranges::begin(calls)) {}
 
     void add(place next) {
-        if constexpr (!counted) {
+        if constexpr (!is_random_access) {
             all_.push_back(next);
         }
     }
 
     [[nodiscard]] place operator[](std::size_t item) const {
-        if constexpr (counted) {
+        if constexpr (is_random_access) {
             return first_ + static_cast<std::ranges::range_difference_t<Range>>(item);
         } else {
             return all_[item];
@@ -61,10 +61,10 @@ template <class Range> class places {
 
   private:
     place first_;
-    std::vector<place> all_; ///< of a range that does not count its places
+    std::vector<place> all_; ///< empty for random access
 };
 
-/// The executor that is none: each call is evaluated by the thread that asks, one after the other.
+/// The default executor: the calling thread evaluates one call after the other.
 struct one_after_another {};
 
 /// Cache           see function_cache.hpp
@@ -78,16 +78,16 @@ template <class Cache, class Evaluation> class batch {
   public:
     explicit batch(Cache& cache) : cache_(cache) {}
 
-    /// Makes room for the calls of a range, if it can tell how many they are.
+    /// Reserves memory for the calls of a sized range.
     template <class Range> void reserve_for(Range& calls) {
         if constexpr (std::ranges::sized_range<Range>) {
             ids_.reserve(static_cast<std::size_t>(std::ranges::size(calls)));
         }
     }
 
-    /// Takes one more call.
+    /// Adds one call.
     ///
-    /// make_id         returns the call's identity; what it throws is the call's result
+    /// make_id         returns the call's identity; its exception is the call's result
     template <class MakeId> void add(MakeId const& make_id) {
         try {
             ids_.push_back(make_id());
@@ -98,10 +98,10 @@ template <class Cache, class Evaluation> class batch {
         }
     }
 
-    /// Serves all calls. To be called once.
+    /// Serves all calls. Called once.
     ///
-    /// evaluate        evaluates a call that missed: result(item, id, miss_reason)
-    /// examine         given a hit that may be audited: (item, id, record)
+    /// evaluate        evaluate(item, id, miss_reason) returns the result of a call that missed
+    /// examine         examine(item, id, record) may audit a hit
     template <class Executor, class Evaluate, class Examine>
     [[nodiscard]] std::vector<outcome> serve(Executor& execute, Evaluate const& evaluate,
                                              Examine const& examine) {
@@ -114,35 +114,34 @@ template <class Cache, class Evaluation> class batch {
         auto const evaluated = evaluate_others(found, execute, evaluate);
         std::vector<outcome> results;
         results.reserve(ids_.size() + failures_.size());
-        auto failed = failures_.begin();
-        auto const add_failed_before = [&](std::size_t i) {
-            for (; failed != failures_.end() && failed->before == i; ++failed) {
-                results.emplace_back(failed->why);
+        auto failure = failures_.begin();
+        auto const add_failures_before = [&](std::size_t i) {
+            for (; failure != failures_.end() && failure->before == i; ++failure) {
+                results.emplace_back(failure->exception);
             }
         };
         for (std::size_t i = 0; i < ids_.size(); ++i) {
-            add_failed_before(i);
+            add_failures_before(i);
             if (found[i]) {
                 results.emplace_back(Evaluation::result_of(std::move(found[i]->record)));
             } else {
                 results.push_back(*evaluated.result_of(i));
             }
         }
-        add_failed_before(ids_.size());
+        add_failures_before(ids_.size());
         return results;
     }
 
   private:
-    /// A call whose arguments have no key.
-    struct failure {
-        std::size_t before = 0; ///< the index in ids_ of the call after it
-        std::exception_ptr why;
+    /// A call whose key could not be computed.
+    struct key_failure {
+        std::size_t before = 0; ///< index in ids_ of the next call
+        std::exception_ptr exception;
     };
 
-    /// What was evaluated. Empty if everything was there.
+    /// The results of the calls in ids_ that missed. Empty if all calls hit.
     struct evaluations {
-        std::vector<std::size_t>
-            first; ///< for each of ids_, the index of the call that evaluates it
+        std::vector<std::size_t> first; ///< index of the first call with the same key
         std::vector<std::optional<outcome>> results;
 
         [[nodiscard]] std::optional<outcome> const& result_of(std::size_t i) const {
@@ -150,15 +149,15 @@ template <class Cache, class Evaluation> class batch {
         }
     };
 
-    /// The index of a call in the range, given that in ids_.
+    /// Converts an index in ids_ to the index of the call in the range.
     ///
-    /// Complexity:     O(log of the calls that have none)
+    /// Complexity:     O(log(failures_.size()))
     [[nodiscard]] std::size_t item_of(std::size_t i) const {
-        auto const later = std::ranges::upper_bound(failures_, i, {}, &failure::before);
+        auto const later = std::ranges::upper_bound(failures_, i, {}, &key_failure::before);
         return i + static_cast<std::size_t>(later - failures_.begin());
     }
 
-    /// Evaluates what is not there, each key once.
+    /// Evaluates the misses, each key once.
     template <class Found, class Executor, class Evaluate>
     [[nodiscard]] evaluations evaluate_others(std::vector<Found> const& found, Executor& execute,
                                               Evaluate const& evaluate) {
@@ -166,33 +165,33 @@ template <class Cache, class Evaluation> class batch {
         if (std::ranges::all_of(found, is_hit)) {
             return {};
         }
-        evaluations made{first_of_its_kind(found),
-                         std::vector<std::optional<outcome>>(ids_.size())};
-        tasks under_way;
+        evaluations result{first_of_its_kind(found),
+                           std::vector<std::optional<outcome>>(ids_.size())};
+        tasks running;
         for (std::size_t i = 0; i < ids_.size(); ++i) {
-            if (!found[i] && made.first[i] == i) {
-                start(under_way, execute, made.results[i],
+            if (!found[i] && result.first[i] == i) {
+                start(running, execute, result.results[i],
                       [&, i] { return evaluate(item_of(i), ids_[i], found[i].reason()); });
             }
         }
-        under_way.wait();
-        return made;
+        running.wait();
+        return result;
     }
 
-    /// For each call that is not there, the first one that asks for the same.
+    /// For each miss, the index of the first miss with the same key.
     template <class Found>
     [[nodiscard]] std::vector<std::size_t> first_of_its_kind(std::vector<Found> const& found) {
         std::vector<std::size_t> first(ids_.size());
-        hash_map<key128, std::size_t> seen;
+        hash_map<key128, std::size_t> first_by_key;
         for (std::size_t i = 0; i < ids_.size(); ++i) {
             first[i] = i;
             if (!found[i]) {
                 key128 const key = Cache::flight_of(ids_[i]);
-                if (std::size_t const* const earlier = seen.find(key)) {
+                if (std::size_t const* const earlier = first_by_key.find(key)) {
                     first[i] = *earlier;
                     cache_.coalesce();
                 } else {
-                    seen.add(key, i);
+                    first_by_key.add(key, i);
                 }
             }
         }
@@ -200,43 +199,45 @@ template <class Cache, class Evaluation> class batch {
     }
 
     template <class Executor, class Evaluate>
-    static void start(tasks& under_way, Executor& execute, std::optional<outcome>& into,
+    static void start(tasks& running, Executor& execute, std::optional<outcome>& result,
                       Evaluate const& evaluate) {
-        auto const body = [&into, evaluate] {
+        auto const body = [&result, evaluate] {
             try {
-                into.emplace(evaluate());
+                result.emplace(evaluate());
             } catch (thread_cancelled const&) {
                 throw;
             } catch (...) {
-                into.emplace(std::current_exception());
+                result.emplace(std::current_exception());
             }
         };
         if constexpr (std::is_same_v<std::remove_const_t<Executor>, one_after_another>) {
             body();
         } else {
-            dropped_unless_run(into);
+            result.emplace(not_run());
             try {
-                under_way.start(execute, body);
+                running.start(execute, body);
             } catch (thread_cancelled const&) {
-                under_way.wait();
+                running.wait();
                 throw;
             } catch (...) {
-                under_way.wait(); // it may have begun all the same
-                if (!into->has_value()) {
-                    into.emplace(std::current_exception());
+                running.wait(); // the executor may have started the task before it threw
+                if (!result->has_value()) {
+                    result.emplace(std::current_exception());
                 }
             }
         }
     }
 
-    static void dropped_unless_run(std::optional<outcome>& into) {
-        into.emplace(std::make_exception_ptr(
-            error(errc::configuration, "many: the executor has dropped a call")));
+    /// The result of a call until its task runs.
+    [[nodiscard]] static std::exception_ptr not_run() {
+        return std::make_exception_ptr(error(
+            errc::configuration, "many: the executor destroyed a task without running it; let "
+                                 "it run every task"));
     }
 
     Cache& cache_;
-    std::vector<call_id> ids_; ///< of the calls whose arguments have a key, in the range's order
-    std::vector<failure> failures_; ///< of the others, in the range's order
+    std::vector<call_id> ids_;          ///< of the calls with a key, in the range's order
+    std::vector<key_failure> failures_; ///< of the other calls, in the range's order
 };
 
 } // namespace memo::detail

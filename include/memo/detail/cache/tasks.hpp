@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Work in, done by a user's executor; the end of all of it waited for. An executor may run a task at
-// once or later, in any thread, keep copies of it, throw, or drop it: whichever it does, the wait
-// ends.
+// Runs tasks in a user's executor, and waits for all of them. The wait ends whatever the executor does: it may
+// run a task at once or later, in any thread, copy it, throw, or destroy it without a run.
 
 #include <memo/detail/cache/waiting.hpp>
 #include <memo/detail/system/futex.hpp>
@@ -16,26 +15,28 @@
 
 namespace memo::detail {
 
-/// Tasks under way.
+/// The tasks of one batch.
+///
+/// Thread safety:  none; the tasks may run in any thread
 class tasks {
     using count = std::atomic<std::uint32_t>;
 
     /// One task's right to run once.
     class single_run {
       public:
-        single_run(std::shared_ptr<count> of, std::function<void()> body)
-            : open_(std::move(of)), body_(std::move(body)) {
+        single_run(std::shared_ptr<count> open, std::function<void()> body)
+            : open_(std::move(open)), body_(std::move(body)) {
             open_->fetch_add(1, std::memory_order_relaxed);
         }
         single_run(single_run const&) = delete;
         single_run& operator=(single_run const&) = delete;
         ~single_run() { close(); }
 
-        /// Nothing at a second time.
+        /// Has no effect the second time.
         void run() {
-            if (!begun_.exchange(true)) {
+            if (!started_.exchange(true)) {
                 {
-                    waiting_threads::task_runner const runs(open_.get());
+                    waiting_threads::task_runner const runner(open_.get());
                     std::function<void()> const body = std::exchange(body_, nullptr);
                     body();
                 }
@@ -52,7 +53,7 @@ class tasks {
 
         std::shared_ptr<count> open_;
         std::function<void()> body_;
-        std::atomic<bool> begun_{false};
+        std::atomic<bool> started_{false};
         std::atomic<bool> closed_{false};
     };
 
@@ -62,18 +63,18 @@ class tasks {
     tasks& operator=(tasks const&) = delete;
     ~tasks() { wait(); }
 
-    /// body            does not throw
-    /// Throws:         what the executor throws; the body may have run all the same
+    /// body            must not throw
+    /// Throws:         exceptions of the executor, which may have run the body before
     template <class Executor> void start(Executor& execute, std::function<void()> body) {
-        execute([given = std::make_shared<single_run>(open_, std::move(body))] { given->run(); });
+        execute([task = std::make_shared<single_run>(open_, std::move(body))] { task->run(); });
     }
 
-    /// Returns when each task has run or cannot run any more.
+    /// Returns when each task has run, or all its copies are destroyed.
     void wait() const noexcept {
         if (open_->load(std::memory_order_acquire) == 0) {
             return;
         }
-        waiting_threads::task_waiter const waits(open_.get());
+        waiting_threads::task_waiter const waiter(open_.get());
         for (std::uint32_t open = 0; (open = open_->load(std::memory_order_acquire)) != 0;) {
             wait_while(*open_, open);
         }

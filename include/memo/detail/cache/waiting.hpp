@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Who waits for whom. A call that needs its own result, in one thread or in a circle of threads,
-// would wait for ever; a thread of the circle is told so instead. Threads also wait for each other by
-// `many` with an executor, for the threads that run its tasks; for a task that no thread has begun yet
-// there is nobody to be told.
+// The graph of waiting threads. A call that needs its own result, in one thread or in a cycle of threads,
+// would wait for ever; a thread of the cycle throws instead. A thread in `many` with an executor waits for the
+// threads that run its tasks; a cycle through a task that no thread runs yet is not detected.
 
 #include <memo/detail/system/fork.hpp>
 #include <memo/detail/system/futex.hpp>
@@ -21,8 +20,7 @@
 
 namespace memo::detail {
 
-/// Who runs an evaluation: a thread of one process. A child has its parent's flights, but not their
-/// leaders.
+/// The thread that runs an evaluation. A child of fork() has its parent's flights, but not their leaders.
 struct flight_leader {
     thread_slot const* thread = &this_thread_slot();
     std::uint32_t generation = process_wide<thread_slots>().generation();
@@ -35,19 +33,19 @@ struct flight_leader {
 
 class flight_base;
 
-/// What threads wait for, and for which waits they run a task: one per process, see process_wide.
+/// The edges of the graph: one object per process, see process_wide.
 ///
 /// Thread safety:  safe
 class waiting_threads {
-    /// Something of one thread that lasts as long as the bond, which is on the thread's stack.
+    /// An edge from or to one thread, for the lifetime of the object, which is on the thread's stack.
     class bond {
       public:
         bond(bond const&) = delete;
         bond& operator=(bond const&) = delete;
 
       protected:
-        bond(flight_base const* followed, void const* awaited, void const* run)
-            : followed_(followed), awaited_(awaited), run_(run) {}
+        bond(flight_base const* flight, void const* awaited_tasks, void const* running_tasks)
+            : flight_(flight), awaited_tasks_(awaited_tasks), running_tasks_(running_tasks) {}
         ~bond() = default;
 
         void add() noexcept;
@@ -55,11 +53,11 @@ class waiting_threads {
 
         friend waiting_threads;
 
-        flight_base const* const followed_; ///< the flight that it waits for; or null
-        void const* const awaited_;         ///< the tasks whose end it waits for; or null
-        void const* const run_;             ///< the tasks one of which it runs; or null
-        flight_leader const me_;
-        std::uint64_t seen_ = 0; ///< in which search
+        flight_base const* const flight_; ///< the flight that the thread waits for; or null
+        void const* const awaited_tasks_; ///< the tasks that the thread waits for; or null
+        void const* const running_tasks_; ///< the tasks of which the thread runs one; or null
+        flight_leader const thread_;
+        std::uint64_t search_ = 0; ///< the last search that visited this
         bond* next_ = nullptr;
         bond* previous_ = nullptr;
     };
@@ -72,44 +70,44 @@ class waiting_threads {
         explicit follower(flight_base const& flight);
         ~follower() { remove(); }
 
-        /// Throws:         memo::error (recursion) if the leader waits, maybe through others, for the
-        ///                 calling thread
+        /// Throws:         memo::error (recursion) if the leader waits, directly or through other threads,
+        ///                 for the calling thread
         void check() const;
 
       private:
         void check_locked(waiting_threads& all) const;
     };
 
-    /// A thread that waits for the end of all of some tasks.
+    /// A thread that waits for tasks.
     ///
-    /// tasks           by their address
+    /// tasks           the address that identifies them
     class task_waiter : bond {
       public:
         explicit task_waiter(void const* tasks);
         ~task_waiter() { remove(); }
     };
 
-    /// A thread that runs one of them.
+    /// A thread that runs one of these tasks.
     class task_runner : bond {
       public:
         explicit task_runner(void const* tasks);
         ~task_runner() { remove(); }
     };
 
-    /// How many wait for a flight.
+    /// The number of threads that wait for a flight.
     [[nodiscard]] std::size_t count() {
         std::scoped_lock const lock(mutex_);
-        forget_other_processes();
+        clear_after_fork();
         std::size_t count = 0;
         for (bond const* each = first_; each != nullptr; each = each->next_) {
-            count += each->followed_ != nullptr ? 1U : 0U;
+            count += each->flight_ != nullptr ? 1U : 0U;
         }
         return count;
     }
 
   private:
-    /// A child has none of its parent's threads, and they are on their stacks. The lock is held.
-    void forget_other_processes() noexcept {
+    /// In a child of fork(), removes the bonds of the parent's threads. The caller holds the lock.
+    void clear_after_fork() noexcept {
         if (std::uint32_t const now = process_wide<thread_slots>().generation();
             generation_ != now) {
             generation_ = now;
@@ -117,16 +115,16 @@ class waiting_threads {
         }
     }
 
-    /// Whether a flight is not completed before another thread goes on. The lock is held.
+    /// Whether a flight completes only after another thread continues. The caller holds the lock.
     [[nodiscard]] bool waits_for(flight_base const& flight, flight_leader const& other) noexcept;
 
-    /// Whether a thread does not go on before another one does. The lock is held.
+    /// Whether a thread continues only after another thread does. The caller holds the lock.
     [[nodiscard]] bool waits_for(flight_leader const& thread, flight_leader const& other) noexcept;
 
     mutex mutex_;
     bond* first_ = nullptr;
     std::uint64_t searches_ = 0;
-    std::uint32_t generation_ = 0; ///< of forks, of the process in which they wait
+    std::uint32_t generation_ = 0; ///< see thread_slots
 };
 
 /// One evaluation that others wait for, without its result.
@@ -134,27 +132,27 @@ class flight_base {
   public:
     explicit flight_base(flight_leader leader) noexcept : leader_(leader) {}
 
-    /// Waits until the leader has landed.
+    /// Waits until the leader has completed.
     ///
-    /// Throws:         memo::error (recursion) if the leader waits, maybe through others, for the
-    ///                 calling thread
+    /// Throws:         memo::error (recursion) if the leader waits, directly or through other threads, for
+    ///                 the calling thread
     void wait() const {
         if (!is_complete()) {
             waiting_threads::follower const me(*this);
-            // A circle may be closed later, by a thread that waits for tasks: it is looked for again.
+            // A thread that waits for tasks may close a cycle later, so check again.
             while (wait_while(completed_, 0, std::chrono::seconds(1)), !is_complete()) {
                 me.check();
             }
         }
     }
 
-    /// Lets the followers go. Called once, by the leader, when no one can board any more.
+    /// Wakes the followers. The leader calls it once, when nobody can join any more.
     void complete() noexcept {
         completed_.store(1, std::memory_order_release);
         wake_all(completed_);
     }
 
-    /// How many threads of the process wait now, for whatever flight.
+    /// The number of threads of the process that wait for any flight.
     [[nodiscard]] static std::size_t waiting() { return process_wide<waiting_threads>().count(); }
 
   private:
@@ -179,15 +177,15 @@ inline bool waiting_threads::waits_for(flight_leader const& thread,
         return true;
     }
     for (bond* each = first_; each != nullptr; each = each->next_) {
-        if (each->me_ != thread || std::exchange(each->seen_, searches_) == searches_) {
+        if (each->thread_ != thread || std::exchange(each->search_, searches_) == searches_) {
             continue;
         }
-        if (each->followed_ != nullptr && waits_for(*each->followed_, other)) {
+        if (each->flight_ != nullptr && waits_for(*each->flight_, other)) {
             return true;
         }
-        for (bond const* task = first_; each->awaited_ != nullptr && task != nullptr;
+        for (bond const* task = first_; each->awaited_tasks_ != nullptr && task != nullptr;
              task = task->next_) {
-            if (task->run_ == each->awaited_ && waits_for(task->me_, other)) {
+            if (task->running_tasks_ == each->awaited_tasks_ && waits_for(task->thread_, other)) {
                 return true;
             }
         }
@@ -207,8 +205,8 @@ inline void waiting_threads::bond::add() noexcept {
 inline void waiting_threads::bond::remove() {
     auto& all = process_wide<waiting_threads>();
     std::scoped_lock const lock(all.mutex_);
-    all.forget_other_processes();
-    if (me_.is_of_this_process()) {
+    all.clear_after_fork();
+    if (thread_.is_of_this_process()) {
         (previous_ != nullptr ? previous_->next_ : all.first_) = next_;
         if (next_ != nullptr) {
             next_->previous_ = previous_;
@@ -220,7 +218,7 @@ inline waiting_threads::follower::follower(flight_base const& flight)
     : bond(&flight, nullptr, nullptr) {
     auto& all = process_wide<waiting_threads>();
     std::scoped_lock const lock(all.mutex_);
-    all.forget_other_processes();
+    all.clear_after_fork();
     check_locked(all);
     add();
 }
@@ -228,13 +226,13 @@ inline waiting_threads::follower::follower(flight_base const& flight)
 inline void waiting_threads::follower::check() const {
     auto& all = process_wide<waiting_threads>();
     std::scoped_lock const lock(all.mutex_);
-    all.forget_other_processes();
+    all.clear_after_fork();
     check_locked(all);
 }
 
 inline void waiting_threads::follower::check_locked(waiting_threads& all) const {
     ++all.searches_;
-    if (all.waits_for(*followed_, me_)) {
+    if (all.waits_for(*flight_, thread_)) {
         throw error(errc::recursion,
                     "memoized call: the function needs its own result for the same "
                     "arguments, and so would never end; check its base case");
@@ -245,7 +243,7 @@ inline waiting_threads::task_waiter::task_waiter(void const* tasks)
     : bond(nullptr, tasks, nullptr) {
     auto& all = process_wide<waiting_threads>();
     std::scoped_lock const lock(all.mutex_);
-    all.forget_other_processes();
+    all.clear_after_fork();
     add();
 }
 
@@ -253,7 +251,7 @@ inline waiting_threads::task_runner::task_runner(void const* tasks)
     : bond(nullptr, nullptr, tasks) {
     auto& all = process_wide<waiting_threads>();
     std::scoped_lock const lock(all.mutex_);
-    all.forget_other_processes();
+    all.clear_after_fork();
     add();
 }
 
