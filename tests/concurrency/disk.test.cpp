@@ -32,7 +32,7 @@ void store_values(memo::disk const& backend, std::uint64_t from, std::uint64_t t
     }
 }
 
-/// Whether the first values are there, and right.
+/// Whether the first values are stored, and right.
 bool has_values(memo::disk const& backend, std::uint64_t count) {
     auto const values = backend.partition<std::string>({1, 2});
     for (std::uint64_t number = 0; number < count; ++number) {

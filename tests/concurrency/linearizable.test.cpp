@@ -51,7 +51,7 @@ std::uint64_t number_of(std::string const& record) {
 
 using histories = std::array<std::vector<operation>, keys>;
 
-/// Does something to a key, and gives what was done and seen.
+/// Runs a random operation on a key, and returns it with its result.
 template <class Record, class Partition>
 operation act(Partition const& partition, std::uint64_t draw, std::uint64_t fresh,
               std::atomic<std::uint64_t>& clock, memo::key128 key) {

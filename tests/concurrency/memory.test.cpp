@@ -25,7 +25,7 @@ namespace {
 
 constexpr std::size_t workers = 4;
 
-// A record that is the key's own: every part of it says which key it belongs to.
+// A record whose every part has the number of its key.
 template <class Record> Record made_for(std::uint64_t number);
 template <> std::uint64_t made_for(std::uint64_t number) {
     return number * 0x9e3779b97f4a7c15 + 1;
@@ -43,7 +43,7 @@ template <> std::vector<std::uint64_t> made_for(std::uint64_t number) {
     return values;
 }
 
-/// A value that is in the word or behind it, as the moment has it: with a ttl it needs a block.
+/// A value that lies in the word, or with a ttl in a block.
 memo::put_options about(std::uint64_t draw) {
     return {std::chrono::nanoseconds(draw % 1000),
             draw % 3 == 0 ? std::chrono::hours(1) : std::chrono::nanoseconds(0)};
@@ -62,7 +62,7 @@ TEMPLATE_TEST_CASE("concurrent operations on few slots return only values of the
     std::atomic<bool> wrong{false};
     std::atomic<bool> over{false};
     std::atomic<std::uint64_t> found{0};
-    // Entries are summed shard by shard, so the bound is checked while nobody moves them.
+    // Entries are summed shard by shard, so the bound is checked while no thread changes them.
     std::barrier round_is_over(static_cast<std::ptrdiff_t>(workers), [&]() noexcept {
         if (backend.stats().entries > most) {
             over = true;

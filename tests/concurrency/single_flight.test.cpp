@@ -29,8 +29,8 @@ namespace {
 
 constexpr std::size_t callers = 16;
 
-/// What one caller got. Exceptions are kept and looked at by one thread at the end: their reference count lies in
-/// libstdc++, where the thread sanitizer does not see it.
+/// The result of one caller. One thread reads the exceptions at the end: their reference count is in libstdc++, where the
+/// thread sanitizer does not see it.
 template <class R> struct got {
     std::optional<R> value;
     std::exception_ptr exception;
@@ -58,7 +58,7 @@ std::optional<memo::errc> code_of(std::exception_ptr const& exception) {
 } // namespace
 
 TEST_CASE("sixteen callers of one cold key share one evaluation") {
-    // The function goes on once all other callers wait, so that nobody comes too late.
+    // The function continues once all other callers wait, so that none comes too late.
     std::atomic<int> runs{0};
     auto f = memo::memoize(memo::ignore_state([&runs](int n) {
         ++runs;
@@ -170,7 +170,7 @@ TEST_CASE("a call after forget() does not return an evaluation that began before
 }
 
 TEST_CASE("a failed second lookup throws to the leader alone, and a follower leads next") {
-    // The leader stays in its second look until the follower has joined.
+    // The leader stays in its second lookup until the follower has joined.
     memo_test::faulty_backend const backend;
     auto f = memo::memoize([](int n) { return n; }, {.on_error = memo::strict}, backend);
     std::latch leader_looks(1);
@@ -193,7 +193,7 @@ TEST_CASE("a failed second lookup throws to the leader alone, and a follower lea
 
 namespace {
 
-/// One function, wrapped as a test wants it: each wrapper its own, all on one store.
+/// One function with several wrappers on one store, each with its own options.
 template <class Backend = memo::memory> class wrapped_again {
   public:
     using options = memo::options<int>;
@@ -209,8 +209,8 @@ template <class Backend = memo::memory> class wrapped_again {
     std::function<int(int)> run_;
 };
 
-/// A wrapper that leads a call of 7, and one that follows it: led(follow) runs the leader, whose function
-/// goes on once the other one waits or has returned.
+/// Runs a wrapper that leads a call of 7, and one that follows it. The leader's function continues once the
+/// follower waits or has returned.
 template <class Lead, class Follow>
 void led_and_followed(std::latch& runs, Lead lead, Follow follow) {
     together(2, [&](std::size_t i) {
@@ -366,7 +366,7 @@ TEST_CASE("a replay's miss does not join the flights of wrappers that compute") 
 }
 
 TEST_CASE("a strict wrapper's backend failure does not reach a wrapper that degrades") {
-    // No identity of its own, so that it can be given that of the memory store.
+    // Without an identity, so that a test can set that of the memory store.
     struct identified : memo_test::faulty_backend {
         [[nodiscard]] memo::key128 identity() const {
             return {reinterpret_cast<std::uintptr_t>(&faults()), 1};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// What only a disk owes: its bounds of age and time, and what it counts.
+// Promises of the disk backend alone: bounds of age and time, and counters.
 
 #include "support/fake_clock.hpp"
 #include "support/keys.hpp"

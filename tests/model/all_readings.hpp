@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// One writer's stores in, all that a reader may see of them out. A reader that changes nothing may
-// run after the writer: what a load may give is then any store that the memory model does not forbid
-// (C++20, [intro.races]): none that is older than one which the reader has seen of this object, and
-// none that is older than one which it must know of, because an acquire has read a release after it.
-// The same idea as Relacy's and CDSChecker's, for one thread that writes.
+// Runs a reader with every result that its loads may have, given the stores of one writer. A reader that
+// changes nothing may run after the writer: a load may return any store that the memory model allows
+// (C++20, [intro.races]): none older than a store of this object that the reader has read, and none older
+// than one that happened before the reader's acquire of a later release. Relacy and CDSChecker do the same
+// for any threads.
 
 #include <algorithm>
 #include <atomic>
@@ -31,8 +31,8 @@ class readings {
     /// The time of the last store; each store takes one.
     [[nodiscard]] std::uint64_t time() const noexcept { return time_; }
 
-    /// Runs `reader` once for each way in which its loads can go, knowing at first all stores up to a
-    /// time. Returns how many ways there were.
+    /// Runs `reader` once for each combination of results of its loads; it knows all stores up to a time at
+    /// first. Returns the number of runs.
     template <class Reader> std::uint64_t run(std::uint64_t known, Reader reader) {
         std::uint64_t ways = 0;
         reading_ = true;
@@ -48,9 +48,8 @@ class readings {
         return ways;
     }
 
-    /// A look begins. In each, a store that is not the newest is read three times at most in a row: a
-    /// reader that tries again reads the newest one in the end, and what it does until then it does
-    /// with fewer tries, too.
+    /// Begins a lookup. In each, an older store is read at most three times in a row: a reader that retries
+    /// reads the newest one in the end, and more retries before that show nothing new.
     void begin_look() { ++look_; }
 
     void store(void const* place, std::uint64_t value, bool releases) {
@@ -59,7 +58,7 @@ class readings {
         }
     }
 
-    /// What lies in so many bytes becomes 0, all of it at once: the system has taken the pages.
+    /// Sets the objects in these bytes to 0 at once, as if the system took the pages.
     void take_back(void* first, std::size_t bytes) {
         ++time_;
         auto* const begin = static_cast<std::byte*>(first);
@@ -72,7 +71,7 @@ class readings {
         }
     }
 
-    /// What a load gives; `current` while the writer runs.
+    /// The result of a load; `current` while the writer runs.
     std::uint64_t load(void const* place, std::uint64_t current, bool acquires) {
         if (!reading_) {
             return current;
@@ -107,11 +106,11 @@ class readings {
         std::size_t of;
     };
 
-    /// An object, its stores, and what one reader has read of it.
+    /// An object, its stores, and the reader's state of it.
     struct location {
         std::vector<stored> stores;
         std::size_t seen = 0; ///< the store that was read last
-        std::size_t last = 0; ///< the same, in this look
+        std::size_t last = 0; ///< the same, in this lookup
         int times = 0;        ///< and how often in a row
         std::uint64_t reader = 0;
         std::uint64_t look = 0;
@@ -124,8 +123,8 @@ class readings {
         }
     };
 
-    /// One of the stores from `first` on, another one in each run. Of neighbours that store one value
-    /// the first alone: who has read it may yet see all that who has read the others may.
+    /// A store from `first` on, another one in each run. Of adjacent equal values only the first: after it
+    /// a reader may see all that it may see after the others.
     std::size_t choose(std::vector<stored> const& stores, std::size_t first) {
         std::size_t const taken = step_ < path_.size() ? path_[step_].taken : 0;
         std::size_t chosen = first;
@@ -165,7 +164,7 @@ class readings {
     std::size_t step_ = 0;
 };
 
-/// As std::atomic, as far as the table uses it, and of its size.
+/// The part of std::atomic that the table uses, with the same size.
 template <class T> class recorded_atomic {
   public:
     recorded_atomic() noexcept : recorded_atomic(T{}) {}
@@ -205,7 +204,7 @@ template <class T> class recorded_atomic {
 /// Whether the system takes pages, as on Linux.
 inline bool system_takes_pages = false;
 
-/// What madvise(MADV_DONTNEED) does.
+/// Replaces madvise(MADV_DONTNEED).
 inline bool release_pages(void* first, std::size_t bytes) {
     if (system_takes_pages) {
         readings::all().take_back(first, bytes);

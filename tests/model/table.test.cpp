@@ -25,7 +25,7 @@ using memo_test::readings;
 
 namespace {
 
-/// The keys that a reader asks for, and of one bucket; the others are in its way.
+/// The keys of a reader's lookups, and further keys of their buckets.
 constexpr key128 of_bucket(std::uint64_t bucket, std::uint64_t number) {
     return {bucket << 6 | number << 20 | 1, number};
 }
@@ -50,7 +50,7 @@ slot_value in(contents const& what, key128 key) {
     return found != what.end() ? found->second : slot_value{};
 }
 
-/// A table, and what it held after each change.
+/// A table, and its contents after each change.
 class history {
   public:
     history() = default;
@@ -72,7 +72,7 @@ class history {
         note();
     }
 
-    /// Takes the entry out whose turn it is. No two have one word.
+    /// Erases the entry that eviction chose. All have different words.
     void evict() {
         auto const victim = entries_.evict(0);
         REQUIRE(victim.has_value());
@@ -81,15 +81,15 @@ class history {
         note();
     }
 
-    /// Readers know what was done until here.
+    /// Readers know all changes until here.
     void begin() {
         begin_ = readings::all().time();
         states_.clear();
         note();
     }
 
-    /// Looks keys up one after the other, in all ways that are possible: each look must give what was
-    /// there after some change, not before one that an earlier look has shown. Returns how many ways.
+    /// Looks keys up one after the other, with all possible results of the loads: each lookup must return the
+    /// contents after some change, not before one that an earlier lookup showed. Returns the number of runs.
     std::uint64_t look(std::vector<key128> const& keys) {
         return run(keys, [&](key128 key) { return std::optional(entries_.find(key)); }) +
                run(keys, [&](key128 key) {
@@ -112,7 +112,7 @@ class history {
 
     void note() { states_.push_back(now_); }
 
-    /// find            gives what it found, or nothing if it cannot tell
+    /// find            returns its result, or nothing if it could not decide
     template <class Find> std::uint64_t run(std::vector<key128> const& keys, Find find) {
         bool right = true;
         auto const ways = readings::all().run(begin_, [&] {
@@ -142,8 +142,7 @@ constexpr key128 moving(key128 key) {
     return {key.low | std::uint64_t{1} << 63, key.high};
 }
 
-/// Puts keys until the table holds so many that the next one splits its only segment; half of them
-/// move. Nobody asks for them.
+/// Puts keys until the next one splits the only segment; half of them move. No reader looks them up.
 void fill(history& made) {
     for (std::uint64_t number = made.entries(); number < segment::slot_count / 2; ++number) {
         key128 const key{(1000 + number) << 20 | (number % 250 + 3) << 6 | 1, number};

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// Which calls are one call. Every pair here is of one scope, so that only the streams of the
-// arguments are compared: where two types share a stream, it is the types in the scope that tell
-// their calls apart.
+// Which arguments have equal keys. All pairs have one scope, so that only the streams of the arguments are
+// compared; if two types share a stream, their scopes differ.
 
 #include <memo/detail/key/archive.hpp>
 #include <memo/detail/key/call_key.hpp>
@@ -61,7 +60,7 @@ struct point {
     template <class Archive> void serialize(Archive& archive) { archive(x, y); }
 };
 
-// Writes its elements and leaves out how many there are.
+// Writes its elements without their count.
 struct unsized {
     std::vector<int> values;
     template <class Archive> void serialize(Archive& archive) {
@@ -397,7 +396,7 @@ std::vector<relation> subsets() {
     };
 }
 
-// Fingerprints hold the types: what shares a stream above is told apart here.
+// Fingerprints contain the types, so values that share a stream above differ here.
 std::vector<relation> fingerprints() {
     using memo::fingerprint;
     std::vector const values{1, 2, 3};

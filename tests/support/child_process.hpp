@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A program that a test starts, and that ends with the test however the test ends.
+// A program that a test starts, and that ends with the test in any case.
 
 #include <csignal>
 #include <cstdlib>
@@ -43,7 +43,7 @@ class child_process {
         pid_ = forked; // NOLINT(*-prefer-member-initializer): known only now
     }
 
-    /// Runs body() in a forked copy of this process, which then ends with what it returned.
+    /// Runs body() in a forked copy of this process; its result is the exit status.
     template <class Body> [[nodiscard]] static child_process running(Body const& body) {
         child_process child;
         child.pid_ = ::fork();
@@ -78,7 +78,7 @@ class child_process {
         return pid_ <= 0;
     }
 
-    /// Stops it for a while. It stands still when this returns.
+    /// Stops it for a while. It is stopped when this returns.
     void stop() const {
         signal(SIGSTOP);
         int status = 0;
@@ -91,7 +91,7 @@ class child_process {
         static_cast<void>(wait());
     }
 
-    /// Its exit code; 128 + n after signal n, as a shell has it.
+    /// Its exit code; 128 + n after signal n, as in a shell.
     [[nodiscard]] int wait() {
         int status = 0;
         if (pid_ > 0) {

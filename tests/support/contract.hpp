@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What holds of every function's counters when no call is under way.
+// The invariant of every function's counters without calls in flight.
 
 #include <memo/statistics.hpp>
 
@@ -9,7 +9,7 @@
 
 namespace memo_test {
 
-/// Counters of a function at rest, checked against the contract and given back.
+/// Checks the counters of a function at rest, and returns them.
 template <class Memoized> memo::statistics at_rest(Memoized const& f) {
     memo::statistics const s = f.stats();
     CHECK(s.calls == s.hits + s.misses + s.refinements + s.coalesced);

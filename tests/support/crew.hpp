@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Threads that begin together and are waited for.
+// Threads that start together and are joined.
 
 #include <memo/detail/cache/waiting.hpp>
 
@@ -12,7 +12,7 @@
 
 namespace memo_test {
 
-/// Runs body(0), …, body(count - 1), each in a thread of its own, all begun before any goes on.
+/// Runs body(0), …, body(count - 1), each in its own thread; all start before any continues.
 template <class Body> void together(std::size_t count, Body const& body) {
     std::latch begun(static_cast<std::ptrdiff_t>(count));
     std::vector<std::thread> threads;
@@ -28,14 +28,14 @@ template <class Body> void together(std::size_t count, Body const& body) {
     }
 }
 
-/// Lets others run until something holds.
+/// Yields until a condition holds.
 template <class Predicate> void until(Predicate const& holds) {
     while (!holds()) {
         std::this_thread::yield();
     }
 }
 
-/// Lets others run until so many threads wait for another one's evaluation.
+/// Yields until n threads wait for another one's evaluation.
 inline void until_waiting(std::size_t threads) {
     until([&] { return memo::detail::flight_base::waiting() == threads; });
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A program without memory: operator new fails when a test says so. Include it in one file of a
-// program, whose operator new and delete it replaces.
+// Allocations that fail when a test requests it. Include it in one file of a program; it replaces operator
+// new and delete.
 
 #include <atomic>
 #include <cstddef>
@@ -12,9 +12,9 @@
 
 namespace memo_test {
 
-/// What the program has asked of the heap, and what it will be given.
+/// The allocations of the program, and which of them will fail.
 struct heap_state {
-    std::atomic<std::size_t> live{0};  ///< allocations that were not given back
+    std::atomic<std::size_t> live{0};  ///< live allocations
     std::atomic<std::size_t> first{0}; ///< the number of the next one that fails; 0: none
     std::atomic<std::size_t> fails{0}; ///< how many fail from that one on
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Time that passes when a test says so. Copies share it.
+// A clock that a test advances. Copies share the time.
 
 #include <atomic>
 #include <chrono>
@@ -15,7 +15,7 @@ class fake_clock {
     [[nodiscard]] std::chrono::steady_clock::time_point operator()() const {
         return std::chrono::steady_clock::time_point(std::chrono::nanoseconds(ns_->load()));
     }
-    /// The same time, as the clock on the wall tells it: for what outlives the process.
+    /// The same time as a time of day, for records that outlive the process.
     [[nodiscard]] auto on_the_wall() const {
         return [steady = *this] {
             return std::chrono::system_clock::time_point(

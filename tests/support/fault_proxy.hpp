@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A proxy between a client and a server on loopback that does to the server's answers what a test
-// says: cut, stall, drip, duplicate, swap keys, garbage, wrong lengths, delay.
+// A proxy between a client and a server on loopback that changes the server's responses for a test: cut,
+// stall, drip, duplicate, swap keys, garbage, wrong lengths, delay.
 
 #include "support/net.hpp"
 
@@ -26,7 +26,7 @@
 
 namespace memo_test {
 
-/// What the proxy does with one answer.
+/// How the proxy changes one response.
 struct delivery {
     std::string bytes;                      ///< what is sent on
     bool then_reset = false;                ///< and the connection is reset afterwards
@@ -56,14 +56,14 @@ class fault_proxy {
 
     [[nodiscard]] std::string address() const { return on_loopback(port_of(listening_)); }
 
-    /// From the next answer on; an empty function ends it.
+    /// Applies from the next response on; an empty function ends it.
     void inject(fault_of_answer fault) {
         std::scoped_lock const lock(mutex_);
         fault_ = std::move(fault);
     }
 
   private:
-    /// True when one of the two can be read, false when the proxy is to end.
+    /// True if one of the two can be read, false if the proxy must end.
     [[nodiscard]] bool wait(int one, int other, std::array<bool, 2>& readable) const {
         std::array<pollfd, 3> waited{pollfd{ended_.get(), POLLIN, 0}, pollfd{one, POLLIN, 0},
                                      pollfd{other, POLLIN, 0}};
@@ -72,7 +72,7 @@ class fault_proxy {
         return waited[0].revents == 0;
     }
 
-    /// False when the proxy is to end before the time is over.
+    /// False if the proxy must end before that time.
     [[nodiscard]] bool hold(std::chrono::milliseconds time) const {
         pollfd waited{ended_.get(), POLLIN, 0};
         return time.count() == 0 || ::poll(&waited, 1, static_cast<int>(time.count())) == 0;
@@ -196,7 +196,7 @@ inline fault_of_answer swap_keys() {
     };
 }
 
-/// Says that the value has so many bytes more or less than it has.
+/// Adds a number to the length of the value in the response.
 inline fault_of_answer wrong_length(int by) {
     return [=](std::string answer) {
         if (answer.starts_with("VA ")) {
@@ -208,7 +208,7 @@ inline fault_of_answer wrong_length(int by) {
     };
 }
 
-/// Flips one bit of the answer, at a place that moves on from answer to answer.
+/// Flips one bit of the response, at another place in each response.
 inline fault_of_answer flip_bits() {
     return [place = std::make_shared<std::atomic<std::size_t>>(0)](std::string answer) {
         if (!answer.empty()) {

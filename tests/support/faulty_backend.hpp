@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The memory backend with operations that fail when they are told to.
+// The memory backend with operations that fail on request.
 
 #include <memo/backends/memory.hpp>
 
@@ -19,7 +19,7 @@ namespace memo_test {
 class fault {
   public:
     void always() { from_ = 0, to_ = never; }
-    /// n               1: the next operation, and no other
+    /// n               1: the next operation only
     void only(std::uint64_t n) { seen_ = 0, from_ = n, to_ = n; }
     /// Run by the operation that fails, before it does. Set while no operation is under way.
     void before_failure(std::function<void()> run) { before_ = std::move(run); }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A locale that writes 1234.5 as "1.234,5", for what no locale may change.
+// A locale that writes 1234.5 as "1.234,5", for texts that no locale may change.
 
 #include <clocale>
 #include <locale>
@@ -9,7 +9,7 @@
 
 namespace memo_test {
 
-/// The locale of the process, as long as this lives: the streams' always; that of C's functions if the
+/// Sets the locale of the process while it lives: always that of streams; that of C's functions if the
 /// machine has one with a comma.
 class foreign_locale {
   public:

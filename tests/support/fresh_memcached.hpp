@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A memcached for all cases of a test program, and a name space of its own for each.
+// A memcached for all cases of a test program, and a new name space for each case.
 
 #include "support/fake_clock.hpp"
 #include "support/memcached_server.hpp"
@@ -22,7 +22,7 @@ inline std::string unused_name_space() {
     return "test-" + std::to_string(++used);
 }
 
-/// Time for operations on a machine that does other things as well: what is tested here is no time.
+/// Long timeouts, for a machine with other load.
 inline constexpr std::chrono::milliseconds ample{5000};
 
 /// A clock of a test as a time of day.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Numbers in, keys as evenly spread as real ones out.
+// Keys of numbers, as evenly distributed as real ones.
 
 #include <memo/detail/key/hash.hpp>
 #include <memo/key128.hpp>

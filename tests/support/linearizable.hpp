@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What threads did to one register and what they saw in, whether one thread could have done and seen
-// it in some order out (Herlihy and Wing 1990, ACM TOPLAS 12(3); the search is Wing and Gong's, with
-// the memory of Lowe 2017). Keys are independent: a map is linearizable if each of its keys is.
+// Whether a history of operations on one register is linearizable: whether one thread could have done them
+// in some order with the same results (Herlihy and Wing 1990, ACM TOPLAS 12(3); the search is Wing and
+// Gong's, with the memoization of Lowe 2017). Keys are independent: a map is linearizable if each key is.
 
 #include <algorithm>
 #include <atomic>
@@ -28,12 +28,12 @@ struct operation {
 
 using state = std::optional<std::uint64_t>;
 
-/// What an update makes of what is there.
+/// The result of an update of a value.
 inline std::uint64_t updated(state const& before, std::uint64_t given) {
     return before ? *before * 31 + given : given;
 }
 
-/// Does an operation; false if it cannot have seen what it saw.
+/// Applies an operation; false if it contradicts the recorded result.
 inline bool redo(state& now, operation const& done) {
     state const before = now;
     switch (done.what) {
@@ -74,7 +74,7 @@ class linearization {
                 first_end = std::min(first_end, history_[i].ended);
             }
         }
-        // What began after another one had ended came after it.
+        // An operation that began after another one ended comes after it.
         for (std::size_t i = 0; i < history_.size(); ++i) {
             if ((done >> i & 1U) == 0 && history_[i].begun <= first_end) {
                 state next = now;

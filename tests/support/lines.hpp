@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A text in, its lines out.
+// The lines of a text.
 
 #include <sstream>
 #include <string>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Stores of bytes in a map: with the three functions of a byte store, with one optional member more, and
-// with all of them. A test may damage what is stored, and let every function fail.
+// Byte stores in a map: with the three functions, with one optional function more, and with all of them. A
+// test may damage the stored bytes, and make every function fail.
 
 #include <memo/byte_store.hpp>
 #include <memo/key128.hpp>
@@ -51,7 +51,7 @@ class map_store {
         return true;
     }
 
-    /// All records, and nothing else: neither generations nor locks.
+    /// All records, without generations and locks.
     [[nodiscard]] std::map<std::string, bytes> records() {
         std::scoped_lock const lock(mutex_);
         std::map<std::string, bytes> found;
@@ -72,7 +72,7 @@ class map_store {
         return all;
     }
 
-    /// As another program would.
+    /// Stores bytes as another program would.
     void overwrite(std::string const& name, bytes content) {
         std::scoped_lock const lock(mutex_);
         put(name, content);
@@ -112,7 +112,7 @@ class map_store {
     std::uint64_t last_version_ = 0;
 };
 
-/// Replaces bytes only if nobody else has.
+/// Adds compare-and-swap.
 template <class Base> class with_exchange : public Base {
   public:
     std::optional<memo::versioned_bytes<std::uint64_t>> load_versioned(std::string_view name) {
@@ -140,7 +140,7 @@ template <class Base> class with_exchange : public Base {
     std::atomic<bool> refuses_exchange{false}; ///< of what is stored, as if others were quicker
 };
 
-/// Loads many names in one go.
+/// Adds load_many.
 template <class Base> class with_batches : public Base {
   public:
     std::vector<std::optional<map_store::bytes>> load_many(std::span<std::string const> names) {
@@ -157,7 +157,7 @@ template <class Base> class with_batches : public Base {
     std::size_t missing = 0; ///< values that the answer lacks
 };
 
-/// Locks that end by themselves.
+/// Adds locks with a time limit.
 template <class Base> class with_locks : public Base {
   public:
     bool try_lock(std::string_view name, std::string_view owner, std::chrono::nanoseconds ttl) {
@@ -192,7 +192,7 @@ template <class Base> class with_locks : public Base {
     std::map<std::string, held_lock> locks_;
 };
 
-/// All of them.
+/// Has all optional functions.
 class full_map_store : public with_locks<with_batches<with_exchange<map_store>>> {
   public:
     [[nodiscard]] memo::key128 identity() const {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Another program's client: text to a memcached and its answer back.
+// Another program's client: sends a text to a memcached and returns the response.
 
 #include "support/net.hpp"
 
@@ -18,7 +18,7 @@ class memcached_client {
   public:
     explicit memcached_client(std::uint16_t port) : socket_(connect_to(port)) {}
 
-    /// Sends one request and reads until the answer ends with `end`.
+    /// Sends one request and reads until the response ends with `end`.
     [[nodiscard]] std::string ask(std::string_view request, std::string_view end = "\r\n") const {
         std::string const line = std::string(request) + "\r\n";
         if (::send(socket_.get(), line.data(), line.size(), MSG_NOSIGNAL) !=

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A memcached of the test's own, on a free port of loopback and on a unix socket.
+// A memcached for one test, on a free port of loopback and on a unix socket.
 
 #include "support/child_process.hpp"
 #include "support/net.hpp"
@@ -21,7 +21,7 @@
 
 namespace memo_test {
 
-/// A server that is there when the constructor returns.
+/// Accepts connections when the constructor returns.
 class memcached_server {
   public:
     enum class transport { tcp, unix_socket };
@@ -32,7 +32,7 @@ class memcached_server {
         start();
     }
 
-    /// What a client is told to find it.
+    /// The address for clients.
     [[nodiscard]] std::string address() const {
         return by_ == transport::tcp ? on_loopback(port_) : socket_path();
     }
@@ -42,7 +42,7 @@ class memcached_server {
     void go_on() const { process_.go_on(); }
     void kill() { process_.kill(); }
 
-    /// Starts again, empty, where it was before.
+    /// Starts again, empty, at the same address.
     void restart() {
         kill();
         std::filesystem::remove(socket_path());

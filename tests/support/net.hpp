@@ -62,7 +62,7 @@ inline std::uint16_t port_of(file_descriptor const& socket) {
     return ntohs(address.sin_port);
 }
 
-/// Not open if nobody listens.
+/// Not open without a listener.
 inline file_descriptor connect_to(std::uint16_t port) {
     file_descriptor made(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in const address = loopback(port);
@@ -72,7 +72,7 @@ inline file_descriptor connect_to(std::uint16_t port) {
     return made;
 }
 
-/// A port on which nobody listens, as long as no other program takes it.
+/// A port without a listener, unless another program takes it.
 inline std::uint16_t unused_port() {
     return port_of(listen_on_loopback());
 }

@@ -42,7 +42,7 @@ inline std::string text_of_number(std::uint64_t number) {
     return {reinterpret_cast<char const*>(&number), sizeof number};
 }
 
-/// A file of so many pages, all zeros at first.
+/// A file of n pages, all zeros at first.
 class page_builder final : public memo::detail::page_source {
   public:
     explicit page_builder(std::size_t count)
@@ -60,7 +60,7 @@ class page_builder final : public memo::detail::page_source {
     }
     [[nodiscard]] std::span<std::byte> bytes() { return {bytes_.get(), size_}; }
 
-    /// The file ends here for now.
+    /// Sets the length of the file; without one it is unknown.
     void set_length(std::optional<std::size_t> length) {
         length_ = length;
         set_memory({bytes_.get(), size_});

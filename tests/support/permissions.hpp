@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What a test's process may do.
+// The permissions of a test's process.
 
 #include <array>
 #include <linux/capability.h>
@@ -10,8 +10,8 @@
 
 namespace memo_test {
 
-/// From now on permissions hold for this process, even if it is root's: it owns its files and may no
-/// more than their owner.
+/// Makes permissions apply to this process, even if root runs it: it owns its files and may do what their
+/// owner may.
 inline bool heed_permissions() {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     std::array<__user_cap_data_struct, 2> none{};

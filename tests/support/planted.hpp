@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What somebody may put in the place of a file of a cache, and whether what it leads to stayed as it was.
+// Plants links and other files in place of the files of a cache, and checks that their targets are unchanged.
 
 #include <array>
 #include <filesystem>
@@ -27,7 +27,7 @@ enum class plant { link, dangling_link, hard_link, fifo };
 inline constexpr std::array<plant, 4> plants{plant::link, plant::dangling_link, plant::hard_link,
                                              plant::fifo};
 
-/// Puts something in the place of a file or directory.
+/// Replaces a file or directory.
 ///
 /// target          a directory of somebody else's, which holds a file `precious`; `missing` is not there
 inline void put_in_place(plant what, std::string const& place, std::string const& target) {

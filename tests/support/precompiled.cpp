@@ -1,2 +1,2 @@
 // SPDX-License-Identifier: BSL-1.0
-// Nothing but the home of the precompiled header that the test programs share.
+// The source of the precompiled header that the test programs share.

@@ -44,8 +44,8 @@ template <class T> class shared {
     T* value_;
 };
 
-/// A copy of this process that runs a function and ends: with what it returns, with 99 if it throws.
-/// A child that does not end by itself within two minutes ends by SIGALRM.
+/// A copy of this process that runs a function and exits with its result, or with 99 if it throws. After two
+/// minutes SIGALRM ends it.
 class process {
   public:
     template <class Body> explicit process(Body&& body) {
@@ -69,13 +69,13 @@ class process {
         }
     }
 
-    /// Ends it as nobody expects, and waits until it is gone.
+    /// Kills it by SIGKILL, and waits for its end.
     void kill() {
         ::kill(id_, SIGKILL);
         static_cast<void>(wait());
     }
 
-    /// Stops it for a while. It stands still when this returns.
+    /// Stops it for a while. It is stopped when this returns.
     void stop() const {
         int status = 0;
         ::kill(id_, SIGSTOP);
@@ -83,7 +83,7 @@ class process {
     }
     void go_on() const { ::kill(id_, SIGCONT); }
 
-    /// What it returned; minus the signal that ended it.
+    /// Its result; minus the number of the signal that ended it.
     [[nodiscard]] int wait() {
         int status = 0;
         ::waitpid(std::exchange(id_, 0), &status, 0);
@@ -110,12 +110,12 @@ class process {
     pid_t id_ = 0;
 };
 
-/// Runs a function in a process of its own.
+/// Runs a function in a new process.
 template <class Body> int in_process(Body&& body) {
     return process(std::forward<Body>(body)).wait();
 }
 
-/// Seconds until something held; as many as `most` if it did not.
+/// Seconds until a condition held, at most `most`.
 template <class Predicate> double seconds_until(Predicate const& holds, double most = 30) {
     auto const start = std::chrono::steady_clock::now();
     auto const passed = [&] {
@@ -127,7 +127,7 @@ template <class Predicate> double seconds_until(Predicate const& holds, double m
     return passed();
 }
 
-/// Whether the sanitizers of memory are built in: what was freed stays resident for some time.
+/// Whether a memory sanitizer is active: freed memory stays resident for some time.
 #if defined(__SANITIZE_ADDRESS__)
 inline constexpr bool has_address_sanitizer = true;
 #elif defined(__has_feature)
@@ -140,7 +140,7 @@ inline constexpr bool has_address_sanitizer = false;
 inline constexpr bool has_address_sanitizer = false;
 #endif
 
-/// How often a fault is tried: a few times in a usual run, as often as MEMO_FAULT_TRIALS says.
+/// The number of tries of a fault: a few, or MEMO_FAULT_TRIALS.
 inline int trials(int usual) {
     // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment
     auto const* const text = std::getenv("MEMO_FAULT_TRIALS");

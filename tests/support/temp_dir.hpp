@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A directory of a test's own, that goes with it.
+// A directory for one test, which removes it at its end.
 
 #include <cstdlib>
 #include <filesystem>

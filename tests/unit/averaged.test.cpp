@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// The walk of averaged functions.
+// Averaged functions, from the call to the mean.
 
 #include "support/code_of.hpp"
 #include "support/contract.hpp"
@@ -33,7 +33,7 @@ namespace {
 
 constexpr double no_number = std::numeric_limits<double>::quiet_NaN();
 
-/// Returns the given numbers one after the other, the last one for ever.
+/// Returns the numbers one after the other, then always the last one.
 struct script {
     std::vector<double> numbers;
     std::size_t next = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// Whole backends of stores of bytes, with and without each optional member.
+// Byte backends over stores with and without each optional function.
 
 #include "support/contract.hpp"
 #include "support/crew.hpp"
@@ -304,7 +304,7 @@ TEST_CASE("damaged and missing records are misses of a batch") {
 }
 
 TEST_CASE("one of two processes computes a key while the others wait for it") {
-    // Two handles share nothing but the store, as two processes do.
+    // Two handles share only the store, like two processes.
     auto const store = std::make_shared<locking_store>();
     memo::byte_backend<locking_store> const here(store, {.lease = 1min});
     memo::byte_backend<locking_store> const there(store, {.lease = 1min});

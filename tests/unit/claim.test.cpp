@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// Calls that wait for no one.
+// Claims: calls that never wait.
 
 #include "support/code_of.hpp"
 #include "support/contract.hpp"

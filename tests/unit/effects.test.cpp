@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// What a wrapped function does to its caller's variables is seen by the caller, whatever the optimizer thinks. Built at the
-// usual level and at -O1, where g++ 12 once took a counter to be constant.
+// The caller sees what a wrapped function does to the caller's variables, at every level of optimization. Built at the usual
+// level and at -O1, where g++ 12 once treated a counter as constant.
 
 #include <memo/memo.hpp>
 
@@ -37,7 +37,7 @@ template <class F> void ask(F const& f) {
     }
 }
 
-/// A functor with a state of its own and the caller's counter.
+/// A functor with its own state and the caller's counter.
 struct counting_scale {
     int factor;
     int* evaluations;
@@ -48,7 +48,7 @@ struct counting_scale {
     template <class Archive> void serialize(Archive& archive) { archive(factor); }
 };
 
-// Functions of their own, whose counters are known to nobody else.
+// Separate functions, so that nothing else reads the counters.
 
 template <class Result> int counted_by_ignore_state() {
     int evaluations = 0;

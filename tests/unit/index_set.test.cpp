@@ -98,7 +98,7 @@ TEST_CASE("a set holds what a standard set holds after any inserts and erases") 
     index_set set;
     std::set<std::size_t> expected;
     for (int step = 0; step < 20000; ++step) {
-        // Erasing wins in every second thousand, so that the set shrinks to nothing again.
+        // In every second thousand more indices are erased than inserted, so that the set becomes empty again.
         bool const shrinking = step / 1000 % 2 == 1;
         std::size_t const index = random() % 300;
         if ((random() % 4 == 0) != shrinking) {

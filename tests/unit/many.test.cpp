@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// Many calls at once.
+// Batches of calls.
 
 #include "support/code_of.hpp"
 #include "support/contract.hpp"
@@ -34,7 +34,7 @@ using memo_test::code_of;
 
 namespace {
 
-/// Squares, counted; 13 is refused.
+/// Counted squares; 13 throws.
 auto squares(std::atomic<int>& runs) {
     return memo::ignore_state([&runs](int x) {
         ++runs;
@@ -54,7 +54,7 @@ template <class T> std::vector<T> values_of(std::vector<memo::result<T>> const& 
     return values;
 }
 
-/// Runs each task in a thread of its own; the threads end with it.
+/// Runs each task in its own thread, and joins the threads at the end.
 class threads {
   public:
     threads() = default;
@@ -177,7 +177,7 @@ TEMPLATE_TEST_CASE("calls without a key fail alone at any place of a batch", "",
         auto const f =
             memo::memoize(memo::keyed_by([](int x) { return x * x; },
                                          [&] {
-                                             // Asked later again, for what is stored.
+                                             // A second batch finds stored results.
                                              if (asked < has_key.size() && !has_key[asked++]) {
                                                  throw std::runtime_error("no state");
                                              }

@@ -28,7 +28,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A double of x that counts how often it was run; its state is said to be none.
+/// Doubles x and counts its runs; declared as stateless.
 auto counted(int& runs) {
     return memo::ignore_state([&runs](int x) {
         ++runs;
@@ -50,7 +50,7 @@ struct scale {
     template <class Archive> void serialize(Archive& archive) { archive(factor); }
 };
 
-/// Gives the record of one key for every key: what a collision of hashes would look like.
+/// Returns the record of one key for every key, like a collision of hashes.
 struct one_record {
     static constexpr bool persistent = false;
     static constexpr bool stores = true;
@@ -273,7 +273,7 @@ TEST_CASE("which parameters are in the key is part of the function's identity") 
     CHECK(f(1, 8, 3) == 103);
     CHECK(g(1, 4, 8) == 108);
     CHECK(f.key(1, 8, 3) != g.key(1, 4, 8));
-    // Nor is one that ignores its last parameter a function that never had one.
+    // A function that ignores its last parameter is not the one without it.
     auto h = memo::memoize<memo::memory, memo::ignore<1, 2>>(worth, options, store);
     auto of_one = memo::memoize<memo::memory>([](int subset) { return subset; },
                                               {.name = "worth of one", .version = "1"}, store);

@@ -43,7 +43,7 @@ TEST_CASE("an ignored value reaches the function and has no words") {
     CHECK(value + 1 == 8);
     CHECK(words_in(value).empty());
     CHECK(memo::detail::words_of<ignored<std::string>> == 0);
-    // What is ignored need not be a type that a key can be made of.
+    // An ignored parameter may have a type without a key.
     CHECK(words_in(ignored<int const*>(nullptr)).empty());
 }
 

@@ -33,7 +33,7 @@ memo::statistics many_calls() {
     return s;
 }
 
-/// The text, whatever the locale of streams that are made now.
+/// The text of a stream with the current locale.
 template <class T> std::string printed(T const& value) {
     std::ostringstream out;
     out << value;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// What the memcached backend promises beyond the conformance suite.
+// Promises of the memcached backend beyond the conformance suite.
 
 #include "support/child_process.hpp"
 #include "support/crew.hpp"
@@ -38,13 +38,13 @@ memcached_client client_of_shared_server() {
     return memcached_client(memo_test::shared_memcached_server().port());
 }
 
-/// How the backend names an item of generation `generation`.
+/// The name of an item in generation `generation`.
 std::string item_name(std::string const& name_space, std::string const& generation,
                       memo::key128 key) {
     return name_space + ':' + to_string(scope) + ':' + generation + ':' + to_string(key);
 }
 
-/// The generation that the server knows, as 16 hexadecimal digits.
+/// The generation on the server, as 16 hexadecimal digits.
 std::string generation_of(memcached_client const& client, std::string const& name_space) {
     std::string const answer =
         client.ask("mg " + name_space + ':' + to_string(scope) + ":gen v", "\r\n");
@@ -52,7 +52,7 @@ std::string generation_of(memcached_client const& client, std::string const& nam
     return to_string(memo::key128{number, 0}).substr(16);
 }
 
-/// Welford's moments, which lose nothing only if every sample is merged exactly once.
+/// Welford's moments, which are right only if every sample is merged exactly once.
 struct running {
     std::uint64_t count = 0;
     double mean = 0;

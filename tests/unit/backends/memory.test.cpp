@@ -40,7 +40,7 @@ std::size_t memo_footprint(endless const& of) {
     return of.bytes;
 }
 
-/// As the types of JSON: an array is a range of its elements, a number one of itself.
+/// Like JSON types: an array is a range of its elements, a number a range of itself.
 struct document {
     double number = 0;
     std::vector<document> elements;
@@ -97,7 +97,7 @@ TEST_CASE("the store behaves like a map") {
             model[number] = {text,
                              dies ? clock() + 50ns : std::chrono::steady_clock::time_point::max()};
         } else if (action < 990) {
-            // An entry that is over but was not asked for since is still there to be dropped.
+            // An expired entry stays until a lookup or an eviction erases it.
             bool const dropped = partition.erase(key_of(number));
             if (there) {
                 REQUIRE(dropped);

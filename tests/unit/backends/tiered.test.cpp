@@ -27,7 +27,7 @@ namespace {
 
 constexpr memo::key128 scope{61, 62};
 
-/// A record that is merged with what is there.
+/// A record that is merged with the stored one.
 struct tally {
     int count = 0;
 };
@@ -269,7 +269,7 @@ TEST_CASE("a trial of a far tier that does not pay finds its records") {
     static_cast<void>(partition.get(key_of(1)));
     partition.put(key_of(2), 2, {.cost = 10ns, .ttl = 0ns});
     CHECK_FALSE(partition.get(key_of(1)).has_value());
-    // As many evaluations of 10 ns as make a trial due, whatever a lookup took here.
+    // Enough evaluations of 10 ns for a trial, whatever a lookup took here.
     bool found = false;
     for (int i = 0; !found && i < 10'000'000; ++i) {
         partition.put(key_of(2), 2, {.cost = 10ns, .ttl = 0ns});

@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// What a partition was asked, and what it is to answer.
+/// The operations that a partition received, and its planned answers.
 struct script {
     std::vector<std::string> operations;
     std::vector<miss_reason> reasons; ///< of the lookups that come, one each; then what is stored

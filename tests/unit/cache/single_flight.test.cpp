@@ -26,7 +26,7 @@ using flights_of_int = memo::detail::single_flight<int>;
 constexpr memo::key128 one{1, 1};
 constexpr memo::key128 two{2, 1}; // the same gate
 
-/// A leader that completes its flight when it is told to.
+/// A leader that completes its flight on request.
 std::unique_ptr<flights_of_int::role> lead_for_a_while(flights_of_int& flights) {
     // NOLINTNEXTLINE(modernize-make-unique): a role is made in place, it cannot be moved
     return std::unique_ptr<flights_of_int::role>(new flights_of_int::role(flights.join(one, one)));
@@ -189,7 +189,7 @@ TEST_CASE("a function may continue after the error of a call that needs its own 
 }
 
 TEST_CASE("a late leader finds a record that was stored since its first lookup") {
-    // A backend whose first look fails is what a caller sees that looked just before another one stored.
+    // The first lookup of this backend fails, as if another caller stored just after it.
     int runs = 0;
     memo_test::faulty_backend const backend;
     auto f = memo::memoize(memo::ignore_state([&runs](int n) {

@@ -113,7 +113,7 @@ struct nested {
     template <class Archive> void serialize(Archive& archive) { archive(corner, path); }
 };
 
-// Writes its elements and leaves out how many there are.
+// Writes its elements without their count.
 struct unsized {
     std::vector<int> values;
     template <class Archive> void serialize(Archive& archive) {
@@ -194,9 +194,9 @@ struct postponed {
     }
 };
 
-// Adds no member, so the function of the base sees it whole.
+// Adds no member, so the function of the base writes all of it.
 struct tagged : unsized {};
-// Adds one, and that one is left out.
+// Adds a member, which the function of the base omits.
 struct weighted : unsized {
     double weight;
 };
@@ -285,7 +285,7 @@ struct node {
 
 } // namespace
 
-// cereal wants to be told where its own function for the base class fits as well.
+// cereal's own function for the base class matches as well, so the choice is explicit.
 CEREAL_SPECIALIZE_FOR_ALL_ARCHIVES(matrix, cereal::specialization::member_serialize)
 CEREAL_CLASS_VERSION(versioned, 3)
 CEREAL_CLASS_VERSION(versioned_too, 4)

@@ -28,7 +28,7 @@ key128 xxhash(void const* bytes, std::size_t size) {
 
 constexpr std::array<std::size_t, 5> starts{0, 1, 8, 31, 63};
 
-/// Contents to hash, each with room to start late.
+/// Bytes to hash, at any alignment.
 std::vector<std::vector<unsigned char>> contents(std::size_t size) {
     auto const seed = Catch::rngSeed();
     std::mt19937_64 random(seed);
@@ -38,7 +38,7 @@ std::vector<std::vector<unsigned char>> contents(std::size_t size) {
             std::vector<unsigned char>(noise.size(), 0xff)};
 }
 
-/// The last `size` bytes of contents but for some: a sanitizer sees what is read beyond.
+/// Hashes `size` bytes at the end of an allocation, so that a sanitizer sees a read beyond them.
 bool same_as_xxhash(std::vector<std::vector<unsigned char>> const& all, std::size_t size) {
     return std::ranges::all_of(all, [&](std::vector<unsigned char> const& each) {
         return std::ranges::all_of(starts, [&](std::size_t start) {
@@ -51,7 +51,7 @@ bool same_as_xxhash(std::vector<std::vector<unsigned char>> const& all, std::siz
     });
 }
 
-/// Whether the kernel says that programs can use AVX2, and this one was not compiled for it.
+/// Whether the kernel reports AVX2, and this program is not compiled for it.
 bool has_wider_registers() {
 #if defined(__x86_64__) && !defined(__AVX2__)
     std::ifstream file("/proc/cpuinfo");

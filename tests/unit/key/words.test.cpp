@@ -34,7 +34,7 @@ namespace {
 
 using words = std::vector<std::uint64_t>;
 
-// The words with their guard, hashed by one call: what every stream has to come to.
+// The words with their guard, hashed by one call: the expected digest of every stream.
 key128 reference(words stream) {
     stream.push_back(guard_of(stream.data(), stream.size()));
     return hash128(stream.data(), stream.size() * sizeof(std::uint64_t));
@@ -69,7 +69,7 @@ template <std::size_t Count> void check_fixed(std::mt19937_64& random) {
     CHECK(by_bytes.digest() == put_one_by_one(values));
 }
 
-// Takes the hash for what it is, without guard and scope.
+// The raw hash, without guard and scope.
 template <std::size_t Count> key128 raw(std::array<std::uint64_t, Count> const& values) {
     return hash128(values.data(), sizeof values);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// Leases: one process or machine of all computes what has a key. Two handles of a backend share
-// nothing but the server, as two machines do, where the server is spelled in two ways.
+// Leases: one of all processes and machines computes a key. Two handles whose settings write the server
+// in two ways share only the server, like two machines.
 
 #include "support/child_process.hpp"
 #include "support/contract.hpp"
@@ -44,14 +44,14 @@ memo::memcached_settings leased(std::chrono::seconds lease = 60s) {
     return chosen;
 }
 
-/// The settings of another machine: to this process another store, which has flights of its own.
+/// The settings of another machine: for this process another store with separate flights.
 memo::memcached_settings elsewhere(memo::memcached_settings chosen) {
     std::string& server = chosen.servers.front();
     server.insert(server.find(':') + 1, "0"); // of the port
     return chosen;
 }
 
-/// The double of a number, counted.
+/// Doubles a number and counts its runs.
 template <class Backend> auto doubled(std::atomic<int>& runs, Backend backend) {
     return memo::memoize(
         memo::ignore_state([&runs](int x) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// The generations of one function's items, while several threads clear.
+// The generations of one function's items, with concurrent clears.
 
 #include <memo/detail/memcached/memcached_scope.hpp>
 #include <memo/detail/memcached/transport.hpp>
@@ -24,7 +24,7 @@ using memo::detail::wire_reply;
 
 namespace {
 
-/// A server that has nothing but a counter.
+/// A server with a counter only.
 struct counting {
     counting() = default;
     counting(endpoint const&, connection_settings const&) {}

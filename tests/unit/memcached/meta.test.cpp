@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// One connection in the meta protocol, against a server and against answers that lie.
+// A connection with the meta protocol, to a server and to one that sends wrong responses.
 
 #include "support/fault_proxy.hpp"
 #include "support/fresh_memcached.hpp"
@@ -56,7 +56,7 @@ std::string text_of(std::span<std::byte const> bytes) {
     return {reinterpret_cast<char const*>(bytes.data()), bytes.size()};
 }
 
-/// A connection whose answers a test changes.
+/// A connection whose responses a test changes.
 struct lied_to {
     memcached_server server;
     fault_proxy proxy{server.port()};

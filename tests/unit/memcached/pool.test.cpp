@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// Which connection a caller is given, and what becomes of those that nobody uses.
+// Which connection the pool returns, and when it closes idle ones.
 
 #include "support/child_process.hpp"
 #include <memo/detail/memcached/deadline.hpp>
@@ -27,7 +27,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A connection to nobody, known by its number.
+/// A connection without a server, with a number.
 struct numbered {
     static inline int made = 0;
     static inline std::set<int> alive;
@@ -77,7 +77,7 @@ struct fresh_pool {
 
     [[nodiscard]] int next() { return (*connections.take()).number; }
 
-    /// So many connections at once, open, and given back in the order of their numbers.
+    /// Takes n open connections, and returns them in the order of their numbers.
     void use_at_once(int count) {
         std::vector<std::optional<pool::lease>> leases;
         for (int i = 0; i < count; ++i) {

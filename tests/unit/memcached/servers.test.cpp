@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// Where servers are, which of them has a key, and whether one is worth asking.
+// The addresses of servers, the server of a key, and the circuit breaker.
 
 #include "support/keys.hpp"
 #include <memo/backends/memcached.hpp>
@@ -27,7 +27,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Another caller is at work whenever one asks what time it is.
+/// A clock that lets another caller work at each reading.
 struct clock_of_two_callers : std::chrono::steady_clock {
     static inline std::function<void()> other = [] {};
 

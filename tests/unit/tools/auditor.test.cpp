@@ -28,7 +28,7 @@ using memo_test::code_of;
 
 namespace {
 
-/// Wraps a function whose state is said to be none.
+/// Wraps a function that is declared as stateless.
 template <class... Policies, class F, class Options> auto wrapped(F const& f, Options options) {
     options.on_disagreement = [](std::string const&) {};
     return memo::memoize<memo::memory, Policies...>(memo::ignore_state(f), options);
@@ -50,14 +50,14 @@ struct only_equality {
     bool operator==(only_equality const&) const = default;
 };
 
-/// As a type of JSON, which says that it is made of itself.
+/// Like a JSON type, which is a range of itself.
 struct document {
     using value_type = document;
     double number = 0;
     bool operator==(document const& other) const { return number == other.number; }
 };
 
-/// Two types that are made of each other.
+/// Two types that are ranges of each other.
 struct branch;
 struct twig {
     using value_type = branch;
@@ -293,7 +293,7 @@ TEST_CASE("audits of many threads are counted and compared") {
 
 namespace {
 
-/// Averages samples of 50 calls until they are settled, changes `moved`, and asks on with audits.
+/// Averages samples of 50 calls until they are settled, changes `moved`, and continues with audits.
 template <class Draw>
 memo::statistics audits_of_means(Draw const& draw, double& moved, double by, int rounds) {
     auto const f = wrapped<memo::averaged>(

@@ -75,7 +75,7 @@ struct increment {
     int operator()(int x) const { return x + 1; }
 };
 
-/// A backend to which the way is long.
+/// A backend with a high latency.
 struct far_away : memo::memory {
     template <class Record> struct partition_type {
         memo::memory::partition_type<Record> near;

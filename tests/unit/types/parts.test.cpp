@@ -24,7 +24,7 @@ namespace detail = memo::detail;
 
 namespace {
 
-/// Whether a value is encoded, decoded to the same value, and compared, by its description.
+/// Whether a value is encoded, decoded and compared by its parts.
 template <class T> void check_all_uses(T const& value, T const& other) {
     CHECK(detail::digest_of(value) == detail::digest_of(value));
     CHECK(detail::digest_of(value) != detail::digest_of(other));

@@ -20,7 +20,7 @@ using memo_test::store;
 
 namespace {
 
-/// The entries that a cursor visits from a key on, and how the walk ended.
+/// The entries that a cursor visits from a key on, and how the scan ended.
 struct walk {
     std::vector<std::string> keys;
     std::vector<std::string> values;
