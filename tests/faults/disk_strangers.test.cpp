@@ -221,6 +221,33 @@ TEST_CASE("a directory that others can write is refused with what to do") {
           }) == 0);
 }
 
+TEST_CASE("a new cache in a directory that everybody can write is refused with a place in it") {
+    memo_test::temp_dir const directory;
+    for (bool const read_only : {false, true}) {
+        for (mode_t const mode : {01777U, 0777U}) {
+            CAPTURE(read_only, mode);
+            REQUIRE(::chmod(directory.path().c_str(), mode) == 0);
+            CHECK_THROWS_WITH(open_cache(directory.path(), read_only),
+                              Catch::Contains("such as " + directory.path() + "/memo") &&
+                                  !Catch::Contains("chmod"));
+        }
+    }
+    CHECK(std::filesystem::is_empty(directory.path()));
+    store(open_cache(directory / "memo"), 0, 9);
+    CHECK(count(open_cache(directory / "memo"), 9) == 9);
+}
+
+TEST_CASE("a directory with other files is not excluded from backups") {
+    memo_test::temp_dir const directory;
+    std::ofstream(directory / "thesis.tex") << "x";
+    store(open_cache(directory.path()), 0, 9);
+    CHECK(count(open_cache(directory.path()), 9) == 9);
+    CHECK_FALSE(std::filesystem::exists(directory / "CACHEDIR.TAG"));
+    std::filesystem::remove(directory / "thesis.tex");
+    CHECK(count(open_cache(directory.path()), 9) == 9);
+    CHECK(std::filesystem::exists(directory / "CACHEDIR.TAG"));
+}
+
 TEST_CASE("a directory that belongs to another user is refused, and can be read") {
     if (::geteuid() != 0) {
         WARN("only root can give directories to other users: run as root to see this");

@@ -318,6 +318,9 @@ class disk_directory {
             "Signature: 8a477f597d28d172789f06886806bc55\n"
             "# This file tells backup programs that what lies here can be computed again (memo).\n"
             "# See https://bford.info/cachedir/\n";
+        if (has_other_files()) {
+            return; // backups must not miss them
+        }
         file const made = root.make("CACHEDIR.TAG", O_WRONLY, mode_);
         if (!made.is_open()) {
             return; // it is there
@@ -326,6 +329,20 @@ class disk_directory {
         if (::write(made.descriptor(), text.data(), text.size()) < 0) {
             root.remove("CACHEDIR.TAG"); // a full disk; the next one makes it
         }
+    }
+
+    [[nodiscard]] bool has_other_files() const {
+        constexpr std::array<std::string_view, 8> own{"CACHEDIR.TAG", "open.lock", "users.lock",
+                                                      "state",        "state.new", "v1",
+                                                      "v1.bad.1",     "v1.compact"};
+        std::error_code failure;
+        std::filesystem::directory_iterator each(root_, failure);
+        for (; !failure && each != std::filesystem::directory_iterator(); each.increment(failure)) {
+            if (std::ranges::find(own, each->path().filename().string()) == own.end()) {
+                return true;
+            }
+        }
+        return failure.value() != 0;
     }
 
     std::string root_;

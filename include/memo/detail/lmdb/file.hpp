@@ -290,7 +290,7 @@ class folder {
             file_failed("open", path_, errno);
         }
         owner_ = now.st_uid;
-        require_trust(now);
+        require_trust(now, parent != nullptr);
     }
 
     [[nodiscard]] bool is_open() const noexcept { return opened_.is_open(); }
@@ -385,18 +385,23 @@ class folder {
     }
 
   private:
-    void require_trust(struct stat const& now) const {
+    void require_trust(struct stat const& now, bool has_parent) const {
         unsigned const writers = now.st_mode & 0022U;
         unsigned const others = writers & ~(trust_.writers | (trust_.reads_only ? 0020U : 0U));
         if (others != 0) {
-            char const* const who = (others & 0002U) != 0 ? "everybody" : "its group";
-            char const* const command = (others & 0002U) != 0 ? "chmod o-w " : "chmod g-w ";
+            bool const has_cache =
+                has_parent || ::faccessat(opened_.descriptor(), "v1", F_OK, 0) == 0;
+            bool const is_everybody = (others & 0002U) != 0;
+            std::string const command =
+                (is_everybody ? "run: chmod o-w " : "run: chmod g-w ") + path_ +
+                ", or give another .directory; a cache that a group shares has .mode = 0660";
             throw error(errc::configuration,
-                        "disk: " + path_ + " can be written by " + who +
-                            ", who could give this program values and files of theirs; run: " +
-                            command + path_ +
-                            ", or give another .directory; a cache that a group shares has .mode "
-                            "= 0660");
+                        "disk: " + path_ + " can be written by " +
+                            (is_everybody ? "everybody" : "its group") +
+                            ", who could give this program values and files of theirs; " +
+                            (has_cache || !is_everybody
+                                 ? command
+                                 : "give .directory one of its own, such as " + path("memo")));
         }
         bool const is_trusted = now.st_uid == ::geteuid() || now.st_uid == 0 ||
                                 (writers & 0002U) != 0 ||
