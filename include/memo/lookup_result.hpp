@@ -15,8 +15,8 @@ namespace memo {
 /// A stored record with its cost and its remaining time to live.
 template <class Record> struct cached_value {
     Record record;
-    std::uint64_t cost = 0;           ///< ns that the evaluation took, to 12 %
-    std::chrono::nanoseconds left{0}; ///< remaining time to live; 0: no limit
+    std::uint64_t cost = 0;                    ///< ns that the evaluation took, to 12 %
+    std::chrono::nanoseconds remaining_ttl{0}; ///< 0: no limit
 };
 
 /// The result of a lookup: the record, or the reason of the miss.

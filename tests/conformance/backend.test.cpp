@@ -88,7 +88,7 @@ TEST_CASE("a near copy does not outlive the record on disk") {
     CHECK(partition.get(memo::testing::key_of(1)).has_value());
     auto const near = made.backend.near().partition<int>(memo::testing::scope);
     REQUIRE(near.get(memo::testing::key_of(1)).has_value());
-    CHECK(near.get(memo::testing::key_of(1))->left == 1s);
+    CHECK(near.get(memo::testing::key_of(1))->remaining_ttl == 1s);
     made.clock.advance(1s);
     CHECK_FALSE(partition.get(memo::testing::key_of(1)).has_value());
 }

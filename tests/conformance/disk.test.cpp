@@ -36,7 +36,7 @@ TEST_CASE("a disk accepts the longest durations") {
     static_cast<void>(partition.lead(key_of(1)));
     clock.advance(24h * 365 * 50);
     REQUIRE(partition.get(key_of(1)).has_value());
-    CHECK(partition.get(key_of(1))->left > 24h * 365 * 100);
+    CHECK(partition.get(key_of(1))->remaining_ttl > 24h * 365 * 100);
     partition.put(key_of(2), 2, {});
     CHECK(partition.get(key_of(1)).has_value());
 }
@@ -108,7 +108,9 @@ TEST_CASE("a disk returns the remaining TTL by the smaller of ttl and max_age") 
     memo::disk const backend(
         {.directory = directory.path(), .max_age = 10s, .clock = clock.on_the_wall()});
     auto const partition = backend.partition<int>(scope);
-    auto const left = [&](std::uint64_t number) { return partition.get(key_of(number))->left; };
+    auto const left = [&](std::uint64_t number) {
+        return partition.get(key_of(number))->remaining_ttl;
+    };
     auto const since = clock.on_the_wall()().time_since_epoch() % 1s; // whole seconds are kept
     partition.put(key_of(1), 1, {});
     partition.put(key_of(2), 2, {.cost = 0ns, .ttl = 4s});

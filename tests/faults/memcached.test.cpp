@@ -772,7 +772,7 @@ TEMPLATE_LIST_TEST_CASE("the longest times that there are are times", "", backen
     CHECK(partition.put(key_of(1), 1, {.cost = 0ns, .ttl = std::chrono::nanoseconds::max()}));
     CHECK(partition.put(key_of(2), 2, {}));
     CHECK(partition.get(key_of(1))->record == 1);
-    CHECK(partition.get(key_of(2))->left > 24h * 365 * 200);
+    CHECK(partition.get(key_of(2))->remaining_ttl > 24h * 365 * 200);
     CHECK(partition.update(key_of(2), [](int const* old) { return *old + 1; }, {}) == 3);
     std::vector<memo::key128> const keys{key_of(1), key_of(2)};
     std::vector<memo::lookup_result<int>> kept(keys.size());

@@ -197,7 +197,7 @@ TEST_CASE("a record in a store that cannot expire is not served after its ttl") 
     partition.put(key_of(3), 3, {.cost = 0ns, .ttl = 1h});
     CHECK(made.store->last_ttl == 5s);
     clock.advance(2s);
-    CHECK(partition.get(key_of(1))->left == 3s);
+    CHECK(partition.get(key_of(1))->remaining_ttl == 3s);
     CHECK(partition.get(key_of(2)).reason() == memo::miss_reason::expired);
     CHECK(partition.update(key_of(1), plus_one, {}) == 2);
     CHECK(made.store->last_ttl == 3s);

@@ -228,8 +228,9 @@ template <class Near, class Far> class tiered {
         void copy_near(key128 key, cached_value<Record> const& far, std::uint64_t before) const {
             if constexpr (!is_merged) {
                 auto const unchanged = [&] { return *invalidations_ == before; };
-                near_.put(key, far.record,
-                          {std::chrono::nanoseconds(far.cost), far.left, validity(unchanged)});
+                near_.put(
+                    key, far.record,
+                    {std::chrono::nanoseconds(far.cost), far.remaining_ttl, validity(unchanged)});
                 // An invalidation may have erased the near record before this copy.
                 if (!validating_partition<near_type> && !unchanged()) {
                     static_cast<void>(near_.erase(key));

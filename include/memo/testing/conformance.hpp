@@ -129,7 +129,7 @@ template <class Fixture> void looks_up_many_keys_as_each() {
                 ++found;
                 CHECK(kept[i]->record == alone->record);
                 CHECK(kept[i]->cost == alone->cost);
-                CHECK(kept[i]->left == alone->left);
+                CHECK(kept[i]->remaining_ttl == alone->remaining_ttl);
             }
         }
         CHECK(found > 0);
@@ -238,7 +238,9 @@ template <class Fixture> void expires_records() {
 template <class Fixture> void returns_the_remaining_ttl() {
     Fixture const made;
     auto const partition = made.backend.template partition<int>(scope);
-    auto const left = [&](std::uint64_t number) { return partition.get(key_of(number))->left; };
+    auto const left = [&](std::uint64_t number) {
+        return partition.get(key_of(number))->remaining_ttl;
+    };
     auto const update_third = [&] {
         if constexpr (merges<Fixture>) {
             partition.update(key_of(3), [](int const*) { return 1; }, {.cost = 0ns, .ttl = 5s});
@@ -265,7 +267,7 @@ template <class Fixture> void takes_the_longest_ttl() {
     partition.put(key_of(1), 1, {.cost = 0ns, .ttl = std::chrono::nanoseconds::max()});
     made.clock.advance(24h * 365 * 100);
     REQUIRE(partition.get(key_of(1)).has_value());
-    CHECK(partition.get(key_of(1))->left > 24h * 365 * 100);
+    CHECK(partition.get(key_of(1))->remaining_ttl > 24h * 365 * 100);
 }
 
 template <class Fixture> void updates_or_begins() {

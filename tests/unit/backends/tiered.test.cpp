@@ -84,7 +84,7 @@ TEST_CASE("a near copy does not outlive the far record") {
     clock.advance(6s);
     auto const partition = both.partition<int>(scope);
     CHECK(partition.get(key_of(1)).has_value());
-    CHECK(near.partition<int>(scope).get(key_of(1))->left == 4s);
+    CHECK(near.partition<int>(scope).get(key_of(1))->remaining_ttl == 4s);
     clock.advance(4s);
     CHECK_FALSE(partition.get(key_of(1)).has_value());
 }

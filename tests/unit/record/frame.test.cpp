@@ -152,8 +152,8 @@ TEST_CASE("a merged record keeps the expiry and the age of the old record") {
 }
 
 TEST_CASE("a decoded record has its remaining TTL") {
-    CHECK(decoded<int>(frame_of(1, 0ns, 5s), now + 2s).result->left == 3s);
-    CHECK(decoded<int>(frame_of(1), now + 2s).result->left == 0s);
+    CHECK(decoded<int>(frame_of(1, 0ns, 5s), now + 2s).result->remaining_ttl == 3s);
+    CHECK(decoded<int>(frame_of(1), now + 2s).result->remaining_ttl == 0s);
     auto const aged = frame_codec<int>(scope).decode(
         frame_of(1), key, [](auto const&) { return std::optional<std::chrono::nanoseconds>(); });
     CHECK(aged.result.reason() == miss_reason::expired);
