@@ -217,6 +217,19 @@ TEMPLATE_LIST_TEST_CASE("the ttl of the settings bounds every ttl", "", backends
     CHECK_FALSE(partition.get(key_of(2)).has_value());
 }
 
+TEST_CASE("a call counts an expired record once") {
+    memo_test::fake_clock const clock;
+    auto settings = memo_test::fresh_memcached_settings();
+    settings.clock = memo_test::time_of_day(clock);
+    memo::memcached const backend(settings);
+    auto const f = memo::memoize(memo::ignore_state([](int x) { return x; }),
+                                 {.name = "expires", .version = "1", .ttl = 5s}, backend);
+    f(1);
+    clock.advance(5s);
+    CHECK(f.outcome(1).reason == memo::miss_reason::expired);
+    CHECK(backend.stats().expirations == 1);
+}
+
 TEMPLATE_LIST_TEST_CASE("a unix socket serves like a port", "", backends) {
     memcached_server const server(memcached_server::transport::unix_socket);
     auto settings = memo_test::fresh_memcached_settings();

@@ -10,7 +10,6 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <string>
 #include <string_view>
 #include <utility>
 
@@ -58,10 +57,23 @@ deadline soon() {
     return deadline(std::chrono::seconds(1));
 }
 
-/// The generation in the names of items.
-std::uint64_t generation_of(memcached_scope const& scope) {
-    std::string const name(scope.name_of({1, 2}, 0).text());
-    return std::stoull(name.substr(name.size() - 49, 16), nullptr, 16);
+/// What the next operation gets: the generation of its items, or a failure.
+wire_code ask(memcached_scope& scope, counting& server, std::uint64_t& generation) {
+    return scope.in_generation(server, 0, soon(), [&](std::uint64_t number) {
+        generation = number;
+        return wire_code::done;
+    });
+}
+
+wire_code ask(memcached_scope& scope, counting& server) {
+    std::uint64_t unused = 0;
+    return ask(scope, server, unused);
+}
+
+std::uint64_t generation_of(memcached_scope& scope, counting& server) {
+    std::uint64_t generation = 0;
+    CHECK(ask(scope, server, generation) == wire_code::done);
+    return generation;
 }
 
 } // namespace
@@ -69,35 +81,48 @@ std::uint64_t generation_of(memcached_scope const& scope) {
 TEST_CASE("the last counted of concurrent clears applies") {
     memcached_scope scope("memo", {1, 2}, 1);
     counting server;
-    server.before_answer = [&] { CHECK(scope.count_up(server, 0, soon()) == wire_code::done); };
-    CHECK(scope.count_up(server, 0, soon()) == wire_code::done);
+    scope.request_clear(0);
+    server.before_answer = [&] {
+        scope.request_clear(0);
+        CHECK(ask(scope, server) == wire_code::done);
+    };
+    CHECK(ask(scope, server) == wire_code::done);
     CHECK(server.counter == 102);
-    CHECK(generation_of(scope) == 102);
+    CHECK(generation_of(scope, server) == 102);
+    CHECK(server.counter == 102);
 }
 
 TEST_CASE("a counter that was lost and starts lower is accepted") {
     memcached_scope scope("memo", {1, 2}, 1);
     counting server;
-    CHECK(scope.count_up(server, 0, soon()) == wire_code::done);
+    CHECK(generation_of(scope, server) == 100);
     server.counter = 50;
-    CHECK(scope.count_up(server, 0, soon()) == wire_code::done);
-    CHECK(generation_of(scope) == 51);
+    scope.request_clear(0);
+    CHECK(generation_of(scope, server) == 51);
 }
 
 TEST_CASE("a clear that did not reach the server stays pending, whatever later clear reached it") {
     memcached_scope scope("memo", {1, 2}, 1);
     counting server;
-    scope.owe_clear(0);
+    scope.request_clear(0);
     server.before_answer = [&] { // another one, of which the server is not told
-        scope.owe_clear(0);
+        scope.request_clear(0);
         server.code = wire_code::timed_out;
-        CHECK(scope.count_up(server, 0, soon()) == wire_code::timed_out);
+        CHECK(ask(scope, server) == wire_code::timed_out);
         server.code = wire_code::done;
     };
-    CHECK(scope.count_up(server, 0, soon()) == wire_code::done);
+    CHECK(ask(scope, server) == wire_code::done);
     CHECK(server.counter == 101);
-    CHECK(scope.know_generation(server, 0, soon()) == wire_code::done);
+    CHECK(ask(scope, server) == wire_code::done);
     CHECK(server.counter == 102);
-    CHECK(scope.know_generation(server, 0, soon()) == wire_code::done);
+    CHECK(ask(scope, server) == wire_code::done);
     CHECK(server.counter == 102);
+}
+
+TEST_CASE("a server is asked for the generation once in a second") {
+    memcached_scope scope("memo", {1, 2}, 1);
+    counting server;
+    CHECK(generation_of(scope, server) == 100);
+    server.counter = 200; // another process has cleared
+    CHECK(generation_of(scope, server) == 100);
 }

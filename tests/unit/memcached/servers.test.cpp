@@ -6,8 +6,8 @@
 #include <memo/backends/memcached.hpp>
 #include <memo/detail/breaker.hpp>
 #include <memo/detail/memcached/endpoint.hpp>
-#include <memo/detail/memcached/item_codec.hpp>
 #include <memo/detail/memcached/ring.hpp>
+#include <memo/detail/memcached/transport.hpp>
 #include <memo/error.hpp>
 
 #include <catch2/catch.hpp>
@@ -157,21 +157,21 @@ TEST_CASE("a breaker that opens while another caller succeeds is closed by the n
 }
 
 TEST_CASE("a TTL is sent as seconds up to 30 days, and as a date above") {
-    constexpr std::int64_t second = 1'000'000'000;
     constexpr std::int64_t day = 86'400;
+    constexpr auto thirty_days = 24h * 30;
     auto const now = [] {
         return std::chrono::duration_cast<std::chrono::seconds>(
                    std::chrono::system_clock::now().time_since_epoch())
             .count();
     };
     using memo::detail::item_expiry;
-    CHECK(item_expiry(5 * second) == 6); // the server must not drop it too early
-    CHECK(item_expiry(1) == 1);
-    CHECK(item_expiry(0) == -1); // over already
-    CHECK(item_expiry((30 * day - 1) * second) == 30 * day);
+    CHECK(item_expiry(5s) == 6); // the server must not drop it too early
+    CHECK(item_expiry(1ns) == 1);
+    CHECK(item_expiry(0ns) == -1); // over already
+    CHECK(item_expiry(thirty_days - 1s) == 30 * day);
     auto const before = now();
-    auto const date = item_expiry(30 * day * second);
+    auto const date = item_expiry(thirty_days);
     CHECK(date >= before + 30 * day + 1);
     CHECK(date <= now() + 30 * day + 1);
-    CHECK(item_expiry(INT64_MAX) == INT32_MAX);
+    CHECK(item_expiry(std::chrono::nanoseconds::max()) == INT32_MAX);
 }

@@ -7,9 +7,11 @@
 #include <memo/backend.hpp>
 #include <memo/byte_store.hpp>
 #include <memo/detail/backoff.hpp>
-#include <memo/detail/byte_store/byte_lease.hpp>
+#include <memo/detail/byte_store/byte_lock.hpp>
 #include <memo/detail/byte_store/byte_scope.hpp>
-#include <memo/detail/record/frame.hpp>
+#include <memo/detail/byte_store/item_codec.hpp>
+#include <memo/detail/byte_store/item_name.hpp>
+#include <memo/detail/byte_store/lease.hpp>
 #include <memo/detail/record/frame_codec.hpp>
 #include <memo/detail/record/kind.hpp>
 #include <memo/key128.hpp>
@@ -44,13 +46,14 @@ template <class Store, class Record> consteval bool check_byte_store() {
 /// Thread safety:  safe
 template <byte_store Store, class Record> class byte_partition {
     using shared_type = shared_byte_store<Store>;
+    using lease_type = lease<byte_lock<Store>>;
 
   public:
     byte_partition(std::shared_ptr<shared_type> shared, key128 digest, on_error_policy on_error)
         : shared_(std::move(shared)),
           scope_(&shared_->scope(digest)),
           digest_(digest),
-          codec_(digest),
+          codec_(shared_->settings, scope_->counters, digest),
           throws_(on_error == on_error_policy::strict ||
                   shared_->settings.on_error == on_error_policy::strict) {}
 
@@ -78,12 +81,10 @@ template <byte_store Store, class Record> class byte_partition {
 
     /// Complexity:     one store
     bool put(key128 key, Record const& record, put_options about) const {
-        std::vector<std::byte> frame;
-        frame_header const header = codec_.header(key, shared_->now(), about.cost, ttl_of(about));
-        return encode(frame, header, record) &&
-               ask("put", key, [&](Store& store) {
-                   return store.store(name_of(key, store).text(), frame, ttl_of(header));
-               }).value_or(false);
+        std::optional<encoded_item> const item = codec_.encode(key, record, about);
+        return item && ask("put", key, [&](Store& store) {
+                           return store.store(name_of(key, store).text(), item->frame, item->ttl);
+                       }).value_or(false);
     }
 
     /// Complexity:     one load_versioned and one exchange, and both again for each update of another that
@@ -100,21 +101,18 @@ template <byte_store Store, class Record> class byte_partition {
             backoff between(shared_->settings.max_update_time, backoff::microseconds(0),
                             backoff::microseconds(16'000));
             do {
-                auto const found = load_for_update(key);
-                if (!found) {
+                auto const before = load_for_update(key);
+                if (!before) {
                     return std::nullopt;
                 }
-                auto const before =
-                    found->bytes ? decode(*found->bytes, key) : frame_contents<Record>{};
-                Record next = merge(before.record());
-                frame_header const header =
-                    codec_.merged_header(before, key, shared_->now(), about.cost, ttl_of(about));
-                std::vector<std::byte> frame;
-                if (!encode(frame, header, next)) {
+                auto const contents = codec_.decode(before->bytes, key, false);
+                Record next = merge(contents.record());
+                auto const item = codec_.encode(key, next, about, contents);
+                if (!item) {
                     return std::nullopt;
                 }
                 auto const stored = ask("update", key, [&](Store& store) {
-                    return store.exchange(found->name, found->token, frame, ttl_of(header));
+                    return store.exchange(before->name, before->token, item->frame, item->ttl);
                 });
                 if (!stored) { // maybe stored all the same: the sample must not count twice
                     return std::nullopt;
@@ -153,32 +151,29 @@ template <byte_store Store, class Record> class byte_partition {
 
     /// Waits while another process holds the lease of this key, until the record is stored; then holds the
     /// lease, or goes without. Records that are merged have no leader: samples are wanted from all.
-    [[nodiscard]] byte_lease<Store> lead(key128 key) const requires locking_byte_store<Store> {
+    [[nodiscard]] lease_type lead(key128 key) const requires locking_byte_store<Store> {
         constexpr bool is_merged = kind_of_record<Record> == record_kind::moments;
         if (is_merged || shared_->settings.lease.is_zero()) {
             return {};
         }
-        byte_lease<Store> mine(shared_, *scope_, key);
-        backoff between(std::chrono::nanoseconds(shared_->settings.lease) + std::chrono::seconds(1),
-                        backoff::microseconds(500), backoff::microseconds(16'000));
-        auto taken = mine.take();
-        while (taken == false && between.wait()) {
-            auto const bytes = load(key, false);
-            if (!bytes || (*bytes && decode(**bytes, key).result)) {
-                return {};
-            }
-            taken = mine.take();
+        lease_type mine(byte_lock<Store>(shared_, *scope_, key));
+        if (mine.take() == false) {
+            std::chrono::nanoseconds const expiry(shared_->settings.lease);
+            mine.wait(expiry + std::chrono::seconds(1), [&]() -> std::optional<bool> {
+                auto const bytes = load(key, false);
+                return bytes ? std::optional(decode(*bytes, key, false).has_value()) : std::nullopt;
+            });
         }
         return mine;
     }
 
     /// The same without waiting: nothing if another process holds the lease.
-    [[nodiscard]] std::optional<byte_lease<Store>>
+    [[nodiscard]] std::optional<lease_type>
     try_lead(key128 key) const requires locking_byte_store<Store> {
         if (shared_->settings.lease.is_zero()) {
-            return byte_lease<Store>();
+            return lease_type();
         }
-        byte_lease<Store> mine(shared_, *scope_, key);
+        lease_type mine(byte_lock<Store>(shared_, *scope_, key));
         if (mine.take() == false) {
             return std::nullopt;
         }
@@ -194,35 +189,7 @@ template <byte_store Store, class Record> class byte_partition {
     }
 
     [[nodiscard]] item_name name_of(key128 key, Store& store) const {
-        return scope_->name_of(key, scope_->generation(store));
-    }
-
-    [[nodiscard]] std::chrono::nanoseconds ttl_of(put_options const& about) const {
-        return shorter_ttl(about.ttl, shared_->settings.ttl);
-    }
-
-    /// What the store is given: no less than 1 ms, as 0 is for ever.
-    [[nodiscard]] std::chrono::nanoseconds ttl_of(frame_header const& header) const {
-        std::chrono::nanoseconds const remaining(remaining_ns(header.expires, shared_->now()));
-        return header.expires == 0
-                   ? std::chrono::nanoseconds(0)
-                   : std::max<std::chrono::nanoseconds>(remaining, std::chrono::milliseconds(1));
-    }
-
-    /// False, and counted, if the record is too large.
-    [[nodiscard]] bool encode(std::vector<std::byte>& frame, frame_header const& header,
-                              Record const& record) const {
-        bool const fits = codec_.encode(frame, header, record) &&
-                          frame.size() <= shared_->settings.max_value_bytes;
-        if (!fits) {
-            add_one(scope_->counters.too_large);
-        }
-        return fits;
-    }
-
-    [[nodiscard]] frame_contents<Record> decode(std::vector<std::byte> const& bytes,
-                                                key128 key) const {
-        return codec_.decode(bytes, key, shared_->now());
+        return scope_->names.record(key, scope_->generation(store));
     }
 
     /// Nothing if the store could not be asked.
@@ -234,21 +201,13 @@ template <byte_store Store, class Record> class byte_partition {
 
     [[nodiscard]] lookup_result<Record> look_up(key128 key, bool counts) const {
         auto const bytes = load(key, throws_);
-        return bytes ? served(*bytes, key, counts) : miss_reason::unavailable;
+        return bytes ? decode(*bytes, key, counts) : miss_reason::unavailable;
     }
 
     /// counts          whether damage and expiry are counted
-    [[nodiscard]] lookup_result<Record> served(maybe_bytes const& bytes, key128 key,
+    [[nodiscard]] lookup_result<Record> decode(maybe_bytes const& bytes, key128 key,
                                                bool counts) const {
-        if (!bytes) {
-            return miss_reason::absent;
-        }
-        lookup_result<Record> found = decode(*bytes, key).result;
-        if (counts && !found) {
-            add_one(found.reason() == miss_reason::expired ? scope_->counters.expirations
-                                                           : scope_->counters.corrupt);
-        }
-        return found;
+        return bytes ? codec_.decode(*bytes, key, counts).result : miss_reason::absent;
     }
 
     /// False if the store could not be asked.
@@ -259,7 +218,7 @@ template <byte_store Store, class Record> class byte_partition {
             std::vector<std::string> names;
             names.reserve(keys.size());
             for (key128 const key : keys) {
-                names.emplace_back(scope_->name_of(key, generation).text());
+                names.emplace_back(scope_->names.record(key, generation).text());
             }
             std::vector<maybe_bytes> all = store.load_many(std::span<std::string const>(names));
             if (all.size() != names.size()) {
@@ -269,26 +228,26 @@ template <byte_store Store, class Record> class byte_partition {
             return all;
         });
         for (std::size_t i = 0; loaded && i < keys.size(); ++i) {
-            found[i] = served((*loaded)[i], keys[i], true);
+            found[i] = decode((*loaded)[i], keys[i], true);
         }
         return loaded.has_value();
     }
 
-    /// The item of a key and the version that it has; no token where there is none.
+    /// An item and the token of its version; without an item no token and no bytes.
     template <class Token> struct versioned_item {
         std::string name;
-        std::optional<Token> token;
-        maybe_bytes bytes;
+        std::optional<Token> token{};
+        std::vector<std::byte> bytes{};
     };
 
     [[nodiscard]] auto load_for_update(key128 key) const {
         return ask("update", key, [&](Store& store) {
             using token = token_of<Store>;
-            versioned_item<token> item{std::string(name_of(key, store).text()), {}, {}};
-            std::optional<versioned_bytes<token>> found = store.load_versioned(item.name);
-            if (found) {
-                item.token = std::move(found->token);
-                item.bytes = std::move(found->bytes);
+            versioned_item<token> item{std::string(name_of(key, store).text())};
+            std::optional<versioned_bytes<token>> stored = store.load_versioned(item.name);
+            if (stored) {
+                item.token = std::move(stored->token);
+                item.bytes = std::move(stored->bytes);
             }
             return item;
         });
@@ -297,7 +256,7 @@ template <byte_store Store, class Record> class byte_partition {
     std::shared_ptr<shared_type> shared_;
     byte_scope* scope_;
     key128 digest_;
-    frame_codec<Record> codec_;
+    item_codec<Record> codec_;
     bool throws_;
 };
 

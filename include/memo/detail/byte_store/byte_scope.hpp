@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// One user's store of bytes with what memo adds to it, and the part of it that belongs to one function:
-// its counters, the names of its items, and the generation by which clear() drops all of them at once.
+// A user's store of bytes and what memo adds to it; and one function's part of it: its counters, the names
+// of its items, and the generation by which clear() drops all of them at once.
 //
-// The generation is a random word at `<name_space>:<scope>:gen`, and part of every item's name. Who finds
-// none makes one; clear() stores another. So a store that loses the generation loses the items with it,
-// and no number comes back.
+// The generation is a random word at `<name_space>:<scope>:gen`. Whoever finds none stores one; clear()
+// stores another. If the store loses the generation it loses the items with it, and no number comes back.
 
 #include <memo/backend.hpp>
 #include <memo/byte_store.hpp>
 #include <memo/detail/breaker.hpp>
+#include <memo/detail/byte_store/byte_counters.hpp>
+#include <memo/detail/byte_store/cached_generation.hpp>
 #include <memo/detail/byte_store/item_name.hpp>
-#include <memo/detail/record/frame.hpp>
 #include <memo/detail/record/sample_id.hpp>
 #include <memo/detail/system/cancellation.hpp>
 #include <memo/detail/system/fork.hpp>
@@ -21,7 +21,6 @@
 #include <memo/options.hpp>
 #include <memo/time_span.hpp>
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -41,95 +40,51 @@
 
 namespace memo::detail {
 
-/// Counters of one function in a store of bytes.
-struct byte_counters {
-    std::atomic<std::uint64_t> expirations{0};
-    std::atomic<std::uint64_t> errors{0};
-    std::atomic<std::uint64_t> corrupt{0};
-    std::atomic<std::uint64_t> too_large{0};
-
-    void add_to(backend_statistics& sum) const noexcept {
-        sum.expirations += expirations.load(std::memory_order_relaxed);
-        sum.errors += errors.load(std::memory_order_relaxed);
-        sum.corrupt += corrupt.load(std::memory_order_relaxed);
-        sum.too_large += too_large.load(std::memory_order_relaxed);
-    }
-};
-
-inline void add_one(std::atomic<std::uint64_t>& counter) noexcept {
-    counter.fetch_add(1, std::memory_order_relaxed);
-}
-
 /// One function's items in a store.
 ///
 /// Thread safety:  safe
 class byte_scope {
   public:
-    /// How long another process may go on with a generation after a clear().
-    static constexpr std::chrono::seconds max_generation_age{1};
+    byte_scope(std::string const& name_space, key128 scope) : names(name_space, scope) {}
 
-    byte_scope(std::string const& name_space, key128 scope)
-        : prefix_(item_prefix(name_space, scope)), generation_name_(prefix_ + "gen") {}
-
+    item_names const names;
     byte_counters counters;
 
-    [[nodiscard]] item_name name_of(key128 key, std::uint64_t generation) const {
-        return {prefix_, generation, key, ""};
-    }
-    [[nodiscard]] item_name lease_name_of(key128 key, std::uint64_t generation) const {
-        return {prefix_, generation, key, ":lease"};
-    }
-
-    /// The generation that is stored, or was a second ago. A clear() that did not reach the store is made
-    /// up for first.
+    /// The generation that is stored, or was a second ago. If a clear() is pending, the store gets it first.
     ///
     /// Throws:         what the store throws
     template <class Store> [[nodiscard]] std::uint64_t generation(Store& store) {
-        std::uint64_t known = number_.load(std::memory_order_relaxed);
-        auto const now = clock::now().time_since_epoch().count();
-        if (is_clear_pending()) {
+        auto const now = cached_generation::clock::now();
+        if (std::uint64_t const fresh = generation_.fresh(now); fresh != 0) {
+            return fresh;
+        }
+        if (generation_.is_clear_pending()) {
             renew(store);
-            known = number_.load(std::memory_order_relaxed);
-        } else if (known != 0 && now < fresh_until_.load(std::memory_order_relaxed)) {
-            return known;
         }
+        std::uint64_t const before = generation_.number();
         std::uint64_t const stored = load_generation(store);
-        // Not if a clear() of this process came in between: then its number is there already.
-        if (number_.compare_exchange_strong(known, stored, std::memory_order_relaxed)) {
-            auto const age = std::chrono::duration_cast<clock::duration>(max_generation_age);
-            fresh_until_.store(now + age.count(), std::memory_order_relaxed);
-            return stored;
-        }
-        return known;
+        generation_.loaded(before, stored, now);
+        return stored;
     }
 
     /// Begins another generation.
     ///
     /// Throws:         what the store throws: then the next operation that reaches it begins one
     template <class Store> void clear(Store& store) {
-        clears_.fetch_add(1, std::memory_order_relaxed);
+        generation_.request_clear();
         renew(store);
     }
 
   private:
-    using clock = std::chrono::steady_clock;
     using generation_bytes = std::vector<std::byte>;
 
-    [[nodiscard]] bool is_clear_pending() const noexcept {
-        return clears_done_.load(std::memory_order_relaxed) !=
-               clears_.load(std::memory_order_relaxed);
-    }
-
     template <class Store> void renew(Store& store) {
-        std::uint64_t const clears = clears_.load(std::memory_order_relaxed);
+        std::uint64_t const clears = generation_.clears();
         std::uint64_t const next = random_number();
-        if (!store.store(generation_name_, bytes_of(next), std::chrono::nanoseconds(0))) {
+        if (!store.store(names.generation(), bytes_of(next), std::chrono::nanoseconds(0))) {
             throw std::runtime_error("the store refuses the generation");
         }
-        // Another thread or process may have stored one later: the next operation asks which it is.
-        number_.store(next, std::memory_order_relaxed);
-        fresh_until_.store(0, std::memory_order_relaxed);
-        clears_done_.store(clears, std::memory_order_relaxed); // not those asked for since
+        generation_.cleared(clears, next);
     }
 
     /// The generation in the store, which has one afterwards.
@@ -138,23 +93,23 @@ class byte_scope {
         for (int i = 0; i < tries; ++i) {
             if constexpr (exchanging_byte_store<Store>) {
                 std::optional<versioned_bytes<token_of<Store>>> const found =
-                    store.load_versioned(generation_name_);
+                    store.load_versioned(names.generation());
                 if (std::uint64_t const stored = found ? number_in(found->bytes) : 0; stored != 0) {
                     return stored;
                 }
                 std::uint64_t const first = random_number();
                 auto const token = found ? std::optional(found->token) : std::nullopt;
-                if (store.exchange(generation_name_, token, bytes_of(first),
+                if (store.exchange(names.generation(), token, bytes_of(first),
                                    std::chrono::nanoseconds(0))) {
                     return first;
                 }
             } else {
-                std::optional<std::vector<std::byte>> const found = store.load(generation_name_);
+                std::optional<std::vector<std::byte>> const found = store.load(names.generation());
                 if (std::uint64_t const stored = found ? number_in(*found) : 0; stored != 0) {
                     return stored;
                 }
                 // Of several at a time the last one counts; they read it in their next round.
-                static_cast<void>(store.store(generation_name_, bytes_of(random_number()),
+                static_cast<void>(store.store(names.generation(), bytes_of(random_number()),
                                               std::chrono::nanoseconds(0)));
             }
         }
@@ -176,12 +131,7 @@ class byte_scope {
         return number;
     }
 
-    std::string prefix_;
-    std::string generation_name_;
-    std::atomic<std::uint64_t> number_{0}; ///< 0: not known
-    std::atomic<clock::rep> fresh_until_{0};
-    std::atomic<std::uint64_t> clears_{0};      ///< that were asked for
-    std::atomic<std::uint64_t> clears_done_{0}; ///< of them: those that the store has
+    cached_generation generation_;
 };
 
 /// A user's store, shared by the copies of a backend and by its partitions.
@@ -212,25 +162,17 @@ template <byte_store Store> class shared_byte_store {
 
     [[nodiscard]] Store& store() const noexcept { return *store_; }
 
-    [[nodiscard]] unix_time now() const {
-        return settings.clock ? settings.clock() : std::chrono::system_clock::now();
-    }
-
     /// What belongs to one function; the same for all who ask with its digest.
     [[nodiscard]] byte_scope& scope(key128 digest) {
         std::scoped_lock const lock(mutex_);
-        auto& found = scopes_[digest];
-        if (!found) {
-            found = std::make_unique<byte_scope>(settings.name_space, digest);
-        }
-        return *found;
+        return scopes_.try_emplace(digest, settings.name_space, digest).first->second;
     }
 
     [[nodiscard]] backend_statistics stats() const {
         backend_statistics sum;
         std::scoped_lock const lock(mutex_);
         for (auto const& [digest, scope] : scopes_) {
-            scope->counters.add_to(sum);
+            scope.counters.add_to(sum);
         }
         return sum;
     }
@@ -270,14 +212,14 @@ template <byte_store Store> class shared_byte_store {
             throw error(errc::backend, std::string("byte store ") + verb + ' ' + to_string(key) +
                                            ": " + std::string(what));
         }
-        add_one(scope.counters.errors);
+        count_one(scope.counters.errors);
     }
 
   private:
     std::shared_ptr<Store> store_;
     breaker breaker_;
     mutable mutex mutex_;
-    std::map<key128, std::unique_ptr<byte_scope>> scopes_;
+    std::map<key128, byte_scope> scopes_;
 };
 
 } // namespace memo::detail

@@ -21,11 +21,6 @@ namespace memo::detail {
            text.find_first_not_of(allowed) == std::string_view::npos;
 }
 
-/// What all names of one function begin with: `<name_space>:<scope>:`.
-[[nodiscard]] inline std::string item_prefix(std::string const& name_space, key128 scope) {
-    return name_space + ':' + to_string(scope) + ':';
-}
-
 /// The name of one item: `<name_space>:<scope>:<generation>:<key><suffix>`, hexadecimal but for the name
 /// space; at most 153 bytes.
 class item_name {
@@ -54,6 +49,28 @@ class item_name {
 
     std::array<char, 160> text_;
     std::size_t size_ = 0;
+};
+
+/// The names of one function's items.
+class item_names {
+  public:
+    item_names(std::string const& name_space, key128 scope)
+        : prefix_(name_space + ':' + to_string(scope) + ':'), generation_(prefix_ + "gen") {}
+
+    /// The item that stores the generation.
+    [[nodiscard]] std::string const& generation() const noexcept { return generation_; }
+
+    [[nodiscard]] item_name record(key128 key, std::uint64_t generation) const {
+        return {prefix_, generation, key, ""};
+    }
+
+    [[nodiscard]] item_name lease(key128 key, std::uint64_t generation) const {
+        return {prefix_, generation, key, ":lease"};
+    }
+
+  private:
+    std::string prefix_;
+    std::string generation_;
 };
 
 } // namespace memo::detail

@@ -13,6 +13,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace memo::detail {
@@ -71,6 +72,19 @@ inline void count_failure(memcached_counters& counters, wire_code code) {
     default: // skipped operations are counted where they are skipped
         break;
     }
+}
+
+/// For members that must not throw: whether the server did what it was asked for; nothing without an answer,
+/// which is counted, and then the next lookup of the key does not wait again.
+[[nodiscard]] inline std::optional<bool> answer_of(wire_code code, memcached_scope& scope,
+                                                   key128 key) {
+    if (is_answer(code)) {
+        return code == wire_code::done;
+    }
+    remember_failed_lookup(scope.number, key);
+    count_failure(scope.counters, code);
+    count_one(scope.counters.errors);
+    return std::nullopt;
 }
 
 [[nodiscard]] inline std::string describe(wire_code code, memcached_settings const& settings,
@@ -138,12 +152,6 @@ class memcached_troubles {
         count_one(counters_->errors);
     }
 
-    /// For members that must not throw.
-    void count(wire_code code) const {
-        count_failure(*counters_, code);
-        count_one(counters_->errors);
-    }
-
   private:
     [[noreturn]] void throw_failure(char const* verb, key128 key, wire_code code,
                                     std::string const& server) const {
@@ -166,13 +174,9 @@ inline void count_if_ambiguous(memcached_counters& counters, wire_code code) {
 }
 
 inline void add_to(backend_statistics& sum, memcached_counters const& counters) {
-    auto const value = [](auto const& counter) { return counter.load(std::memory_order_relaxed); };
-    sum.expirations += value(counters.expirations);
-    sum.errors += value(counters.errors);
-    sum.timeouts += value(counters.timeouts);
-    sum.reconnects += value(counters.reconnects);
-    sum.corrupt += value(counters.corrupt);
-    sum.too_large += value(counters.too_large);
+    counters.byte_counters::add_to(sum);
+    sum.timeouts += counters.timeouts.load(std::memory_order_relaxed);
+    sum.reconnects += counters.reconnects.load(std::memory_order_relaxed);
 }
 
 inline void add_to(memcached_statistics& sum, memcached_counters const& counters) {

@@ -140,17 +140,13 @@ template <wire_connection Connection> class memcached_store {
     /// The scope of one function; the same object for all calls with its digest.
     [[nodiscard]] memcached_scope& scope(key128 digest) {
         std::scoped_lock const lock(mutex_);
-        auto& scope = scopes_[digest];
-        if (!scope) {
-            scope = std::make_unique<memcached_scope>(settings.name_space, digest, size());
-        }
-        return *scope;
+        return scopes_.try_emplace(digest, settings.name_space, digest, size()).first->second;
     }
 
     template <class Visit> void for_each_scope(Visit const& visit) const {
         std::scoped_lock const lock(mutex_);
         for (auto const& [digest, scope] : scopes_) {
-            visit(*scope);
+            visit(scope);
         }
     }
 
@@ -159,7 +155,7 @@ template <wire_connection Connection> class memcached_store {
     server_ring ring_;
     std::vector<std::unique_ptr<memcached_server<Connection>>> servers_;
     mutable mutex mutex_;
-    std::map<key128, std::unique_ptr<memcached_scope>> scopes_;
+    std::map<key128, memcached_scope> scopes_;
 };
 
 } // namespace memo::detail

@@ -7,6 +7,7 @@
 #include <memo/detail/memcached/deadline.hpp>
 #include <memo/detail/memcached/endpoint.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -64,9 +65,27 @@ struct wire_reply {
 struct wire_item {
     std::span<std::byte const> value;
     std::uint32_t flags = 0;
-    std::int64_t expiry = 0; ///< as the protocol has it: 0 for never, up to 30 days in seconds from
-        ///< now, above as seconds since 1970 (protocol.txt, "Expiration times")
+    std::int64_t expiry = 0; ///< see item_expiry; 0: never
 };
+
+/// A time to live as an expiration time of the protocol, rounded up by a second.
+///
+/// Returns:        seconds from now up to 30 days, above seconds since 1970; -1 for an expired item
+/// Source:         memcached, doc/protocol.txt, "Expiration times"
+[[nodiscard]] inline std::int64_t item_expiry(std::chrono::nanoseconds ttl) {
+    constexpr std::int64_t max_relative = std::int64_t{60} * 60 * 24 * 30;
+    constexpr std::int64_t max_absolute = INT32_MAX; // exptime has 32 bits
+    if (ttl.count() <= 0) {
+        return -1;
+    }
+    std::int64_t const seconds = std::chrono::floor<std::chrono::seconds>(ttl).count() + 1;
+    if (seconds <= max_relative) {
+        return seconds;
+    }
+    auto const now = std::chrono::duration_cast<std::chrono::seconds>(
+        std::chrono::system_clock::now().time_since_epoch());
+    return (std::min)(now.count() + seconds, max_absolute);
+}
 
 /// What a connection is made with.
 struct connection_settings {

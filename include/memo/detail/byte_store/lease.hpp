@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The lease of one key: the process that holds it computes the record, and all others that share the store
+// wait for the record. It is a lock beside the record, which expires. The same idea as R. Nishtala et al.,
+// "Scaling Memcache at Facebook", NSDI 2013, section 3.2.1.
+
+#include <memo/detail/backoff.hpp>
+#include <memo/detail/system/cancellation.hpp>
+
+#include <chrono>
+#include <exception>
+#include <optional>
+#include <unistd.h>
+#include <utility>
+
+namespace memo::detail {
+
+/// Holds a lock from a successful take() until the end of the lease. If the lock expires before, another
+/// process may hold it, and keeps it.
+///
+/// Lock            try_lock() returns whether the lock was free and is held now, or nothing if the store
+///                 did not answer; unlock()
+/// Thread safety:  none
+template <class Lock> class lease {
+  public:
+    lease() = default; ///< never held
+    explicit lease(Lock lock) : lock_(std::move(lock)) {}
+    lease(lease&& other) noexcept
+        : lock_(std::move(other.lock_)), holder_(std::exchange(other.holder_, 0)) {}
+    lease& operator=(lease&&) = delete;
+    ~lease() {
+        if (holder_ == ::getpid()) { // a forked child does not end the lease of its parent
+            not_cancelled const whole;
+            try {
+                lock_.unlock();
+            } catch (std::exception const&) { // the lock expires
+            }
+        }
+    }
+
+    /// Returns:        whether it is held now; nothing if the store did not answer
+    [[nodiscard]] std::optional<bool> take() {
+        std::optional<bool> const is_locked = lock_.try_lock();
+        if (is_locked == true) {
+            holder_ = ::getpid();
+        }
+        return is_locked;
+    }
+
+    /// Waits while another process holds it, and takes it then, unless the record is stored.
+    ///
+    /// is_stored       returns nothing if the store did not answer, which ends the wait
+    template <class Predicate>
+    void wait(std::chrono::nanoseconds limit, Predicate const& is_stored) {
+        backoff between(limit, backoff::microseconds(500), backoff::microseconds(16'000));
+        while (between.wait() && is_stored() == false && take() == false) {
+        }
+    }
+
+  private:
+    Lock lock_;
+    pid_t holder_ = 0; ///< 0: nobody
+};
+
+} // namespace memo::detail
