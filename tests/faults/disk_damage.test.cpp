@@ -328,7 +328,7 @@ void damage_and_use(damage damaged, int (*used)(std::string const&, outcome&), i
 
 } // namespace
 
-TEST_CASE("a directory that nothing happened to has all of its entries") {
+TEST_CASE("an undamaged directory has all of its entries") {
     memo_test::temp_dir const directory;
     for (bool const crashed : {false, true}) {
         fill(directory.path(), crashed);
@@ -341,7 +341,7 @@ TEST_CASE("a directory that nothing happened to has all of its entries") {
     }
 }
 
-TEST_CASE("a directory that was used in every way is not taken for damaged") {
+TEST_CASE("a directory in any valid state is not set aside") {
     memo_test::temp_dir const directory;
     auto const seed = Catch::rngSeed();
     CAPTURE(seed);
@@ -378,19 +378,19 @@ TEST_CASE("a directory that was used in every way is not taken for damaged") {
     }
 }
 
-TEST_CASE("a flipped bit gives no wrong value and no signal") {
+TEST_CASE("a flipped bit causes no wrong value and no signal") {
     damage_and_use(flip_a_bit, use);
 }
 
-TEST_CASE("flipped bits in a page's head give no wrong value and no signal") {
+TEST_CASE("flipped bits in a page's header cause no wrong value and no signal") {
     damage_and_use(flip_bits_of_a_head, use);
 }
 
-TEST_CASE("a flipped bit in what says where the trees are gives no wrong value and no signal") {
+TEST_CASE("a flipped bit in a meta page causes no wrong value and no signal") {
     damage_and_use(flip_a_bit_of_the_roots, use);
 }
 
-TEST_CASE("every bit of what says where the trees are may be the flipped one") {
+TEST_CASE("any flipped bit of a meta page causes no wrong value and no signal") {
     memo_test::temp_dir const whole;
     fill(whole.path(), true);
     auto const original = read_file(whole / "v1/data.mdb");
@@ -416,7 +416,7 @@ TEST_CASE("every bit of what says where the trees are may be the flipped one") {
     }
 }
 
-TEST_CASE("a number that names another page gives no wrong value and no signal") {
+TEST_CASE("a wrong page number causes no wrong value and no signal") {
     memo_test::temp_dir const whole;
     fill(whole.path(), true);
     auto const original = read_file(whole / "v1/data.mdb");
@@ -439,23 +439,23 @@ TEST_CASE("a number that names another page gives no wrong value and no signal")
     }
 }
 
-TEST_CASE("a page of zeros gives no wrong value and no signal") {
+TEST_CASE("a page of zeros causes no wrong value and no signal") {
     damage_and_use(zero_a_page, use);
 }
 
-TEST_CASE("a file that is cut gives no wrong value and no signal") {
+TEST_CASE("a truncated file causes no wrong value and no signal") {
     damage_and_use(cut_the_file, use);
 }
 
-TEST_CASE("pages of different times give no wrong value and no signal") {
+TEST_CASE("pages of different transactions cause no wrong value and no signal") {
     damage_and_use(reorder_pages_in_another_boot, use);
 }
 
-TEST_CASE("pages in another order give no wrong value and no signal") {
+TEST_CASE("pages in another order cause no wrong value and no signal") {
     damage_and_use(reorder_pages, use);
 }
 
-TEST_CASE("damage gives no signal to what looks at many records") {
+TEST_CASE("damage causes no signal in scans") {
     damage_and_use(flip_a_bit, tend, 5);
     damage_and_use(flip_bits_of_a_head, tend, 20);
     damage_and_use(flip_a_bit_of_the_roots, tend, 10);
@@ -464,7 +464,7 @@ TEST_CASE("damage gives no signal to what looks at many records") {
     damage_and_use(reorder_pages, tend, 10);
 }
 
-TEST_CASE("data of another boot is set aside, unless all of it had reached the disk") {
+TEST_CASE("data of another boot is set aside, unless all of it reached the disk") {
     for (bool const crashed : {false, true}) {
         memo_test::temp_dir const directory;
         fill(directory.path(), crashed);
@@ -477,7 +477,7 @@ TEST_CASE("data of another boot is set aside, unless all of it had reached the d
     }
 }
 
-TEST_CASE("the last to close waits for the disk, whoever wrote") {
+TEST_CASE("the last process to close waits for the disk, whoever wrote") {
     memo_test::temp_dir const directory;
     fill(directory.path(), true);
     CHECK(reads(directory.path(), {.read_only = true}));
@@ -491,7 +491,7 @@ TEST_CASE("the last to close waits for the disk, whoever wrote") {
     CHECK_FALSE(seen->reported);
 }
 
-TEST_CASE("who is not the last to close says nothing of the disk") {
+TEST_CASE("a process that is not the last to close does not mark the data as on disk") {
     memo_test::temp_dir const directory;
     fill(directory.path(), true);
     memo_test::process other = holding(directory.path());
@@ -505,7 +505,7 @@ TEST_CASE("who is not the last to close says nothing of the disk") {
     CHECK(seen->reported);
 }
 
-TEST_CASE("who waits for the disk loses nothing to one who did not and was killed before") {
+TEST_CASE("power_loss loses nothing to a process that did not wait and was killed before") {
     memo_test::temp_dir const directory;
     fill(directory.path(), true);
     REQUIRE(is_dirty(directory.path()));
@@ -522,7 +522,7 @@ TEST_CASE("who waits for the disk loses nothing to one who did not and was kille
     CHECK_FALSE(seen->reported);
 }
 
-TEST_CASE("data that somebody has open went through no crash, whatever boot it is") {
+TEST_CASE("data that a process has open is not set aside, whatever boot it is") {
     memo_test::temp_dir const directory;
     fill(directory.path(), true);
     memo_test::process other = holding(directory.path());
@@ -536,7 +536,7 @@ TEST_CASE("data that somebody has open went through no crash, whatever boot it i
     CHECK(seen->reported); // nobody is left who could tell
 }
 
-TEST_CASE("who hears that data was set aside may open the cache, as may a program that they run") {
+TEST_CASE(".report may open the cache, in this program and in a child") {
     for (bool const while_in_use : {false, true}) {
         memo_test::temp_dir const directory;
         fill(directory.path(), true);
@@ -561,7 +561,7 @@ TEST_CASE("who hears that data was set aside may open the cache, as may a progra
     }
 }
 
-TEST_CASE("the next damage takes the place of the last") {
+TEST_CASE("newly damaged data replaces the previous one") {
     memo_test::temp_dir const directory;
     for (int times = 0; times < 3; ++times) {
         fill(directory.path(), true);
@@ -572,7 +572,7 @@ TEST_CASE("the next damage takes the place of the last") {
     }
 }
 
-TEST_CASE("data of another LMDB is refused and left as it is") {
+TEST_CASE("data of another LMDB is refused and unchanged") {
     constexpr std::size_t next_header = page_format::next_page_header_size;
     constexpr std::uint32_t magic = page_format::magic;
     for (std::uint32_t const version : {1U, 2U, 999U}) {

@@ -195,7 +195,7 @@ TEST_CASE("a child that closes all descriptors keeps its files and its cache") {
     }
 }
 
-TEST_CASE("data is not set aside by a program that closed the descriptors of the file") {
+TEST_CASE("a program that closed the descriptors of the file does not set data aside") {
     memo_test::temp_dir const directory;
     std::string const cache = directory / "cache";
     memo_test::temp_dir const mine;
@@ -216,8 +216,7 @@ TEST_CASE("data is not set aside by a program that closed the descriptors of the
     CHECK_FALSE(fs::exists(cache + "/v1.bad.1"));
 }
 
-TEST_CASE(
-    "no child of a process whose threads are inside calls hangs, and none gets a wrong value") {
+TEST_CASE("no child of a process with calls in flight hangs or gets a wrong value") {
     int const forks = memo_test::trials(40);
     memo_test::temp_dir const directory;
     std::string const cache = directory / "cache";

@@ -114,7 +114,7 @@ int use(memo::disk const& backend, int stored, int fresh) {
 
 } // namespace
 
-TEST_CASE("a full disk ends no call and keeps what it has, and is used again when there is room") {
+TEST_CASE("a full disk ends no call, loses no record, and is used again when there is room") {
     memo_test::temp_dir const directory;
     int const result = memo_test::in_process([&] {
         memo::disk const backend({.directory = directory.path()});
@@ -154,7 +154,7 @@ TEST_CASE("a full disk ends no call and keeps what it has, and is used again whe
     CHECK(result == 0);
 }
 
-TEST_CASE("a function has its name although the disk was full when it was first stored") {
+TEST_CASE("a function has its name although the disk was full at its first record") {
     memo_test::temp_dir const directory;
     CHECK(memo_test::in_process([&] {
               memo::disk const backend({.directory = directory.path()});
@@ -174,7 +174,7 @@ TEST_CASE("a function has its name although the disk was full when it was first 
           }) == 0);
 }
 
-TEST_CASE("whichever write fails, no call does, and nothing that was stored is lost") {
+TEST_CASE("no failed write ends a call or loses a stored record") {
     std::int64_t failing = 0;
     int const most = memo_test::trials(150);
     for (int const code : {ENOSPC, EIO}) {

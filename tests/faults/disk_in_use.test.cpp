@@ -250,7 +250,7 @@ void damage_and_use(damage damaged, int usual) {
 
 } // namespace
 
-TEST_CASE("a directory that is removed again and again costs nothing that is kept") {
+TEST_CASE("a repeatedly removed directory leaks no descriptor and no map") {
     memo_test::temp_dir const directory;
     std::string const path = directory / "cache";
     CHECK(in_process([&] {
@@ -280,7 +280,7 @@ TEST_CASE("a directory that is removed again and again costs nothing that is kep
           }) == 0);
 }
 
-TEST_CASE("who only looks up notices that the directory was removed") {
+TEST_CASE("lookups notice that the directory was removed") {
     memo_test::temp_dir const directory;
     std::string const path = directory / "cache";
     memo::disk const backend = open(path);
@@ -329,7 +329,7 @@ TEST_CASE("threads look up and store while the directory is removed") {
           }) == 0);
 }
 
-TEST_CASE("a directory that was moved and is opened in its new place is another cache") {
+TEST_CASE("a moved directory is another cache") {
     memo_test::temp_dir const directory;
     memo::disk const one = open(directory / "one");
     store(one, 0, 10);
@@ -343,7 +343,7 @@ TEST_CASE("a directory that was moved and is opened in its new place is another 
     CHECK(fs::exists(directory / "one/v1/data.mdb"));
 }
 
-TEST_CASE("damage between two calls gives no wrong value and no signal") {
+TEST_CASE("damage between two calls causes no wrong value and no signal") {
     damage_and_use(flip_a_bit, 10);
     damage_and_use(flip_bits_of_a_head, 20);
     damage_and_use(flip_a_bit_of_the_roots, 20);
@@ -351,12 +351,12 @@ TEST_CASE("damage between two calls gives no wrong value and no signal") {
     damage_and_use(swap_pages, 10);
 }
 
-TEST_CASE("a file that is cut between two calls gives no wrong value and no signal") {
+TEST_CASE("a file that is truncated between two calls causes no wrong value and no signal") {
     damage_and_use(cut_the_data, 10);
     damage_and_use(cut_the_lock_file, 10);
 }
 
-TEST_CASE("a clock that is cut between two calls gives no signal") {
+TEST_CASE("a clock file that is truncated between two calls causes no signal") {
     memo_test::temp_dir const directory;
     CHECK(in_process([&] {
               std::mt19937_64 random(1);

@@ -87,7 +87,7 @@ TEST_CASE("a thread may be cancelled within a call") {
           }) == 0);
 }
 
-TEST_CASE("a process that may write no larger files goes on, and what is stored stays") {
+TEST_CASE("a process at its file size limit continues, and loses no record") {
     memo_test::temp_dir const directory;
     CHECK(memo_test::in_process([&] {
               memo::disk const backend({.directory = directory.path(), .max_bytes = 100'000'000});

@@ -76,7 +76,7 @@ void write_for_ever(std::string const& directory, std::size_t writer, board& tol
 
 } // namespace
 
-TEST_CASE("killed writers lose nothing and stop nobody") {
+TEST_CASE("killed writers lose no record and block no process") {
     memo_test::temp_dir const directory;
     memo_test::shared<board> told;
     int const rounds = memo_test::trials(6);
@@ -146,7 +146,7 @@ TEST_CASE("killed writers lose nothing and stop nobody") {
               << " puts; the longest that a living writer stood still: " << longest << " s\n";
 }
 
-TEST_CASE("whoever waits for a computing process goes on when it is killed") {
+TEST_CASE("a waiting process continues when the computing one is killed") {
     memo_test::temp_dir const directory;
     struct state {
         std::atomic<int> computing;
@@ -174,7 +174,7 @@ TEST_CASE("whoever waits for a computing process goes on when it is killed") {
     CHECK(seen->evaluations == 2);
 }
 
-TEST_CASE("whoever waits for a computing process goes on when it has been stopped for long") {
+TEST_CASE("a waiting process continues after max_wait if the computing one is stopped") {
     memo_test::temp_dir const directory;
     struct state {
         std::atomic<int> evaluations;
@@ -211,7 +211,7 @@ TEST_CASE("whoever waits for a computing process goes on when it has been stoppe
     CHECK(leader.wait() == 42);
 }
 
-TEST_CASE("who has waited in vain gives back nobody's right") {
+TEST_CASE("a process that waited in vain does not release the right of another") {
     memo_test::temp_dir const directory;
     memo_test::shared<std::atomic<bool>> computing;
     memo::detail::disk_store store({.directory = directory.path()});

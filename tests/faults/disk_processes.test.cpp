@@ -115,7 +115,7 @@ TEST_CASE("a state that cannot be read costs an error and no cache") {
     CHECK_FALSE(fs::exists(directory / "v1.bad.1"));
 }
 
-TEST_CASE("who takes the place of a state keeps its group") {
+TEST_CASE("a replaced state file keeps its group") {
     if (::geteuid() != 0) {
         WARN("only root can give files to other groups: run as root to see this");
         return;
@@ -130,7 +130,7 @@ TEST_CASE("who takes the place of a state keeps its group") {
     CHECK(now.st_gid == others);
 }
 
-TEST_CASE("parent and children go on with an open cache after fork") {
+TEST_CASE("parent and children continue with an open cache after fork") {
     memo_test::temp_dir const directory;
     memo::disk const backend({.directory = directory.path()});
     store_values(backend, 0, 100);
@@ -180,7 +180,7 @@ TEST_CASE("two paths to one directory are one cache") {
           one.stats().entries);
 }
 
-TEST_CASE("a reader that was killed does not keep the file growing") {
+TEST_CASE("a killed reader does not let the file grow") {
     memo_test::temp_dir const directory;
     memo_test::shared<std::atomic<bool>> holds;
     memo::disk const backend({.directory = directory.path()});
@@ -206,7 +206,7 @@ TEST_CASE("a reader that was killed does not keep the file growing") {
     CHECK(size() < before + 1'000'000);
 }
 
-TEST_CASE("a directory that is removed while it is used is made again") {
+TEST_CASE("a directory that is removed during use is created again") {
     memo_test::temp_dir const directory;
     std::string const path = directory / "cache";
     memo::disk const backend({.directory = path});
@@ -225,7 +225,7 @@ TEST_CASE("a directory that is removed while it is used is made again") {
           }) == 0);
 }
 
-TEST_CASE("a cache that may only be read is served, and stores nothing") {
+TEST_CASE("a read-only cache serves records and stores none") {
     memo_test::temp_dir const directory;
     {
         memo::disk const backend({.directory = directory.path(), .mode = 0644});
@@ -259,7 +259,7 @@ TEST_CASE("a cache that may only be read is served, and stores nothing") {
                       Catch::Contains("empty"));
 }
 
-TEST_CASE("who may not write the lock file is served nothing wrong while others write") {
+TEST_CASE("a reader without write permission on the lock file gets no wrong value") {
     memo_test::temp_dir const directory;
     constexpr std::uint64_t keys = 4;
     using values = std::vector<double>; // all equal, and which key's they are can be seen of them
@@ -324,7 +324,7 @@ TEST_CASE("who may not write the lock file is served nothing wrong while others 
     CHECK(writer.wait() == 0);
 }
 
-TEST_CASE("no sample is numbered twice by a cache that is only read") {
+TEST_CASE("no sample is numbered twice by a read-only cache") {
     memo_test::temp_dir const directory;
     store_values(memo::disk({.directory = directory.path()}), 0, 1);
     std::set<std::uint64_t> seeds;
@@ -340,7 +340,7 @@ TEST_CASE("no sample is numbered twice by a cache that is only read") {
     CHECK(f.stats().sets == 0);
 }
 
-TEST_CASE("strange names of directories are names") {
+TEST_CASE("unusual names of directories work") {
     memo_test::temp_dir const directory;
     for (std::string const name : {"with space", "a\nb", "quote'\"", "%s%n", "..hidden", "\xff\xfe",
                                    "-rf", "$HOME", "deep/er"}) {
@@ -361,7 +361,7 @@ TEST_CASE("strange names of directories are names") {
     }
 }
 
-TEST_CASE("a directory that cannot be used is refused with what to do") {
+TEST_CASE("an unusable directory is refused, and the text says what to do") {
     memo_test::temp_dir const directory;
     auto const is_refused = [](std::string const& path, std::string const& why) {
         try {
@@ -392,7 +392,7 @@ TEST_CASE("a directory that cannot be used is refused with what to do") {
     CHECK_FALSE(fs::exists(none));
 }
 
-TEST_CASE("a directory that a shell would find is not taken for one that is named ~") {
+TEST_CASE("a tilde in the name of a directory is not expanded") {
     memo_test::temp_dir const directory;
     fs::path const before = fs::current_path();
     fs::current_path(directory.path());
@@ -405,7 +405,7 @@ TEST_CASE("a directory that a shell would find is not taken for one that is name
     fs::current_path(before);
 }
 
-TEST_CASE("settings of a directory that cannot be meant are refused") {
+TEST_CASE("invalid settings of a directory are refused") {
     memo_test::temp_dir const directory;
     CHECK_THROWS_WITH(memo::disk({.directory = directory / "a", .max_wait = -1ms}),
                       Catch::Contains(".max_wait is negative; give"));
@@ -414,7 +414,7 @@ TEST_CASE("settings of a directory that cannot be meant are refused") {
     CHECK_FALSE(fs::exists(directory / "a"));
 }
 
-TEST_CASE("a bound that no address space has is refused, and the directory stays of use") {
+TEST_CASE("a bound beyond the address space is refused, and the directory stays usable") {
     memo_test::temp_dir const directory;
     for (std::uint64_t const bound :
          {std::uint64_t{1'000'000'000'000'000}, std::numeric_limits<std::uint64_t>::max()}) {
@@ -425,8 +425,7 @@ TEST_CASE("a bound that no address space has is refused, and the directory stays
     }
 }
 
-TEST_CASE(
-    "address space for one map and not for two is refused, not used without the checks of pages") {
+TEST_CASE("address space for one map only is refused, not used without page checks") {
     memo_test::temp_dir const directory;
     CHECK(in_process([&] {
               constexpr std::uint64_t map = std::uint64_t{64} << 30U;
@@ -473,7 +472,7 @@ TEST_CASE("only the owner can read a cache, unless its mode says more") {
     CHECK(mode("open/CACHEDIR.TAG") == 0664);
 }
 
-TEST_CASE("a program that is started inherits no file of the cache") {
+TEST_CASE("a started program inherits no file of the cache") {
     memo_test::temp_dir const directory;
     memo::disk const backend({.directory = directory.path(), .max_bytes = 1'000'000});
     store_values(backend, 0, 1);
@@ -493,7 +492,7 @@ TEST_CASE("a program that is started inherits no file of the cache") {
     CHECK(std::ranges::count(files, root + "/v1/data.mdb") >= 1);
 }
 
-TEST_CASE("a program whose process id another has is told what to do") {
+TEST_CASE("a program with the process id of another one gets an error that says what to do") {
     memo_test::temp_dir const directory;
     store_values(memo::disk({.directory = directory.path()}), 0, 1);
     {
@@ -548,7 +547,7 @@ TEST_CASE("no update is lost among processes") {
     CHECK(kept->record.m2 == Approx(serial.m2).epsilon(1e-9));
 }
 
-TEST_CASE("processes that ask for the same calls evaluate each once") {
+TEST_CASE("processes with the same calls evaluate each once") {
     memo_test::temp_dir const directory;
     memo_test::shared<std::atomic<int>> evaluations;
     constexpr int calls = 300;
@@ -576,7 +575,7 @@ TEST_CASE("processes that ask for the same calls evaluate each once") {
     CHECK(*evaluations == calls);
 }
 
-TEST_CASE("a record that is renewed while old ones are dropped is not dropped") {
+TEST_CASE("a record that is renewed during an eviction of old ones stays") {
     memo_test::temp_dir const directory;
     memo::disk const before({.directory = directory.path(),
                              .clock = [] { return std::chrono::system_clock::now() - 1h; }});
@@ -621,7 +620,7 @@ TEST_CASE("a bound holds while processes write") {
     CHECK(fs::file_size(directory / "v1/data.mdb") <= 4 * bound);
 }
 
-TEST_CASE("what is asked for stays, and what is never asked for goes") {
+TEST_CASE("used records stay, and unused ones are evicted") {
     memo_test::temp_dir const directory;
     memo::disk const backend({.directory = directory.path(), .max_bytes = 2'000'000});
     store_values(backend, 0, 100);

@@ -129,7 +129,7 @@ int write_all(std::string const& directory, std::size_t bytes, scene& now) {
 
 } // namespace
 
-TEST_CASE("readers that writers do not know of are served nothing wrong") {
+TEST_CASE("readers outside the reader table get no wrong value") {
     // Each trial: so many hits, for as long as a minute.
     std::uint64_t const hits = memo_test::trials(0) > 0 ? 26'000 : 2'000;
     for (loss const& how : {loss{"reads lock.mdb", read_a_byte, nothing, false},
@@ -200,7 +200,7 @@ int count_readers(std::string const& directory) {
 
 } // namespace
 
-TEST_CASE("a cache without a place for a reader is opened, and its lookups do without one") {
+TEST_CASE("a cache without a free reader slot opens, and its lookups work") {
     memo_test::temp_dir const directory;
     REQUIRE(memo_test::in_process([&] { function_of(directory.path(), 100)(1); }) == 0);
     fs::remove(directory / "v1/lock.mdb");
@@ -228,7 +228,7 @@ TEST_CASE("a cache without a place for a reader is opened, and its lookups do wi
     holder.kill();
 }
 
-TEST_CASE("threads take as many places of readers as read at one moment, or a few") {
+TEST_CASE("threads take about as many reader slots as read at one moment") {
     memo_test::temp_dir const directory;
     memo_test::shared<std::atomic<bool>> done;
     memo_test::process other([&] {

@@ -106,7 +106,7 @@ class held_lock {
 
 } // namespace
 
-TEST_CASE("who stores waits no longer than max_wait for a process that does not go on") {
+TEST_CASE("a put waits at most max_wait for a stopped process") {
     memo_test::temp_dir const directory;
     fill(directory.path());
     auto const f = memo::memoize<memo::disk>(memo::ignore_state([](int x) { return 2 * x; }),
@@ -138,7 +138,7 @@ TEST_CASE("who stores waits no longer than max_wait for a process that does not 
     CHECK(f.stats().timeouts == timeouts);
 }
 
-TEST_CASE("threads that store do not wait one after the other for a process that does not go on") {
+TEST_CASE("concurrent puts do not wait one after the other for a stopped process") {
     memo_test::temp_dir const directory;
     memo::disk const backend = open_cache(directory.path());
     put(backend, 0);
@@ -155,7 +155,7 @@ TEST_CASE("threads that store do not wait one after the other for a process that
     CHECK(all < bound);
 }
 
-TEST_CASE("who looks and who opens wait for no process that stores") {
+TEST_CASE("lookups and read-only opening wait for no writer") {
     memo_test::temp_dir const directory;
     fill(directory.path());
     memo::disk const before = open_cache(directory.path());
@@ -184,7 +184,7 @@ TEST_CASE("who looks and who opens wait for no process that stores") {
     }
 }
 
-TEST_CASE("who looks for what is too old waits for no process that stores") {
+TEST_CASE("a lookup of an expired record waits for no writer") {
     memo_test::temp_dir const directory;
     auto now = std::chrono::system_clock::now();
     memo::disk const backend(
@@ -203,7 +203,7 @@ TEST_CASE("who looks for what is too old waits for no process that stores") {
     CHECK(backend.stats().entries == 0);
 }
 
-TEST_CASE("a program begins without its cache when a process that opens it does not go on") {
+TEST_CASE("a program starts without its cache if a process is stopped while it opens it") {
     memo_test::temp_dir const directory;
     fill(directory.path());
     auto stopped = std::make_unique<held_lock>(directory / "open.lock", true);
@@ -230,7 +230,7 @@ TEST_CASE("a program begins without its cache when a process that opens it does 
     CHECK(count(*backend) == keys);
 }
 
-TEST_CASE("a process that is stopped anywhere in its puts keeps nobody waiting") {
+TEST_CASE("a process that is stopped anywhere in its puts blocks no other for long") {
     memo_test::temp_dir const directory;
     fill(directory.path());
     int const stops = memo_test::trials(8);

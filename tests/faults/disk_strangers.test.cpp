@@ -116,8 +116,7 @@ class precious_directory {
 
 } // namespace
 
-TEST_CASE(
-    "nothing is written through what was put in the place of a file, and nothing waits for it") {
+TEST_CASE("no planted link or FIFO is written through or waited for") {
     int runs = 0;
     int touched = 0;
     int hung = 0;
@@ -163,7 +162,7 @@ TEST_CASE(
     CHECK(touched + hung == 0);
 }
 
-TEST_CASE("what is put in the place of a file while the cache is open is not written through") {
+TEST_CASE("no link that is planted while the cache is open is written through") {
     for (plant const what : memo_test::plants) {
         for (auto const& name : memo_test::names_of_cache) {
             if (what == plant::hard_link && (name == "v1" || name == "v1.bad.1")) {
@@ -190,7 +189,7 @@ TEST_CASE("what is put in the place of a file while the cache is open is not wri
     }
 }
 
-TEST_CASE("a directory that others can write is refused with what to do") {
+TEST_CASE("a directory that others can write is refused, and the text says what to do") {
     memo_test::temp_dir const directory;
     std::string const cache = directory / "cache";
     CHECK(in_process([&] { store(open_cache(cache), 0, 9); }) == 0);
@@ -262,7 +261,7 @@ TEST_CASE("a directory that belongs to another user is refused, and can be read"
     CHECK(in_process([&] { return count(open_cache(cache, true), 9) == 9 ? 0 : 1; }) == 0);
 }
 
-TEST_CASE("users of one group share a cache whose directory makes files of that group") {
+TEST_CASE("users of one group share a cache in a setgid directory of that group") {
     if (::geteuid() != 0) {
         WARN("only root can be several users: run as root to see this");
         return;
@@ -309,7 +308,7 @@ TEST_CASE("users of one group share a cache whose directory makes files of that 
     CHECK(as_user(nobody, is_refused, nobody) == 0);
 }
 
-TEST_CASE("a state that cannot be true is not believed, and costs nothing") {
+TEST_CASE("an impossible state file is ignored and costs no record") {
     for (std::string const map : {"9223372036854775808", "1", "18446744073709551615", "-1", "x"}) {
         CAPTURE(map);
         memo_test::temp_dir const directory;
@@ -326,7 +325,7 @@ TEST_CASE("a state that cannot be true is not believed, and costs nothing") {
     }
 }
 
-TEST_CASE("a state that is removed while the cache is open costs nothing") {
+TEST_CASE("a state file that is removed during use costs no record") {
     memo_test::temp_dir const directory;
     memo::disk const backend = open_cache(directory.path());
     store(backend, 0, 9);

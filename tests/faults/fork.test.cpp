@@ -75,7 +75,7 @@ int call_all(int n) {
 
 } // namespace
 
-TEST_CASE("a child of a process whose threads are inside calls on memory makes calls of its own") {
+TEST_CASE("a child of a process with calls in flight on memory makes its own calls") {
     int const children = memo_test::trials(20);
     REQUIRE(call_all(0) == 0);
     std::atomic<bool> done{false};

@@ -204,7 +204,7 @@ template <class Call> std::chrono::nanoseconds time_of(Call const& call) {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("no fault on the wire gives another key's value", "", backends) {
+TEMPLATE_LIST_TEST_CASE("no fault on the wire returns another key's value", "", backends) {
     std::vector<named_fault> const faults = faults_of_the_wire();
     memcached_server const server;
     constexpr bool is_library = !stores_in_any_weather<TestType>;
@@ -241,7 +241,7 @@ TEMPLATE_LIST_TEST_CASE("no fault on the wire gives another key's value", "", ba
     }
 }
 
-TEMPLATE_LIST_TEST_CASE("no fault on the wire gives many lookups another key's value", "",
+TEMPLATE_LIST_TEST_CASE("no fault on the wire returns another key's value from a batch", "",
                         backends) {
     constexpr bool is_library = !stores_in_any_weather<TestType>;
     auto faults = faults_of_the_wire();
@@ -303,7 +303,7 @@ TEMPLATE_LIST_TEST_CASE("no fault on the wire gives many lookups another key's v
     }
 }
 
-TEST_CASE("many lookups on a server that stands still cost one timeout") {
+TEST_CASE("a batch on a stopped server costs one timeout") {
     memcached_server server;
     auto chosen = settings_for(server.address(), 50ms);
     chosen.lease = 5s;
@@ -331,7 +331,7 @@ TEST_CASE("many lookups on a server that stands still cost one timeout") {
     memo_test::at_rest(f);
 }
 
-TEST_CASE("a server that stands still costs one timeout a call with leases, too") {
+TEST_CASE("a stopped server costs one timeout per call with leases") {
     memcached_server const server;
     auto chosen = settings_for(server.address(), 50ms);
     chosen.lease = 5s;
@@ -347,7 +347,7 @@ TEST_CASE("a server that stands still costs one timeout a call with leases, too"
     server.go_on();
 }
 
-TEST_CASE("the lease of a process that was killed ends, and one who waits goes on") {
+TEST_CASE("the lease of a killed process ends, and a waiting one continues") {
     memcached_server const server;
     auto chosen = settings_for(server.address());
     chosen.lease = 1s;
@@ -375,7 +375,7 @@ TEST_CASE("the lease of a process that was killed ends, and one who waits goes o
     CHECK(backend.stats().errors == 0);
 }
 
-TEMPLATE_LIST_TEST_CASE("a late answer is not taken for the next one", "", backends) {
+TEMPLATE_LIST_TEST_CASE("a late response is not matched to the next request", "", backends) {
     memcached_server const server;
     fault_proxy proxy(server.port());
     TestType const backend(settings_for(proxy.address(), 20ms));
@@ -387,7 +387,7 @@ TEMPLATE_LIST_TEST_CASE("a late answer is not taken for the next one", "", backe
     CHECK(partition.stats().timeouts > 0);
 }
 
-TEMPLATE_LIST_TEST_CASE("an update whose answer is lost is never done twice", "", backends) {
+TEMPLATE_LIST_TEST_CASE("an update whose response is lost is never stored twice", "", backends) {
     memcached_server const server;
     fault_proxy proxy(server.port());
     TestType const backend(settings_for(proxy.address()));
@@ -436,8 +436,7 @@ TEMPLATE_LIST_TEST_CASE("a forked child never uses its parent's connections", ""
     CHECK(partition.stats().reconnects == 0);
 }
 
-TEMPLATE_LIST_TEST_CASE("a server that stands still costs one timeout a call, then nothing", "",
-                        backends) {
+TEMPLATE_LIST_TEST_CASE("a stopped server costs one timeout per call, then nothing", "", backends) {
     memcached_server server;
     auto chosen = settings_for(server.address(), 50ms);
     TestType const backend(chosen);
@@ -512,7 +511,7 @@ TEMPLATE_LIST_TEST_CASE("a server that restarts between two calls costs none of 
     CHECK(partition.stats().reconnects == 1);
 }
 
-TEMPLATE_LIST_TEST_CASE("a server that was never there changes no result", "", backends) {
+TEMPLATE_LIST_TEST_CASE("an unreachable server changes no result", "", backends) {
     auto const chosen = settings_for(memo_test::on_loopback(memo_test::unused_port()));
     TestType const backend(chosen);
     auto const name = std::string("never there on ") + typeid(TestType).name();
@@ -553,7 +552,7 @@ TEMPLATE_LIST_TEST_CASE("a server that was never there changes no result", "", b
     CHECK_THROWS_WITH(partition.clear(), Catch::Contains("not tried"));
 }
 
-TEST_CASE("what failed on one backend is not held against the next one") {
+TEST_CASE("failures of one backend do not open the breaker of another") {
     memcached_server const server;
     auto const away = memo_test::on_loopback(memo_test::unused_port());
     auto const add_one = [](int const* old) { return old != nullptr ? *old + 1 : 1; };
@@ -569,7 +568,8 @@ TEST_CASE("what failed on one backend is not held against the next one") {
     }
 }
 
-TEMPLATE_LIST_TEST_CASE("no sample is numbered twice while the server is away", "", backends) {
+TEMPLATE_LIST_TEST_CASE("no sample is numbered twice while the server is unreachable", "",
+                        backends) {
     TestType const backend(settings_for(memo_test::on_loopback(memo_test::unused_port())));
     std::set<std::uint64_t> seeds;
     auto const f = memo::memoize<TestType, memo::averaged>(
@@ -588,7 +588,7 @@ TEMPLATE_LIST_TEST_CASE("no sample is numbered twice while the server is away", 
 }
 
 // The library has no deadline for it.
-TEMPLATE_TEST_CASE("an answer that drips is given up at the deadline", "", memo::memcached) {
+TEMPLATE_TEST_CASE("a slowly arriving response ends at the deadline", "", memo::memcached) {
     memcached_server const server;
     fault_proxy proxy(server.port());
     TestType const backend(settings_for(proxy.address(), 100ms));
@@ -602,7 +602,7 @@ TEMPLATE_TEST_CASE("an answer that drips is given up at the deadline", "", memo:
     CHECK(partition.stats().timeouts == 1);
 }
 
-TEMPLATE_LIST_TEST_CASE("of three servers one can die without the others", "", backends) {
+TEMPLATE_LIST_TEST_CASE("one of three servers can die without the others", "", backends) {
     std::vector<memcached_server> servers(3);
     auto chosen = settings_for("");
     chosen.servers.clear();
@@ -682,8 +682,8 @@ std::vector<small_server> small_servers() {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("a server that takes no more connections is used over those that it has",
-                        "", connections) {
+TEMPLATE_LIST_TEST_CASE("calls use existing connections of a server that refuses new ones", "",
+                        connections) {
     for (auto const& [by, options] : small_servers()) {
         INFO(options.size() << (by == memcached_server::transport::tcp ? " tcp" : " unix"));
         memcached_server const server(by, options);
@@ -704,9 +704,8 @@ TEMPLATE_LIST_TEST_CASE("a server that takes no more connections is used over th
     }
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "connections that a process does not use any more are another process's soon", "",
-    connections) {
+TEMPLATE_LIST_TEST_CASE("idle connections of a process are soon free for another one", "",
+                        connections) {
     memcached_server const server(memcached_server::transport::tcp, {"-c", "32"});
     auto const chosen = settings_for(server.address());
     visitor<TestType> one(chosen);
@@ -721,9 +720,8 @@ TEMPLATE_LIST_TEST_CASE(
     CHECK(taken < 10);
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "of more threads than the server takes connections each hits when they are fewer", "",
-    backends) {
+TEMPLATE_LIST_TEST_CASE("threads beyond the server's connection limit hit once there are fewer", "",
+                        backends) {
     memcached_server const server(memcached_server::transport::tcp, {"-c", "32"});
     TestType const backend(settings_for(server.address()));
     auto const partition = backend.template partition<std::string>(scope);
@@ -742,7 +740,7 @@ TEMPLATE_LIST_TEST_CASE(
     }
 }
 
-TEMPLATE_LIST_TEST_CASE("a server that has no memory loses no connection", "", backends) {
+TEMPLATE_LIST_TEST_CASE("a server without memory loses no connection", "", backends) {
     memcached_server const server(memcached_server::transport::tcp, {"-M", "-m", "2"});
     TestType const backend(settings_for(server.address()));
     auto const partition = backend.template partition<std::string>(scope);
@@ -761,7 +759,7 @@ TEMPLATE_LIST_TEST_CASE("a server that has no memory loses no connection", "", b
     CHECK(backend.stats().reconnects == 0);
 }
 
-TEMPLATE_LIST_TEST_CASE("the longest times that there are are times", "", backends) {
+TEMPLATE_LIST_TEST_CASE("the longest durations are valid", "", backends) {
     memcached_server const server;
     auto chosen = settings_for(server.address());
     chosen.connect_timeout = std::chrono::milliseconds::max();
@@ -816,7 +814,7 @@ TEMPLATE_LIST_TEST_CASE("64 lookups are one round trip", "", backends) {
     CHECK(partition.stats().errors == 0);
 }
 
-TEMPLATE_LIST_TEST_CASE("of a name's addresses the first that answers serves from then on", "",
+TEMPLATE_LIST_TEST_CASE("the first address of a name that answers serves from then on", "",
                         connections) {
     memcached_server server;
     memcached_server other;
@@ -845,8 +843,8 @@ TEMPLATE_LIST_TEST_CASE("of a name's addresses the first that answers serves fro
     CHECK(two.get("key", soon()).code == wire_code::absent);
 }
 
-TEMPLATE_LIST_TEST_CASE("a program that closes all descriptors has no byte written into its files",
-                        "", backends) {
+TEMPLATE_LIST_TEST_CASE(
+    "memo writes no byte into the files of a program that closed all descriptors", "", backends) {
     for (auto const by :
          {memcached_server::transport::tcp, memcached_server::transport::unix_socket}) {
         memcached_server const server(by);
@@ -880,7 +878,7 @@ TEMPLATE_LIST_TEST_CASE("a program that closes all descriptors has no byte writt
 }
 
 TEMPLATE_LIST_TEST_CASE(
-    "a program that closes all descriptors has no byte written into its sockets", "", backends) {
+    "memo writes no byte into the sockets of a program that closed all descriptors", "", backends) {
     memcached_server const server;
     auto daemon = child_process::running([&] {
         ::alarm(60);
@@ -905,7 +903,7 @@ TEMPLATE_LIST_TEST_CASE(
     CHECK(daemon.wait() == 0);
 }
 
-TEST_CASE("a child keeps none of its parent's connections open") {
+TEST_CASE("a child closes its copies of its parent's connections") {
     memcached_server const server;
     memo::memcached const backend(settings_for(server.address()));
     auto const partition = backend.partition<std::string>(scope);
@@ -930,7 +928,7 @@ TEST_CASE("a child keeps none of its parent's connections open") {
     CHECK(partition.stats().reconnects == 0);
 }
 
-TEMPLATE_LIST_TEST_CASE("a child that is forked while other threads are within calls goes on", "",
+TEMPLATE_LIST_TEST_CASE("a child that is forked during calls of other threads continues", "",
                         backends) {
     for (bool const is_there : {true, false}) {
         INFO((is_there ? "the server is there" : "nobody listens"));

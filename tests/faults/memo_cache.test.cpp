@@ -124,7 +124,7 @@ void crash(std::string const& directory) {
 
 } // namespace
 
-TEST_CASE("salvage carries over every record whose pages are whole, in whatever order they lie") {
+TEST_CASE("salvage recovers every record with intact pages, in any order of pages") {
     memo_test::temp_dir const directory;
     constexpr std::uint64_t count = 3000;
     fill(directory.path(), count, true);
@@ -156,7 +156,7 @@ TEST_CASE("salvage carries over every record whose pages are whole, in whatever 
           std::string::npos);
 }
 
-TEST_CASE("salvage brings back the state of an averaged record that has the most samples") {
+TEST_CASE("salvage recovers the state of an averaged record with the most samples") {
     memo_test::temp_dir const directory;
     constexpr std::size_t keys = 50;
     constexpr std::size_t calls = 40 * keys;
@@ -191,7 +191,7 @@ TEST_CASE("salvage brings back the state of an averaged record that has the most
     }
 }
 
-TEST_CASE("salvage sets aside what no program did since the machine went down") {
+TEST_CASE("salvage sets aside data that no program set aside since the crash") {
     memo_test::temp_dir const directory;
     fill(directory.path(), 100, true);
     crash(directory.path());
@@ -204,7 +204,7 @@ TEST_CASE("salvage sets aside what no program did since the machine went down") 
     CHECK(right_values(directory.path(), 100) == 100);
 }
 
-TEST_CASE("salvage takes what was set aside before, too, when it sets aside more") {
+TEST_CASE("salvage also recovers earlier data that was set aside") {
     memo_test::temp_dir const directory;
     fill(directory.path(), 300, true);
     fs::rename(directory / "v1", directory / "v1.bad.1");
@@ -214,7 +214,7 @@ TEST_CASE("salvage takes what was set aside before, too, when it sets aside more
     CHECK(right_values(directory.path(), 300) == 300);
 }
 
-TEST_CASE("the tool tells how large the file may be, by the bound of those who use it") {
+TEST_CASE("stat prints the bound of the file, by the setting of its programs") {
     memo_test::temp_dir const directory;
     auto const most = [&](std::string const& name) {
         std::string const text = run("stat --json", directory / name).text;
@@ -231,7 +231,7 @@ TEST_CASE("the tool tells how large the file may be, by the bound of those who u
     CHECK(most("unbounded") == 64 * gib);
 }
 
-TEST_CASE("ls names the scopes by which one edition of a function is dropped") {
+TEST_CASE("ls prints the scopes by which clear removes one edition of a function") {
     memo_test::temp_dir const directory;
     memo::disk const in_use({.directory = directory.path()});
     auto const edition = [&](std::string const& version) {
@@ -255,7 +255,7 @@ TEST_CASE("ls names the scopes by which one edition of a function is dropped") {
     CHECK(run("clear --name double", directory.path()).text == "2 dropped\n");
 }
 
-TEST_CASE("the tool tells and tends what lies in a directory that is in use") {
+TEST_CASE("the tool inspects and maintains a directory in use") {
     memo_test::temp_dir const directory;
     fill(directory.path(), 500);
     memo::disk const in_use({.directory = directory.path()});
@@ -281,7 +281,7 @@ TEST_CASE("the tool tells and tends what lies in a directory that is in use") {
     CHECK(in_use.stats().entries == 0);
 }
 
-TEST_CASE("an age of 0 drops all that was made before this second") {
+TEST_CASE("an age of 0 removes all records from before this second") {
     memo_test::temp_dir const directory;
     memo::disk const made_before({.directory = directory.path(), .clock = [] {
                                       return std::chrono::system_clock::now() -
@@ -326,7 +326,7 @@ std::string line_with(std::string const& text, std::string const& part) {
 
 } // namespace
 
-TEST_CASE("exported are the values of plain types, and the moments of all averaged functions") {
+TEST_CASE("export prints values of plain types, and moments of all averaged functions") {
     memo_test::temp_dir const directory;
     memo::disk const backend({.directory = directory.path()});
     int n = 0; // samples are 10, 11, 12, 13
@@ -419,7 +419,7 @@ result import_lines(std::vector<std::string> const& lines, std::string const& di
 
 } // namespace
 
-TEST_CASE("records that travel serve a replay as they did at home") {
+TEST_CASE("imported records serve a replay") {
     memo_test::temp_dir const home;
     memo_test::temp_dir const away;
     std::string const there = away / "made/by import";
@@ -457,7 +457,7 @@ TEST_CASE("records that travel serve a replay as they did at home") {
             .text.starts_with("53 imported, 0 "));
 }
 
-TEST_CASE("what was damaged on the way is refused by name, and the rest is taken") {
+TEST_CASE("import refuses damaged records by key, and stores the rest") {
     memo_test::temp_dir const home;
     memo_test::temp_dir const away;
     fill(home.path(), 300);
@@ -496,7 +496,7 @@ TEST_CASE("what was damaged on the way is refused by name, and the rest is taken
     CHECK(right_values(away.path(), 300) == 300);
 }
 
-TEST_CASE("a line to import may nest as deep and have as many fields as it likes") {
+TEST_CASE("an imported line may have any depth and any number of fields") {
     memo_test::temp_dir const home;
     memo_test::temp_dir const away;
     fill(home.path(), 3);
@@ -533,7 +533,7 @@ TEST_CASE("a line to import may nest as deep and have as many fields as it likes
     CHECK(has(told.text, "\n3 imported, "));
 }
 
-TEST_CASE("a line is read whole, whatever the parts in which it comes") {
+TEST_CASE("a line is read whole, however it is split") {
     for (std::size_t const size :
          {std::size_t{0}, std::size_t{1}, std::size_t{65'534}, std::size_t{65'535},
           std::size_t{65'536}, std::size_t{1'000'000}}) {
@@ -556,7 +556,7 @@ TEST_CASE("a line is read whole, whatever the parts in which it comes") {
     }
 }
 
-TEST_CASE("of a line to import no more is kept than a record of the bytes that are taken") {
+TEST_CASE("import needs memory for the largest accepted record at most") {
     constexpr std::size_t most = 1000;
     auto const reads = [&](std::string const& line, std::size_t part = 7) {
         memo_cache::line_reader reader(most);
@@ -619,7 +619,7 @@ long max_memory_kib(std::string const& file, std::string const& directory) {
 
 } // namespace
 
-TEST_CASE("a line to import takes no memory, however long it is") {
+TEST_CASE("a long line to import takes no memory") {
     memo_test::temp_dir const directory;
     std::string const file = directory / "lines.jsonl";
     std::ofstream(file) << R"({"a":")";
@@ -627,7 +627,7 @@ TEST_CASE("a line to import takes no memory, however long it is") {
     CHECK(max_memory_kib(file, directory / "away") < 150'000);
 }
 
-TEST_CASE("an imported record stays out where a good one is or its time is over") {
+TEST_CASE("import skips expired records and those that the cache has") {
     memo_test::temp_dir const home;
     memo_test::temp_dir const away;
     {
@@ -677,7 +677,8 @@ TEST_CASE("a file does not grow while the reader of an export pauses") {
     }
 }
 
-TEST_CASE("who may not write the lock file is told every entry while others write") {
+TEST_CASE(
+    "a reader without write permission on the lock file lists every entry while others write") {
     memo_test::temp_dir const directory;
     constexpr std::uint64_t count = 5000;
     fill(directory.path(), count);
@@ -713,7 +714,7 @@ TEST_CASE("who may not write the lock file is told every entry while others writ
     CHECK(writer.wait() == 0);
 }
 
-TEST_CASE("the difference of two keys is told as far as their records know it") {
+TEST_CASE("diff shows which part of two keys differs, by their records") {
     memo_test::temp_dir const directory;
     memo::disk const backend({.directory = directory.path()});
     auto const key_for = [&](char const* name, char const* version, int scale, int x) {
@@ -753,7 +754,7 @@ TEST_CASE("the difference of two keys is told as far as their records know it") 
     CHECK(run("diff " + first + " nonsense", directory.path()).code == 1);
 }
 
-TEST_CASE("compacting gives room back and keeps all records") {
+TEST_CASE("compact shrinks the file and keeps all records") {
     memo_test::temp_dir const directory;
     fill(directory.path(), 5000);
     CHECK(run("prune --max-bytes 200kb", directory.path()).code == 0);
@@ -765,7 +766,7 @@ TEST_CASE("compacting gives room back and keeps all records") {
     CHECK(right_values(directory.path(), 5000) == kept);
 }
 
-TEST_CASE("compacting that fails leaves the records and no copy") {
+TEST_CASE("a failed compact keeps the records and leaves no copy") {
     memo_test::temp_dir const directory;
     fill(directory.path(), 5000);
     // Blocks of 512 bytes; to write more is an error, as the signal is ignored.
@@ -780,7 +781,7 @@ TEST_CASE("compacting that fails leaves the records and no copy") {
     CHECK(right_values(directory.path(), 5000) == 5000);
 }
 
-TEST_CASE("files stay open to all to whom they were, and are their owner's") {
+TEST_CASE("files keep their mode and their owner") {
     memo_test::temp_dir const directory;
     std::string const shared = directory / "shared";
     constexpr unsigned mode = 0666;
@@ -840,7 +841,7 @@ TEST_CASE("files stay open to all to whom they were, and are their owner's") {
     check("salvage");
 }
 
-TEST_CASE("names reach a terminal, JSON and tables as text that does nothing there") {
+TEST_CASE("names are harmless on a terminal, in JSON and in tables") {
     memo_test::temp_dir const directory;
     memo::disk const backend({.directory = directory.path()});
     auto const stored = [&](std::string const& name, std::string const& version,
@@ -895,7 +896,7 @@ TEST_CASE("numbers in tables stay numbers") {
     CHECK(has(csv, ",\"-inf\","));
 }
 
-TEST_CASE("export --json prints JSON, an object on each line") {
+TEST_CASE("export --json prints one JSON object per line") {
     memo_test::temp_dir const directory;
     fill(directory.path(), 3);
     result const lines = run("export --json", directory.path());
@@ -908,7 +909,7 @@ TEST_CASE("export --json prints JSON, an object on each line") {
     CHECK(run("export --json --format csv", directory.path()).code == 2);
 }
 
-TEST_CASE("verify and stat count alike, whether or not a name is damaged") {
+TEST_CASE("verify and stat have equal counts, even with a damaged name") {
     memo_test::temp_dir const directory;
     {
         memo::disk const backend({.directory = directory.path()});
@@ -935,7 +936,7 @@ TEST_CASE("verify and stat count alike, whether or not a name is damaged") {
     CHECK(damaged.text == "2 whole, 0 corrupt; corrupt names of functions: 1\n");
 }
 
-TEST_CASE("what is typed wrong is named, and nothing is done") {
+TEST_CASE("an invalid command line is named, and nothing is done") {
     memo_test::temp_dir const directory;
     fill(directory.path(), 10);
     for (std::string const amount :
@@ -956,7 +957,7 @@ TEST_CASE("what is typed wrong is named, and nothing is done") {
     CHECK(right_values(directory.path(), 10) == 10);
 }
 
-TEST_CASE("clearing what has no records is done already") {
+TEST_CASE("clear of a name without records is no error") {
     memo_test::temp_dir const directory;
     fill(directory.path(), 3);
     result const told = run("clear --name nobody", directory.path());
@@ -966,14 +967,13 @@ TEST_CASE("clearing what has no records is done already") {
     CHECK(run("clear --name nobody --json", directory.path()).text == "{\n  \"dropped\": 0\n}\n");
 }
 
-TEST_CASE("the tool tells its version") {
+TEST_CASE("the tool prints its version") {
     CHECK(run("--version", "").text == "memo-cache " + std::to_string(MEMO_VERSION_MAJOR) + '.' +
                                            std::to_string(MEMO_VERSION_MINOR) + '.' +
                                            std::to_string(MEMO_VERSION_PATCH) + '\n');
 }
 
-TEST_CASE(
-    "commands that show what is there write nothing, whatever lies there and to whom it belongs") {
+TEST_CASE("reading commands write nothing, whatever the directory has and whoever owns it") {
     memo_test::temp_dir const precious;
     std::ofstream(precious / "precious") << "do not touch";
     auto const before = memo_test::contents_of(precious.path());
@@ -1006,7 +1006,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("the tool says what is wrong, and with which exit status") {
+TEST_CASE("the tool reports errors by a text and an exit status") {
     memo_test::temp_dir const directory;
     for (std::string const command :
          {"stat", "ls", "verify", "prune", "compact", "clear --name x", "export", "diff 1 2"}) {

@@ -133,7 +133,7 @@ template <class Make> bool called_twice(Make const& make) {
 
 } // namespace
 
-TEST_CASE("memory runs out at any allocation of the first calls in memory") {
+TEST_CASE("any allocation of the first calls in memory may fail") {
     auto const kept = GENERATE(0, 100);
     CHECK(sweep([&] {
               return called_twice(
@@ -141,7 +141,7 @@ TEST_CASE("memory runs out at any allocation of the first calls in memory") {
           }) > 10);
 }
 
-TEST_CASE("memory runs out at any allocation of the first calls of an averaged function") {
+TEST_CASE("any allocation of the first calls of an averaged function may fail") {
     auto const use = [] {
         auto f = memo::memoize<memo::memory, memo::averaged>(
             [](int x, memo::replicate) { return std::vector<double>(20, x); }, {},
@@ -151,7 +151,7 @@ TEST_CASE("memory runs out at any allocation of the first calls of an averaged f
     CHECK(sweep(use) > 10);
 }
 
-TEST_CASE("memory runs out at any allocation while a disk store is opened and used") {
+TEST_CASE("any allocation of opening and using a disk store may fail") {
     memo_test::temp_dir const directory;
     bool const is_there = GENERATE(false, true);
     auto const use = [&] {
@@ -165,7 +165,7 @@ TEST_CASE("memory runs out at any allocation while a disk store is opened and us
     CHECK_FALSE(std::filesystem::exists(directory / "there/v1.bad.1")); // it was whole
 }
 
-TEST_CASE("a look that has no memory while another thread stores keeps nobody from closing") {
+TEST_CASE("a lookup without memory during a put of another thread blocks no close") {
     memo_test::temp_dir const directory;
     auto const look_and_close = [&] {
         ::alarm(30);
@@ -207,7 +207,7 @@ TEST_CASE("a look that has no memory while another thread stores keeps nobody fr
     CHECK(memo_test::in_process(look_and_close) == 0);
 }
 
-TEST_CASE("memory runs out at any allocation of the first calls over two tiers") {
+TEST_CASE("any allocation of the first calls over two tiers may fail") {
     memo_test::temp_dir const directory;
     using tiers = memo::tiered<memo::memory, memo::disk>;
     CHECK(sweep([&] {
@@ -217,12 +217,12 @@ TEST_CASE("memory runs out at any allocation of the first calls over two tiers")
           }) > 10);
 }
 
-TEST_CASE("memory runs out at any allocation of the first calls of memcached") {
+TEST_CASE("any allocation of the first calls of memcached may fail") {
     auto const settings = memo_test::fresh_memcached_settings();
     CHECK(sweep([&] { return called_twice([&] { return memo::memcached(settings); }); }) > 10);
 }
 
-TEST_CASE("memory runs out at any allocation of a thread's first call") {
+TEST_CASE("any allocation of a thread's first call may fail") {
     memo_test::temp_dir const directory;
     auto const kind = GENERATE(0, 1, 2);
     CAPTURE(kind);

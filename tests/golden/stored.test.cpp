@@ -164,14 +164,14 @@ TEMPLATE_LIST_TEST_CASE("stored moments of averaged functions are read", "", sou
     check_statistics(numbered);
 }
 
-TEMPLATE_LIST_TEST_CASE("a stored result expires when its ttl is over", "", sources) {
+TEMPLATE_LIST_TEST_CASE("a stored result expires after its ttl", "", sources) {
     TestType const before(golden::ttl - std::chrono::hours(1));
     CHECK(stored_functions(before.backend, memo::fail).expiring().contains(1.5, 2));
     TestType const after(golden::ttl + std::chrono::hours(1));
     CHECK_FALSE(stored_functions(after.backend, memo::fail).expiring().contains(1.5, 2));
 }
 
-TEST_CASE("a stored record is as old as its time of writing says") {
+TEST_CASE("the age of a stored record is that of its time of writing") {
     disk_copy const directory;
     for (int const days : {1, 3}) {
         memo::disk const backend(
@@ -183,7 +183,7 @@ TEST_CASE("a stored record is as old as its time of writing says") {
     }
 }
 
-TEST_CASE("new samples of a stored record are numbered from its last one on") {
+TEST_CASE("new samples of a stored record continue its numbers") {
     stored_disk<false> const opened;
     auto const more = stored_functions(opened.backend, memo::compute).numbered_mean(7);
     static_cast<void>(more(1.25));
@@ -192,7 +192,7 @@ TEST_CASE("new samples of a stored record are numbered from its last one on") {
 }
 
 #ifdef MEMO_CACHE_PROGRAM
-TEST_CASE("memo-cache lists the stored names of functions and finds every stored record intact") {
+TEST_CASE("memo-cache lists the stored names and verifies every stored record") {
     disk_copy const directory;
     std::string const program = MEMO_CACHE_PROGRAM;
     std::string const listing = output_of(program + " ls '" + directory.path() + "' 2>&1");

@@ -51,7 +51,7 @@ TEST_CASE("a rebuild with an edited constant has other keys") {
     }
 }
 
-TEST_CASE("an edited library is another key in the unchanged program that calls it") {
+TEST_CASE("an edited library changes the keys of the unchanged program that calls it") {
     auto const before = run(PROGRAM_3, LIBRARY_3);
     auto const after = run(PROGRAM_3, LIBRARY_4);
     CHECK(before.at("library.value") == "15");
@@ -63,7 +63,7 @@ TEST_CASE("an edited library is another key in the unchanged program that calls 
     }
 }
 
-TEST_CASE("a name and a version keep their key through every rebuild") {
+TEST_CASE("a name and a version have one key through every rebuild") {
     auto const key = run(PROGRAM_3, LIBRARY_3).at("named.key");
     CHECK(run(PROGRAM_4, LIBRARY_3).at("named.key") == key);
     CHECK(run(PROGRAM_3, LIBRARY_4).at("named.key") == key);

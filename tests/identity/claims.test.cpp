@@ -49,7 +49,7 @@ class plugin {
 
 } // namespace
 
-TEST_CASE("one name for two functions of two plugins is refused, also once the first is closed") {
+TEST_CASE("one name for two functions of two plugins is refused, even after the first is closed") {
     for (std::string const what : {"lambda", "functor", "fn<function>", "fn<static function>",
                                    "local class", "std::function"}) {
         INFO(what);
@@ -64,7 +64,7 @@ TEST_CASE("one name for two functions of two plugins is refused, also once the f
     }
 }
 
-TEST_CASE("an inline function that a program and its plugins have compiled keeps its name") {
+TEST_CASE("an inline function in a program and its plugins may have one name") {
     plugin const a(PLUGIN_A);
     plugin const b(PLUGIN_B);
     CHECK(claims::claim(memo::fn<&claims::doubled>(), "fn<inline function>"));
@@ -75,7 +75,7 @@ TEST_CASE("an inline function that a program and its plugins have compiled keeps
     CHECK(claims::claim(claims::lambda_of_an_inline_function(), "inline lambda"));
 }
 
-TEST_CASE("a program and its plugins share one evaluation and forget for each other") {
+TEST_CASE("a program and its plugins share evaluations and invalidations") {
     static std::atomic<int> runs;
     static plugin const* forgetful;
     static memo::memory const* shared;

@@ -42,7 +42,7 @@ int descriptors_of(std::string const& path) {
 
 } // namespace
 
-TEST_CASE("a program and its plugin have one directory open once") {
+TEST_CASE("a program and its plugin share one open directory") {
     memo_test::temp_dir const directory;
     use* const other = plugin_at(PLUGIN_A);
     memo::disk const kept({.directory = directory.path()});
@@ -58,7 +58,7 @@ TEST_CASE("a program and its plugin have one directory open once") {
     CHECK(descriptors_of(fs::canonical(directory.path()).string() + "/v1/lock.mdb") == 1);
 }
 
-TEST_CASE("a plugin that cannot see what its program has open is refused") {
+TEST_CASE("a plugin that cannot share its program's open directory is refused") {
     memo_test::temp_dir const directory;
     use* const other = plugin_at(PLUGIN_DEBUG);
     std::optional<memo::disk> mine(std::in_place,

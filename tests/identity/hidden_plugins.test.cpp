@@ -61,12 +61,12 @@ TEST_CASE("a circle of evaluations through two plugins is an error, not a hang")
     CHECK(codes[1] == memo::errc::recursion);
 }
 
-TEST_CASE("plugins know of each other which names are taken") {
+TEST_CASE("plugins share the registry of names") {
     CHECK(a().names() == &memo::detail::process_wide<memo::detail::name_registry>());
     CHECK(b().names() == a().names());
 }
 
-TEST_CASE("plugins agree about forks, also one that asks only afterwards") {
+TEST_CASE("plugins agree about forks, even one that starts afterwards") {
     static_cast<void>(memo::detail::this_thread_slot()); // forks are counted from then on
     unsigned const before = memo::detail::process_wide<memo::detail::thread_slots>().generation();
     CHECK(memo_test::in_process([&] {
@@ -77,7 +77,7 @@ TEST_CASE("plugins agree about forks, also one that asks only afterwards") {
           }) == 0);
 }
 
-TEST_CASE("within an audit a plugin audits nothing") {
+TEST_CASE("a plugin audits nothing within an audit") {
     memo::detail::audit_under_way const within;
     CHECK(a().is_auditing());
 }

@@ -43,7 +43,7 @@ void* object_of(plugin const& asked) {
 
 } // namespace
 
-TEST_CASE("modules that see nothing of each other find one object of the process") {
+TEST_CASE("isolated modules find one object of the process") {
     void* mine = &memo::detail::process_wide<memo_test::one_per_process>();
     plugin const a(PLUGIN_A);
     plugin const b(PLUGIN_B);
@@ -51,7 +51,7 @@ TEST_CASE("modules that see nothing of each other find one object of the process
     CHECK(object_of(b) == mine);
 }
 
-TEST_CASE("a program and its plugin share one bounded store, and read and evict at once") {
+TEST_CASE("a program and its plugin share one bounded store, and read and evict concurrently") {
     memo::memory const store({.max_entries = 100});
     plugin const other(PLUGIN_A);
     auto* const calls_there = other.symbol<long(memo::memory const&, int, int)>("isolated_calls");
@@ -66,7 +66,7 @@ TEST_CASE("a program and its plugin share one bounded store, and read and evict 
     CHECK(store.stats().evictions > 0);
 }
 
-TEST_CASE("what a plugin stored is evicted and destroyed after the plugin was closed") {
+TEST_CASE("a plugin's records are evicted and destroyed after the plugin was closed") {
     memo::memory const store({.max_entries = 100});
     {
         plugin const other(PLUGIN_B);

@@ -97,7 +97,7 @@ TEST_CASE("two targets of a std::function are two callables") {
     CHECK(kept(&f, {}) != kept(&g, {}));
 }
 
-TEST_CASE("one callable may be wrapped under its name again and again") {
+TEST_CASE("one callable may be wrapped under its name repeatedly") {
     auto const key = key_of(first_utility(), {.name = "again", .version = "1"});
     CHECK(key_of(first_utility(), {.name = "again", .version = "1"}) == key);
 }

@@ -39,7 +39,7 @@ TEST_CASE("a name without a version does not help") {
     is_refused(twice, {.name = "twice"});
 }
 
-TEST_CASE("a name and a version take the place of the build-id") {
+TEST_CASE("a name and a version replace the build-id") {
     auto const memoized =
         memo::memoize<persistent_memory>(twice, {.name = "twice", .version = "1"});
     CHECK(memoized(4) == 8);

@@ -50,7 +50,7 @@ TEST_CASE_METHOD(both, "functions of equal name in two plugins have keys of thei
     identity::keys_differ(all);
 }
 
-TEST_CASE_METHOD(both, "static functions of equal name in two plugins are told apart") {
+TEST_CASE_METHOD(both, "static functions of equal name in two plugins have different keys") {
     memo::memory const shared;
     std::vector<identity::site> all;
     a.static_sites(shared, all);
@@ -59,7 +59,7 @@ TEST_CASE_METHOD(both, "static functions of equal name in two plugins are told a
     identity::tell_apart(all);
 }
 
-TEST_CASE_METHOD(both, "a functor that two plugins have compiled may keep its name") {
+TEST_CASE_METHOD(both, "a functor in two plugins may have one name") {
     a.claims_functor("functor");
     CHECK_NOTHROW(b.claims_functor("functor"));
 }

@@ -35,7 +35,7 @@ int g(int x) {
 
 } // namespace
 
-TEST_CASE("functions of equal shape in two units are told apart") {
+TEST_CASE("functions of equal shape in two units have different keys") {
     memo::memory const shared;
     auto all = identity::unit_a::sites(shared);
     for (auto& site : identity::unit_b::sites(shared)) {
@@ -44,7 +44,7 @@ TEST_CASE("functions of equal shape in two units are told apart") {
     tell_apart(all);
 }
 
-TEST_CASE("pointers to functions of equal name in two units are told apart") {
+TEST_CASE("pointers to functions of equal name in two units have different keys") {
     memo::memory const shared;
     auto all = identity::unit_a::pointer_sites(shared);
     for (auto& site : identity::unit_b::pointer_sites(shared)) {
@@ -74,7 +74,7 @@ TEST_CASE("one name for two functors of equal type name is refused") {
     }
 }
 
-TEST_CASE("pointers of equal type and fn of equal type are told apart") {
+TEST_CASE("pointers of equal type, and fn of equal type, have different keys") {
     memo::memory const shared;
     tell_apart({identity::visit("&f", &f, shared), identity::visit("&g", &g, shared)});
     tell_apart({identity::visit("fn<&f>", memo::fn<&f>(), shared),

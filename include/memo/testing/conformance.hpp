@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The contract of a backend as a suite of tests (Catch2 2.13): a backend that passes it serves whatever
-// memo's own backends serve. An author writes a fixture and one line:
+// The contract of a backend as tests (Catch2 2.13), which memo's own backends pass. An author writes a
+// fixture and one line:
 //
 //   struct mine {
 //       static constexpr bool counts_entries = true; // whether stats().entries is that of all processes
@@ -11,8 +11,8 @@
 //   };
 //   bool const registered = memo::testing::register_backend<mine>("my backend");
 //
-// A fixture with `static constexpr bool merges = false` is one whose store cannot update records: the
-// cases of update() and of averaged functions are left out.
+// A fixture with `static constexpr bool merges = false` has a store that cannot update records: it skips the
+// cases of update() and of averaged functions.
 
 #include <memo/backend.hpp>
 #include <memo/memo.hpp>
@@ -55,7 +55,7 @@ inline constexpr bool merges = [] {
 
 inline constexpr key128 scope{11, 12};
 
-/// A key as evenly spread as real ones.
+/// The key of a number, as evenly distributed as real keys.
 inline key128 key_of(std::uint64_t number) {
     return fingerprint(number);
 }
@@ -67,7 +67,7 @@ template <class Memoized> statistics at_rest(Memoized const& f) {
     return s;
 }
 
-/// Runs body(0), …, body(count - 1), each in a thread of its own, all begun before any goes on.
+/// Runs body(0), …, body(count - 1), each in its own thread; all start before any continues.
 template <class Body> void together(std::size_t count, Body const& body) {
     std::latch begun(static_cast<std::ptrdiff_t>(count));
     std::vector<std::thread> threads;
@@ -83,7 +83,7 @@ template <class Body> void together(std::size_t count, Body const& body) {
     }
 }
 
-/// Looks up many keys together if the partition can, else one by one.
+/// Looks up many keys by get_many if the partition has it, otherwise one by one.
 template <class Partition, class Record>
 void look_up_all(Partition const& partition, std::span<key128 const> keys,
                  std::span<lookup_result<Record>> found) {
@@ -111,7 +111,7 @@ template <class Fixture> void looks_up_many_keys_as_each() {
     Fixture const made;
     auto const partition = made.backend.template partition<std::string>(scope);
     std::vector<key128> keys;
-    for (std::uint64_t i = 0; i < 200; ++i) { // more than are asked for at once
+    for (std::uint64_t i = 0; i < 200; ++i) { // more than one batch
         keys.push_back(key_of(i * 7 % 150));
         if (i % 3 != 0) {
             partition.put(key_of(i), std::string(i * 37 % 5000, static_cast<char>('a' + i % 26)),
@@ -134,7 +134,7 @@ template <class Fixture> void looks_up_many_keys_as_each() {
         }
         CHECK(found > 0);
         CHECK(found < keys.size());
-        made.clock.advance(5s); // half of them are too old then
+        made.clock.advance(5s); // half of them have expired then
     }
     CHECK(partition.stats().errors == 0);
 }
@@ -354,8 +354,8 @@ template <class Fixture> void asks_validity_as_it_stores() {
         CHECK_FALSE(partition.update(key_of(2), grow, {0ns, 0ns, validity(never)}));
         CHECK(partition.get(key_of(2))->record == "two");
 
-        // Right after it was asked, the record is invalidated. An erase cannot come to its end before
-        // what was valid then is there; and what is asked for once more is told.
+        // Invalidates the record right after the partition asked. An erase cannot end before the valid
+        // record is stored; and a second question gets the new answer.
         for (bool const updates : {false, true}) {
             std::thread invalidates;
             std::atomic<bool> invalid{false};
@@ -368,7 +368,7 @@ template <class Fixture> void asks_validity_as_it_stores() {
                         static_cast<void>(partition.erase(key_of(3)));
                         erased = true;
                     });
-                    // Time to come to its end if it could; a yield may last long on a busy machine.
+                    // Time for the erase to end, if it could; a yield may last long on a busy machine.
                     auto const end = std::chrono::steady_clock::now() + 50ms;
                     while (!erased && std::chrono::steady_clock::now() < end) {
                         std::this_thread::yield();
@@ -473,30 +473,28 @@ template <class Fixture> bool register_backend(std::string const& name) {
     auto const add = [&](char const* sentence, void (*run)()) {
         REGISTER_TEST_CASE(run, sentence + (" - " + name));
     };
-    add("a backend gives back what it was given", &returns_what_was_put<Fixture>);
-    add("a backend looks up many keys as it looks up each", &looks_up_many_keys_as_each<Fixture>);
-    add("one claim at a time is held of one call, on any backend",
-        &grants_one_claim_at_a_time<Fixture>);
-    add("a backend keeps the last of two records for one key", &replaces_a_record<Fixture>);
-    add("a backend forgets a key once and says so", &erases_a_key_once<Fixture>);
-    add("a backend keeps functions apart", &keeps_functions_apart<Fixture>);
+    add("a backend returns the stored record", &returns_what_was_put<Fixture>);
+    add("a batch of lookups returns what single lookups return",
+        &looks_up_many_keys_as_each<Fixture>);
+    add("one call has one claim at a time", &grants_one_claim_at_a_time<Fixture>);
+    add("a record replaces the one before it", &replaces_a_record<Fixture>);
+    add("erase returns whether there was a record", &erases_a_key_once<Fixture>);
+    add("functions do not share records", &keeps_functions_apart<Fixture>);
     add("copies of a backend share one store", &shares_one_store_among_copies<Fixture>);
-    add("a backend tells what computing cost, to 12.5 percent", &returns_the_cost<Fixture>);
-    add("a backend serves a record until its time is over", &expires_records<Fixture>);
-    add("a backend tells how long it serves a record yet", &returns_the_remaining_ttl<Fixture>);
-    add("a backend serves a record with the longest ttl", &takes_the_longest_ttl<Fixture>);
-    add("a backend that asks whether a record is valid does so as it stores it",
+    add("a lookup returns the cost of the record to 12.5 percent", &returns_the_cost<Fixture>);
+    add("a record is served until it expires", &expires_records<Fixture>);
+    add("a lookup returns the remaining TTL", &returns_the_remaining_ttl<Fixture>);
+    add("a record with the longest TTL is served", &takes_the_longest_ttl<Fixture>);
+    add("a partition with validates checks the validity as it stores",
         &asks_validity_as_it_stores<Fixture>);
     add("a backend serves several threads", &serves_several_threads<Fixture>);
-    add("a memoized function works on any backend", &serves_a_memoized_function<Fixture>);
+    add("a memoized function works on the backend", &serves_a_memoized_function<Fixture>);
     if constexpr (merges<Fixture>) {
-        add("a backend updates what is there, or begins", &updates_or_begins<Fixture>);
-        add("a record that is updated lives no longer for it",
-            &keeps_the_expiry_on_update<Fixture>);
+        add("an update merges into the stored record, or creates one", &updates_or_begins<Fixture>);
+        add("an update keeps the expiry of the record", &keeps_the_expiry_on_update<Fixture>);
         add("an update whose merge throws changes nothing", &survives_a_merge_that_throws<Fixture>);
         add("no update is lost among threads", &loses_no_update<Fixture>);
-        add("every sample of an averaged function counts on any backend",
-            &counts_every_sample<Fixture>);
+        add("every sample of an averaged function counts", &counts_every_sample<Fixture>);
     }
     return true;
 }
