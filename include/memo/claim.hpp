@@ -18,7 +18,7 @@ enum class claim_state {
 };
 
 /// The result of memoized::try_claim. While it is `claimed`, callers with the same arguments wait for it,
-/// in other processes too if the backend supports that. Its destructor gives the claim up, and one of
+/// in other processes too if the backend supports that. Its destructor releases the claim, and one of
 /// the waiting callers evaluates.
 ///
 /// It cannot be moved or copied: `auto claim = f.try_claim(…)`. It belongs to the thread that made it.

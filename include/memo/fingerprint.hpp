@@ -3,7 +3,6 @@
 
 // memo::fingerprint, a digest of values.
 
-#include <memo/detail/key/encode_index_set.hpp>
 #include <memo/detail/key/parameter_types.hpp>
 #include <memo/detail/key/state.hpp>
 #include <memo/key128.hpp>

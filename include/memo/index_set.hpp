@@ -48,10 +48,10 @@ class index_set {
         using index = std::ranges::range_value_t<Range>;
         static_assert(!std::same_as<index, bool>,
                       "memo: index_set takes the indices themselves, and a mask of true and false "
-                      "would be read as the indices 1 and 0. Say memo::index_set::of_mask(mask)");
+                      "would be read as the indices 1 and 0. Use memo::index_set::of_mask(mask)");
         static_assert(
             sizeof(index) <= sizeof(std::size_t),
-            "memo: index_set takes indices of at most 64 bits, and these could lose some");
+            "memo: index_set takes indices of at most 64 bits. Convert these to std::size_t");
         insert_all(indices);
     }
 

@@ -9,7 +9,6 @@
 #include <memo/backends/memory.hpp>
 #include <memo/backends/none.hpp>
 #include <memo/callable.hpp>
-#include <memo/detail/key/encode_index_set.hpp>
 #include <memo/detail/wrap/make_memoized.hpp>
 #include <memo/detail/wrap/policy_traits.hpp>
 #include <memo/detail/wrap/requirements.hpp>

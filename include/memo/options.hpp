@@ -29,12 +29,12 @@ using enum on_miss_policy;
 struct worthwhile_t {};
 inline constexpr worthwhile_t worthwhile{};
 
-/// Which results are stored: those that took at least a fixed time to compute, or, with `worthwhile`,
-/// those that took longer than a store and a fetch take. memo measures these while the program runs;
-/// a backend that never pays gets few operations after a while.
+/// The minimal time of an evaluation whose result is stored: a fixed time, or, with `worthwhile`, the time
+/// of a store and a lookup. memo measures these while the program runs, and soon uses a backend rarely if no
+/// result is worthwhile.
 ///
 /// `worthwhile` applies to records outside the process: on disk, on servers, in the far tier of
-/// memo::tiered. memo::memory stores everything, because it costs less than any function that is worth
+/// memo::tiered. memo::memory stores everything: a store costs less than any function that is worth
 /// memoizing.
 class storing_threshold {
   public:
@@ -74,7 +74,7 @@ template <class R> struct options {
     std::string version{};
     /// Part of every key; separates experiments that share a backend.
     std::string hash_prefix{};
-    /// Results that took less time are not stored. 0: all are stored. `worthwhile`: see
+    /// Results of faster evaluations are not stored. 0: all results are stored. `worthwhile`: see
     /// storing_threshold.
     storing_threshold time_threshold{};
     /// Time to live of a stored result. 0: no limit.
@@ -85,7 +85,7 @@ template <class R> struct options {
     on_error_policy on_error = on_error_policy::degrade;
     /// `fail`: the function never runs, and a call that would have run it throws.
     on_miss_policy on_miss = on_miss_policy::compute;
-    /// If set, only results for which it returns true are stored.
+    /// Whether to store a result. Empty: all results are stored.
     std::function<bool(R const&)> store_if{};
     /// Share of hits, between 0 and 1, that run the function again at random and compare the results.
     /// 0: none. The caller gets the stored value in any case.

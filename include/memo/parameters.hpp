@@ -29,7 +29,8 @@ template <class T> class ignored {
 /// A range whose order and duplicates are not in the key: {3, 1, 3} and {1, 3} are one call.
 /// Converts from and to Range.
 ///
-/// The function's result must not depend on them: the function gets the range of the first caller.
+/// The function's result must not depend on order or duplicates, because a hit returns the result for the
+/// range of another caller.
 template <std::ranges::forward_range Range> class as_set {
   public:
     template <class U = Range>

@@ -27,7 +27,7 @@ template <class Function, class Result, class... P> class snapshot {
     /// The value of the first call with these arguments through this snapshot.
     ///
     /// Complexity:     a lock and a lookup, or a call
-    /// Throws:         what the function throws
+    /// Throws:         as a call of the function
     Result operator()(P... args) const {
         key128 const key = function_.key(args...);
         shared_value value = values_->find_or_add(key, nullptr);

@@ -39,7 +39,7 @@ template <class T> inline constexpr bool is_written_through = is_writable_span<T
 template <class T> inline constexpr bool is_written_through<T&> = !std::is_const_v<T>;
 template <class T> inline constexpr bool is_written_through<ignored<T>> = is_written_through<T>;
 
-/// Contiguous bools, for views: a std::vector<bool> stores bits.
+/// Contiguous bools for spans: a std::vector<bool> stores bits.
 class bools {
   public:
     template <class Iterator>

@@ -52,8 +52,8 @@ class basic_word_archive : public cereal::OutputArchive<basic_word_archive<Strea
     void put(std::uint64_t word) { stream_.put(word); }
     void put_bytes(void const* bytes, std::size_t size) { stream_.put_bytes(bytes, size); }
 
-    /// The number of a pointee, with the highest bit set if the pointee must follow: at its first pointer of
-    /// type T. Hides cereal's function, which compares addresses alone: a pointer to a base class or to the
+    /// The number of a pointee. The highest bit is set for its first pointer of type T, which the pointee must
+    /// follow. Hides cereal's function, which compares addresses alone: a pointer to a base class or to the
     /// first member has the same address, and writes less than the whole object.
     // NOLINTBEGIN(readability-identifier-naming): cereal's name
     template <class T>
@@ -71,8 +71,8 @@ class basic_word_archive : public cereal::OutputArchive<basic_word_archive<Strea
         return (number & new_pointee) != 0;
     }
 
-    /// Writes a class by its own serialize or save, then the number of its words. Otherwise two adjacent
-    /// objects whose functions write no sizes could have the words of other two.
+    /// Writes a class by its own serialize or save, then the number of its words. Without the number, two
+    /// adjacent objects that write no sizes could have the same words as two different objects.
     template <class T> void put_class(T const& value) {
         if constexpr (std::is_polymorphic_v<T> && !std::is_final_v<T>) {
             if (typeid(value) != typeid(T)) {

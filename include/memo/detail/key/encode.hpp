@@ -61,9 +61,9 @@ template <class T> inline constexpr bool saved_in_several_ways = false;
 /// ByBase          whether the cereal function is one of a base class
 template <class T, bool ByBase> constexpr void require_own_function() {
     static_assert(!ByBase, "memo: this class inherits the function by which cereal saves or loads "
-                           "it, and what the class itself adds would be left out. Write a "
+                           "it, and that function omits the members of the class itself. Write a "
                            "serialize() in the class itself that names cereal::base_class<B>(this) "
-                           "and what the class adds");
+                           "and these members");
 }
 
 /// A type whose values are encoded as a count and contiguous bytes.
@@ -90,32 +90,31 @@ template <class T> constexpr void require_encodable() {
     static_assert(!std::is_pointer_v<type> && !std::is_member_pointer_v<type>,
                   "memo: a raw pointer would be keyed by its address, or not at all. Take the "
                   "pointee by value or "
-                  "reference, a std::span, a std::string_view or a smart pointer, or drop it with "
-                  "memo::ignore<I>");
+                  "reference, a std::span, a std::string_view or a smart pointer, or exclude it "
+                  "from the key with memo::ignore<I>");
     static_assert(!std::is_same_v<type, long double>,
                   "memo: long double has padding and differs between machines. Take a double, or "
-                  "drop the parameter "
-                  "with memo::ignore<I>");
+                  "exclude the parameter from the key with memo::ignore<I>");
     require_own_function<type, saved_by_base<type>>();
     static_assert(
         !saved_in_several_ways<type>,
         "memo: cereal finds several functions that save this class, perhaps one for a base, and "
-        "takes none. Choose the class's own by "
+        "uses none. Choose the class's own by "
         "CEREAL_SPECIALIZE_FOR_ALL_ARCHIVES(T, cereal::specialization::member_serialize)");
     static_assert(
         !compares_by_state<type>,
         "memo: the container's comparator, hash or equality has a state (a std::function, "
-        "a pointer, members), which would be in no key though the function can see it. "
-        "Take a container with one whose type says all, as std::less or a functor "
-        "without members, or drop the parameter with memo::ignore<I>");
+        "a pointer, members), which no key would contain although the function can use it. "
+        "Take a container whose comparator, hash and equality have no state, such as std::less, "
+        "or exclude the parameter from the key with memo::ignore<I>");
     static_assert(
         std::is_pointer_v<type> || std::is_member_pointer_v<type> ||
             std::is_same_v<type, long double> || compares_by_state<type> || saved_by_base<type> ||
             saved_in_several_ways<type> || encodable<type>,
         "memo: this type cannot be turned into a cache key. Give it a cereal serialize() or "
         "save() of its own, or give its members one by one: memo::fingerprint(data.x, data.y); "
-        "include the cereal/types header that it needs, or drop the parameter with "
-        "memo::ignore<I>");
+        "include the cereal/types header that it needs, or exclude the parameter from the key "
+        "with memo::ignore<I>");
 }
 
 template <class Sink, class T> void encode(Sink& sink, T const& value) {

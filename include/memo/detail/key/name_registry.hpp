@@ -72,10 +72,10 @@ inline std::string readable(std::type_info const& type) {
 /// A callable that claims a name.
 struct claimant {
     std::string type;     ///< mangled, to compare
-    std::string readable; ///< for people
+    std::string readable; ///< demangled
     std::string module;   ///< build-id of its module; empty if that has none
     std::uint64_t offset = 0;
-    bool one_in_all_modules = false; ///< whether its type alone identifies the function
+    bool one_in_all_modules = false; ///< whether the type alone identifies the function
 
     /// Whether both are one function: the same code, or an inline function in two modules. The other
     /// module may be closed.

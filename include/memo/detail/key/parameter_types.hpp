@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Encodes memo::ignored and memo::as_set, and detects types that contain views.
+// Encodes memo's own parameter types (ignored, as_set, index_set), and detects types that contain views.
 
 #include <memo/detail/key/encode.hpp>
 #include <memo/detail/key/encode_ranges.hpp>
 #include <memo/detail/types/parts.hpp>
+#include <memo/index_set.hpp>
 #include <memo/parameters.hpp>
 
 #include <algorithm>
@@ -61,6 +62,20 @@ struct own_encoder<as_set<Range>> {
         }
         values.erase(std::unique(values.begin(), values.end()), values.end());
         return values;
+    }
+};
+
+// The number of its words, then the words (docs/format.md, "index_set").
+template <> struct own_encoder<index_set> {
+    static constexpr std::size_t words = varying;
+    static constexpr bool needs_archive = false;
+
+    template <class Sink> static void encode(Sink& sink, index_set const& set) {
+        sink.put(set.words().size());
+        sink.put_bytes(set.words().data(), bytes_in(set));
+    }
+    static std::size_t bytes_in(index_set const& set) noexcept {
+        return set.words().size() * word_size;
     }
 };
 

@@ -98,7 +98,7 @@ template <std::size_t Count> class fixed_words {
 inline constexpr std::size_t long_bytes = 256;
 static_assert(long_bytes > guarded_words * word_size, "fixed words contain no long bytes");
 
-/// The same for byte ranges whose length is not part of their type.
+/// fixed_words that replaces long bytes by their digest, for ranges whose length is not part of their type.
 template <std::size_t Count> class fixed_digests : public fixed_words<Count> {
   public:
     void put_bytes(void const* bytes, std::size_t size) noexcept {

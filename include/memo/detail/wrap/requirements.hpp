@@ -24,14 +24,15 @@ template <class F> consteval bool check_state() {
                   "memo: std::function hides its target, so the cache cannot tell two targets "
                   "apart. Pass the lambda or function itself, or memo::keyed(f, values...)");
     static_assert(!std::is_member_function_pointer_v<F>,
-                  "memo: a pointer to a member function does not say which one it is. Wrap "
+                  "memo: a pointer to a member function does not identify the function. Wrap "
                   "memo::fn<&Class::member>{}; the object is then its first argument");
     constexpr bool inherits = !declares_state && saved_by_base<F>;
-    static_assert(!inherits,
-                  "memo: the functor inherits its serialize(), and what the functor itself adds "
-                  "would not be part of the cache key. Write a serialize() in the functor itself "
-                  "that names cereal::base_class<B>(this) and what it adds, or name its state: "
-                  "memo::keyed(f, memo::fingerprint(...))");
+    static_assert(
+        !inherits,
+        "memo: the functor inherits its serialize(), so the members of the functor itself "
+        "would not be part of the cache key. Write a serialize() in the functor itself "
+        "that names cereal::base_class<B>(this) and these members, or name its state: "
+        "memo::keyed(f, memo::fingerprint(...))");
     static_assert(
         declares_state || is_std_function<F> || std::is_empty_v<F> || is_function_pointer<F> ||
             std::is_member_function_pointer_v<F> || inherits || cereal_class<F>,
