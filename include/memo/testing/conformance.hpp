@@ -16,6 +16,7 @@
 
 #include <memo/backend.hpp>
 #include <memo/memo.hpp>
+#include <memo/testing/together.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -26,7 +27,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <latch>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -65,22 +65,6 @@ template <class Memoized> statistics at_rest(Memoized const& f) {
     statistics const s = f.stats();
     CHECK(s.calls == s.hits + s.misses + s.refinements + s.coalesced);
     return s;
-}
-
-/// Runs body(0), …, body(count - 1), each in its own thread; all start before any continues.
-template <class Body> void together(std::size_t count, Body const& body) {
-    std::latch begun(static_cast<std::ptrdiff_t>(count));
-    std::vector<std::thread> threads;
-    threads.reserve(count);
-    for (std::size_t i = 0; i < count; ++i) {
-        threads.emplace_back([&, i] {
-            begun.arrive_and_wait();
-            body(i);
-        });
-    }
-    for (auto& thread : threads) {
-        thread.join();
-    }
 }
 
 /// Looks up many keys by get_many if the partition has it, otherwise one by one.
