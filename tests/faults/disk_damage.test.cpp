@@ -536,7 +536,7 @@ TEST_CASE("data that a process has open is not set aside, whatever boot it is") 
     CHECK(seen->reported); // nobody is left who could tell
 }
 
-TEST_CASE(".report may open the cache, in this program and in a child") {
+TEST_CASE("the report callback may open the cache, in this program and in a child") {
     for (bool const while_in_use : {false, true}) {
         memo_test::temp_dir const directory;
         fill(directory.path(), true);

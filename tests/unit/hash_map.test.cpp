@@ -69,7 +69,7 @@ TEST_CASE("a value that cannot be made is not added") {
     CHECK(map.find(1) == nullptr);
 }
 
-TEST_CASE("operator[] creates a value only if there is none") {
+TEST_CASE("the index operator creates a value only for a missing key") {
     hash_map<std::string, int> map;
     map["a"] += 1;
     map["a"] += 1;
