@@ -78,6 +78,13 @@ TEST_CASE("a result without numbers is returned and does not enter a mean") {
     CHECK(f(0).empty());
     CHECK(f(2) == std::vector<double>{1.5, 1.5});
     CHECK(f.stats().rejected == 2);
+    auto const counted = memo::memoize<memo::memory, memo::averaged>(
+        [](int n) { return std::vector<double>(static_cast<std::size_t>(n), 1.5); },
+        {.max_repetitions = 3, .on_nan = memo::count});
+    for (int call = 0; call < 5; ++call) {
+        CHECK(counted(0).empty());
+    }
+    CHECK(counted.stats().evaluations == 3);
 }
 
 TEST_CASE("until_settled draws within one call, and the value is final") {
