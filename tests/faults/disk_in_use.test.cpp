@@ -7,11 +7,13 @@
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 #include <memo/backends/disk.hpp>
+#include <memo/detail/lmdb/file.hpp>
 #include <memo/detail/lmdb/page_check/page_format.hpp>
 
 #include <catch2/catch.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -22,6 +24,7 @@
 #include <iterator>
 #include <random>
 #include <string>
+#include <sys/file.h>
 #include <system_error>
 #include <thread>
 #include <unistd.h>
@@ -31,6 +34,7 @@ namespace fs = std::filesystem;
 namespace page_format = memo::detail::page_format;
 using memo_test::in_process;
 using memo_test::key_of;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -249,6 +253,34 @@ void damage_and_use(damage damaged, int usual) {
 }
 
 } // namespace
+
+TEST_CASE("a cut lock file is replaced by one process at a time") {
+    memo_test::temp_dir const directory;
+    std::string const lock_file = directory / "v1/lock.mdb";
+    CHECK(in_process([&] {
+              memo::disk const backend({.directory = directory.path(), .max_wait = 10ms});
+              store(backend, 0, 10);
+              auto const cut_file = memo::detail::identity_of_file(lock_file);
+              fs::resize_file(lock_file, 0);
+              wait_for_next_tick();
+              {
+                  // As a process that opens the data, and may be about to make a new one.
+                  auto const opening = memo::detail::open_file(directory / "open.lock", O_RDWR);
+                  if (!memo::detail::try_lock_file(opening, LOCK_EX)) {
+                      return 1;
+                  }
+                  try {
+                      static_cast<void>(values_of(backend).get(key_of(1)));
+                      return 2;
+                  } catch (memo::error const&) { // a call counts it and goes on
+                  }
+                  if (memo::detail::identity_of_file(lock_file) != cut_file) {
+                      return 3;
+                  }
+              }
+              return found(backend, 10) == 10 ? 0 : 4;
+          }) == 0);
+}
 
 TEST_CASE("a repeatedly removed directory leaks no descriptor and no map") {
     memo_test::temp_dir const directory;

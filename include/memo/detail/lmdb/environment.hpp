@@ -216,12 +216,7 @@ class disk_environment {
             lmdb_failed(verb, ESTALE);
         }
         if (has_lock && lock.identity && lock.bytes < files_.lock_bytes) {
-            // LMDB accesses it when it is closed, too. Its content is lost, so others get a new file.
-            if (::truncate(lock_file.c_str(), static_cast<off_t>(files_.lock_bytes)) != 0 &&
-                errno != ENOENT) { // ENOENT: another thread did the same
-                file_failed(verb, lock_file, errno);
-            }
-            ::unlink(lock_file.c_str());
+            remove_cut_lock_file(verb, lock_file);
             lmdb_failed(verb, ESTALE);
         }
         std::uint64_t const before = data_bytes_.load(std::memory_order_relaxed);
@@ -233,6 +228,21 @@ class disk_environment {
             lmdb_failed(verb, MDB_CORRUPTED);
         }
         data_bytes_.store(data.bytes, std::memory_order_relaxed);
+    }
+
+    /// Its content is lost, so others get a new file. Under open.lock: another process may have removed it, and
+    /// the path may lead to the new one. Readers wait little, as who closes the data waits for them.
+    [[gnu::cold]] void remove_cut_lock_file(char const* verb, std::string const& lock_file) const {
+        undisturbed const whole;
+        directory_lock const alone(directory(), std::chrono::seconds(1));
+        if (identity_of_file(lock_file) != files_.lock_identity) {
+            return;
+        }
+        // LMDB accesses it when it is closed, too.
+        if (::truncate(lock_file.c_str(), static_cast<off_t>(files_.lock_bytes)) != 0) {
+            file_failed(verb, lock_file, errno);
+        }
+        ::unlink(lock_file.c_str());
     }
 
     // LMDB alone reads pages of another size.
