@@ -368,7 +368,7 @@ TEST_CASE("an unusable directory is refused, and the text says what to do") {
             memo::disk({.directory = path});
         } catch (memo::error const& failure) {
             return failure.what() == "memo: disk: cannot use directory " + path + ": " + why +
-                                         "; give .directory one that can be made and written to";
+                                         "; set .directory to one that can be created and written";
         }
         return false;
     };
@@ -388,7 +388,7 @@ TEST_CASE("an unusable directory is refused, and the text says what to do") {
     std::string const none = directory / "none";
     CHECK_THROWS_WITH(memo::disk({.directory = none, .read_only = true}),
                       "memo: disk: " + none +
-                          " holds no cache that could be read, and .read_only makes none");
+                          " holds no cache, and .read_only creates none; check .directory");
     CHECK_FALSE(fs::exists(none));
 }
 
@@ -397,7 +397,7 @@ TEST_CASE("a tilde in the name of a directory is not expanded") {
     fs::path const before = fs::current_path();
     fs::current_path(directory.path());
     for (auto const* const name : {"~", "~/cache"}) {
-        CHECK_THROWS_WITH(memo::disk({.directory = name}), Catch::Contains("give the whole path"));
+        CHECK_THROWS_WITH(memo::disk({.directory = name}), Catch::Contains("set the full path"));
         CHECK(code_of([&] { memo::disk({.directory = name}); }) == memo::errc::configuration);
     }
     CHECK_FALSE(fs::exists("~"));
@@ -408,9 +408,9 @@ TEST_CASE("a tilde in the name of a directory is not expanded") {
 TEST_CASE("invalid settings of a directory are refused") {
     memo_test::temp_dir const directory;
     CHECK_THROWS_WITH(memo::disk({.directory = directory / "a", .max_wait = -1ms}),
-                      Catch::Contains(".max_wait is negative; give"));
+                      Catch::Contains(".max_wait is negative; set"));
     CHECK_THROWS_WITH(memo::disk({.directory = directory / "a", .max_age = -1s}),
-                      Catch::Contains(".max_age is negative; give"));
+                      Catch::Contains(".max_age is negative; set"));
     CHECK_FALSE(fs::exists(directory / "a"));
 }
 
@@ -591,7 +591,7 @@ TEST_CASE("a record that is renewed during an eviction of old ones stays") {
         }
         return std::chrono::seconds(header.created) < made_since.time_since_epoch();
     };
-    CHECK(memo::detail::drop_records(store, is_old) == 2);
+    CHECK(memo::detail::erase_records(store, is_old) == 2);
     CHECK(count_values(now, 3) == 1);
 }
 

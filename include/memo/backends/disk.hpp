@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Records kept on disk, shared by the processes of one machine. Needs LMDB: the CMake target is
+// The disk backend, shared by the processes of one machine. Needs LMDB: the CMake target is
 // memo::disk.
 
 #include <memo/detail/system/compiler.hpp>
@@ -23,14 +23,14 @@
 
 namespace memo {
 
-/// Keeps records in the files of a directory, for the next run and for other processes.
+/// Stores records in the files of a directory, for later runs and for other processes.
 ///
-/// A stored record survives the end of the process however it ends. After a power cut some or all of
-/// the cache may be gone. What is served was stored for that call: every frame is checked. Copies
-/// share one store.
+/// A stored record survives any end of the process. A power cut may lose a part of the cache, or
+/// all of it. Every frame is checked, so a hit returns only a record that was stored for the same
+/// call. Copies share one store.
 ///
 /// Thread safety:  safe; a hit takes no lock. Safe across fork(), for parent and child
-/// Throws:         memo::error where the directory cannot be used
+/// Throws:         memo::error if the directory is unusable
 class disk {
   public:
     using settings = disk_settings;
@@ -41,7 +41,7 @@ class disk {
     disk() : disk(settings{}) {}
     explicit disk(settings chosen)
         : store_(std::make_shared<detail::disk_store>(std::move(chosen))) {}
-    // A move is a copy, so that what was moved from is still a backend.
+    // A move is a copy, so that the source stays usable.
     disk(disk const&) = default;
     disk& operator=(disk const&) = default;
     ~disk() = default;
@@ -52,26 +52,27 @@ class disk {
         return {store_, store_->open(scope)};
     }
 
-    /// Says what the function of a scope is called. Tools list the name. If the directory has it under other
-    /// scopes only, a lookup that finds nothing has the reason miss_reason::version.
+    /// Says what the function of a scope is called. Tools list the name. If the directory has it
+    /// under other scopes only, a lookup that finds nothing has the reason miss_reason::version.
     void describe(key128 scope, std::string const& name, std::string const& version) const {
         store_->describe(scope, name, version);
     }
 
-    /// What all functions and processes have in the directory, and what this process saw happen.
+    /// Entries and bytes of all functions and processes; the other counters are those of this
+    /// process.
     [[nodiscard]] backend_statistics stats() const {
-        return detail::disk_store::with_size(store_->all_events(), store_->errors(),
+        return detail::disk_store::with_size(store_->total_counters(), store_->errors(),
                                              [&] { return detail::size_of_all(*store_); });
     }
 
-    /// That of the directory, by whatever path.
+    /// The identity of the directory, independent of the path.
     [[nodiscard]] key128 identity() const {
-        std::error_code unknown;
-        auto const whole = std::filesystem::canonical(directory(), unknown);
-        return fingerprint(std::string_view("disk"), unknown ? directory() : whole.string());
+        std::error_code failure;
+        auto const path = std::filesystem::canonical(directory(), failure);
+        return fingerprint(std::string_view("disk"), failure ? directory() : path.string());
     }
 
-    /// Where the cache lies: an absolute path.
+    /// The absolute path of the cache.
     [[nodiscard]] std::string const& directory() const noexcept {
         return store_->directory().root();
     }

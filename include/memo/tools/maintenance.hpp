@@ -147,7 +147,7 @@ struct stored_entry {
     /// Complexity:     linear in the payload
     [[nodiscard]] std::optional<stored_moments> moments() const {
         auto const found =
-            kind == entry_kind::moments ? detail::averaged_in(payload) : std::nullopt;
+            kind == entry_kind::moments ? detail::decode_averaged(payload) : std::nullopt;
         if (!found) {
             return std::nullopt;
         }
@@ -163,7 +163,7 @@ struct stored_entry {
 
     /// Name and version of a function; nullopt for an entry of another kind, or a malformed one.
     [[nodiscard]] std::optional<std::pair<std::string, std::string>> function_name() const {
-        return detail::label_in(frame);
+        return detail::decode_label(frame);
     }
 };
 
@@ -244,7 +244,7 @@ class cache_directory {
                 size.entries - names,
                 size.bytes,
                 std::filesystem::file_size(directory.data_file()),
-                state.map,
+                state.map_size,
                 !state.dirty,
                 std::filesystem::exists(directory.path("v1.bad.1"))};
     }
@@ -310,7 +310,7 @@ class cache_directory {
                 },
                 progress);
         } catch (detail::disk_error const& failure) {
-            if (!detail::says_damaged(failure.code())) {
+            if (!detail::is_damage(failure.code())) {
                 throw;
             }
             result.damaged_pages = true;
@@ -331,7 +331,7 @@ class cache_directory {
         std::int64_t const oldest = // none was created before 1970
             now.count() -
             (std::min)(max_age.value_or(std::chrono::seconds(0)).count(), now.count());
-        erased += detail::drop_records(store_, [&](detail::key_and_value const& entry) {
+        erased += detail::erase_records(store_, [&](detail::key_and_value const& entry) {
             auto const header = detail::header_of(entry.value);
             return !header || header->expired(time) ||
                    (max_age && std::int64_t{header->created} < oldest);
@@ -359,7 +359,7 @@ class cache_directory {
     /// Erases all records of one function.
     ///
     /// Returns:        their number
-    std::size_t erase(key128 scope) { return detail::drop_function(store_, scope); }
+    std::size_t erase(key128 scope) { return detail::erase_function(store_, scope); }
 
     /// Stores an intact entry of another directory, unless it has expired or an intact entry is present.
     ///
@@ -376,14 +376,14 @@ class cache_directory {
         auto const name = detail::name_place_of(header->scope);
         detail::bytes_view const place =
             is_name ? detail::bytes_view(name) : detail::bytes_view(record);
-        if (store_.is_old(*header)) {
+        if (store_.is_expired(*header)) {
             return insertion::present_or_expired;
         }
         return store_.write([&](detail::write_transaction const& write) {
             if (auto const found = write.find(place)) {
                 auto const here = detail::check_frame(*found);
                 if (here && here->scope == header->scope && here->key == header->key &&
-                    !store_.is_old(*here)) {
+                    !store_.is_expired(*here)) {
                     return insertion::present_or_expired;
                 }
             }
@@ -415,7 +415,7 @@ class cache_directory {
         }
         detail::directory_lock const alone(directory, detail::max_lock_wait({}));
         detail::file const users =
-            directory.files().open_or_make("users.lock", O_RDWR, directory.mode());
+            directory.open_root().open_or_create("users.lock", O_RDWR, directory.mode());
         if (!detail::try_lock_file(users, LOCK_EX)) {
             return std::nullopt;
         }
@@ -425,7 +425,7 @@ class cache_directory {
         std::string const copy = temporary.path() + "/data.mdb";
         {
             auto const environment = detail::open_environment(
-                {directory, false, false, directory.state().map}, directory.data_files());
+                {directory, false, false, directory.state().map_size}, directory.open_data());
             detail::lmdb_check("compact", mdb_env_copy2(environment.get(), temporary.path().c_str(),
                                                         MDB_CP_COMPACT));
         }
@@ -479,7 +479,7 @@ class cache_directory {
             std::filesystem::remove_all(path_);
             if (::mkdir(path_.c_str(), S_IRWXU) !=
                 0) { // fails if another process created it meanwhile
-                detail::file_failed("compact", path_, errno);
+                detail::throw_file_error("compact", path_, errno);
             }
         }
         temporary_directory(temporary_directory const&) = delete;
@@ -500,7 +500,7 @@ class cache_directory {
         if (::stat(from.c_str(), &status) != 0 ||
             (::chown(path.c_str(), static_cast<uid_t>(-1), status.st_gid) != 0 && errno != EPERM) ||
             ::chmod(path.c_str(), status.st_mode & 0777U) != 0) {
-            detail::file_failed("compact", path, errno);
+            detail::throw_file_error("compact", path, errno);
         }
     }
 
@@ -508,7 +508,7 @@ class cache_directory {
     static void synchronize(std::string const& path) {
         detail::file const opened = detail::open_file(path, O_RDONLY);
         if (::fsync(opened.descriptor()) != 0) {
-            detail::file_failed("compact", path, errno);
+            detail::throw_file_error("compact", path, errno);
         }
     }
 
@@ -521,17 +521,17 @@ class cache_directory {
             bytes, [&](std::size_t place) { progress(place, bytes.size()); });
         std::uint64_t stored = 0;
         std::size_t done = 0;
-        progress(done, latest.of.size());
-        for (auto const& [identity, frame] : latest.of) {
+        progress(done, latest.frames.size());
+        for (auto const& [identity, frame] : latest.frames) {
             std::vector<std::byte> const copy(frame.begin(), frame.end());
             stored_entry const entry = stored_entry::of(copy);
             if (entry.is_intact()) { // it may not be: a program may still write to the file
                 stored += insert(entry) == insertion::stored ? 1U : 0U;
             }
-            progress(++done, latest.of.size());
+            progress(++done, latest.frames.size());
         }
         result.stored += stored;
-        result.passed_over += latest.seen - stored;
+        result.passed_over += latest.count - stored;
     }
 
     detail::disk_store store_;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// When a record was last used: one byte per slot of a table that all processes share, so that a hit needs no
-// write transaction. Keys that share a slot make each other appear younger. Only bounded caches have the
-// table, and its file may be deleted: then all records appear equally old.
+// The time of the last use of each record: one byte per slot of a table that all processes share,
+// so that a hit needs no write transaction. Keys that share a slot appear younger than they are.
+// Only bounded caches have the table. Its file may be deleted: then all records appear equally old.
 
 #include <memo/detail/lmdb/disk_directory.hpp>
 #include <memo/detail/lmdb/file.hpp>
@@ -35,8 +35,8 @@ class disk_clock {
         }
     }
 
-    /// Maps the table. If the disk has no room for the file, the table is this process's alone; without
-    /// memory for that there is none.
+    /// Maps the table. If the disk has no room for the file, the table is private to this process;
+    /// without memory there is no table.
     void open(disk_directory const& directory) {
         directory_ = directory;
         void* const memory =
@@ -49,17 +49,18 @@ class disk_clock {
 
     /// Records a use of a record.
     ///
-    /// data_check      when the files of the data were checked last. If that changed, the clock's own file
-    ///                 is checked, too: others may have removed or cut it
+    /// data_check      the time of the last check of the data's files. After a new check, this
+    ///                 checks the clock's file, too: other programs may have removed or truncated
+    ///                 it
     void touch(key128 key, std::int64_t data_check) {
         if (bytes_ != nullptr) {
             if (last_check_.load(std::memory_order_relaxed) != data_check) [[unlikely]] {
                 check_file(data_check);
             }
-            std::atomic_ref const mine(bytes_[place_of(key)]);
+            std::atomic_ref const slot(bytes_[slot_of(key)]);
             std::uint8_t const now = tick();
-            if (mine.load(std::memory_order_relaxed) != now) { // else the line stays shared
-                mine.store(now, std::memory_order_relaxed);
+            if (slot.load(std::memory_order_relaxed) != now) { // else the cache line stays shared
+                slot.store(now, std::memory_order_relaxed);
             }
         }
     }
@@ -69,19 +70,19 @@ class disk_clock {
         if (bytes_ == nullptr) {
             return 1;
         }
-        std::atomic_ref const mine(bytes_[place_of(key)]);
-        return static_cast<std::uint8_t>(tick() - mine.load(std::memory_order_relaxed));
+        std::atomic_ref const slot(bytes_[slot_of(key)]);
+        return static_cast<std::uint8_t>(tick() - slot.load(std::memory_order_relaxed));
     }
 
-    /// Counts evictions; a tick is a sixteenth of the records being evicted.
-    void evicted(std::size_t count, std::size_t entries) const noexcept {
+    /// Counts evictions. One tick is the eviction of a sixteenth of the records.
+    void count_evictions(std::size_t count, std::size_t entries) const noexcept {
         if (bytes_ == nullptr) {
             return;
         }
         std::atomic_ref const counter(*counter_of(bytes_));
         constexpr std::uint64_t min_per_tick = 16;
         std::uint64_t const per_tick = std::max<std::uint64_t>(entries / 16, min_per_tick);
-        // The counter is in units of a tick / 2^32, so that per_tick may change.
+        // The counter has units of a tick / 2^32, because per_tick may change.
         counter.fetch_add((count << 32U) / per_tick, std::memory_order_relaxed);
     }
 
@@ -92,8 +93,8 @@ class disk_clock {
     [[gnu::noinline]] void check_file(std::int64_t data_check) {
         std::scoped_lock const lock(mutex_);
         if (mapped_) {
-            file_length const now = length_of_file(directory_.path("v1/clock"));
-            if (now.identity != mapped_ || now.bytes < size) {
+            file_length const file = length_of_file(directory_.path("v1/clock"));
+            if (file.identity != mapped_ || file.bytes < size) {
                 map_file();
             }
         } else if (std::int64_t const second = coarse_seconds(); last_try_ != second) {
@@ -103,37 +104,37 @@ class disk_clock {
         last_check_.store(data_check, std::memory_order_relaxed);
     }
 
-    /// Maps the file over the table in one step for all threads.
+    /// Maps the file over the table, atomically for all threads.
     void map_file() noexcept {
-        undisturbed const whole;
+        interruption_guard const guard;
         bool const was_mapped = std::exchange(mapped_, std::nullopt).has_value();
         file const opened = open_file();
-        struct stat now {};
-        // Allocates the whole file now: a page without room on the disk would be a SIGBUS later.
+        struct stat status {};
+        // Allocates the whole file now: a page without room on the disk would raise SIGBUS later.
         bool const has_room = opened.is_open() &&
                               ::posix_fallocate(opened.descriptor(), 0, size) == 0 &&
-                              ::fstat(opened.descriptor(), &now) == 0;
+                              ::fstat(opened.descriptor(), &status) == 0;
         if (has_room) {
             if (map(MAP_SHARED, opened.descriptor())) {
-                mapped_ = file_identity{now.st_dev, now.st_ino};
+                mapped_ = file_identity{status.st_dev, status.st_ino};
                 return;
             }
         }
-        if (was_mapped) { // else this process's own table goes on
+        if (was_mapped) { // else the private table stays
             map(MAP_PRIVATE | MAP_ANONYMOUS, -1);
         }
     }
 
     [[nodiscard]] file open_file() const noexcept {
         try {
-            return directory_.data_files().open_or_make("clock", O_RDWR, directory_.mode());
-        } catch (std::exception const&) { // the file is none of the cache's, or cannot be opened
+            return directory_.open_data().open_or_create("clock", O_RDWR, directory_.mode());
+        } catch (std::exception const&) { // a foreign file, or one that cannot be opened
             return {};
         }
     }
 
     bool map(int flags, int descriptor) noexcept {
-        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-cstyle-cast): MAP_FAILED is so
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-cstyle-cast): type of MAP_FAILED
         return ::mmap(bytes_, size, PROT_READ | PROT_WRITE, flags | MAP_FIXED, descriptor, 0) !=
                MAP_FAILED;
     }
@@ -147,15 +148,15 @@ class disk_clock {
         return static_cast<std::uint8_t>(counter.load(std::memory_order_relaxed) >> 32U);
     }
 
-    static std::size_t place_of(key128 key) noexcept {
+    static std::size_t slot_of(key128 key) noexcept {
         return static_cast<std::size_t>(key.high % slot_count);
     }
 
     disk_directory directory_;
     std::uint8_t* bytes_ = nullptr;
-    mutex mutex_;                         ///< of what is mapped
-    std::optional<file_identity> mapped_; ///< nothing: memory of this process
-    std::int64_t last_try_ = 0;           ///< to have the file, in seconds
+    mutex mutex_;                         ///< guards the mapping
+    std::optional<file_identity> mapped_; ///< the mapped file; nothing: a private table
+    std::int64_t last_try_ = 0;           ///< time of the last attempt to map the file, seconds
     std::atomic<std::int64_t> last_check_{0};
 };
 

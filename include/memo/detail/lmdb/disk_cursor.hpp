@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The entries of a snapshot, or of a write transaction as it began, in ascending order.
+// Iterates over the entries of a snapshot, or over those at the begin of a write, in ascending
+// order.
 
 #include <memo/detail/lmdb/lmdb.hpp>
 #include <memo/detail/lmdb/page_check/page_cursor.hpp>
@@ -11,14 +12,14 @@
 
 namespace memo::detail {
 
-/// An entry's key is a copy, valid until the next entry is asked for. Its value lies in the file, where
-/// writers that do not see the reader may overwrite it: what was read of it counts once the snapshot is
-/// known to be intact.
+/// The key of an entry is a copy that is valid until the next call. The value lies in the file,
+/// where writers may overwrite it if the reader is not registered: check afterwards that the
+/// snapshot is intact.
 ///
-/// Throws:         disk_error; says_damaged(its code) if a page on the way is not valid
+/// Throws:         disk_error; is_damage(its code) if a page on the path is invalid
 class disk_cursor {
   public:
-    /// snapshot        nothing: LMDB's cursor walks
+    /// snapshot        nothing: uses LMDB's cursor, which does not check pages
     disk_cursor(MDB_txn* txn, page_view const& pages,
                 std::optional<page_snapshot> const& snapshot) {
         if (snapshot) {
@@ -28,7 +29,7 @@ class disk_cursor {
         }
     }
 
-    /// Moves to the first entry whose key is not less; to the first of all for an empty key.
+    /// Moves to the first entry whose key is not less; an empty key is less than all keys.
     [[nodiscard]] std::optional<key_and_value> seek(bytes_view key = {}) {
         if (!checked_) {
             return step(unchecked_.get(), key.empty() ? MDB_FIRST : MDB_SET_RANGE, key);
@@ -37,7 +38,7 @@ class disk_cursor {
         return entry_or_throw(checked_->seek(key, entry), entry);
     }
 
-    /// Moves to the entry behind the one that was found last.
+    /// Moves to the next entry. Precondition: the last call found one.
     [[nodiscard]] std::optional<key_and_value> next() {
         if (!checked_) {
             return step(unchecked_.get(), MDB_NEXT);
@@ -50,7 +51,7 @@ class disk_cursor {
     static std::optional<key_and_value> entry_or_throw(lookup_status status,
                                                        key_and_value const& entry) {
         if (status == lookup_status::corrupt) {
-            lmdb_failed("scan", MDB_CORRUPTED);
+            throw_lmdb_error("scan", MDB_CORRUPTED);
         }
         return status == lookup_status::found ? std::optional(entry) : std::nullopt;
     }

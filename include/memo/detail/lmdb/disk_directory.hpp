@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The directory of a disk cache: what lies in it, whose data may be trusted, and how damaged data is
-// set aside.
+// The directory of a disk cache: its files, its state, and the replacement of damaged data.
 //
-//   CACHEDIR.TAG     tells backup programs to pass by (bford.info/cachedir)
-//   open.lock        held while the files are opened, closed or replaced
-//   users.lock       held, shared, for as long as they are open
-//   state            what the file below says of itself, see below
+//   CACHEDIR.TAG     makes backup programs skip the directory (bford.info/cachedir)
+//   open.lock        locked while the files are opened, closed or replaced
+//   users.lock       locked, shared, while the files are open
+//   state            a disk_state
 //   v1/              LMDB's data.mdb and lock.mdb, write.lock, flight.lock, clock
-//   v1.bad.1/        data that could not be trusted; the next set aside takes its place
+//   v1.bad.1/        damaged data that was set aside; the next replaces it
 //
-// Data that was written without waiting for the disk is whole as long as the machine runs: a killed
-// process leaves it to the kernel. After a crash of the machine its pages may be of different times,
-// and no check of LMDB's finds that. So `state` keeps the boot in which it was written, and whether
-// it was all handed to the disk since.
+// Data that was written without waiting for the disk is complete as long as the machine runs: the
+// kernel has the commits of killed processes. After a crash of the machine its pages may have
+// different ages, which LMDB does not detect. So `state` stores the boot of the last write, and
+// whether all pages have reached the disk since.
 //
-// Who can write the directory is believed, and nobody else: see folder in file.hpp.
+// The writers of the directory are trusted, see trusted_directory in file.hpp.
 
 #include <memo/backends/disk_settings.hpp>
 #include <memo/detail/lmdb/file.hpp>
@@ -42,8 +41,8 @@
 
 namespace memo::detail {
 
-/// Where the cache of a user lies by default.
-/// The environment of a program with more rights than its caller is the caller's, and not asked.
+/// The default directory of the user's cache. Ignores the environment of a set-user-ID program: its
+/// caller controls that.
 /// Source: XDG Base Directory Specification 0.8; secure_getenv(3).
 [[nodiscard]] inline std::string default_directory() {
     auto const variable = [](char const* name) { return ::secure_getenv(name); };
@@ -53,13 +52,13 @@ namespace memo::detail {
     if (auto const* home = variable("HOME"); home != nullptr && *home != '\0') {
         return std::string(home) + "/.cache/memo";
     }
-    throw error(errc::configuration, "disk: neither XDG_CACHE_HOME nor HOME says where the cache "
-                                     "lies; give .directory");
+    throw error(errc::configuration, "disk: neither XDG_CACHE_HOME nor HOME is set, so there is no "
+                                     "default directory; set .directory");
 }
 
-/// Whether files on such a file system may be shared with other machines, so that neither locks nor
-/// shared memory hold.
-/// Source: statfs(2); linux/magic.h; FUSE is there for sshfs and its like.
+/// Whether other machines may share the files of a file system, so that locks and shared memory do
+/// not work. Includes FUSE because of sshfs.
+/// Source: statfs(2); linux/magic.h.
 [[nodiscard]] constexpr bool is_network_file_system(std::uint32_t magic) noexcept {
     constexpr std::array<std::uint32_t, 16> magics{
         0x6969,     // NFS
@@ -82,40 +81,40 @@ namespace memo::detail {
     return std::ranges::find(magics, magic) != magics.end();
 }
 
-/// Which boot of the machine this is; empty where the kernel does not say.
+/// The id of the current boot of the machine; empty if the kernel provides none.
 [[nodiscard]] inline std::string this_boot() {
     std::string id = read_text(try_open("/proc/sys/kernel/random/boot_id", O_RDONLY)).value_or("");
     id.erase(id.find_last_not_of('\n') + 1);
     return id;
 }
 
-/// What `state` says of the data.
+/// The content of the file `state`.
 struct disk_state {
-    std::string boot;      ///< in which boot of the machine it was last written
-    bool dirty = false;    ///< whether pages may not have reached the disk
-    std::uint64_t map = 0; ///< bytes of address space, the same for all processes; 0: not known
+    std::string boot;           ///< boot of the last write
+    bool dirty = false;         ///< whether pages may not have reached the disk
+    std::uint64_t map_size = 0; ///< bytes of address space, the same in all processes; 0: unknown
 };
 
-/// Whether a file that says so can have such a map: more than the first pages, whole pages, and not more
-/// than any process has addresses for.
-[[nodiscard]] constexpr bool is_plausible_map(std::uint64_t map) noexcept {
+/// Whether a map size is possible: whole pages, more than the first ones, and within the address
+/// space of a process.
+[[nodiscard]] constexpr bool is_plausible_map_size(std::uint64_t map_size) noexcept {
     constexpr std::uint64_t page = 4096;
-    return map >= 4 * page && map % page == 0 && map <= std::uint64_t{1} << 56U;
+    return map_size >= 4 * page && map_size % page == 0 && map_size <= std::uint64_t{1} << 56U;
 }
 
 class disk_directory {
   public:
     disk_directory() = default;
 
-    /// Makes what is missing.
+    /// Creates the directory if it is missing, unless it is read-only.
     ///
-    /// Throws:         memo::error (configuration) for a directory that cannot be used
+    /// Throws:         memo::error (configuration) for an unusable directory
     explicit disk_directory(disk_settings const& settings)
         : root_(absolute(settings.directory.empty() ? default_directory() : settings.directory)),
           mode_(settings.mode),
           trust_{settings.mode & 0022U, settings.read_only} {
         if (!settings.read_only) {
-            make(root_, nullptr);
+            create(root_, nullptr);
         }
         struct statfs system {};
         if (::statfs(root_.c_str(), &system) != 0) {
@@ -129,13 +128,13 @@ class disk_directory {
             throw error(errc::configuration,
                         "disk: " + root_ +
                             " lies on a network or FUSE file system, where locks and shared memory "
-                            "do not hold between machines; choose a local directory, or the "
-                            "memcached backend, or set .allow_network_fs if one machine alone "
+                            "do not work between machines; set a local .directory, use the "
+                            "memcached backend, or set .allow_network_fs if only one machine "
                             "mounts it");
         }
-        folder const checked = files();
+        trusted_directory const root = open_root();
         if (!settings.read_only) {
-            tag(checked);
+            write_tag(root);
         }
     }
 
@@ -147,126 +146,125 @@ class disk_directory {
     [[nodiscard]] std::string data() const { return path("v1"); }
     [[nodiscard]] std::string data_file() const { return path("v1/data.mdb"); }
 
-    /// The directory, opened.
-    ///
-    /// Throws:         memo::error (configuration) if it cannot be opened, or is not to be trusted
-    [[nodiscard]] folder files() const {
-        folder opened(root_, trust_);
+    /// Throws:         memo::error (configuration) if the directory cannot be opened, or is not
+    ///                 trusted
+    [[nodiscard]] trusted_directory open_root() const {
+        trusted_directory opened(root_, trust_);
         if (!opened.is_open()) {
             refuse(root_, errno);
         }
         return opened;
     }
 
-    /// The one that the data lies in; not open, and errno says why, if that fails.
-    [[nodiscard]] folder data_files() const {
-        folder const root = files();
+    /// Opens the directory of the data. On failure it is not open, and errno is set.
+    [[nodiscard]] trusted_directory open_data() const {
+        trusted_directory const root = open_root();
         return {data(), trust_, &root};
     }
 
-    /// The same, made if it is missing.
-    [[nodiscard]] folder make_data() const {
-        folder const root = files();
-        make(data(), &root);
-        folder made(data(), trust_, &root);
-        if (!made.is_open()) {
+    /// Opens the directory of the data, and creates it if it is missing.
+    [[nodiscard]] trusted_directory create_data() const {
+        trusted_directory const root = open_root();
+        create(data(), &root);
+        trusted_directory opened(data(), trust_, &root);
+        if (!opened.is_open()) {
             refuse(data(), errno);
         }
-        return made;
+        return opened;
     }
 
-    /// The file that is locked while the data is opened, closed or replaced. Not open where nothing is
-    /// written and there is none.
+    /// Opens open.lock, and creates it unless the directory is read-only; then it may be missing.
     ///
-    /// Throws:         memo::error (configuration) where nothing can be written
-    [[nodiscard]] file open_lock() const {
-        if (trust_.reads_only) {
-            return files().try_open("open.lock", O_RDONLY);
+    /// Throws:         memo::error (configuration) if the directory cannot be written
+    [[nodiscard]] file open_lock_file() const {
+        if (trust_.read_only) {
+            return open_root().try_open("open.lock", O_RDONLY);
         }
         try {
-            return files().open_or_make("open.lock", O_RDWR, mode_);
+            return open_root().open_or_create("open.lock", O_RDWR, mode_);
         } catch (disk_error const& failure) {
             refuse(root_, failure.code());
         }
     }
 
-    /// There is nothing in it, and nothing may be made.
+    /// Throws the error for a read-only directory without data.
     [[noreturn]] void refuse_empty() const {
         throw error(errc::configuration,
                     "disk: " + root_ +
-                        " holds no cache that could be read, and .read_only makes none");
+                        " holds no cache, and .read_only creates none; check .directory");
     }
 
-    /// Throws:         disk_error if it is there and cannot be read: to take that for no state would cost
-    ///                 the whole cache
+    /// Reads `state`; a default value if it is missing.
+    ///
+    /// Throws:         disk_error if it cannot be read: a default value would lose the whole cache
     [[nodiscard]] disk_state state() const {
-        folder const root = files();
+        trusted_directory const root = open_root();
         file const opened = root.try_open("state", O_RDONLY);
-        disk_state now;
+        disk_state state;
         if (!opened.is_open() && errno == ENOENT) {
-            return now;
+            return state;
         }
         auto const text = read_text(opened);
         if (!text) {
-            file_failed("read", path("state"), errno);
+            throw_file_error("read", path("state"), errno);
         }
         std::istringstream lines(*text);
-        lines.exceptions(std::ios::badbit); // no memory is no state either
+        lines.exceptions(std::ios::badbit); // throw if there is no memory
         std::string word;
         while (lines >> word) {
             if (word == "boot") {
-                lines >> now.boot;
+                lines >> state.boot;
             } else if (word == "dirty") {
-                lines >> now.dirty;
+                lines >> state.dirty;
             } else if (word == "map") {
-                lines >> now.map;
+                lines >> state.map_size;
             }
         }
-        if (!is_plausible_map(now.map)) {
-            now.map = 0;
+        if (!is_plausible_map_size(state.map_size)) {
+            state.map_size = 0;
         }
-        return now;
+        return state;
     }
 
-    void set_state(disk_state const& state, bool synced) const {
-        write_text(files(), "state",
+    void set_state(disk_state const& state, bool sync) const {
+        write_text(open_root(), "state",
                    "memo 1\nboot " + state.boot + "\ndirty " + (state.dirty ? "1" : "0") +
-                       "\nmap " + std::to_string(state.map) + "\n",
-                   mode_, synced);
+                       "\nmap " + std::to_string(state.map_size) + "\n",
+                   mode_, sync);
     }
 
-    /// Moves the data out of the way, in the place of what was moved there before. Under open.lock.
-    /// Gives the new place; empty if there was no data.
+    /// Renames the data, and deletes data that was set aside before. Callers hold open.lock.
+    /// Returns the new path; empty if there was no data.
     [[nodiscard]] std::string set_aside() const {
-        folder const root = files();
-        std::string bad = path("v1.bad.1");
+        trusted_directory const root = open_root();
+        std::string new_path = path("v1.bad.1");
         std::error_code ignored;
         if (!std::filesystem::exists(std::filesystem::symlink_status(data(), ignored))) {
             return {};
         }
-        std::filesystem::remove_all(bad, ignored); // a link itself, and none below is followed
+        std::filesystem::remove_all(new_path, ignored); // follows no links
         if (!root.rename("v1", "v1.bad.1")) {
-            file_failed("set aside", data(), errno);
+            throw_file_error("set aside", data(), errno);
         }
-        return bad;
+        return new_path;
     }
 
   private:
     static std::string absolute(std::string const& path) {
         if (path.find('\0') != std::string::npos) {
-            throw error(errc::configuration, "disk: .directory has a zero byte in it");
+            throw error(errc::configuration, "disk: .directory contains a zero byte; remove it");
         }
         if (path == "~" || path.starts_with("~/")) {
             throw error(errc::configuration,
-                        "disk: .directory begins with ~, which only a shell replaces; give the "
-                        "whole path, or none for the default one");
+                        "disk: .directory begins with ~, which only a shell expands; set the full "
+                        "path, or none for the default directory");
         }
         std::error_code failure;
         std::string clean = std::filesystem::absolute(path, failure).lexically_normal().string();
         if (failure) {
             throw error(errc::configuration,
-                        "disk: .directory is relative to a working directory that is gone (" +
-                            failure.message() + "); give the whole path");
+                        "disk: .directory is relative to a working directory that was removed (" +
+                            failure.message() + "); set the full path");
         }
         while (clean.size() > 1 && clean.ends_with('/')) {
             clean.pop_back();
@@ -274,23 +272,23 @@ class disk_directory {
         return clean;
     }
 
-    // Who can read the files can enter the directory.
+    // Users that may read the files may enter the directory.
     [[nodiscard]] unsigned directory_mode() const noexcept {
         return mode_ | ((mode_ & 0444U) >> 2U);
     }
 
-    // Files that are made in a directory with S_ISGID are of its group, and so is what is made below.
-    void make(std::string const& path, folder const* parent) const {
+    // Keeps S_ISGID, by which new files inherit the group of the directory.
+    void create(std::string const& path, trusted_directory const* parent) const {
         std::error_code failure;
         if (parent == nullptr) {
             std::filesystem::create_directories(std::filesystem::path(path).parent_path(), failure);
         }
-        int const made_it =
+        int const result =
             parent == nullptr
                 ? ::mkdir(path.c_str(), directory_mode())
-                : ::mkdirat(parent->opened().descriptor(),
+                : ::mkdirat(parent->handle().descriptor(),
                             path.substr(path.find_last_of('/') + 1).c_str(), directory_mode());
-        if (made_it != 0) {
+        if (result != 0) {
             if (errno != EEXIST) {
                 refuse(path, failure ? failure.value() : errno);
             }
@@ -299,35 +297,35 @@ class disk_directory {
             }
             return;
         }
-        file const made = try_open(path, O_RDONLY | O_DIRECTORY);
-        struct stat now {};
-        if (made.is_open() && ::fstat(made.descriptor(), &now) == 0) {
-            ::fchmod(made.descriptor(), directory_mode() | (now.st_mode & S_ISGID)); // umask
+        file const created = try_open(path, O_RDONLY | O_DIRECTORY);
+        struct stat status {};
+        if (created.is_open() && ::fstat(created.descriptor(), &status) == 0) {
+            ::fchmod(created.descriptor(), directory_mode() | (status.st_mode & S_ISGID)); // umask
         }
     }
 
     [[noreturn]] static void refuse(std::string const& path, int code) {
         throw error(errc::configuration, "disk: cannot use directory " + path + ": " +
                                              std::generic_category().message(code) +
-                                             "; give .directory one that can be made and written "
-                                             "to");
+                                             "; set .directory to one that can be created and "
+                                             "written");
     }
 
-    void tag(folder const& root) const {
+    void write_tag(trusted_directory const& root) const {
         constexpr std::string_view text =
             "Signature: 8a477f597d28d172789f06886806bc55\n"
             "# This file tells backup programs that what lies here can be computed again (memo).\n"
             "# See https://bford.info/cachedir/\n";
         if (has_other_files()) {
-            return; // backups must not miss them
+            return; // backups must not skip them
         }
-        file const made = root.make("CACHEDIR.TAG", O_WRONLY, mode_);
-        if (!made.is_open()) {
-            return; // it is there
+        file const created = root.create("CACHEDIR.TAG", O_WRONLY, mode_);
+        if (!created.is_open()) {
+            return; // it exists
         }
-        set_mode(made, mode_);
-        if (::write(made.descriptor(), text.data(), text.size()) < 0) {
-            root.remove("CACHEDIR.TAG"); // a full disk; the next one makes it
+        set_mode(created, mode_);
+        if (::write(created.descriptor(), text.data(), text.size()) < 0) {
+            root.remove("CACHEDIR.TAG"); // a full disk; the next process writes it
         }
     }
 
@@ -350,50 +348,50 @@ class disk_directory {
     directory_trust trust_;
 };
 
-/// The locks of this process on open.lock: a child after fork() closes its copies, which would keep the
-/// locks for as long as it lives if its parent were killed.
+/// The locks of this process on open.lock. A child after fork() closes its copies: if the parent is
+/// killed, they would keep the directory locked.
 struct directory_locks {
     detail::mutex mutex;
-    std::vector<file*> held;
+    std::vector<file*> files;
 };
 
-/// The right to open, close or replace the data of a directory, among processes and threads.
+/// The exclusive lock to open, close or replace the data of a directory, among processes and
+/// threads.
 class directory_lock {
   public:
-    /// max_wait        how long it waits
-    /// Throws:         disk_error (ETIMEDOUT), memo::error (configuration)
+    /// Throws:         disk_error (ETIMEDOUT) after max_wait, memo::error (configuration)
     directory_lock(disk_directory const& directory, std::chrono::nanoseconds max_wait)
-        : lock_(directory.open_lock()) {
+        : lock_(directory.open_lock_file()) {
         auto& all = process_wide<directory_locks>();
         {
-            std::scoped_lock const listed(all.mutex);
-            all.held.push_back(&lock_);
+            std::scoped_lock const guard(all.mutex);
+            all.files.push_back(&lock_);
         }
-        bool is_held = false;
+        bool is_locked = false;
         try {
-            is_held = !lock_.is_open() ||
-                      poll_for_lock([&] { return try_lock_file(lock_, LOCK_EX); }, max_wait);
+            is_locked = !lock_.is_open() ||
+                        poll_for_lock([&] { return try_lock_file(lock_, LOCK_EX); }, max_wait);
         } catch (...) {
-            give_back();
+            release();
             throw;
         }
-        if (!is_held) {
-            give_back();
-            lock_timed_out("open", directory.path("open.lock"));
+        if (!is_locked) {
+            release();
+            throw_lock_timeout("open", directory.path("open.lock"));
         }
     }
     directory_lock(directory_lock const&) = delete;
     directory_lock& operator=(directory_lock const&) = delete;
-    ~directory_lock() { give_back(); }
+    ~directory_lock() { release(); }
 
   private:
-    void give_back() noexcept {
-        if (lock_.is_ours()) {
-            ::flock(lock_.descriptor(), LOCK_UN); // a child that was just forked has a copy
+    void release() noexcept {
+        if (lock_.is_valid()) {
+            ::flock(lock_.descriptor(), LOCK_UN); // a child after fork() has a copy
         }
         auto& all = process_wide<directory_locks>();
-        std::scoped_lock const listed(all.mutex);
-        std::erase(all.held, &lock_);
+        std::scoped_lock const guard(all.mutex);
+        std::erase(all.files, &lock_);
     }
 
     file lock_;

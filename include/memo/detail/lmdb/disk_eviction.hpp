@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Eviction: of some records drawn at random, those that are old, large and cheap to compute again go first.
-// The work per put is bounded, and a hit writes nothing to the database.
+// Eviction of records: samples some records at random and evicts those first that are old, large
+// and cheap to compute. The work per put is bounded, and a hit writes nothing to the database.
 //
-// Source: age * bytes / cost after Cao and Irani 1997, "Cost-aware WWW proxy caching", USITS; draws
-// after Redis's approximated LRU.
+// Source: age * bytes / cost after Cao and Irani 1997, "Cost-aware WWW proxy caching", USITS; the
+// sampling after Redis's approximated LRU.
 
 #include <memo/detail/lmdb/access_clock.hpp>
 #include <memo/detail/lmdb/disk_cursor.hpp>
@@ -26,7 +26,7 @@
 
 namespace memo::detail {
 
-/// A record that may be evicted.
+/// A sampled record.
 struct eviction_candidate {
     record_place place{};
     key128 scope;
@@ -37,14 +37,14 @@ struct eviction_candidate {
     }
 };
 
-/// The limits of a disk cache, as of now.
+/// The current limits of a disk cache.
 struct disk_limits {
     std::uint64_t max_bytes = 0;      ///< 0: none
-    std::uint32_t oldest_created = 0; ///< records created before are too old; seconds since 1970
+    std::uint32_t oldest_created = 0; ///< older records are expired; seconds since 1970
     unix_time now;
 };
 
-/// Weighs a record for eviction. Bytes that are no frame weigh most.
+/// Weighs a record for eviction. Expired records and invalid frames have infinite weight.
 [[nodiscard]] inline eviction_candidate weigh(key_and_value const& found, disk_clock const& clock,
                                               disk_limits const& limits) {
     eviction_candidate candidate;
@@ -58,22 +58,22 @@ struct disk_limits {
     if (header->expired(limits.now) || header->created < limits.oldest_created) {
         return candidate;
     }
-    constexpr double put_seconds = 1e-5; // the least cost of storing a record
+    constexpr double put_seconds = 1e-5; // minimal cost of a record
     candidate.weight = clock.age(header->key) * static_cast<double>(found.value.size()) /
                        ((std::max)(0.0, static_cast<double>(header->cost)) + put_seconds);
     return candidate;
 }
 
-/// Draws records at random, as they were when the write began, the heaviest first.
+/// Samples records at random from the begin of the write; the heaviest first.
 [[nodiscard]] inline std::vector<eviction_candidate>
-draw(disk_cursor entries, std::size_t count, disk_clock const& clock, disk_limits const& limits) {
+sample(disk_cursor entries, std::size_t count, disk_clock const& clock, disk_limits const& limits) {
     thread_local std::mt19937_64 random{std::random_device{}()};
     std::vector<eviction_candidate> candidates;
     candidates.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
         record_place const from = place_of({}, {random(), random()});
         auto found = entries.seek(from);
-        if (!found) { // behind the last
+        if (!found) { // wrap
             record_place const first = place_of({}, {0, 1});
             found = entries.seek(first);
         }
@@ -88,16 +88,16 @@ draw(disk_cursor entries, std::size_t count, disk_clock const& clock, disk_limit
     return candidates;
 }
 
-/// Evicts up to `count` of the heaviest records drawn.
+/// Evicts up to `count` of the heaviest records of a sample.
 ///
-/// on_evict        called with the scope of each
-/// Throws:         disk_error; says_damaged(its code) if a page on the way is not valid
+/// on_evict        called with the scope of each record
+/// Throws:         disk_error; is_damage(its code) if a page on the path is invalid
 template <class OnEvict>
 void evict(write_transaction const& write, std::size_t count, disk_clock const& clock,
            disk_limits const& limits, OnEvict const& on_evict) {
-    std::size_t const draws = std::max<std::size_t>(16, 2 * count);
-    std::size_t const records_now = write.size().entries;
-    auto const candidates = draw(write.entries(), draws, clock, limits);
+    std::size_t const sample_size = std::max<std::size_t>(16, 2 * count);
+    std::size_t const total = write.size().entries;
+    auto const candidates = sample(write.entries(), sample_size, clock, limits);
     std::size_t evicted = 0;
     for (auto const& each : candidates) {
         if (evicted == count) {
@@ -108,24 +108,25 @@ void evict(write_transaction const& write, std::size_t count, disk_clock const& 
             ++evicted;
         }
     }
-    clock.evicted(evicted, records_now);
+    clock.count_evictions(evicted, total);
 }
 
-/// Evicts after a put that exceeds the bound: a few records, and more for a put of many bytes.
+/// Evicts after a put that exceeds the bound: a few records, more after a large put or far above
+/// the bound.
 template <class OnEvict>
-void keep_bound(write_transaction const& write, std::size_t put_bytes, disk_clock const& clock,
-                disk_limits const& limits, OnEvict const& on_evict) {
+void enforce_bound(write_transaction const& write, std::size_t put_bytes, disk_clock const& clock,
+                   disk_limits const& limits, OnEvict const& on_evict) {
     database_size size = write.size();
     if (size.bytes <= limits.max_bytes) {
         return;
     }
     constexpr std::size_t few = 2;
     constexpr std::size_t many = 8;
-    std::size_t const usual = size.bytes / std::max<std::size_t>(size.entries, 1) + 1;
-    std::size_t const rounds = 1 + put_bytes / (usual * few);
-    bool const far_over = size.bytes > limits.max_bytes + limits.max_bytes / 64;
+    std::size_t const mean_bytes = size.bytes / std::max<std::size_t>(size.entries, 1) + 1;
+    std::size_t const rounds = 1 + put_bytes / (mean_bytes * few);
+    bool const is_far_over = size.bytes > limits.max_bytes + limits.max_bytes / 64;
     for (std::size_t round = 0; round < rounds && size.bytes > limits.max_bytes; ++round) {
-        evict(write, far_over ? many : few, clock, limits, on_evict);
+        evict(write, is_far_over ? many : few, clock, limits, on_evict);
         size = write.size();
     }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// One process computes the result of a key; the others wait. The lock is one byte of a file, at an offset
-// made of the key: there is no file per key, and the kernel frees it when its owner dies. The wait for an
-// owner that is alive but stopped, by a signal or a debugger, is bounded.
+// Single-flight among processes. The lock of a key is one byte of a file, at an offset derived from
+// the key: there is no file per key, and the kernel releases the lock when its owner dies. The wait
+// for an owner that is alive but stopped, by a signal or a debugger, is bounded.
 
 #include <memo/detail/lmdb/environment.hpp>
 #include <memo/detail/lmdb/environment_files.hpp>
@@ -20,28 +20,28 @@
 
 namespace memo::detail {
 
-/// The right to compute one key, among processes. The threads of one process share this lock; their
-/// function's own flights (detail/cache/single_flight.hpp) keep them apart.
+/// The lock of a process that computes one key. The threads of a process share it;
+/// single_flight.hpp separates them.
 ///
-/// A holder of write.lock never waits for it.
+/// The owner of write.lock never waits for a flight.
 class disk_flight {
   public:
-    /// Waits for the right.
+    /// Waits for the lock.
     ///
-    /// environment     null: the data is not open, and there is no wait
-    /// max_wait            after which the caller computes without the right; 0: for ever
+    /// environment     null: the data is not open; does not wait
+    /// max_wait        afterwards the caller computes without the lock; 0: no limit
     disk_flight(disk_environment* environment, key128 scope, key128 key,
                 std::chrono::nanoseconds max_wait) noexcept
         : disk_flight(environment, scope, key) {
-        not_cancelled const whole;
+        not_cancelled const guard;
         poll_for_lock([&] { return try_lock(); },
                       max_wait.count() == 0 ? (std::chrono::nanoseconds::max)() : max_wait);
     }
 
-    /// The right, if no other process has it now.
-    [[nodiscard]] static std::optional<disk_flight> if_free(disk_environment* environment,
-                                                            key128 scope, key128 key) noexcept {
-        not_cancelled const whole;
+    /// The lock, if no other process has it.
+    [[nodiscard]] static std::optional<disk_flight> try_acquire(disk_environment* environment,
+                                                                key128 scope, key128 key) noexcept {
+        not_cancelled const guard;
         std::optional<disk_flight> flight(disk_flight(environment, scope, key));
         if (!flight->try_lock()) {
             flight.reset();
@@ -55,8 +55,8 @@ class disk_flight {
           is_held_(std::exchange(other.is_held_, false)) {}
     disk_flight& operator=(disk_flight&&) = delete;
     ~disk_flight() {
-        if (is_held_ && lock_->was_ours_lately()) { // the function may have closed all files
-            not_cancelled const whole;
+        if (is_held_ && lock_->was_valid_this_tick()) { // the function may have closed the file
+            not_cancelled const guard;
             unlock_byte(*lock_, place_);
         }
     }
@@ -70,14 +70,14 @@ class disk_flight {
         try {
             return environment != nullptr ? environment->flights() : nullptr;
         } catch (std::bad_alloc const&) {
-            return nullptr; // several compute one key
+            return nullptr; // several processes compute the key
         }
     }
 
-    /// False if another process has it. Where locks cannot be had, several compute one key, and all get
-    /// the same.
+    /// False if another process has the lock. True without locks: then several processes compute
+    /// the key.
     bool try_lock() noexcept {
-        if (lock_ != nullptr && lock_->was_ours_lately()) {
+        if (lock_ != nullptr && lock_->was_valid_this_tick()) {
             try {
                 is_held_ = lock_byte(*lock_, F_WRLCK, place_);
                 return is_held_;
@@ -88,7 +88,7 @@ class disk_flight {
         return true;
     }
 
-    std::shared_ptr<file> lock_; ///< that of the files that were open when it began
+    std::shared_ptr<file> lock_; ///< flight.lock of the environment at the begin
     std::int64_t place_;
     bool is_held_ = false;
 };

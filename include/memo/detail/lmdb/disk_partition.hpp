@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// One function's records in a directory: frames under the function's scope.
+// The records of one function in a directory, stored as frames.
 
 #include <memo/backend.hpp>
 #include <memo/detail/lmdb/disk_flight.hpp>
@@ -37,43 +37,43 @@ template <class Record> class disk_partition {
         : store_(std::move(store)), function_(&function), codec_(function.scope) {}
 
     /// Complexity:     O(log entries), no lock
-    [[nodiscard]] lookup_result<Record> get(key128 key) const { return look_up(key, true); }
+    [[nodiscard]] lookup_result<Record> get(key128 key) const { return lookup(key, true); }
 
-    [[nodiscard]] lookup_result<Record> peek(key128 key) const { return look_up(key, false); }
+    [[nodiscard]] lookup_result<Record> peek(key128 key) const { return lookup(key, false); }
 
-    bool put(key128 key, Record const& record, put_options about) const {
+    bool put(key128 key, Record const& record, put_options options) const {
         if (store_->read_only()) {
             return false;
         }
         std::vector<std::byte> frame;
-        if (!encode(frame, codec_.header(key, store_->now(), about.cost, about.ttl), record)) {
+        if (!encode(frame, codec_.header(key, store_->now(), options.cost, options.ttl), record)) {
             return false;
         }
         return store_->write(
             [&](write_transaction const& write) {
-                return about.valid() && store_->insert_frame(write, *function_, key, frame);
+                return options.valid() && store_->insert_frame(write, *function_, key, frame);
             },
             function_);
     }
 
     template <class Merge>
-    std::optional<Record> update(key128 key, Merge const& merge, put_options about) const {
+    std::optional<Record> update(key128 key, Merge const& merge, put_options options) const {
         std::optional<Record> stored;
         if (store_->read_only()) {
             return stored;
         }
-        bool const done = store_->write(
+        bool const is_stored = store_->write(
             [&](write_transaction const& write) {
-                auto const before = stored_in(write, key);
+                auto const old = stored_in(write, key);
                 auto const header =
-                    codec_.merged_header(before, key, store_->now(), about.cost, about.ttl);
-                stored.emplace(merge(before.record()));
+                    codec_.merged_header(old, key, store_->now(), options.cost, options.ttl);
+                stored.emplace(merge(old.record()));
                 std::vector<std::byte> frame;
-                return encode(frame, header, *stored) && about.valid() &&
+                return encode(frame, header, *stored) && options.valid() &&
                        store_->insert_frame(write, *function_, key, frame);
             },
             function_);
-        if (!done) {
+        if (!is_stored) {
             stored.reset();
         }
         return stored;
@@ -89,62 +89,63 @@ template <class Record> class disk_partition {
 
     void clear() const {
         if (!store_->read_only()) {
-            drop_function(*store_, function_->scope);
+            erase_function(*store_, function_->scope);
         }
     }
 
-    /// Entries and bytes are those of all processes, counted up to 4096 and estimated beyond, to
-    /// some 2 percent of all; the rest is what this process saw.
+    /// Entries and bytes are those of all processes, counted up to 4096 records and estimated
+    /// beyond, within some 2 percent of the total; the other counters are those of this process.
     [[nodiscard]] backend_statistics stats() const {
-        return disk_store::with_size(disk_store::events(*function_), function_->errors,
+        return disk_store::with_size(disk_store::counters(*function_), function_->errors,
                                      [&] { return size_of_function(*store_, function_->scope); });
     }
-    [[nodiscard]] backend_statistics events() const { return disk_store::events(*function_); }
+    [[nodiscard]] backend_statistics events() const { return disk_store::counters(*function_); }
 
-    /// Waits until no other process computes what has this key, or for as long as `max_wait`, and
-    /// keeps others from it for as long as what it gives lives.
+    /// Waits until no other process computes the key, at most for `max_wait`. Other processes wait
+    /// while the returned flight lives.
     [[nodiscard]] disk_flight lead(key128 key) const {
-        return {store_->opened(), function_->scope, key, store_->max_wait()};
+        return {store_->try_current(), function_->scope, key, store_->max_wait()};
     }
 
-    /// The same without waiting: nothing if another process computes it.
+    /// Like lead(), without waiting: nothing if another process computes the key.
     [[nodiscard]] std::optional<disk_flight> try_lead(key128 key) const {
-        return disk_flight::if_free(store_->opened(), function_->scope, key);
+        return disk_flight::try_acquire(store_->try_current(), function_->scope, key);
     }
 
   private:
     /// is_use          whether a record counts as used, and damage is counted
-    [[nodiscard]] lookup_result<Record> look_up(key128 key, bool is_use) const {
-        bytes_copy frame;
+    [[nodiscard]] lookup_result<Record> lookup(key128 key, bool is_use) const {
+        copied_bytes frame;
         std::optional<Record> large;
-        auto const decode = [&](bytes_view lying) {
+        auto const decode = [&](bytes_view bytes) {
             if constexpr (plain_record<Record>) {
-                large = codec_.payload(lying);
+                large = codec_.payload(bytes);
             }
             return large.has_value();
         };
         frame_header header;
         auto const stored =
             store_->read(*function_, key, codec_.type(), header, frame, decode, is_use);
-        if (stored != stored_bytes::whole) {
-            return stored == stored_bytes::none ? function_->absence.load(std::memory_order_relaxed)
-                                                : miss_reason::corrupt;
+        if (stored != stored_bytes::valid) {
+            return stored == stored_bytes::absent
+                       ? function_->absence.load(std::memory_order_relaxed)
+                       : miss_reason::corrupt;
         }
-        auto const left = store_->left(header);
-        if (!left) [[unlikely]] {
-            drop_old(key);
+        auto const ttl = store_->remaining_ttl(header);
+        if (!ttl) [[unlikely]] {
+            erase_expired(key);
             return miss_reason::expired;
         }
         if (!frame.get().empty()) [[likely]] {
             large = codec_.payload(frame.get());
-            if (!large && is_use) { // as corrupt as a wrong checksum
+            if (!large && is_use) { // counts like an invalid checksum
                 function_->corrupt.fetch_add(1, std::memory_order_relaxed);
             }
         }
         if (!large) {
             return miss_reason::corrupt;
         }
-        return cached_value_of(*std::move(large), header, *left);
+        return cached_value_of(*std::move(large), header, *ttl);
     }
 
     /// The record of a key within a write. The lookup before it has counted damage.
@@ -154,13 +155,14 @@ template <class Record> class disk_partition {
         if (!found) {
             return {};
         }
-        bytes_copy frame;
+        copied_bytes frame;
         frame.assign(*found);
-        return codec_.decode(frame.get(), key,
-                             [&](frame_header const& header) { return store_->left(header); });
+        return codec_.decode(frame.get(), key, [&](frame_header const& header) {
+            return store_->remaining_ttl(header);
+        });
     }
 
-    // False, and counted, if it is too large.
+    // Returns false, and counts, if the record is too large.
     [[nodiscard]] bool encode(std::vector<std::byte>& frame, frame_header const& header,
                               Record const& record) const {
         if (codec_.encode(frame, header, record)) {
@@ -170,23 +172,22 @@ template <class Record> class disk_partition {
         return false;
     }
 
-    [[gnu::noinline]] void drop_old(key128 key) const {
+    [[gnu::noinline]] void erase_expired(key128 key) const {
         if (store_->read_only()) {
             return;
         }
         auto const place = place_of(function_->scope, key);
-        auto const drop = [&](write_transaction const& write) {
+        auto const erase = [&](write_transaction const& write) {
             auto const frame = write.find(place);
             auto const header = frame ? header_of(*frame) : std::nullopt;
-            return header && store_->is_old(*header) && write.remove(place);
+            return header && store_->is_expired(*header) && write.remove(place);
         };
         try {
-            if (store_->write(drop, nullptr, false)) {
+            if (store_->write(erase, nullptr, false)) {
                 function_->expirations.fetch_add(1, std::memory_order_relaxed);
             }
         } catch (disk_error const& failure) {
-            if (failure.code() !=
-                ETIMEDOUT) { // else the next look drops it: this one waits for nobody
+            if (failure.code() != ETIMEDOUT) { // does not wait: a later lookup erases it
                 throw;
             }
         }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The data of one disk backend: its current environment, the counters of each function, and the recovery from
-// damaged, removed or full data.
+// The store of one disk backend: the current environment, the counters of each function, and the
+// recovery from damaged, removed or full data.
 
 #include <memo/backend.hpp>
 #include <memo/backends/disk_settings.hpp>
@@ -41,10 +41,9 @@
 
 namespace memo::detail {
 
-/// A function whose records the store holds: its scope and name, and what happened to the records, as far
-/// as this process saw it.
+/// A function of the store: its scope, its name and the counters of this process.
 struct disk_function {
-    explicit disk_function(key128 of) : scope(of) {}
+    explicit disk_function(key128 function_scope) : scope(function_scope) {}
 
     key128 const scope;
     std::atomic<std::uint64_t> evictions{0};
@@ -52,21 +51,21 @@ struct disk_function {
     std::atomic<std::uint64_t> corrupt{0};
     std::atomic<std::uint64_t> too_large{0};
     std::atomic<std::uint64_t> timeouts{0};
-    std::atomic<std::uint64_t> errors{0}; ///< of stats(); what else fails is thrown
-    std::atomic<bool> named{true};        ///< false: what it is called has to be stored yet
-    std::string name;                     ///< these two are set before it is false
+    std::atomic<std::uint64_t> errors{0}; ///< of stats(); other errors are thrown
+    std::atomic<bool> is_named{true};     ///< false: the name must be stored with the next record
+    std::string name;                     ///< set before is_named becomes false, as is version
     std::string version;
-    std::atomic<miss_reason> absence{miss_reason::absent}; ///< why a lookup finds nothing
+    std::atomic<miss_reason> absence{miss_reason::absent}; ///< the reason for misses of absent keys
 };
 
 class disk_store {
   public:
-    /// A store whose directory is locked by a process that does not go on begins without its data, and
-    /// opens it when it can.
+    /// If another process keeps the directory locked, the store begins without data, and opens it
+    /// later.
     ///
-    /// Throws:         memo::error (configuration) for a directory that cannot be used; disk_error
+    /// Throws:         memo::error (configuration) for an unusable directory; disk_error
     explicit disk_store(disk_settings settings)
-        : settings_(checked(std::move(settings))), directory_(make_directory(settings_)) {
+        : settings_(validated(std::move(settings))), directory_(open_directory(settings_)) {
         try {
             static_cast<void>(current());
         } catch (disk_error const& failure) {
@@ -84,27 +83,27 @@ class disk_store {
 
     [[nodiscard]] disk_directory const& directory() const noexcept { return directory_; }
 
-    /// Opens the data if it is not open, or not any more, as in a child after fork().
+    /// The current environment. Opens one if there is none, such as in a child after fork().
     ///
-    /// Throws:         memo::error; disk_error (ETIMEDOUT) where another process does not let go on
+    /// Throws:         memo::error; disk_error (ETIMEDOUT) if another process keeps the data locked
     [[nodiscard]] disk_environment& current() {
         disk_environment* const opened = current_.load(std::memory_order_acquire);
-        if (opened == nullptr || opened->is_over()) [[unlikely]] {
-            return renew(opened);
+        if (opened == nullptr || opened->is_closed()) [[unlikely]] {
+            return reopen(opened);
         }
         return *opened;
     }
 
-    /// Null if the data is not open.
-    [[nodiscard]] disk_environment* opened() const noexcept {
+    /// The current environment; null if there is none.
+    [[nodiscard]] disk_environment* try_current() const noexcept {
         disk_environment* const opened = current_.load(std::memory_order_acquire);
-        return opened != nullptr && !opened->is_over() ? opened : nullptr;
+        return opened != nullptr && !opened->is_closed() ? opened : nullptr;
     }
     [[nodiscard]] bool read_only() const noexcept { return settings_.read_only; }
     [[nodiscard]] std::chrono::nanoseconds max_wait() const { return settings_.max_wait; }
     [[nodiscard]] unix_time now() const { return settings_.clock(); }
 
-    /// The counters of one function, the same for every wrapper of it.
+    /// The function of a scope, shared by all of its wrappers.
     [[nodiscard]] disk_function& open(key128 scope) {
         std::scoped_lock const lock(mutex_);
         auto& function = by_scope_[scope];
@@ -114,7 +113,7 @@ class disk_store {
         return *function;
     }
 
-    /// Says what a function is called. The name is stored with its next record.
+    /// Sets the name of a function, which is stored with its next record.
     void describe(key128 scope, std::string const& name, std::string const& version) {
         if (name.empty()) {
             return;
@@ -126,129 +125,132 @@ class disk_store {
             function.name = name;
             function.version = version;
             function.absence = absence;
-            function.named = false;
+            function.is_named = false;
         }
     }
 
-    /// Copies the frame that is stored for a key, if it is whole and of this type. What is there and is no
-    /// such frame is refused and counts as corrupt.
+    /// Copies the frame of a key, if it is valid and of this type. An invalid frame counts as
+    /// corrupt.
     ///
-    /// header          set to that of a frame that is whole
-    /// is_use          false: it counts neither as used, for eviction, nor as corrupt
-    /// decode          given a large frame that was checked where it lies, for what need not be copied
-    ///                 first; false if it makes nothing of it. Runs no code of a user. What it made counts
-    ///                 where `frame` is empty
+    /// header          set to the header of a valid frame
+    /// is_use          false: the lookup counts neither as a use, for eviction, nor as corrupt
+    /// decode          decodes a large frame in the file after its check; returns whether it
+    ///                 succeeded. Runs no user code. Its result is valid if `frame` is empty
+    ///                 afterwards
     template <class Decode>
     [[nodiscard]] stored_bytes read(disk_function& function, key128 key, std::uint32_t type,
-                                    frame_header& header, bytes_copy& frame, Decode const& decode,
+                                    frame_header& header, copied_bytes& frame, Decode const& decode,
                                     bool is_use) {
         record_place const place = place_of(function.scope, key);
         auto const check = [&](bytes_view bytes) {
-            auto const checked = check_frame(bytes, function.scope, key, type);
-            if (checked) {
-                header = *checked;
+            auto const valid = check_frame(bytes, function.scope, key, type);
+            if (valid) {
+                header = *valid;
             }
-            return checked.has_value();
+            return valid.has_value();
         };
         auto const check_and_decode = [&](bytes_view bytes) {
             return check(bytes) && decode(bytes);
         };
         std::int64_t tick = 0;
-        auto const outcome = again_if_recovered(&function, [&](disk_environment& environment) {
-            auto const found = copy_place(environment, place, frame, check, check_and_decode);
+        auto const outcome = retry_after_recovery(&function, [&](disk_environment& environment) {
+            auto const status = copy_place(environment, place, frame, check, check_and_decode);
             tick = environment.tick();
-            return found;
+            return status;
         });
         if (outcome == stored_bytes::refused && is_use) {
             function.corrupt.fetch_add(1, std::memory_order_relaxed);
         }
-        if (outcome == stored_bytes::whole && is_use) {
+        if (outcome == stored_bytes::valid && is_use) {
             clock_.touch(key, tick);
         }
         return outcome;
     }
 
-    /// Returns what body(read_transaction const&) returns: see read_snapshot(). If the data is damaged, runs
-    /// it again on new data.
+    /// Returns the result of body(read_transaction const&), see read_snapshot(). If the data is
+    /// damaged, runs it again on new data.
     template <class Body> auto inspect(Body const& body) {
-        return again_if_recovered(nullptr, [&](disk_environment& environment) {
+        return retry_after_recovery(nullptr, [&](disk_environment& environment) {
             return read_snapshot(environment, body);
         });
     }
 
-    /// Runs change(write_transaction const&) as one step. It may run twice; the first run is discarded then.
+    /// Runs change(write_transaction const&) atomically, and again after a recovery.
     ///
-    /// function        whose timeouts are counted; may be null
-    /// waits           false: it fails at once where another process writes
+    /// function        counts the timeouts; may be null
+    /// waits           false: fails immediately while another process writes
     template <class Change>
     auto write(Change const& change, disk_function* function = nullptr, bool waits = true) {
         std::chrono::nanoseconds const max_wait =
             waits ? max_lock_wait(settings_) : std::chrono::nanoseconds(0);
-        return again_if_recovered(function, [&](disk_environment& environment) {
+        return retry_after_recovery(function, [&](disk_environment& environment) {
             return transact(environment, max_wait, change);
         });
     }
 
-    /// What happened, with the entries and bytes of size(); without those if they cannot be had, which is
-    /// counted: by who counts so.
+    /// Adds the entries and bytes of size() to the counters, or counts an error if it fails.
     template <class Size>
     [[nodiscard]] static backend_statistics
-    with_size(backend_statistics happened, std::atomic<std::uint64_t>& errors, Size const& size) {
+    with_size(backend_statistics counters, std::atomic<std::uint64_t>& errors, Size const& size) {
         try {
-            backend_statistics const now = size();
-            happened.entries = now.entries;
-            happened.bytes = now.bytes;
+            backend_statistics const sizes = size();
+            counters.entries = sizes.entries;
+            counters.bytes = sizes.bytes;
         } catch (disk_error const&) {
             errors.fetch_add(1, std::memory_order_relaxed);
-            happened.errors += 1;
+            counters.errors += 1;
         }
-        return happened;
+        return counters;
     }
     [[nodiscard]] std::atomic<std::uint64_t>& errors() noexcept { return errors_; }
 
-    /// How long a record is to be served yet, more than 0; 0: for ever; nothing: no more. Its time may
-    /// be over, or it is older than all may be.
-    [[nodiscard]] std::optional<std::chrono::nanoseconds> left(frame_header const& header) const {
+    /// The remaining TTL of a record, by `ttl` and `.max_age`; 0: unlimited; nothing: it has
+    /// expired.
+    [[nodiscard]] std::optional<std::chrono::nanoseconds>
+    remaining_ttl(frame_header const& header) const {
         using std::chrono::nanoseconds;
         using std::chrono::seconds;
         if (header.expires == 0 && settings_.max_age.is_zero()) [[likely]] {
-            return nanoseconds(0); // asks no clock
+            return nanoseconds(0); // reads no clock
         }
         unix_time const time = now();
         if (header.expired(time)) {
             return std::nullopt;
         }
-        nanoseconds const age_left =
+        nanoseconds const by_age =
             saturated_sum(seconds(header.created) - time.time_since_epoch(), settings_.max_age);
-        nanoseconds const time_left = nanoseconds(header.expires) - time.time_since_epoch();
-        nanoseconds const left = settings_.max_age.is_zero() ? time_left
-                                 : header.expires == 0       ? age_left
-                                                             : (std::min)(time_left, age_left);
-        return left.count() > 0 ? std::optional(left) : std::nullopt;
+        nanoseconds const by_ttl = nanoseconds(header.expires) - time.time_since_epoch();
+        nanoseconds const remaining = settings_.max_age.is_zero() ? by_ttl
+                                      : header.expires == 0       ? by_age
+                                                                  : (std::min)(by_ttl, by_age);
+        return remaining.count() > 0 ? std::optional(remaining) : std::nullopt;
     }
-    [[nodiscard]] bool is_old(frame_header const& header) const { return !left(header); }
+    [[nodiscard]] bool is_expired(frame_header const& header) const {
+        return !remaining_ttl(header);
+    }
 
-    /// Puts a frame where it belongs, within a write, and keeps the bound. False if it is too large.
+    /// Inserts a frame within a write, and evicts to respect the bound. False if the frame is too
+    /// large.
     [[nodiscard]] bool insert_frame(write_transaction const& write, disk_function& function,
                                     key128 key, bytes_view frame) {
-        disk_limits const limits = limits_of(write.environment().map());
+        disk_limits const limits = limits_of(write.environment().map_size());
         if (frame.size() > limits.max_bytes / 2) {
             function.too_large.fetch_add(1, std::memory_order_relaxed);
             return false;
         }
         record_place const place = place_of(function.scope, key);
         write.insert(place, frame);
-        if (!function.named) {
+        if (!function.is_named) {
             insert_name(write, function);
         }
         clock_.touch(key, write.environment().tick());
-        keep_bound(write, frame.size(), clock_, limits, [&](key128 scope) {
+        enforce_bound(write, frame.size(), clock_, limits, [&](key128 scope) {
             open(scope).evictions.fetch_add(1, std::memory_order_relaxed);
         });
         return true;
     }
 
-    [[nodiscard]] static backend_statistics events(disk_function const& function) {
+    [[nodiscard]] static backend_statistics counters(disk_function const& function) {
         backend_statistics sum;
         sum.evictions = function.evictions;
         sum.expirations = function.expirations;
@@ -259,20 +261,20 @@ class disk_store {
         return sum;
     }
 
-    [[nodiscard]] backend_statistics all_events() const {
+    [[nodiscard]] backend_statistics total_counters() const {
         backend_statistics sum;
         sum.errors = errors_;
         sum.corrupt = corrupt_;
         std::scoped_lock const lock(mutex_);
         for (auto const& [scope, function] : by_scope_) {
-            sum += events(*function);
+            sum += counters(*function);
         }
         return sum;
     }
 
   private:
-    static disk_directory make_directory(disk_settings const& settings) {
-        undisturbed const whole;
+    static disk_directory open_directory(disk_settings const& settings) {
+        interruption_guard const guard;
         return disk_directory(settings);
     }
 
@@ -286,9 +288,9 @@ class disk_store {
             std::chrono::seconds(1));
     }
 
-    // Without a bound of the user's the map is one: a full map could not even drop a record.
-    [[nodiscard]] disk_limits limits_of(std::uint64_t map) const {
-        std::uint64_t const room = map / 16 * 15;
+    // Bounded by the map, too: LMDB cannot even erase a record in a full map.
+    [[nodiscard]] disk_limits limits_of(std::uint64_t map_size) const {
+        std::uint64_t const room = map_size / 16 * 15;
         std::uint64_t const bound =
             settings_.max_bytes == 0 ? room : (std::min)(settings_.max_bytes, room);
         unix_time const time = now();
@@ -315,22 +317,22 @@ class disk_store {
             name_place const place = name_place_of(function.scope);
             write.insert(place, frame);
         }
-        function.named = true;
+        function.is_named = true;
     }
 
-    // What was to be stored is not there, a function's name among it.
-    void name_all_again() {
+    // The failed write, or the lost data, may have contained names.
+    void store_names_again() {
         std::scoped_lock const lock(mutex_);
         for (auto const& [scope, function] : by_scope_) {
-            function->named = function->name.empty();
+            function->is_named = function->name.empty();
         }
     }
 
-    /// Runs a step on what is open, and once more if it failed for files that could be opened anew.
+    /// Runs step(environment), and once more if it failed and recover() succeeded.
     ///
-    /// function        whose timeouts and damaged data are counted; may be null
+    /// function        counts timeouts and damaged data; may be null
     template <class Step>
-    auto again_if_recovered(disk_function* function, Step const& step)
+    auto retry_after_recovery(disk_function* function, Step const& step)
         -> decltype(step(current())) {
         try {
             disk_environment& environment = current();
@@ -340,7 +342,7 @@ class disk_store {
                 if (!recover(environment, failure)) {
                     throw;
                 }
-                if (says_damaged(failure.code())) {
+                if (is_damage(failure.code())) {
                     (function != nullptr ? function->corrupt : corrupt_) += 1;
                 }
             }
@@ -353,9 +355,9 @@ class disk_store {
         }
     }
 
-    /// Returns what operation(max_wait) returns, which waits no longer for a process that opens or closes
-    /// the data.
-    template <class Operation> auto within_bound(Operation const& operation) {
+    /// Returns operation(max_wait), where max_wait bounds the wait for a process that opens or
+    /// closes the data. It is 0 while the breaker is open.
+    template <class Operation> auto with_bounded_wait(Operation const& operation) {
         std::chrono::nanoseconds const max_wait = max_lock_wait(settings_);
         try {
             auto result =
@@ -370,53 +372,54 @@ class disk_store {
         }
     }
 
-    /// Makes the next attempt worth while; false if that is beyond us.
+    /// Opens the data again, and sets it aside if it is damaged. False if this cannot cure the
+    /// failure.
     bool recover(disk_environment& environment, disk_error const& failure) {
-        name_all_again();
-        if (environment.is_over() || says_stuck(failure.code()) || !environment.has_its_files()) {
-            // What was read of files that are not ours says nothing.
-            static_cast<void>(renew(&environment));
+        store_names_again();
+        if (environment.is_closed() || needs_reopening(failure.code()) ||
+            !environment.has_valid_files()) {
+            // Before the check for damage: the bytes may be those of other files.
+            static_cast<void>(reopen(&environment));
             return true;
         }
-        if (says_damaged(failure.code()) && !settings_.read_only) {
-            within_bound([&](std::chrono::nanoseconds max_wait) {
+        if (is_damage(failure.code()) && !settings_.read_only) {
+            with_bounded_wait([&](std::chrono::nanoseconds max_wait) {
                 disk_registry::set_aside(environment, settings_, max_wait);
                 return true;
             });
-            static_cast<void>(renew(&environment));
+            static_cast<void>(reopen(&environment));
             return true;
         }
         return false;
     }
 
-    // The environment before stays in memory, closed: another thread may be about to use it.
-    disk_environment& renew(disk_environment* before) {
-        if (before != nullptr) {
-            before->end();
+    // The old environment stays in memory, closed: another thread may be about to use it.
+    disk_environment& reopen(disk_environment* old) {
+        if (old != nullptr) {
+            old->close();
         }
-        auto opened = within_bound([&](std::chrono::nanoseconds max_wait) {
+        auto opened = with_bounded_wait([&](std::chrono::nanoseconds max_wait) {
             return process_wide<disk_registry>().acquire(settings_, max_wait, corrupt_);
         });
         {
             std::scoped_lock const lock(mutex_);
-            if (current_.load(std::memory_order_relaxed) == before) { // no other thread was here
+            if (current_.load(std::memory_order_relaxed) == old) { // no other thread was faster
                 environments_.push_back(std::move(opened));
                 current_.store(environments_.back().get(), std::memory_order_release);
             }
         }
-        name_all_again();
+        store_names_again();
         return *current_.load(std::memory_order_acquire);
     }
 
     disk_settings const settings_;
     disk_directory const directory_;
-    std::atomic<std::uint64_t> errors_{0}; ///< of stats() over all functions
-    std::atomic<std::uint64_t> corrupt_{
-        0};            ///< data found damaged by none of them alone, or at opening
-    disk_clock clock_; ///< only a bounded cache has one
-    breaker opening_;  ///< for who opens or closes the data
+    std::atomic<std::uint64_t> errors_{0};  ///< of stats() over all functions
+    std::atomic<std::uint64_t> corrupt_{0}; ///< damage found outside of functions, or while opening
+    disk_clock clock_;                      ///< open only if the cache is bounded
+    breaker opening_;                       ///< for processes that open or close the data
     std::atomic<disk_environment*> current_{nullptr};
-    mutable mutex mutex_; ///< of what follows; nothing is waited for under it
+    mutable mutex mutex_; ///< guards the members below; no waits under it
     std::vector<std::shared_ptr<disk_environment>> environments_;
     std::unordered_map<key128, std::unique_ptr<disk_function>> by_scope_;
 };

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// How records are found in the database. A record's place is the exclusive or of the call's key and
-// the function's scope: both are digests, so places are even, one function's are apart from
-// another's, and a random place is a random record. What a function is called lies before them all.
+// The keys of the database. The place of a record is the exclusive or of the call's key and the
+// function's scope. Both are digests, so places are uniformly distributed, differ between
+// functions, and a random place selects a random record. The places of names precede those of all
+// records.
 
 #include <memo/detail/lmdb/lmdb.hpp>
 #include <memo/key128.hpp>

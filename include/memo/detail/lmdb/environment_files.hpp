@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Opens the files of one directory's data: LMDB's environment, and our own locks around it.
+// Opens, checks and locks the data files of one directory: LMDB's environment and memo's own lock
+// files.
 
 #include <memo/detail/lmdb/disk_directory.hpp>
 #include <memo/detail/lmdb/file.hpp>
@@ -26,30 +27,30 @@
 
 namespace memo::detail {
 
-/// How the data of a directory is opened.
-struct disk_opening {
+/// The options of a disk_environment.
+struct environment_options {
     disk_directory directory;
     bool durable = false; ///< every commit waits for the disk
     bool read_only = false;
-    std::uint64_t map = 0;                ///< bytes of address space
-    std::chrono::nanoseconds max_wait{0}; ///< for a lock of another process that opens or closes it
+    std::uint64_t map_size = 0;           ///< bytes of address space
+    std::chrono::nanoseconds max_wait{0}; ///< for another process that opens or closes the data
 };
 
 inline void unlock_byte(file& locked, std::int64_t offset) noexcept {
     if (locked.is_open()) {
         try {
             lock_byte(locked, F_UNLCK, offset);
-        } catch (error const&) { // closing it gives every lock back
+        } catch (error const&) { // closing releases all locks
             locked.close();
         }
     }
 }
 
-/// The open files.
+/// The open files of a disk_environment.
 struct disk_files {
-    file users;                    ///< locked, shared, while the data is open
-    file writes;                   ///< byte 0: the right to write; byte n: the process n
-    std::shared_ptr<file> flights; ///< byte n: the right to compute a key
+    file users;                    ///< users.lock: a shared lock while the data is open
+    file writes;                   ///< write.lock: byte 0 for the writer, byte n for the process n
+    std::shared_ptr<file> flights; ///< flight.lock: a byte per key that is being computed
     lmdb_environment environment;
     file_identity identity;                     ///< of data.mdb
     std::optional<file_identity> lock_identity; ///< of lock.mdb; nothing: LMDB takes no lock
@@ -62,41 +63,42 @@ struct disk_files {
     disk_files& operator=(disk_files const&) = delete;
     ~disk_files() { unlock(); }
 
-    /// Whether the descriptors are still those of the opened files.
-    [[nodiscard]] bool are_ours() const noexcept {
-        return environment.get_deleter().descriptors.are_ours() &&
-               (!writes.is_open() || writes.is_ours());
+    /// Whether all descriptors still refer to the opened files.
+    [[nodiscard]] bool are_valid() const noexcept {
+        return environment.get_deleter().descriptors.are_valid() &&
+               (!writes.is_open() || writes.is_valid());
     }
 
-    /// The same of the descriptors that a write uses, in one system call: that of the data now, that of
-    /// write.lock within this tick. LMDB's own mutex keeps writers apart, too.
+    /// Whether the descriptors for a write are valid, by one system call: checks write.lock once
+    /// per tick, because LMDB's own mutex excludes other writers, too.
     [[nodiscard]] bool may_write() const noexcept {
-        return environment.get_deleter().descriptors.data_is_ours() &&
-               (!writes.is_open() || writes.was_ours_lately());
+        return environment.get_deleter().descriptors.data_is_valid() &&
+               (!writes.is_open() || writes.was_valid_this_tick());
     }
 
-    /// Releases the locks. Closing the files would not, while a child after fork() has copies of them.
+    /// Releases the locks. Closing the files does not, while a child after fork() has copies of
+    /// them.
     void unlock() noexcept {
-        if (writes.is_ours()) {
+        if (writes.is_valid()) {
             unlock_byte(writes, ::getpid());
         }
-        if (users.is_ours()) {
+        if (users.is_valid()) {
             ::flock(users.descriptor(), LOCK_UN);
         }
     }
 };
 
-/// The right to write, among processes, for as long as it lives. A read-only process needs none.
-class write_right {
+/// The lock of the writing process, released by the destructor. A read-only process has none.
+class write_lock {
   public:
-    /// Waits for it no longer than max_wait; is_held() states the outcome.
-    write_right(file& lock, std::chrono::nanoseconds max_wait)
+    /// Waits for max_wait at most; is_held() returns whether it succeeded.
+    write_lock(file& lock, std::chrono::nanoseconds max_wait)
         : lock_(lock),
           is_held_(!lock.is_open() ||
                    poll_for_lock([&] { return lock_byte(lock, F_WRLCK, 0); }, max_wait)) {}
-    write_right(write_right const&) = delete;
-    write_right& operator=(write_right const&) = delete;
-    ~write_right() {
+    write_lock(write_lock const&) = delete;
+    write_lock& operator=(write_lock const&) = delete;
+    ~write_lock() {
         if (is_held_) {
             unlock_byte(lock_, 0);
         }
@@ -108,44 +110,45 @@ class write_right {
     bool is_held_;
 };
 
-// A read behind the end of the file would be a SIGBUS. A few pages may be missing: LMDB never writes those
-// that one transaction allocated and freed. Other processes may be writing.
-inline void check_size(MDB_env* env, disk_opening const& how) {
+// Checks that the file has all pages of the last commit: a read beyond its end raises SIGBUS. A few
+// pages may be missing: LMDB never writes pages that one transaction allocated and freed. Other
+// processes may write concurrently.
+inline void check_size(MDB_env* env, int descriptor, environment_options const& options) {
     constexpr std::uint64_t pages_never_written = 64;
     MDB_envinfo last{};
     MDB_stat pages{};
-    mdb_filehandle_t descriptor = -1;
     lmdb_check("open", mdb_env_info(env, &last));
     lmdb_check("open", mdb_env_stat(env, &pages));
-    lmdb_check("open", mdb_env_get_fd(env, &descriptor));
-    struct stat now {};
-    if (::fstat(descriptor, &now) != 0) {
-        file_failed("open", how.directory.data_file(), errno);
+    struct stat status {};
+    if (::fstat(descriptor, &status) != 0) {
+        throw_file_error("open", options.directory.data_file(), errno);
     }
-    std::uint64_t const need = (std::uint64_t{last.me_last_pgno} + 1) * pages.ms_psize;
-    auto const have = static_cast<std::uint64_t>(now.st_size);
-    if (have >= need) {
+    std::uint64_t const required = (std::uint64_t{last.me_last_pgno} + 1) * pages.ms_psize;
+    auto const actual = static_cast<std::uint64_t>(status.st_size);
+    if (actual >= required) {
         return;
     }
-    if (need > how.map || need - have > pages_never_written * pages.ms_psize || how.read_only) {
-        lmdb_failed("open", MDB_CORRUPTED);
+    if (required > options.map_size || required - actual > pages_never_written * pages.ms_psize ||
+        options.read_only) {
+        throw_lmdb_error("open", MDB_CORRUPTED);
     }
-    // Grows the file, and never cuts it, whatever others do.
-    if (int const code = ::posix_fallocate(descriptor, static_cast<off_t>(need - 1), 1)) {
-        file_failed("open", how.directory.data_file(), code);
+    // Grows the file and never truncates it, even while other processes grow it.
+    if (int const code = ::posix_fallocate(descriptor, static_cast<off_t>(required - 1), 1)) {
+        throw_file_error("open", options.directory.data_file(), code);
     }
 }
 
-/// The format of a data file, as both of its metas state it.
+/// The format of a data file, by both of its metas.
 struct data_format {
     std::uint32_t version = 0;
     std::size_t page_header = 0; ///< bytes
 
     friend bool operator==(data_format const&, data_format const&) = default;
 };
-inline constexpr data_format known_format{page_format::version, sizeof(page_format::page_header)};
+inline constexpr data_format supported_format{page_format::version,
+                                              sizeof(page_format::page_header)};
 
-/// The meta at an offset of a data file, as it is there; nothing if the file is too short.
+/// The unchecked meta at an offset of a data file; nothing if the file is too short.
 [[nodiscard]] inline std::optional<page_format::meta> read_meta(file const& data,
                                                                 std::uint64_t offset) {
     page_format::meta meta{};
@@ -153,14 +156,14 @@ inline constexpr data_format known_format{page_format::version, sizeof(page_form
     return size == static_cast<ssize_t>(sizeof meta) ? std::optional(meta) : std::nullopt;
 }
 
-/// Nothing if the file is missing or damaged, so that its two metas state different formats.
+/// The format of a data file; nothing if it is too short, or its metas have different formats.
 [[nodiscard]] inline std::optional<data_format> format_of(file const& data) {
     auto const read = [&](std::uint64_t offset) {
         auto const meta = read_meta(data, offset);
         return meta && meta->magic == page_format::magic ? meta : std::nullopt;
     };
     for (std::size_t const page_header :
-         {known_format.page_header, page_format::next_page_header_size}) {
+         {supported_format.page_header, page_format::next_page_header_size}) {
         auto const first = read(page_header);
         auto const second = first ? read(first->free_pages.page_size + page_header) : std::nullopt;
         if (second && second->version == first->version) {
@@ -170,22 +173,23 @@ inline constexpr data_format known_format{page_format::version, sizeof(page_form
     return std::nullopt;
 }
 
-/// LMDB found data of another version than its own, although require_known_format() accepted it.
+/// Throws the error for LMDB's MDB_VERSION_MISMATCH after require_supported_format() accepted the
+/// data.
 [[noreturn]] inline void refuse_mismatch(disk_directory const& directory) {
     file const opened = try_open(directory.data_file(), O_RDONLY);
-    if (!opened.is_open() || format_of(opened) != known_format) {
-        lmdb_failed("open", MDB_CORRUPTED); // one of its two metas states so
+    if (!opened.is_open() || format_of(opened) != supported_format) {
+        throw_lmdb_error("open", MDB_CORRUPTED); // a damaged meta
     }
     throw error(errc::configuration,
                 "disk: another program has " + directory.root() +
-                    " open with an LMDB that was built otherwise, so that its v1/lock.mdb is no "
-                    "lock for this one; build all programs that share a directory with one LMDB");
+                    " open with a different build of LMDB, whose v1/lock.mdb is incompatible; "
+                    "build all programs that share a directory with the same LMDB");
 }
 
-/// Refuses data of another LMDB, which is not damaged and must not be set aside.
+/// Refuses data of another version of LMDB: it is not damaged and must not be set aside.
 ///
 /// Throws:         memo::error (configuration)
-inline void require_known_format(disk_directory const& directory) {
+inline void require_supported_format(disk_directory const& directory) {
     int major = 0;
     int minor = 0;
     int patch = 0;
@@ -193,17 +197,17 @@ inline void require_known_format(disk_directory const& directory) {
     if (MDB_VERINT(major, minor, patch) >= lmdb_of_next_format) {
         throw error(errc::configuration,
                     "disk: this program was built for LMDB 0.9 and runs with " + library +
-                        ", whose data has another format; run it with a library of LMDB 0.9");
+                        ", whose data has another format; run it with the library of LMDB 0.9");
     }
     file const opened = try_open(directory.data_file(), O_RDONLY);
     auto const format = opened.is_open() ? format_of(opened) : std::nullopt;
-    if (format && *format != known_format) {
+    if (format && *format != supported_format) {
         throw error(errc::configuration,
                     "disk: the data in " + directory.root() +
-                        " was written by another LMDB than this program's (format " +
-                        std::to_string(format->version) + ", " + library +
-                        " has 1), and is left as it is; build all programs that share a directory "
-                        "with one LMDB, or give another .directory");
+                        " was written by another LMDB (format " + std::to_string(format->version) +
+                        ", " + library +
+                        " has 1); it is unchanged; build all programs that share a directory with "
+                        "the same LMDB, or set another .directory");
     }
 }
 
@@ -213,9 +217,9 @@ inline void require_known_format(disk_directory const& directory) {
 
 using two_metas = std::array<page_format::meta, 2>;
 
-/// Both metas of a data file, unchecked; nothing if the file is missing, or too short for LMDB, too. The
-/// second one lies where the first states, and is all zeros if that cannot be.
-[[nodiscard]] inline std::optional<two_metas> metas_in(file const& data) {
+/// Both unchecked metas of a data file; nothing if the file is too short for LMDB, too. The page
+/// size in the first meta is the offset of the second, which is all zeros if that size is invalid.
+[[nodiscard]] inline std::optional<two_metas> read_metas(file const& data) {
     two_metas metas{};
     std::uint64_t page = 0;
     for (page_format::meta& each : metas) {
@@ -232,171 +236,176 @@ using two_metas = std::array<page_format::meta, 2>;
     return metas;
 }
 
-[[nodiscard]] inline two_metas metas_in(disk_directory const& directory) {
-    folder const data = directory.data_files();
+[[nodiscard]] inline two_metas read_metas(disk_directory const& directory) {
+    trusted_directory const data = directory.open_data();
     auto const metas =
-        data.is_open() ? metas_in(data.try_open("data.mdb", O_RDONLY)) : std::nullopt;
+        data.is_open() ? read_metas(data.try_open("data.mdb", O_RDONLY)) : std::nullopt;
     return metas.value_or(two_metas{});
 }
 
-/// Bytes of the map that the data was last written with; 0 if neither meta states a plausible number.
-[[nodiscard]] inline std::uint64_t map_in(disk_directory const& directory) {
-    std::uint64_t map = 0;
-    for (page_format::meta const& each : metas_in(directory)) {
-        bool const is_known =
+/// The map size of the last write, in bytes; 0 if neither meta has a plausible one.
+[[nodiscard]] inline std::uint64_t stored_map_size(disk_directory const& directory) {
+    std::uint64_t map_size = 0;
+    for (page_format::meta const& each : read_metas(directory)) {
+        bool const is_supported =
             each.magic == page_format::magic && each.version == page_format::version;
-        map = is_known && is_plausible_map(each.map_size) ? (std::max)(map, each.map_size) : map;
+        map_size = is_supported && is_plausible_map_size(each.map_size)
+                       ? (std::max)(map_size, each.map_size)
+                       : map_size;
     }
-    return map;
+    return map_size;
 }
 
-/// Whether a process that only reads takes no lock and writes nothing, lock.mdb included: page_view reads
-/// without a place in LMDB's reader table. Pages of a size that page_view does not read are read by LMDB,
-/// which needs a place.
-[[nodiscard]] inline bool reads_alone(disk_directory const& directory) {
-    return metas_in(directory)[0].free_pages.page_size == page_format::page_size ||
+/// Whether a read-only process takes no lock and writes nothing, not even lock.mdb: page_view needs
+/// no entry in LMDB's reader table. LMDB reads pages of a size that page_view does not support, and
+/// needs one.
+[[nodiscard]] inline bool reads_without_lock(disk_directory const& directory) {
+    return read_metas(directory)[0].free_pages.page_size == page_format::page_size ||
            ::access(directory.path("v1/lock.mdb").c_str(), R_OK | W_OK) != 0;
 }
 
-// LMDB believes the sizes of the map, of the file and of a page that a meta states, and that the metas are
-// written by turns.
-inline void check_metas(file const& data, disk_opening const& how) {
-    auto const metas = metas_in(data);
+// Checks the fields that LMDB trusts: the sizes of map, file and page, and that the metas
+// alternate.
+inline void check_metas(file const& data, environment_options const& options) {
+    auto const metas = read_metas(data);
     for (std::uint64_t page = 0; metas && page < metas->size(); ++page) {
         page_format::meta const& each = (*metas)[page];
         std::uint32_t const page_size = each.free_pages.page_size;
-        bool const is_by_turns = each.transaction == 0 || each.transaction % 2 == page;
-        if (!is_page_size(page_size) || !is_by_turns || each.map_size > how.map ||
-            each.last_page >= how.map / page_size) {
-            lmdb_failed("open", MDB_CORRUPTED);
+        bool const alternates = each.transaction == 0 || each.transaction % 2 == page;
+        if (!is_page_size(page_size) || !alternates || each.map_size > options.map_size ||
+            each.last_page >= options.map_size / page_size) {
+            throw_lmdb_error("open", MDB_CORRUPTED);
         }
     }
 }
 
-/// LMDB returns one of its descriptors. The others are those from the lowest number that was free before on
-/// that lead to its files and have its access modes.
-[[nodiscard]] inline lmdb_descriptors descriptors_of(MDB_env* env, int lowest, file_identity data,
-                                                     std::optional<file_identity> lock) {
-    constexpr int max_between = 4096; // that other threads opened meanwhile
+/// Finds the descriptors of an environment. LMDB returns one of them. The others are the first
+/// ones, from the lowest number that was free before, that refer to its files with its access
+/// modes.
+[[nodiscard]] inline lmdb_descriptors find_descriptors(MDB_env* env, int lowest, file_identity data,
+                                                       std::optional<file_identity> lock) {
+    constexpr int max_searched = 4096; // other threads may have opened files, too
     lmdb_descriptors found;
-    auto& [of_data, of_meta, of_lock] = found.all;
+    auto& [data_entry, meta_entry, lock_entry] = found.all;
     mdb_filehandle_t descriptor = -1;
     lmdb_check("open", mdb_env_get_fd(env, &descriptor));
-    of_data = {descriptor, data};
+    data_entry = {descriptor, data};
     unsigned flags = 0;
     lmdb_check("open", mdb_env_get_flags(env, &flags));
     bool const has_meta = (flags & MDB_RDONLY) == 0;
     bool const has_lock = (flags & MDB_NOLOCK) == 0 && lock;
-    for (int each = lowest; each < lowest + max_between; ++each) {
-        if ((of_meta.descriptor >= 0 || !has_meta) && (of_lock.descriptor >= 0 || !has_lock)) {
+    for (int each = lowest; each < lowest + max_searched; ++each) {
+        if ((meta_entry.descriptor >= 0 || !has_meta) &&
+            (lock_entry.descriptor >= 0 || !has_lock)) {
             break;
         }
         auto const identity = identity_of_descriptor(each);
         // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): fcntl(2) is so
         int const access = identity ? ::fcntl(each, F_GETFL) & O_ACCMODE : 0;
         if (has_meta && identity == data && access == O_WRONLY) {
-            of_meta = {each, data};
+            meta_entry = {each, data};
         } else if (has_lock && identity == lock && access == O_RDWR) {
-            of_lock = {each, *lock};
+            lock_entry = {each, *lock};
         }
     }
     return found;
 }
 
-/// Opens files that are there.
-[[nodiscard]] inline lmdb_environment open_environment(disk_opening const& how,
-                                                       folder const& where) {
-    constexpr unsigned max_readers = 4096; // 64 B each, where there is one; the lock file is sparse
-    auto const identity = where.identity_of("data.mdb");
-    auto const lock = where.identity_of("lock.mdb");
+/// Opens LMDB's environment of existing files.
+[[nodiscard]] inline lmdb_environment open_environment(environment_options const& options,
+                                                       trusted_directory const& directory) {
+    constexpr unsigned max_readers = 4096; // 64 B each; the lock file is sparse
+    auto const identity = directory.identity_of("data.mdb");
+    auto const lock = directory.identity_of("lock.mdb");
     {
-        file const data = where.try_open("data.mdb", O_RDONLY);
+        file const data = directory.try_open("data.mdb", O_RDONLY);
         if (!identity || !data.is_open()) {
-            file_failed("open", how.directory.data_file(), errno);
+            throw_file_error("open", options.directory.data_file(), errno);
         }
-        check_metas(data, how);
+        check_metas(data, options);
     }
     MDB_env* env = nullptr;
     lmdb_check("open", mdb_env_create(&env));
     lmdb_environment opened(env);
-    lmdb_check("open", mdb_env_set_mapsize(env, how.map));
+    lmdb_check("open", mdb_env_set_mapsize(env, options.map_size));
     lmdb_check("open", mdb_env_set_maxreaders(env, max_readers));
-    unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (how.durable ? MDB_NOMETASYNC : MDB_NOSYNC);
-    if (how.read_only) {
-        flags |= MDB_RDONLY | (reads_alone(how.directory) ? MDB_NOLOCK : 0U);
+    unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (options.durable ? MDB_NOMETASYNC : MDB_NOSYNC);
+    if (options.read_only) {
+        flags |= MDB_RDONLY | (reads_without_lock(options.directory) ? MDB_NOLOCK : 0U);
     }
     // NOLINTBEGIN(cppcoreguidelines-pro-type-vararg): fcntl(2) is so
-    int const lowest = ::fcntl(where.opened().descriptor(), F_DUPFD_CLOEXEC, 0);
+    int const lowest = ::fcntl(directory.handle().descriptor(), F_DUPFD_CLOEXEC, 0);
     ::close(lowest);
-    int const code = mdb_env_open(env, where.lasting_path().c_str(), flags,
-                                  static_cast<mdb_mode_t>(how.directory.mode()));
+    int const code = mdb_env_open(env, directory.stable_path().c_str(), flags,
+                                  static_cast<mdb_mode_t>(options.directory.mode()));
     if (code == MDB_VERSION_MISMATCH) {
-        refuse_mismatch(how.directory);
+        refuse_mismatch(options.directory);
     }
     lmdb_check("open", code);
-    opened.get_deleter().descriptors = descriptors_of(env, lowest, *identity, lock);
-    mdb_filehandle_t descriptor = -1;
-    lmdb_check("open", mdb_env_get_fd(env, &descriptor));
-    ::fcntl(descriptor, F_SETFD, FD_CLOEXEC); // LMDB leaves this one of its files to its user
+    opened.get_deleter().descriptors = find_descriptors(env, lowest, *identity, lock);
+    int const descriptor = opened.get_deleter().descriptors.data();
+    ::fcntl(descriptor, F_SETFD, FD_CLOEXEC); // LMDB sets it on its other descriptors
     // NOLINTEND(cppcoreguidelines-pro-type-vararg)
     if (identity_of_descriptor(descriptor) != identity) {
-        file_failed("open", how.directory.data_file(), ESTALE);
+        throw_file_error("open", options.directory.data_file(), ESTALE);
     }
-    check_size(env, how);
+    check_size(env, descriptor, options);
     return opened;
 }
 
-[[noreturn]] inline void refuse_addresses(std::uint64_t map) {
+[[noreturn]] inline void throw_no_address_space(std::uint64_t map_size) {
     throw error(errc::configuration,
-                "disk: this process cannot have twice " + std::to_string(map) +
-                    " bytes of address space, which are the most that the file may have; give "
-                    "another .directory and a smaller .max_bytes, of which it is 4 times, or raise "
-                    "the limit of the process (ulimit -v)");
+                "disk: this process cannot reserve twice " + std::to_string(map_size) +
+                    " bytes of address space, the maximal size of the file; set another "
+                    ".directory and a smaller .max_bytes (a quarter of that size), or raise the "
+                    "limit of the process (ulimit -v)");
 }
 
-/// LMDB is open once in a process, and knows processes by their ids: byte n of write.lock is that of the
-/// process n. Modules that share memo share what is open (process.hpp), and others cannot.
-inline void claim_process(file const& writes, disk_opening const& how) {
+/// Locks the byte of this process in write.lock. LMDB identifies processes by their ids, and may be
+/// open only once per process. Modules with the same memo share the open data (process.hpp); others
+/// cannot.
+inline void claim_process(file const& writes, environment_options const& options) {
     if (!lock_byte(writes, F_WRLCK, ::getpid())) {
-        throw error(errc::configuration,
-                    "disk: " + how.directory.root() + " is open already in a process with the id " +
-                        std::to_string(::getpid()) +
-                        ". If a plugin or the host of this one has it open, build both with one "
-                        "version of memo and of the compiler's library, or give each a directory "
-                        "of its own. If a program in another container has it open, let the "
-                        "containers share their pid namespace, or give each a directory of its "
-                        "own");
+        throw error(
+            errc::configuration,
+            "disk: " + options.directory.root() + " is already open in a process with the id " +
+                std::to_string(::getpid()) +
+                ". If a plugin or its host has it open, build both with the same version of "
+                "memo and of the standard library, or set a directory for each. If a "
+                "program in another container has it open, let the containers share a pid "
+                "namespace, or set a directory for each");
     }
 }
 
-/// Opens the data, or creates it. Under open.lock, unless it only reads.
+/// Opens the data, or creates it. Callers hold open.lock, unless the environment is read-only.
 ///
-/// Throws:         disk_error; says_damaged(its code) where the data cannot be used
-[[nodiscard]] inline disk_files open_files(disk_opening const& how) {
+/// Throws:         disk_error; is_damage(its code) if the data is unusable
+[[nodiscard]] inline disk_files open_files(environment_options const& options) {
     disk_files files;
-    disk_directory const& directory = how.directory;
-    folder const data = how.read_only ? directory.data_files() : directory.make_data();
+    disk_directory const& directory = options.directory;
+    trusted_directory const data =
+        options.read_only ? directory.open_data() : directory.create_data();
     if (!data.is_open()) {
         directory.refuse_empty();
     }
-    if (how.read_only) {
-        files.users = directory.files().try_open("users.lock", O_RDONLY);
+    if (options.read_only) {
+        files.users = directory.open_root().try_open("users.lock", O_RDONLY);
     } else {
         unsigned const mode = directory.mode();
-        files.users = directory.files().open_or_make("users.lock", O_RDWR, mode);
-        files.writes = data.open_or_make("write.lock", O_RDWR, mode);
-        files.flights = std::make_shared<file>(data.open_or_make("flight.lock", O_RDWR, mode));
-        claim_process(files.writes, how);
-        data.make_unless_there("data.mdb", mode);
-        data.make_unless_there("lock.mdb", mode);
+        files.users = directory.open_root().open_or_create("users.lock", O_RDWR, mode);
+        files.writes = data.open_or_create("write.lock", O_RDWR, mode);
+        files.flights = std::make_shared<file>(data.open_or_create("flight.lock", O_RDWR, mode));
+        claim_process(files.writes, options);
+        data.create_if_missing("data.mdb", mode);
+        data.create_if_missing("lock.mdb", mode);
     }
     auto const join_users = [&] { return try_lock_file(files.users, LOCK_SH); };
-    if (how.read_only) { // without it, too, what it has open stays as it is
+    if (options.read_only) { // readers work without the lock, too
         static_cast<void>(!files.users.is_open() || join_users());
-    } else if (!poll_for_lock(join_users, how.max_wait)) {
-        lock_timed_out("open", directory.path("users.lock"));
+    } else if (!poll_for_lock(join_users, options.max_wait)) {
+        throw_lock_timeout("open", directory.path("users.lock"));
     }
-    files.environment = open_environment(how, data);
+    files.environment = open_environment(options, data);
     files.identity = files.environment.get_deleter().descriptors.all[0].identity;
     unsigned flags = 0;
     lmdb_check("open", mdb_env_get_flags(files.environment.get(), &flags));
@@ -404,49 +413,50 @@ inline void claim_process(file const& writes, disk_opening const& how) {
         files.lock_identity = data.identity_of("lock.mdb");
         files.lock_bytes = length_of_file(directory.path("v1/lock.mdb")).bytes;
     }
-    if (write_right const mine(files.writes, {}); mine.is_held()) {
+    if (write_lock const lock(files.writes, {}); lock.is_held()) {
         int dead = 0;
         mdb_reader_check(files.environment.get(), &dead);
     }
     return files;
 }
 
-/// Marks the data dirty before the first write of a process: from now on a crash of the machine costs it.
+/// Marks the data dirty before the first write of a process: a crash of the machine now loses it.
 ///
-/// max_wait        for a process that opens or closes the data
-inline void mark_dirty(disk_opening const& how, std::chrono::nanoseconds max_wait) {
-    disk_directory const& directory = how.directory;
-    directory_lock const alone(directory, max_wait);
+/// max_wait        for another process that opens or closes the data
+inline void mark_dirty(environment_options const& options, std::chrono::nanoseconds max_wait) {
+    disk_directory const& directory = options.directory;
+    directory_lock const lock(directory, max_wait);
     disk_state const state = directory.state();
     std::string const boot = this_boot();
     if (!state.dirty || state.boot != boot) {
-        directory.set_state({boot, true, (std::max)(state.map, how.map)}, true);
+        directory.set_state({boot, true, (std::max)(state.map_size, options.map_size)}, true);
     }
 }
 
-/// Writes all data to the disk and marks it clean, if it is dirty and no other process has it open. The
-/// commits of killed processes are in the kernel's cache, and reach the disk with the rest of the file.
-/// Under open.lock; leaves users.lock unlocked if another process may have the data open.
-inline void mark_clean(disk_files const& files, disk_opening const& how) {
-    disk_state state = how.directory.state();
-    if (!state.dirty || identity_of_file(how.directory.data_file()) != files.identity ||
-        !files.users.is_ours() || !try_lock_file(files.users, LOCK_EX)) {
+/// Writes all data to the disk and marks it clean, if it is dirty and no other process has it open.
+/// This includes the commits of killed processes, which are in the kernel's cache. Callers hold
+/// open.lock. May release the shared lock of users.lock.
+inline void mark_clean(disk_files const& files, environment_options const& options) {
+    disk_state state = options.directory.state();
+    if (!state.dirty || identity_of_file(options.directory.data_file()) != files.identity ||
+        !files.users.is_valid() || !try_lock_file(files.users, LOCK_EX)) {
         return;
     }
     lmdb_check("sync", mdb_env_sync(files.environment.get(), 1));
     state.dirty = false;
-    how.directory.set_state(state, false);
+    options.directory.set_state(state, false);
 }
 
-/// A durable process writes to the disk first what others left dirty, which would cost its own commits.
-/// Under open.lock.
-inline void mark_first_open(disk_files const& files, disk_opening const& how) {
-    if (how.durable && !how.read_only) {
+/// Writes dirty data of other processes to the disk before a durable process commits: a crash would
+/// lose its commits with the rest. Callers hold open.lock.
+inline void clean_before_durable(disk_files const& files, environment_options const& options) {
+    if (options.durable && !options.read_only) {
         try {
-            mark_clean(files, how);
-        } catch (disk_error const&) { // a full disk: hits are still possible
+            mark_clean(files, options);
+        } catch (disk_error const&) { // a full disk: lookups still work
         }
-        static_cast<void>(try_lock_file(files.users, LOCK_SH)); // open.lock keeps others away
+        static_cast<void>(
+            try_lock_file(files.users, LOCK_SH)); // succeeds: the caller holds open.lock
     }
 }
 

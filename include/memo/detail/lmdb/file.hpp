@@ -3,12 +3,12 @@
 
 // Linux files and their locks.
 //
-// A file is opened by its name in an open, checked directory, never through a link and never as a FIFO, and
-// is checked before it is written, grown or given a mode: a user who can replace a file by a link must not
-// choose which file of ours is overwritten.
+// A file is opened by its name in an open, trusted directory, never through a link or as a FIFO,
+// and is checked before it is written, grown or chmodded: a user who can replace a file by a link
+// must not make this process overwrite other files.
 //
-// Locks belong to open file descriptions, so the kernel ends them with their owner, however it ends. The wait
-// for an owner that is alive but stopped is bounded.
+// Locks belong to open file descriptions, so the kernel releases them when the owner ends for any
+// reason. The wait for an owner that is alive but stopped is bounded.
 //
 // Source: open(2), "O_NOFOLLOW"; fcntl(2), "Open file description locks"; flock(2).
 
@@ -51,25 +51,18 @@ class disk_error : public error {
     int code_;
 };
 
-[[noreturn]] inline void file_failed(std::string const& verb, std::string const& path, int code) {
+[[noreturn]] inline void throw_file_error(std::string const& verb, std::string const& path,
+                                          int code) {
     throw disk_error("disk " + verb + ": " + path + ": " + std::generic_category().message(code),
                      code);
 }
 
-/// Which file a path or a descriptor leads to.
+/// Identifies a file of the machine.
 struct file_identity {
     dev_t device = 0;
     ino_t number = 0;
     friend auto operator<=>(file_identity const&, file_identity const&) = default;
 };
-
-[[nodiscard]] inline std::optional<file_identity> identity_of_file(std::string const& path) {
-    struct stat now {};
-    if (::stat(path.c_str(), &now) != 0) {
-        return std::nullopt;
-    }
-    return file_identity{now.st_dev, now.st_ino};
-}
 
 /// Source: makedev(3), glibc and musl; its header defines macros named major and minor.
 [[nodiscard]] constexpr dev_t device_of(std::uint32_t major_number,
@@ -78,52 +71,54 @@ struct file_identity {
            dev_t{minor_number & 0xffU} | (dev_t{minor_number & ~0xffU} << 12U);
 }
 
-// Asks for no times: after fstat(2) the next write stores new ones in the inode, and a put takes a
-// tenth longer. Another thread may be closing the descriptor: the thread sanitizer takes fstat(2) for a use
-// of the file.
+// Not fstat(2): it queries timestamps, so that the next write updates them in the inode, and a put
+// takes a tenth longer. The thread sanitizer also treats it as a use of the file, which another
+// thread may close.
 [[nodiscard]] inline std::optional<file_identity> identity_of_descriptor(int descriptor) noexcept {
-    struct statx now {};
-    if (::statx(descriptor, "", AT_EMPTY_PATH, STATX_INO, &now) == 0) {
-        return file_identity{device_of(now.stx_dev_major, now.stx_dev_minor), now.stx_ino};
+    struct statx extended {};
+    if (::statx(descriptor, "", AT_EMPTY_PATH, STATX_INO, &extended) == 0) {
+        return file_identity{device_of(extended.stx_dev_major, extended.stx_dev_minor),
+                             extended.stx_ino};
     }
     struct stat status {};
-    if ((errno != ENOSYS && errno != EPERM) || // a sandbox that does not know statx(2)
+    if ((errno != ENOSYS && errno != EPERM) || // else a sandbox refuses statx(2)
         ::fstatat(descriptor, "", &status, AT_EMPTY_PATH) != 0) {
         return std::nullopt;
     }
     return file_identity{status.st_dev, status.st_ino};
 }
 
-/// Which file a path leads to, and how long it is.
+/// The identity and length of the file at a path.
 struct file_length {
-    std::optional<file_identity> identity; ///< nothing: it is gone, or cannot be seen
+    std::optional<file_identity> identity; ///< nothing: the file is missing or inaccessible
     std::uint64_t bytes = 0;
     bool is_gone = false;
 };
 
 [[nodiscard]] inline file_length length_of_file(std::string const& path) {
-    struct stat now {};
-    if (::stat(path.c_str(), &now) != 0) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) {
         return {std::nullopt, 0, errno == ENOENT || errno == ENOTDIR};
     }
-    return {file_identity{now.st_dev, now.st_ino}, static_cast<std::uint64_t>(now.st_size), false};
+    return {file_identity{status.st_dev, status.st_ino}, static_cast<std::uint64_t>(status.st_size),
+            false};
 }
 
-/// Seconds that only go forward, to a few ms, for 5 ns.
-[[nodiscard]] inline std::int64_t coarse_seconds() noexcept {
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return now.tv_sec;
+[[nodiscard]] inline std::optional<file_identity> identity_of_file(std::string const& path) {
+    return length_of_file(path).identity;
 }
 
-/// The same clock in ns: it goes on every few ms.
+/// A monotonic clock in ns with a resolution of a few ms. A call takes 5 ns.
 [[nodiscard]] inline std::int64_t coarse_ticks() noexcept {
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     return now.tv_sec * 1'000'000'000 + now.tv_nsec;
 }
+[[nodiscard]] inline std::int64_t coarse_seconds() noexcept {
+    return coarse_ticks() / 1'000'000'000;
+}
 
-/// Whether the process has a limit for the size of a file (ulimit -f). Asked once a tick.
+/// Whether the process has a limit for the size of a file (ulimit -f). Checked once per tick.
 [[nodiscard]] inline bool has_size_limit() noexcept {
     static std::atomic<std::int64_t> unlimited_at{-1};
     std::int64_t const now = coarse_ticks();
@@ -136,36 +131,37 @@ struct file_length {
     return has;
 }
 
-/// While one lives, its thread is neither cancelled nor sent SIGXFSZ, which ends a process: a write
-/// beyond the limit of the process (ulimit -f) is an error like one to a full disk.
+/// Blocks cancellation and SIGXFSZ in the current thread during its lifetime. By default the signal
+/// ends the process; blocked, a write beyond the limit of the process (ulimit -f) fails like one to
+/// a full disk.
 ///
 /// Source: setrlimit(2), RLIMIT_FSIZE.
-class undisturbed {
+class interruption_guard {
   public:
-    undisturbed() noexcept {
+    interruption_guard() noexcept {
         if (has_size_limit()) {
-            sigset_t signal = too_large();
+            sigset_t signal = file_size_signal();
             sigset_t pending{};
             ::sigpending(&pending);
             was_pending_ = ::sigismember(&pending, SIGXFSZ) == 1;
-            blocks_ = ::pthread_sigmask(SIG_BLOCK, &signal, &before_) == 0;
+            is_blocked_ = ::pthread_sigmask(SIG_BLOCK, &signal, &old_mask_) == 0;
         }
     }
-    undisturbed(undisturbed const&) = delete;
-    undisturbed& operator=(undisturbed const&) = delete;
-    ~undisturbed() {
-        if (blocks_) {
-            sigset_t const signal = too_large();
+    interruption_guard(interruption_guard const&) = delete;
+    interruption_guard& operator=(interruption_guard const&) = delete;
+    ~interruption_guard() {
+        if (is_blocked_) {
+            sigset_t const signal = file_size_signal();
             timespec const at_once{};
             if (!was_pending_) {
                 ::sigtimedwait(&signal, nullptr, &at_once);
             }
-            ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+            ::pthread_sigmask(SIG_SETMASK, &old_mask_, nullptr);
         }
     }
 
   private:
-    static sigset_t too_large() noexcept {
+    static sigset_t file_size_signal() noexcept {
         sigset_t signal{};
         ::sigemptyset(&signal);
         ::sigaddset(&signal, SIGXFSZ);
@@ -173,13 +169,13 @@ class undisturbed {
     }
 
     not_cancelled const not_cancelled_{};
-    sigset_t before_{};
+    sigset_t old_mask_{};
     bool was_pending_ = false;
-    bool blocks_ = false;
+    bool is_blocked_ = false;
 };
 
-/// An open file, closed by the destructor. A program may close all descriptors, as daemons do when they
-/// begin, and open files of its own under their numbers: those are not closed.
+/// An open file, closed by the destructor. A program may close all descriptors, as daemons do, and
+/// reuse their numbers for files of its own: these are not closed.
 class file {
   public:
     file() = default;
@@ -204,24 +200,24 @@ class file {
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
     [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
     [[nodiscard]] file_identity identity() const noexcept { return identity_; }
-    /// Whether the descriptor still leads to the file that was opened.
-    [[nodiscard]] bool is_ours() const noexcept {
+    /// Whether the descriptor still refers to the file that was opened.
+    [[nodiscard]] bool is_valid() const noexcept {
         return is_open() && identity_of_descriptor(descriptor_) == identity_;
     }
-    /// The same as it was at some time within this tick of the coarse clock: for a file that is locked
-    /// and never written.
-    [[nodiscard]] bool was_ours_lately() const noexcept {
+    /// Like is_valid(), but checks only once per tick of the coarse clock: for a file that is
+    /// locked and never written.
+    [[nodiscard]] bool was_valid_this_tick() const noexcept {
         std::int64_t const now = coarse_ticks();
         if (checked_at_.load(std::memory_order_relaxed) == now) {
             return is_open();
         }
-        bool const is = is_ours();
-        checked_at_.store(is ? now : -1, std::memory_order_relaxed);
-        return is;
+        bool const valid = is_valid();
+        checked_at_.store(valid ? now : -1, std::memory_order_relaxed);
+        return valid;
     }
 
     void close() noexcept {
-        if (is_ours()) {
+        if (is_valid()) {
             ::close(descriptor_);
         }
         descriptor_ = -1;
@@ -230,106 +226,107 @@ class file {
   private:
     int descriptor_ = -1;
     file_identity identity_;
-    mutable std::atomic<std::int64_t> checked_at_{-1}; ///< see was_ours_lately
+    mutable std::atomic<std::int64_t> checked_at_{-1}; ///< see was_valid_this_tick
 };
 
 /// Flags of every open(2).
 inline constexpr int open_safely = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
 
-/// Opens what lies anywhere; not open, and errno says why, if that fails.
+/// Opens a file by its path. On failure the result is not open, and errno is set.
 [[nodiscard]] inline file try_open(std::string const& path, int flags) {
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): open(2) is so
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): signature of open(2)
     return file(::open(path.c_str(), flags | open_safely));
 }
 
 [[nodiscard]] inline file open_file(std::string const& path, int flags) {
     file opened = try_open(path, flags);
     if (!opened.is_open()) {
-        file_failed("open", path, errno);
+        throw_file_error("open", path, errno);
     }
     return opened;
 }
 
-/// Gives a file of this user's its mode, whatever the umask took.
+/// Sets the mode of a file if this user owns it, independent of the umask.
 inline void set_mode(file const& opened, unsigned mode) noexcept {
-    struct stat now {};
-    if (::fstat(opened.descriptor(), &now) == 0 && (now.st_mode & 0777U) != mode &&
-        now.st_uid == ::geteuid()) {
+    struct stat status {};
+    if (::fstat(opened.descriptor(), &status) == 0 && (status.st_mode & 0777U) != mode &&
+        status.st_uid == ::geteuid()) {
         ::fchmod(opened.descriptor(), mode);
     }
 }
 
-/// Who is believed: who can write a directory can give values to all who use the cache in it.
+/// The trust in a directory: its writers can give any values to all users of the cache.
 struct directory_trust {
-    unsigned writers = 0;    ///< of 0022: who may write it beside its owner
-    bool reads_only = false; ///< nothing is written, so the owner may be anybody
+    unsigned writers = 0;   ///< of 0022: other users that may write the directory
+    bool read_only = false; ///< nothing is written, so anybody may own the directory
 };
 
-/// A directory that is open, and that nobody can write who is not trusted.
-class folder {
+/// An open directory that only trusted users can write.
+class trusted_directory {
   public:
-    /// Not open, and errno says why, if it cannot be opened.
+    /// On failure the directory is not open, and errno is set.
     ///
-    /// parent          what a relative path begins at; a link in its last place is refused then
-    /// Throws:         memo::error (configuration) if others can write it, or it is somebody else's
-    folder(std::string path, directory_trust trust, folder const* parent = nullptr)
+    /// parent          opens the last component of the path in this directory, and refuses a link
+    /// Throws:         memo::error (configuration) if untrusted users own it or can write it
+    trusted_directory(std::string path, directory_trust trust,
+                      trusted_directory const* parent = nullptr)
         : path_(std::move(path)), trust_(trust) {
         int const flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-        // NOLINTBEGIN(cppcoreguidelines-pro-type-vararg): open(2) is so
-        opened_ = parent == nullptr
+        // NOLINTBEGIN(cppcoreguidelines-pro-type-vararg): signature of open(2)
+        handle_ = parent == nullptr
                       ? file(::open(path_.c_str(), flags))
-                      : file(::openat(parent->opened_.descriptor(),
+                      : file(::openat(parent->handle_.descriptor(),
                                       path_.substr(path_.find_last_of('/') + 1).c_str(),
                                       flags | O_NOFOLLOW));
         // NOLINTEND(cppcoreguidelines-pro-type-vararg)
-        if (!opened_.is_open()) {
+        if (!handle_.is_open()) {
             return;
         }
-        struct stat now {};
-        if (::fstat(opened_.descriptor(), &now) != 0) {
-            file_failed("open", path_, errno);
+        struct stat status {};
+        if (::fstat(handle_.descriptor(), &status) != 0) {
+            throw_file_error("open", path_, errno);
         }
-        owner_ = now.st_uid;
-        require_trust(now, parent != nullptr);
+        owner_ = status.st_uid;
+        require_trust(status, parent != nullptr);
     }
 
-    [[nodiscard]] bool is_open() const noexcept { return opened_.is_open(); }
-    [[nodiscard]] file const& opened() const noexcept { return opened_; }
+    [[nodiscard]] bool is_open() const noexcept { return handle_.is_open(); }
+    [[nodiscard]] file const& handle() const noexcept { return handle_; }
     [[nodiscard]] std::string path(std::string const& name) const { return path_ + '/' + name; }
-    /// A path that leads to this directory whatever is renamed meanwhile; where there is no /proc, the
-    /// one that it was opened by.
-    [[nodiscard]] std::string lasting_path() const {
-        std::string own = "/proc/self/fd/" + std::to_string(opened_.descriptor());
-        return identity_of_file(own) == opened_.identity() ? own : path_;
+    /// A path that leads to this directory even after renames; without /proc, the original path.
+    [[nodiscard]] std::string stable_path() const {
+        std::string link = "/proc/self/fd/" + std::to_string(handle_.descriptor());
+        return identity_of_file(link) == handle_.identity() ? link : path_;
     }
 
-    /// Opens a file that is there; not open, and errno says why, if that fails.
+    /// Opens an existing file. On failure the result is not open, and errno is set.
     ///
-    /// Throws:         memo::error (configuration) for what is no file of a cache's
+    /// Throws:         memo::error (configuration) for a file that cannot belong to a cache
     [[nodiscard]] file try_open(std::string const& name, int flags) const {
-        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): openat(2) is so
-        file found(::openat(opened_.descriptor(), name.c_str(), flags | open_safely));
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): signature of openat(2)
+        file found(::openat(handle_.descriptor(), name.c_str(), flags | open_safely));
         if (found.is_open()) {
-            struct stat now {};
-            if (::fstat(found.descriptor(), &now) != 0) {
-                file_failed("open", path(name), errno);
+            struct stat status {};
+            if (::fstat(found.descriptor(), &status) != 0) {
+                throw_file_error("open", path(name), errno);
             }
-            require_ours(name, now);
-        } else if (errno == ELOOP || errno == ENXIO) { // a link; a FIFO that nobody reads
-            refuse(name, "is no regular file");
+            require_trusted_file(name, status);
+        } else if (errno == ELOOP || errno == ENXIO) { // a link; a FIFO without readers
+            refuse(name, "is not a regular file");
         }
         return found;
     }
 
-    /// Opens a file, and makes it if it is missing, with its mode whatever the umask.
+    /// Opens a file, and creates it if it is missing, with the mode independent of the umask.
     ///
-    /// Throws:         disk_error; memo::error (configuration) for what is no file of a cache's
-    [[nodiscard]] file open_or_make(std::string const& name, int flags, unsigned mode) const {
-        constexpr int attempts = 100; // made and removed by others in between
+    /// Throws:         disk_error; memo::error (configuration) for a file that cannot belong to a
+    ///                 cache
+    [[nodiscard]] file open_or_create(std::string const& name, int flags, unsigned mode) const {
+        constexpr int attempts = 100; // others may create and remove the file concurrently
         for (int attempt = 0; attempt < attempts; ++attempt) {
             file found = try_open(name, flags);
             if (!found.is_open() && errno == ENOENT) {
-                found = make(name, flags, mode);
+                found = create(name, flags, mode);
             }
             if (found.is_open()) {
                 set_mode(found, mode);
@@ -339,105 +336,106 @@ class folder {
                 break;
             }
         }
-        file_failed("open", path(name), errno);
+        throw_file_error("open", path(name), errno);
     }
 
-    /// Makes a file; not open, and errno says why, if something has the name.
-    [[nodiscard]] file make(std::string const& name, int flags, unsigned mode) const {
-        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): openat(2) is so
-        return file(::openat(opened_.descriptor(), name.c_str(),
+    /// Creates a file. On failure, and if the name exists, the result is not open, and errno is
+    /// set.
+    [[nodiscard]] file create(std::string const& name, int flags, unsigned mode) const {
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): signature of openat(2)
+        return file(::openat(handle_.descriptor(), name.c_str(),
                              flags | O_CREAT | O_EXCL | open_safely, mode));
     }
 
-    /// A file that LMDB opens by its name: as open_or_make, but one that is there is not opened. Closing
-    /// it would end LMDB's locks of this process.
-    void make_unless_there(std::string const& name, unsigned mode) const {
+    /// Creates a file that LMDB opens by its name. Never opens an existing file: closing it would
+    /// release LMDB's locks of this process.
+    void create_if_missing(std::string const& name, unsigned mode) const {
         while (!identity_of(name)) {
-            file const made = make(name, O_RDWR, mode);
-            if (made.is_open()) {
-                set_mode(made, mode);
+            file const created = create(name, O_RDWR, mode);
+            if (created.is_open()) {
+                set_mode(created, mode);
             } else if (errno != EEXIST) {
-                file_failed("open", path(name), errno);
+                throw_file_error("open", path(name), errno);
             }
         }
     }
 
-    /// Which file has a name; nothing if there is none.
+    /// The identity of a file; nothing if it is missing.
     ///
-    /// Throws:         memo::error (configuration) for what is no file of a cache's
+    /// Throws:         memo::error (configuration) for a file that cannot belong to a cache
     [[nodiscard]] std::optional<file_identity> identity_of(std::string const& name) const {
-        struct stat now {};
-        if (::fstatat(opened_.descriptor(), name.c_str(), &now, AT_SYMLINK_NOFOLLOW) != 0) {
+        struct stat status {};
+        if (::fstatat(handle_.descriptor(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
             return std::nullopt;
         }
-        require_ours(name, now);
-        return file_identity{now.st_dev, now.st_ino};
+        require_trusted_file(name, status);
+        return file_identity{status.st_dev, status.st_ino};
     }
 
     void remove(std::string const& name) const noexcept {
-        ::unlinkat(opened_.descriptor(), name.c_str(), 0);
+        ::unlinkat(handle_.descriptor(), name.c_str(), 0);
     }
 
-    /// False, and errno says why, if that fails.
+    /// False on failure, and errno is set.
     [[nodiscard]] bool rename(std::string const& from, std::string const& to) const noexcept {
-        return ::renameat(opened_.descriptor(), from.c_str(), opened_.descriptor(), to.c_str()) ==
+        return ::renameat(handle_.descriptor(), from.c_str(), handle_.descriptor(), to.c_str()) ==
                0;
     }
 
   private:
-    void require_trust(struct stat const& now, bool has_parent) const {
-        unsigned const writers = now.st_mode & 0022U;
-        unsigned const others = writers & ~(trust_.writers | (trust_.reads_only ? 0020U : 0U));
+    void require_trust(struct stat const& status, bool has_parent) const {
+        unsigned const writers = status.st_mode & 0022U;
+        unsigned const others = writers & ~(trust_.writers | (trust_.read_only ? 0020U : 0U));
         if (others != 0) {
             bool const has_cache =
-                has_parent || ::faccessat(opened_.descriptor(), "v1", F_OK, 0) == 0;
+                has_parent || ::faccessat(handle_.descriptor(), "v1", F_OK, 0) == 0;
             bool const is_everybody = (others & 0002U) != 0;
             std::string const command =
                 (is_everybody ? "run: chmod o-w " : "run: chmod g-w ") + path_ +
-                ", or give another .directory; a cache that a group shares has .mode = 0660";
+                ", or set another .directory; to share a cache in a group, set .mode = 0660";
             throw error(errc::configuration,
                         "disk: " + path_ + " can be written by " +
                             (is_everybody ? "everybody" : "its group") +
-                            ", who could give this program values and files of theirs; " +
+                            ", so that other users can change the values of this program; " +
                             (has_cache || !is_everybody
                                  ? command
-                                 : "give .directory one of its own, such as " + path("memo")));
+                                 : "set .directory to one of its own, such as " + path("memo")));
         }
-        bool const is_trusted = now.st_uid == ::geteuid() || now.st_uid == 0 ||
+        bool const is_trusted = status.st_uid == ::geteuid() || status.st_uid == 0 ||
                                 (writers & 0002U) != 0 ||
-                                ((writers & 0020U) != 0 && is_of_group(now.st_gid));
-        if (!trust_.reads_only && !is_trusted) {
+                                ((writers & 0020U) != 0 && is_in_group(status.st_gid));
+        if (!trust_.read_only && !is_trusted) {
             throw error(errc::configuration,
-                        "disk: " + path_ + " belongs to user " + std::to_string(now.st_uid) +
+                        "disk: " + path_ + " belongs to user " + std::to_string(status.st_uid) +
                             ", and this program runs as user " + std::to_string(::geteuid()) +
-                            ": its owner could give this program values and files of theirs; give "
-                            "another .directory, run as its owner, or set .read_only; a cache that "
-                            "a group shares has .mode = 0660");
+                            ": its owner can change the values of this program; set another "
+                            ".directory, run as its owner, or set .read_only; to share a cache in "
+                            "a group, set .mode = 0660");
         }
     }
 
-    void require_ours(std::string const& name, struct stat const& now) const {
-        if (!S_ISREG(now.st_mode)) {
-            refuse(name, "is no regular file");
+    void require_trusted_file(std::string const& name, struct stat const& status) const {
+        if (!S_ISREG(status.st_mode)) {
+            refuse(name, "is not a regular file");
         }
-        if (now.st_nlink > 1) {
-            refuse(name, "has another name elsewhere");
+        if (status.st_nlink > 1) {
+            refuse(name, "has another hard link");
         }
-        bool const is_trusted = trust_.reads_only || trust_.writers != 0 ||
-                                now.st_uid == ::geteuid() || now.st_uid == owner_ ||
-                                now.st_uid == 0;
+        bool const is_trusted = trust_.read_only || trust_.writers != 0 ||
+                                status.st_uid == ::geteuid() || status.st_uid == owner_ ||
+                                status.st_uid == 0;
         if (!is_trusted) {
-            refuse(name, "belongs to user " + std::to_string(now.st_uid));
+            refuse(name, "belongs to user " + std::to_string(status.st_uid));
         }
     }
 
     [[noreturn]] void refuse(std::string const& name, std::string const& why) const {
         throw error(errc::configuration, "disk: " + path(name) + ' ' + why +
-                                             ", so it is none of the cache's; remove it, or give "
-                                             "another .directory");
+                                             ", so it does not belong to the cache; remove it, or "
+                                             "set another .directory");
     }
 
-    [[nodiscard]] static bool is_of_group(gid_t group) {
+    [[nodiscard]] static bool is_in_group(gid_t group) {
         std::vector<gid_t> groups(static_cast<std::size_t>((std::max)(0, ::getgroups(0, nullptr))));
         int const count = ::getgroups(static_cast<int>(groups.size()), groups.data());
         groups.resize(static_cast<std::size_t>((std::max)(0, count)));
@@ -446,19 +444,19 @@ class folder {
 
     std::string path_;
     directory_trust trust_;
-    file opened_;
+    file handle_;
     uid_t owner_ = 0;
 };
 
-/// Tries to lock until it succeeds: file locks have no time limit. Pauses are a sixteenth of the time that
-/// has passed, so that the whole wait is little longer than it must be.
+/// Repeats try_lock() until it succeeds: waits for file locks have no timeout. Each pause is a
+/// sixteenth of the elapsed time, so that the total wait is little longer than necessary.
 ///
-/// Returns:        false after max_wait; with 0 there is one try
+/// Returns:        false after max_wait; 0: a single try
 template <class Try> bool poll_for_lock(Try const& try_lock, std::chrono::nanoseconds max_wait) {
     using clock = std::chrono::steady_clock;
-    constexpr std::chrono::nanoseconds yields = std::chrono::microseconds(100);
-    constexpr std::chrono::nanoseconds shortest = std::chrono::microseconds(50);
-    constexpr std::chrono::nanoseconds longest = std::chrono::milliseconds(20);
+    constexpr std::chrono::nanoseconds yield_time = std::chrono::microseconds(100);
+    constexpr std::chrono::nanoseconds min_pause = std::chrono::microseconds(50);
+    constexpr std::chrono::nanoseconds max_pause = std::chrono::milliseconds(20);
     if (try_lock()) [[likely]] {
         return true;
     }
@@ -468,11 +466,11 @@ template <class Try> bool poll_for_lock(Try const& try_lock, std::chrono::nanose
         if (waited >= max_wait) {
             return false;
         }
-        if (waited < yields) {
+        if (waited < yield_time) {
             std::this_thread::yield();
         } else {
-            auto const max_pause = (std::min)(longest, (std::max)(shortest, max_wait - waited));
-            std::this_thread::sleep_for(std::clamp(waited / 16, shortest, max_pause));
+            auto const longest = (std::min)(max_pause, (std::max)(min_pause, max_wait - waited));
+            std::this_thread::sleep_for(std::clamp(waited / 16, min_pause, longest));
         }
         if (try_lock()) {
             return true;
@@ -480,29 +478,35 @@ template <class Try> bool poll_for_lock(Try const& try_lock, std::chrono::nanose
     }
 }
 
-[[noreturn]] inline void lock_timed_out(std::string const& verb, std::string const& path) {
+[[noreturn]] inline void throw_lock_timeout(std::string const& verb, std::string const& path) {
     throw disk_error("disk " + verb + ": " + path +
-                         " is locked by a process that does not go on: it is stopped, or waits for "
-                         "the disk; end it, or let it go on (fuser -v names it)",
+                         " is locked by a process that makes no progress: it is stopped, or waits "
+                         "for the disk; end or resume it (fuser -v lists it)",
                      ETIMEDOUT);
 }
 
-/// Takes a lock on a whole file if nobody has one that does not go with it.
-///
-/// kind            LOCK_SH or LOCK_EX
-[[nodiscard]] inline bool try_lock_file(file const& locked, int kind) {
-    while (::flock(locked.descriptor(), kind | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK) {
+/// Calls lock(), a system call that does not block, again if a signal interrupts it. False if
+/// another owner has the lock.
+template <class Lock> bool try_lock_interruptible(Lock const& lock) {
+    while (lock() != 0) {
+        if (errno == EAGAIN || errno == EACCES) {
             return false;
         }
         if (errno != EINTR) {
-            file_failed("lock", "a lock file", errno);
+            throw_file_error("lock", "a lock file", errno);
         }
     }
     return true;
 }
 
-/// Locks or unlocks one byte of a file. False if another holds it.
+/// Locks a whole file. False if another owner has a conflicting lock.
+///
+/// kind            LOCK_SH or LOCK_EX
+[[nodiscard]] inline bool try_lock_file(file const& locked, int kind) {
+    return try_lock_interruptible([&] { return ::flock(locked.descriptor(), kind | LOCK_NB); });
+}
+
+/// Locks or unlocks one byte of a file. False if another owner has it.
 ///
 /// kind            F_WRLCK or F_UNLCK
 inline bool lock_byte(file const& locked, short kind, std::int64_t offset) {
@@ -511,19 +515,12 @@ inline bool lock_byte(file const& locked, short kind, std::int64_t offset) {
     range.l_whence = SEEK_SET;
     range.l_start = offset;
     range.l_len = 1;
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): fcntl(2) is so
-    while (::fcntl(locked.descriptor(), F_OFD_SETLK, &range) != 0) {
-        if (errno == EAGAIN || errno == EACCES) {
-            return false;
-        }
-        if (errno != EINTR) {
-            file_failed("lock", "a lock file", errno);
-        }
-    }
-    return true;
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): signature of fcntl(2)
+    return try_lock_interruptible(
+        [&] { return ::fcntl(locked.descriptor(), F_OFD_SETLK, &range); });
 }
 
-/// The text of a small file that is open; nothing, and errno says why, if it cannot be read.
+/// The text of a small open file; nothing on failure, and errno is set.
 [[nodiscard]] inline std::optional<std::string> read_text(file const& opened) {
     if (!opened.is_open()) {
         return std::nullopt;
@@ -537,38 +534,39 @@ inline bool lock_byte(file const& locked, short kind, std::int64_t offset) {
     return text;
 }
 
-/// Replaces a small file as one step, for those who could read it. One at a time does so.
+/// Replaces a small file atomically; keeps its group. Precondition: no concurrent call.
 ///
-/// synced          what was written survives a power cut
-inline void write_text(folder const& where, std::string const& name, std::string_view text,
-                       unsigned mode, bool synced) {
+/// sync            whether the file must survive a power cut
+inline void write_text(trusted_directory const& directory, std::string const& name,
+                       std::string_view text, unsigned mode, bool sync) {
     std::string const fresh = name + ".new";
     {
-        where.remove(fresh); // of a process that was killed
-        file const opened = where.make(fresh, O_WRONLY, mode);
+        directory.remove(fresh); // from a process that was killed
+        file const opened = directory.create(fresh, O_WRONLY, mode);
         if (!opened.is_open()) {
-            file_failed("open", where.path(fresh), errno);
+            throw_file_error("open", directory.path(fresh), errno);
         }
         ::fchmod(opened.descriptor(), mode);
-        struct stat before {};
-        if (file const old = where.try_open(name, O_RDONLY);
-            old.is_open() && ::fstat(old.descriptor(), &before) == 0) {
-            // Fails where this user is not of the group.
-            static_cast<void>(::fchown(opened.descriptor(), static_cast<uid_t>(-1), before.st_gid));
+        struct stat old_status {};
+        if (file const old = directory.try_open(name, O_RDONLY);
+            old.is_open() && ::fstat(old.descriptor(), &old_status) == 0) {
+            // Fails if this user is not in the group.
+            static_cast<void>(
+                ::fchown(opened.descriptor(), static_cast<uid_t>(-1), old_status.st_gid));
         }
         if (::write(opened.descriptor(), text.data(), text.size()) !=
             static_cast<ssize_t>(text.size())) {
-            file_failed("write", where.path(fresh), errno != 0 ? errno : ENOSPC);
+            throw_file_error("write", directory.path(fresh), errno != 0 ? errno : ENOSPC);
         }
-        if (synced && ::fdatasync(opened.descriptor()) != 0) {
-            file_failed("sync", where.path(fresh), errno);
+        if (sync && ::fdatasync(opened.descriptor()) != 0) {
+            throw_file_error("sync", directory.path(fresh), errno);
         }
     }
-    if (!where.rename(fresh, name)) {
-        file_failed("rename", where.path(fresh), errno);
+    if (!directory.rename(fresh, name)) {
+        throw_file_error("rename", directory.path(fresh), errno);
     }
-    if (synced) {
-        ::fsync(where.opened().descriptor());
+    if (sync) {
+        ::fsync(directory.handle().descriptor());
     }
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The names of functions, which lie before all records. Tools list them, and a miss says whether the directory
-// has the function's name under other scopes only.
+// The names of functions, which precede all records. Tools list them, and they provide
+// miss_reason::version.
 
 #include <memo/detail/lmdb/disk_cursor.hpp>
 #include <memo/detail/lmdb/entry.hpp>
@@ -24,7 +24,7 @@
 
 namespace memo::detail {
 
-/// Name and version.
+/// The name and version of a function.
 using function_label = std::pair<std::string, std::string>;
 
 /// The frame of a function's name; empty if it is too large.
@@ -41,7 +41,7 @@ using function_label = std::pair<std::string, std::string>;
 }
 
 /// The name in a frame; nothing if the frame is damaged, of another kind or malformed.
-[[nodiscard]] inline std::optional<function_label> label_in(bytes_view frame) {
+[[nodiscard]] inline std::optional<function_label> decode_label(bytes_view frame) {
     auto const header = check_frame(frame);
     if (!header || header->kind != record_kind::name) {
         return std::nullopt;
@@ -72,10 +72,10 @@ template <class Visit> void for_each_name(read_transaction const& snapshot, Visi
     return names;
 }
 
-/// Why a lookup of a scope finds nothing: miss_reason::version if a name is stored for other scopes and not for
-/// this one.
+/// The reason for misses of absent keys of a scope: miss_reason::version if the name is stored for
+/// other scopes, but not for this one.
 ///
-/// Complexity:     O(log entries) if it is stored for this one; otherwise linear in the names
+/// Complexity:     O(log entries) if it is stored for this scope; otherwise linear in the names
 [[nodiscard]] inline miss_reason reason_of_absence(read_transaction const& snapshot, key128 scope,
                                                    std::string const& name) {
     auto reason = miss_reason::absent;
@@ -83,10 +83,10 @@ template <class Visit> void for_each_name(read_transaction const& snapshot, Visi
     if (snapshot.find(name_place_of(scope), own) != lookup_status::absent) {
         return reason;
     }
-    bytes_copy frame; // writers may overwrite what is checked
+    copied_bytes frame; // writers may overwrite the original
     for_each_name(snapshot, [&](key_and_value const& entry) {
         frame.assign(entry.value);
-        auto const label = label_in(frame.get());
+        auto const label = decode_label(frame.get());
         if (label && label->first == name) {
             reason = miss_reason::version;
         }

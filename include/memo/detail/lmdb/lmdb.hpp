@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// LMDB with owners for its handles and exceptions for its codes: the only header that sees it.
+// RAII handles and exceptions for LMDB. The only header that includes lmdb.h.
 //
 // Source: LMDB 0.9.24, lmdb.h.
 
@@ -22,7 +22,7 @@
 
 namespace memo::detail {
 
-[[noreturn]] inline void lmdb_failed(char const* verb, int code) {
+[[noreturn]] inline void throw_lmdb_error(char const* verb, int code) {
     throw disk_error(std::string("disk ") + verb + ": " + mdb_strerror(code) + " (" +
                          std::to_string(code) + ")",
                      code);
@@ -30,56 +30,57 @@ namespace memo::detail {
 
 inline void lmdb_check(char const* verb, int code) {
     if (code != MDB_SUCCESS) {
-        lmdb_failed(verb, code);
+        throw_lmdb_error(verb, code);
     }
 }
 
-/// From this version of LMDB on its data has another format.
+/// The first version of LMDB whose data has another format.
 inline constexpr int lmdb_of_next_format = MDB_VERINT(0, 9, 70);
 
 static_assert(
     MDB_VERSION_FULL < lmdb_of_next_format,
-    "memo: memo::disk knows the data of LMDB 0.9, and this is a later LMDB, whose data has "
-    "another format; build against LMDB 0.9 (Debian: liblmdb-dev)");
+    "memo: memo::disk supports the data of LMDB 0.9; this version of LMDB has another format; "
+    "build with LMDB 0.9 (Debian: liblmdb-dev)");
 static_assert(page_format::integer_keys == MDB_INTEGERKEY);
 
-/// Whether a code says that the file itself is damaged.
-[[nodiscard]] constexpr bool says_damaged(int code) noexcept {
+/// Whether a code means that the file is damaged.
+[[nodiscard]] constexpr bool is_damage(int code) noexcept {
     return code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_INVALID ||
            code == MDB_CURSOR_FULL || code == MDB_INCOMPATIBLE;
 }
 
-/// Whether the environment can do no more until it is opened again.
-[[nodiscard]] constexpr bool says_stuck(int code) noexcept {
+/// Whether a code means that the environment must be opened again.
+[[nodiscard]] constexpr bool needs_reopening(int code) noexcept {
     return code == MDB_PANIC || code == MDB_MAP_RESIZED || code == MDB_BAD_RSLOT ||
-           code == ESTALE; // others removed or replaced its files
+           code == ESTALE; // the files were removed or replaced
 }
 
-/// The descriptors of an environment, as they were when it was opened. A program may close them all, as
-/// daemons do, and open files of its own in their places.
+/// The descriptors of an open environment. A program may close all descriptors, as daemons do, and
+/// reuse their numbers.
 struct lmdb_descriptors {
-    struct known {
-        int descriptor = -1; ///< -1: there is none, or it is not known
+    struct entry {
+        int descriptor = -1; ///< -1: none, or not found
         file_identity identity;
     };
-    std::array<known, 3>
-        all{}; ///< of the data, of the data to write what names the trees, of lock.mdb
+    std::array<entry, 3> all{}; ///< data.mdb, data.mdb for the metas, lock.mdb
 
-    [[nodiscard]] bool are_ours() const noexcept { return std::ranges::all_of(all, is_ours); }
-    /// Of the one that a write uses.
-    [[nodiscard]] bool data_is_ours() const noexcept { return is_ours(all.front()); }
+    /// The descriptor of the data.
+    [[nodiscard]] int data() const noexcept { return all.front().descriptor; }
+
+    [[nodiscard]] bool are_valid() const noexcept { return std::ranges::all_of(all, is_valid); }
+    [[nodiscard]] bool data_is_valid() const noexcept { return is_valid(all.front()); }
 
   private:
-    [[nodiscard]] static bool is_ours(known const& each) noexcept {
+    [[nodiscard]] static bool is_valid(entry const& each) noexcept {
         return each.descriptor < 0 || identity_of_descriptor(each.descriptor) == each.identity;
     }
 };
 
-/// Closes an environment; not if that would close files of others: then it stays as it is.
+/// Closes an environment, or leaks it if closing would close files of the program.
 struct environment_closer {
     lmdb_descriptors descriptors{};
     void operator()(MDB_env* env) const noexcept {
-        if (descriptors.are_ours()) {
+        if (descriptors.are_valid()) {
             mdb_env_close(env);
         }
     }
@@ -106,38 +107,40 @@ inline void commit(lmdb_transaction txn) {
     lmdb_check("commit", mdb_txn_commit(txn.release()));
 }
 
-/// Whether a registered reader, of any process, has the snapshot of this transaction.
-/// Source: LMDB 0.9, mdb.c: mdb_reader_list(), a line each: process, thread, transaction.
+/// Whether a registered reader of any process has the snapshot of this transaction.
+/// Source: LMDB 0.9, mdb.c: mdb_reader_list() prints a line per reader: process, thread,
+/// transaction.
 [[nodiscard]] inline bool has_reader_of(MDB_env* env, std::size_t transaction) {
     struct search {
-        std::size_t wanted;
+        std::size_t transaction;
         bool found;
     };
-    search of_it{transaction, false};
-    auto const look_at_line = [](char const* line, void* context) {
-        auto& of = *static_cast<search*>(context);
+    search search{transaction, false};
+    auto const check_line = [](char const* line, void* context) {
+        auto& target = *static_cast<struct search*>(context);
         std::istringstream words(line);
         std::string process;
         std::string thread;
-        std::size_t of_line = 0;
-        of.found = of.found || (words >> process >> thread >> of_line && of_line == of.wanted);
+        std::size_t snapshot = 0;
+        target.found = target.found ||
+                       (words >> process >> thread >> snapshot && snapshot == target.transaction);
         return 0;
     };
-    static_cast<void>(mdb_reader_list(env, look_at_line, &of_it));
-    return of_it.found;
+    static_cast<void>(mdb_reader_list(env, check_line, &search));
+    return search.found;
 }
 
-/// All records lie in the unnamed database, which every environment has.
+/// The unnamed database of every environment, which contains all records.
 inline constexpr MDB_dbi records = 1;
 
-/// The first use of an environment names its database.
+/// Opens the unnamed database, once per environment.
 inline void open_records(MDB_txn* txn) {
     MDB_dbi dbi = 0;
     lmdb_check("open", mdb_dbi_open(txn, nullptr, 0, &dbi));
 }
 
 [[nodiscard]] inline MDB_val to_value(bytes_view bytes) noexcept {
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): LMDB reads what it takes as void*
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): LMDB only reads the bytes
     return {bytes.size(), const_cast<std::byte*>(bytes.data())};
 }
 
@@ -145,7 +148,7 @@ inline void open_records(MDB_txn* txn) {
     return {static_cast<std::byte const*>(value.mv_data), value.mv_size};
 }
 
-/// Where a key's bytes lie in the map, until the transaction ends.
+/// The value of a key in the map, valid until the transaction ends.
 [[nodiscard]] inline std::optional<bytes_view> find(MDB_txn* txn, bytes_view key) {
     MDB_val name = to_value(key);
     MDB_val found{};
@@ -163,7 +166,7 @@ inline void insert(MDB_txn* txn, bytes_view key, bytes_view value) {
     lmdb_check("put", mdb_put(txn, records, &name, &stored, 0));
 }
 
-/// False if there was nothing.
+/// False if the key is absent.
 inline bool remove(MDB_txn* txn, bytes_view key) {
     MDB_val name = to_value(key);
     int const code = mdb_del(txn, records, &name, nullptr);
@@ -180,7 +183,7 @@ inline bool remove(MDB_txn* txn, bytes_view key) {
     return lmdb_cursor(cursor);
 }
 
-/// The entry at a cursor's next place; nothing behind the last.
+/// Moves a cursor and returns its entry; nothing after the last one.
 ///
 /// operation       MDB_FIRST, MDB_NEXT, MDB_SET_RANGE
 [[nodiscard]] inline std::optional<key_and_value> step(MDB_cursor* cursor, MDB_cursor_op operation,
@@ -195,12 +198,10 @@ inline bool remove(MDB_txn* txn, bytes_view key) {
     return key_and_value{to_bytes(key), to_bytes(value)};
 }
 
-/// The size of a database.
-///
-/// Throws:         disk_error (MDB_CORRUPTED) where there is none, as more entries are stated than fit
+/// Throws:         disk_error (MDB_CORRUPTED) for an impossible size
 [[nodiscard]] inline database_size size_or_throw(std::optional<database_size> const& size) {
     if (!size) {
-        lmdb_failed("stat", MDB_CORRUPTED);
+        throw_lmdb_error("stat", MDB_CORRUPTED);
     }
     return *size;
 }

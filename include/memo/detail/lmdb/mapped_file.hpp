@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The data file, mapped to be read beside LMDB's own map of it.
+// A read-only map of the data file, in addition to LMDB's.
 
 #include <memo/detail/lmdb/file.hpp>
 #include <memo/detail/lmdb/page_check/page_source.hpp>
@@ -13,7 +13,7 @@
 
 namespace memo::detail {
 
-// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never destroyed by its base
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never destroyed through its base
 class mapped_file final : public page_source {
   public:
     mapped_file() = default;
@@ -21,7 +21,7 @@ class mapped_file final : public page_source {
     mapped_file& operator=(mapped_file const&) = delete;
     ~mapped_file() { unmap(); }
 
-    /// Maps a file, with as many bytes as it may grow to. False without that much address space.
+    /// Maps a file that may grow to max_bytes. False without that much address space.
     [[nodiscard]] bool map(int descriptor, std::size_t max_bytes) noexcept {
         unmap();
         void* const start = ::mmap(nullptr, max_bytes, PROT_READ, MAP_SHARED, descriptor, 0);
@@ -34,7 +34,7 @@ class mapped_file final : public page_source {
         return true;
     }
 
-    /// Nobody may be reading.
+    /// Precondition: no concurrent readers.
     void unmap() noexcept {
         if (is_mapped()) {
             // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): munmap(2) takes void*
@@ -47,12 +47,12 @@ class mapped_file final : public page_source {
 
   private:
     [[nodiscard]] std::optional<std::size_t> length() const noexcept override {
-        struct stat now {};
-        if (::fstat(descriptor_, &now) != 0 ||
-            file_identity{now.st_dev, now.st_ino} != identity_) { // closed by the program
+        struct stat status {};
+        if (::fstat(descriptor_, &status) != 0 ||
+            file_identity{status.st_dev, status.st_ino} != identity_) { // the program closed it
             return std::nullopt;
         }
-        return static_cast<std::size_t>(now.st_size);
+        return static_cast<std::size_t>(status.st_size);
     }
 
     int descriptor_ = -1;

@@ -3,10 +3,10 @@
 
 // Reads of one snapshot of an environment.
 //
-// LMDB's writers do not overwrite what a registered reader sees. But a reader cannot know that it is still
-// registered: its process may have lost the lock that keeps it so (POSIX drops that when the process closes
-// any descriptor of lock.mdb), lock.mdb may have been removed, or may not be writable by this user. So a
-// value is used only as a checked copy, or once the snapshot is known to have been intact while it was read
+// LMDB's writers do not overwrite pages of a registered reader. But a reader cannot know that it is
+// still registered: its process may have lost the POSIX lock behind the registration (closing any
+// descriptor of lock.mdb releases it), lock.mdb may have been removed, or this user may not write
+// it. So a value is used only as a checked copy, or after a check that the snapshot is intact
 // (docs/decisions/0054-reads-from-the-map.md).
 
 #include <memo/detail/lmdb/disk_cursor.hpp>
@@ -28,22 +28,23 @@
 
 namespace memo::detail {
 
-/// How often a read is repeated while writers overwrite what it reads.
+/// The maximal number of attempts to read while writers overwrite the snapshot.
 inline constexpr int max_attempts = 16;
 
-[[noreturn]] inline void written_over(char const* verb) {
-    throw disk_error(std::string("disk ") + verb +
-                         ": the data was written over each time that it was read; this reader is "
-                         "not registered in v1/lock.mdb, which others removed or locked anew, or "
-                         "which this user may not write",
-                     EAGAIN);
+[[noreturn]] inline void throw_overwritten(char const* verb) {
+    throw disk_error(
+        std::string("disk ") + verb +
+            ": writers overwrote the data during each attempt to read it, because this "
+            "reader is not registered in v1/lock.mdb; let this user write that file, "
+            "and do not remove it while the cache is in use",
+        EAGAIN);
 }
 
-/// A snapshot, for as long as this lives. No code of a user may run meanwhile.
+/// A snapshot during the lifetime of this object. No user code may run meanwhile.
 class read_transaction {
   public:
     explicit read_transaction(disk_environment& environment)
-        : environment_(environment), txn_(environment.readers_.take()) {
+        : environment_(environment), txn_(environment.readers_.acquire()) {
         if (txn_ == nullptr) [[unlikely]] {
             txn_ = new_reader();
             if (txn_ == nullptr) {
@@ -54,7 +55,7 @@ class read_transaction {
             require_current();
             renew();
         }
-        // After two commits behind the snapshot its meta is overwritten.
+        // The second commit after the snapshot overwrites its meta.
         bool const has_pages = environment.map_.is_mapped();
         for (int attempt = 0; has_pages && attempt < max_attempts; ++attempt) {
             snapshot_ = environment.pages_.snapshot_of(mdb_txn_id(txn_));
@@ -65,10 +66,9 @@ class read_transaction {
             renew();
         }
         if (has_pages) [[unlikely]] {
-            // The last commit of the lock file is none of the data's: other processes use another lock
-            // file by now.
-            environment.readers_.drop(txn_);
-            lmdb_failed("get", MDB_BAD_RSLOT);
+            // The lock file does not belong to the data any more: other processes use another one.
+            environment.readers_.end(txn_);
+            throw_lmdb_error("get", MDB_BAD_RSLOT);
         }
     }
     read_transaction(read_transaction const&) = delete;
@@ -76,9 +76,9 @@ class read_transaction {
     ~read_transaction() {
         if (txn_ != nullptr) [[likely]] {
             mdb_txn_reset(txn_);
-            environment_.readers_.give_back(txn_);
+            environment_.readers_.release(txn_);
         } else {
-            environment_.readers_.leave();
+            environment_.readers_.remove();
         }
     }
 
@@ -88,7 +88,8 @@ class read_transaction {
                          : size_of_database(txn_);
     }
 
-    /// Whether all bytes read so far are of this snapshot. Always true where LMDB reads the pages.
+    /// Whether all bytes that were read so far belong to this snapshot. Always true if LMDB reads
+    /// the pages.
     [[nodiscard]] bool is_intact() const {
         return !snapshot_ || environment_.pages_.is_intact(*snapshot_) || is_registered();
     }
@@ -105,39 +106,39 @@ class read_transaction {
         return bytes ? lookup_status::found : lookup_status::absent;
     }
 
-    /// All entries, for as long as this lives.
+    /// All entries, valid during the lifetime of this object.
     [[nodiscard]] disk_cursor entries() const { return {txn_, environment_.pages_, snapshot_}; }
 
   private:
     static constexpr std::chrono::nanoseconds max_reader_wait = std::chrono::seconds(10);
 
-    // Before lock.mdb is read.
+    // Called before lock.mdb is accessed.
     void require_current() {
         try {
             environment_.require_current("get");
-        } catch (...) { // stale, or no memory for the paths of the files
-            environment_.readers_.give_back(txn_);
+        } catch (...) { // other files, or no memory
+            environment_.readers_.release(txn_);
             throw;
         }
     }
 
     void renew() {
         if (int const code = mdb_txn_renew(txn_); code != MDB_SUCCESS) [[unlikely]] {
-            environment_.readers_.drop(txn_);
-            lmdb_failed("get", code);
+            environment_.readers_.end(txn_);
+            throw_lmdb_error("get", code);
         }
     }
 
-    /// Whether LMDB's reader table, as writers see it, has a reader of this snapshot. Slow. A new table
-    /// never lists a reader of the table before.
+    /// Whether LMDB's current reader table has a reader of this snapshot. Slow. Compares the file,
+    /// too: a new table does not contain the readers of a removed one.
     [[nodiscard]] bool is_registered() const {
         return has_reader_of(environment_.files_.environment.get(), snapshot_->transaction) &&
                identity_of_file(environment_.directory().path("v1/lock.mdb")) ==
                    environment_.files_.lock_identity;
     }
 
-    /// A registered reader; null if it would have to wait for a place or all are taken, and this process
-    /// reads without one as well.
+    /// A registered reader. Null if registration would block or the table is full, unless LMDB must
+    /// read the pages.
     [[nodiscard]] MDB_txn* new_reader() const {
         disk_environment& environment = environment_;
         if (environment.this_thread_writes()) {
@@ -145,31 +146,31 @@ class read_transaction {
             environment.readers_.add();
             return txn.release();
         }
-        bool const must = !environment.has_pages_;
+        bool const is_required = !environment.has_pages_;
         std::chrono::nanoseconds const max_wait =
-            must ? max_reader_wait : std::chrono::nanoseconds(0);
+            is_required ? max_reader_wait : std::chrono::nanoseconds(0);
         auto const null_or_throw = [&]() -> MDB_txn* {
-            if (must) {
-                environment.timed_out();
+            if (is_required) {
+                environment.throw_timeout();
             }
             return nullptr;
         };
-        undisturbed const whole;
+        interruption_guard const guard;
         std::unique_lock lock(environment.mutex_, std::defer_lock);
-        if (!lock.try_lock() && (!must || !lock.try_lock_for(max_wait))) {
+        if (!lock.try_lock() && (!is_required || !lock.try_lock_for(max_wait))) {
             return null_or_throw();
         }
         environment.require_open();
         environment.require_current("get");
-        write_right const right(environment.files_.writes, max_wait);
-        if (!right.is_held()) {
+        write_lock const write_lock(environment.files_.writes, max_wait);
+        if (!write_lock.is_held()) {
             return null_or_throw();
         }
         lmdb_transaction txn;
         try {
             txn = begin_reader();
         } catch (disk_error const& failure) {
-            if (must || failure.code() != MDB_READERS_FULL) {
+            if (is_required || failure.code() != MDB_READERS_FULL) {
                 throw;
             }
             return nullptr;
@@ -179,8 +180,8 @@ class read_transaction {
         return txn.release();
     }
 
-    // All processes share one reader table. If it is full, the places of this process's idle readers and of
-    // dead processes are freed.
+    // All processes share one reader table. If it is full, this frees the entries of this process's
+    // idle readers and of dead processes.
     [[nodiscard]] lmdb_transaction begin_reader() const {
         MDB_env* const env = environment_.files_.environment.get();
         try {
@@ -190,27 +191,26 @@ class read_transaction {
                 throw;
             }
         }
-        environment_.readers_.drop_idle();
+        environment_.readers_.end_idle();
         int dead = 0;
         mdb_reader_check(env, &dead);
         return begin(env, MDB_RDONLY);
     }
 
-    /// The snapshot of a reader that is not registered. It is counted until it leaves.
+    /// The snapshot of an unregistered reader, which readers_ counts.
     [[nodiscard]] std::optional<page_snapshot> begin_unregistered() const {
         environment_.readers_.add();
         try {
-            if (environment_.is_ending_.load()) {
-                disk_environment::reopen_first();
+            if (environment_.is_closing_.load()) {
+                disk_environment::throw_closed();
             }
             environment_.require_current("get");
             if (auto snapshot = environment_.pages_.latest_snapshot()) {
                 return snapshot;
             }
-            lmdb_failed("get", EAGAIN);
-        } catch (
-            ...) { // no memory for the paths of the files, too: end() waits for counted readers
-            environment_.readers_.leave();
+            throw_lmdb_error("get", EAGAIN);
+        } catch (...) { // also without memory: close() waits for counted readers
+            environment_.readers_.remove();
             throw;
         }
     }
@@ -220,20 +220,22 @@ class read_transaction {
     std::optional<page_snapshot> snapshot_; ///< nothing: LMDB reads the pages
 };
 
-/// A copy of some bytes. Few of them take no allocation.
-class bytes_copy {
+/// A copy of bytes. Up to 1 KiB needs no allocation.
+class copied_bytes {
   public:
-    bytes_copy() noexcept {} // NOLINT(*-member-init,*-use-equals-default): its room is not zeroed
-    bytes_copy(bytes_copy const&) = delete;
-    bytes_copy& operator=(bytes_copy const&) = delete;
-    ~bytes_copy() = default;
+    copied_bytes() noexcept {
+    } // NOLINT(*-member-init,*-use-equals-default): leaves the buffer uninitialized
+    copied_bytes(copied_bytes const&) = delete;
+    copied_bytes& operator=(copied_bytes const&) = delete;
+    ~copied_bytes() = default;
 
     void assign(bytes_view bytes) {
-        if (bytes.size() > few_.size() && bytes.size() > room_) {
-            many_ = std::make_unique_for_overwrite<std::byte[]>(bytes.size());
-            room_ = bytes.size();
+        if (bytes.size() > inline_buffer_.size() && bytes.size() > capacity_) {
+            heap_buffer_ = std::make_unique_for_overwrite<std::byte[]>(bytes.size());
+            capacity_ = bytes.size();
         }
-        std::byte* const to = bytes.size() > few_.size() ? many_.get() : few_.data();
+        std::byte* const to =
+            bytes.size() > inline_buffer_.size() ? heap_buffer_.get() : inline_buffer_.data();
         std::memcpy(to, bytes.data(), bytes.size());
         copy_ = {to, bytes.size()};
     }
@@ -241,59 +243,60 @@ class bytes_copy {
     [[nodiscard]] bytes_view get() const noexcept { return copy_; }
 
   private:
-    std::array<std::byte, 1024> few_;
-    std::unique_ptr<std::byte[]> many_;
-    std::size_t room_ = 0;
+    std::array<std::byte, 1024> inline_buffer_;
+    std::unique_ptr<std::byte[]> heap_buffer_;
+    std::size_t capacity_ = 0;
     bytes_view copy_;
 };
 
-/// What copy_place() found.
+/// The result of copy_place().
 enum class stored_bytes : std::uint8_t {
-    none,
-    whole,
+    absent,
+    valid,
     refused, ///< by the check, in an intact snapshot
 };
 
-/// Copying more bytes than these costs more than the proof that no copy was needed.
-inline constexpr std::size_t many_bytes = std::size_t{256} << 10U;
+/// From this size on, a copy is slower than the check that the snapshot is intact.
+inline constexpr std::size_t min_in_place_bytes = std::size_t{256} << 10U;
 
 /// Copies the bytes of a place, and checks the copy: check(bytes).
 ///
-/// use_in_place    given many bytes in the file, returns whether they passed the same check and were
-///                 decoded. If the snapshot is intact afterwards that counts, and `copy` is empty; else
-///                 the caller discards it
-/// Throws:         disk_error; says_damaged(its code) if a page on the way is not valid
+/// use_in_place    takes large bytes in the file; returns whether they passed the same check and
+///                 were decoded. The result is valid, and `copy` empty, if the snapshot is intact
+///                 afterwards
+/// Throws:         disk_error; is_damage(its code) if a page on the path is invalid
 template <class Check, class UseInPlace>
-stored_bytes copy_place(disk_environment& environment, bytes_view place, bytes_copy& copy,
+stored_bytes copy_place(disk_environment& environment, bytes_view place, copied_bytes& copy,
                         Check const& check, UseInPlace const& use_in_place) {
     for (int attempt = 0; attempt < max_attempts; ++attempt) {
         read_transaction const snapshot(environment);
         bytes_view value;
         lookup_status const status = snapshot.find(place, value);
         if (status == lookup_status::found) [[likely]] {
-            if (value.size() >= many_bytes && use_in_place(value) && snapshot.is_intact()) {
+            if (value.size() >= min_in_place_bytes && use_in_place(value) && snapshot.is_intact()) {
                 copy.clear();
-                return stored_bytes::whole;
+                return stored_bytes::valid;
             }
             copy.assign(value);
             if (check(copy.get())) [[likely]] {
-                return stored_bytes::whole;
+                return stored_bytes::valid;
             }
         }
         if (snapshot.is_intact()) {
             if (status == lookup_status::corrupt) {
-                lmdb_failed("get", MDB_CORRUPTED);
+                throw_lmdb_error("get", MDB_CORRUPTED);
             }
-            return status == lookup_status::found ? stored_bytes::refused : stored_bytes::none;
+            return status == lookup_status::found ? stored_bytes::refused : stored_bytes::absent;
         }
     }
-    written_over("get");
+    throw_overwritten("get");
 }
 
-/// Returns what body(read_transaction const&) returns of a snapshot that was intact until it returned.
+/// Returns the result of body(read_transaction const&) for a snapshot that was intact until it
+/// returned.
 ///
-/// body            may run more than once; the results of other runs are discarded
-/// Throws:         disk_error, and what body throws
+/// body            may run several times; the last result is returned
+/// Throws:         disk_error, and exceptions of body
 template <class Body> auto read_snapshot(disk_environment& environment, Body const& body) {
     for (int attempt = 0; attempt < max_attempts; ++attempt) {
         read_transaction const snapshot(environment);
@@ -308,7 +311,7 @@ template <class Body> auto read_snapshot(disk_environment& environment, Body con
             }
         }
     }
-    written_over("scan");
+    throw_overwritten("scan");
 }
 
 } // namespace memo::detail

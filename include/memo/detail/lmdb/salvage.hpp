@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A file of which nothing is certain in, the records in it that are whole out, each in its latest
-// state. The database's own structure is not asked: a frame is found by its magic number wherever it
-// lies, and believed if its checksum holds.
+// Extracts the latest valid version of each record from a damaged file. Ignores the structure of
+// the database: searches for the magic number of frames and checks their checksums.
 
 #include <memo/detail/lmdb/file.hpp>
 #include <memo/detail/record/averaged.hpp>
@@ -25,28 +24,28 @@
 
 namespace memo::detail {
 
-/// The record of an averaged function, whatever type its samples are of.
+/// The record of an averaged function with samples of any type.
 struct averaged_numbers {
     averaged_record<std::vector<double>> record;
-    bool is_vector = false; ///< of vectors: the count of numbers stands before them
+    bool is_vector = false; ///< of vectors, which are encoded with their count
 };
 
-/// Reads samples of any type: numbers, arrays and vectors of them differ in whether the count of
-/// numbers stands before them.
+/// Decodes a record of any sample type. Vectors are encoded with their count, numbers and arrays
+/// without.
 ///
 /// Source: docs/format.md, "Payload"
 [[nodiscard]] inline std::optional<averaged_numbers>
-averaged_in(std::span<std::byte const> payload) {
+decode_averaged(std::span<std::byte const> payload) {
     constexpr std::size_t count_size = 8;
     constexpr std::size_t spread_size = 3 * 8 + 1;
-    constexpr std::size_t behind = 1 + 3 * 8 + 1;
-    if (payload.size() < count_size + behind) {
+    constexpr std::size_t trailer = 1 + 3 * 8 + 1;
+    if (payload.size() < count_size + trailer) {
         return std::nullopt;
     }
     std::vector<std::byte> bytes(payload.begin(), payload.end());
-    std::size_t const spreads = payload.size() - count_size - behind;
-    bool const counted = spreads % spread_size != 0;
-    if (!counted) {
+    std::size_t const spreads = payload.size() - count_size - trailer;
+    bool const has_count = spreads % spread_size != 0;
+    if (!has_count) {
         std::uint64_t const size = spreads / spread_size;
         std::vector<std::byte> prefix(sizeof size);
         std::memcpy(prefix.data(), &size, sizeof size);
@@ -54,28 +53,28 @@ averaged_in(std::span<std::byte const> payload) {
     }
     try {
         return averaged_numbers{decode_record<averaged_record<std::vector<double>>>(bytes),
-                                counted};
+                                has_count};
     } catch (malformed_record const&) {
         return std::nullopt;
     }
 }
 
-/// A file, to be read where it lies.
+/// A read-only map of a damaged file.
 class salvage_file {
   public:
     explicit salvage_file(std::string const& path) {
         file const opened = open_file(path, O_RDONLY);
-        struct stat now {};
-        if (::fstat(opened.descriptor(), &now) != 0) {
-            file_failed("open", path, errno);
+        struct stat status {};
+        if (::fstat(opened.descriptor(), &status) != 0) {
+            throw_file_error("open", path, errno);
         }
-        size_ = static_cast<std::size_t>(now.st_size);
+        size_ = static_cast<std::size_t>(status.st_size);
         if (size_ == 0) {
             return;
         }
         void* const memory = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, opened.descriptor(), 0);
         if (memory == MAP_FAILED) { // NOLINT(cppcoreguidelines-pro-type-cstyle-cast): its macro
-            file_failed("open", path, errno);
+            throw_file_error("open", path, errno);
         }
         memory_ = memory;
     }
@@ -96,28 +95,28 @@ class salvage_file {
     std::size_t size_ = 0;
 };
 
-/// Visits every whole frame: visit(header, bytes of the frame). Older states of a record that lie in
-/// pages that were given back are among them.
+/// Calls visit(header, bytes) for every valid frame, including older versions of records in free
+/// pages.
 ///
-/// looked          told how many bytes were looked at, from time to time
-template <class Visit, class Looked>
-void for_each_frame(std::span<std::byte const> file, Visit const& visit, Looked const& looked) {
+/// progress        called with the number of searched bytes, once per MiB and at the end
+template <class Visit, class Progress>
+void for_each_frame(std::span<std::byte const> file, Visit const& visit, Progress const& progress) {
     constexpr std::size_t before_magic = 8;
     constexpr std::size_t portion = std::size_t{1} << 20U;
     std::size_t at = 0;
-    std::size_t told = 0;
+    std::size_t last_progress = 0;
     while (at + frame_header_size <= file.size()) {
-        if (at >= told + portion) {
-            told = at;
-            looked(at);
+        if (at >= last_progress + portion) {
+            last_progress = at;
+            progress(at);
         }
         std::uint32_t magic = 0;
         std::memcpy(&magic, file.data() + at + before_magic, sizeof magic);
         std::size_t length = 0;
         if (magic == frame_magic) {
-            frame_header claimed;
-            std::memcpy(&claimed, file.data() + at, sizeof claimed);
-            length = frame_header_size + claimed.payload;
+            frame_header unchecked;
+            std::memcpy(&unchecked, file.data() + at, sizeof unchecked);
+            length = frame_header_size + unchecked.payload;
         }
         if (length != 0 && length <= file.size() - at) {
             auto const bytes = file.subspan(at, length);
@@ -127,56 +126,57 @@ void for_each_frame(std::span<std::byte const> file, Visit const& visit, Looked 
                 continue;
             }
         }
-        at += 2; // LMDB puts everything at even places
+        at += 2; // LMDB stores everything at even offsets
     }
-    looked(file.size());
+    progress(file.size());
 }
 
-/// Whether one state of a record was made after another. All states of an averaged record were
-/// created when its first one was; each has at least the samples of those before.
+/// Whether a version of a record is later than another. All versions of an averaged record have the
+/// creation time of the first one; each has at least the samples of its predecessors.
 ///
-/// frame, other    checked
+/// frame, other    valid frames
 [[nodiscard]] inline bool is_later(std::span<std::byte const> frame,
                                    std::span<std::byte const> other) {
-    auto const made = [](std::span<std::byte const> state) {
-        auto const header = header_of(state);
+    auto const age = [](std::span<std::byte const> version) {
+        auto const header = header_of(version);
         std::uint64_t samples = 0;
         std::uint64_t begun = 0;
         if (header->kind == record_kind::moments) {
-            if (auto const found = averaged_in(payload_of(state))) {
+            if (auto const found = decode_averaged(payload_of(version))) {
                 samples = found->record.samples.count() + found->record.rejected;
                 begun = found->record.begun;
             }
         }
         return std::tuple(header->created, samples, begun);
     };
-    return made(frame) > made(other);
+    return age(frame) > age(other);
 }
 
-/// The latest states of the records and names in a file.
+/// The latest versions of the records and names in a file.
 struct latest_frames {
     /// By scope and key; a name has none.
-    std::map<std::tuple<memo::key128, std::optional<memo::key128>>, std::span<std::byte const>> of;
-    std::uint64_t seen = 0; ///< whole frames, older states among them
+    std::map<std::tuple<memo::key128, std::optional<memo::key128>>, std::span<std::byte const>>
+        frames;
+    std::uint64_t count = 0; ///< valid frames, including older versions
 };
 
-/// looked          told how many bytes were looked at, from time to time
-template <class Looked>
+/// progress        see for_each_frame()
+template <class Progress>
 [[nodiscard]] latest_frames latest_frames_in(std::span<std::byte const> file,
-                                             Looked const& looked) {
+                                             Progress const& progress) {
     latest_frames latest;
     for_each_frame(
         file,
         [&](frame_header const& header, std::span<std::byte const> frame) {
-            ++latest.seen;
+            ++latest.count;
             bool const is_name = header.kind == record_kind::name;
-            auto const [known, is_first] = latest.of.try_emplace(
+            auto const [entry, is_first] = latest.frames.try_emplace(
                 {header.scope, is_name ? std::nullopt : std::optional(header.key)}, frame);
-            if (!is_first && is_later(frame, known->second)) {
-                known->second = frame;
+            if (!is_first && is_later(frame, entry->second)) {
+                entry->second = frame;
             }
         },
-        looked);
+        progress);
     return latest;
 }
 

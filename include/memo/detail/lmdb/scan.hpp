@@ -24,9 +24,9 @@
 
 namespace memo::detail {
 
-/// Visits up to max_entries entries from a place on. Returns the next place, or nothing at the end.
+/// Visits up to max_entries entries from a key on. Returns the next key, or nothing at the end.
 ///
-/// Throws:         disk_error; says_damaged(its code) if a page on the way is not valid
+/// Throws:         disk_error; is_damage(its code) if a page on the path is invalid
 template <class Visit>
 std::optional<std::vector<std::byte>> scan(disk_cursor entries, bytes_view from,
                                            std::size_t max_entries, Visit const& visit) {
@@ -41,15 +41,15 @@ std::optional<std::vector<std::byte>> scan(disk_cursor entries, bytes_view from,
     return std::nullopt;
 }
 
-/// Erases the records that meet a condition, in portions, so that no other writer waits for long. Returns
-/// their number.
+/// Erases the records that meet a condition, in portions, so that other writers wait only briefly.
+/// Returns their number.
 ///
-/// condition       called with a key_and_value, and again before that is erased, as it may have been
-///                 replaced meanwhile; must not run code of a user
+/// condition       called with a key_and_value, and again before its erasure, because the record
+///                 may have been replaced; must not run user code
 template <class Condition>
-std::size_t drop_records(disk_store& store, Condition const& condition,
-                         disk_function* function = nullptr, std::size_t portion = 1024) {
-    std::size_t count_dropped = 0;
+std::size_t erase_records(disk_store& store, Condition const& condition,
+                          disk_function* function = nullptr, std::size_t portion = 1024) {
+    std::size_t erased = 0;
     std::optional<std::vector<std::byte>> from{std::in_place};
     while (from) {
         std::vector<record_place> places;
@@ -64,27 +64,27 @@ std::size_t drop_records(disk_store& store, Condition const& condition,
         });
         for (std::size_t begin = 0; begin < places.size(); begin += portion) {
             std::size_t const end = (std::min)(begin + portion, places.size());
-            auto const drop = [&](write_transaction const& write) {
+            auto const erase = [&](write_transaction const& write) {
                 std::size_t count = 0;
                 for (std::size_t i = begin; i < end; ++i) {
                     auto const value = write.find(places[i]);
-                    bool const goes = value && condition(key_and_value{places[i], *value});
-                    count += goes && write.remove(places[i]) ? 1U : 0U;
+                    bool const matches = value && condition(key_and_value{places[i], *value});
+                    count += matches && write.remove(places[i]) ? 1U : 0U;
                 }
                 return count;
             };
-            count_dropped += store.write(drop, function);
+            erased += store.write(erase, function);
         }
     }
-    return count_dropped;
+    return erased;
 }
 
-inline std::size_t drop_function(disk_store& store, key128 scope) {
+inline std::size_t erase_function(disk_store& store, key128 scope) {
     auto const is_of_function = [&](key_and_value const& found) {
         auto const header = header_of(found.value);
         return header && header->scope == scope;
     };
-    return drop_records(store, is_of_function, &store.open(scope));
+    return erase_records(store, is_of_function, &store.open(scope));
 }
 
 /// Entries and bytes of all functions and processes.
@@ -98,14 +98,14 @@ inline std::size_t drop_function(disk_store& store, key128 scope) {
     });
 }
 
-/// Entries and bytes of one function: counted up to 4096 records, else estimated from the first ones, which
-/// are a random sample as places are digests.
+/// Entries and bytes of one function: counted up to 4096 records, else estimated from the
+/// first ones. These are a random sample, because places are digests.
 ///
 /// Complexity:     reads at most 4096 records
 [[nodiscard]] inline backend_statistics size_of_function(disk_store& store, key128 scope) {
     return store.inspect([&](read_transaction const& snapshot) {
         constexpr std::size_t max_entries = 4096;
-        std::size_t seen = 0;
+        std::size_t record_count = 0;
         std::size_t names = 0;
         backend_statistics of_function;
         static_cast<void>(
@@ -114,7 +114,7 @@ inline std::size_t drop_function(disk_store& store, key128 scope) {
                     ++names;
                     return;
                 }
-                ++seen;
+                ++record_count;
                 auto const header = header_of(found.value);
                 if (header && header->scope == scope) {
                     ++of_function.entries;
@@ -122,8 +122,9 @@ inline std::size_t drop_function(disk_store& store, key128 scope) {
                 }
             }));
         std::size_t const total = snapshot.size().entries;
-        if (total > seen + names && seen > 0) {
-            double const scale = static_cast<double>(total - names) / static_cast<double>(seen);
+        if (total > record_count + names && record_count > 0) {
+            double const scale =
+                static_cast<double>(total - names) / static_cast<double>(record_count);
             auto const scaled = [&](std::uint64_t count) {
                 return static_cast<std::uint64_t>(std::llround(static_cast<double>(count) * scale));
             };

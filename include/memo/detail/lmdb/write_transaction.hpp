@@ -3,11 +3,11 @@
 
 // Writes to an environment, by one thread of one process at a time.
 //
-// A write transaction takes write.lock before LMDB's own lock: a process that is killed while others wait
-// for a robust mutex can leave one of them asleep for ever (docs/decisions/0020-disk-write-lock.md). With
-// write.lock no process ever waits for LMDB's mutexes, and the kernel passes the lock of a dead owner on.
-// Whatever else takes those mutexes, a registered reader when it begins and the check for dead readers,
-// takes write.lock, too.
+// A write transaction takes write.lock before LMDB's robust mutex: a process that is killed while
+// others wait for that mutex can leave one of them blocked forever
+// (docs/decisions/0020-disk-write-lock.md). With write.lock no process waits for LMDB's mutexes,
+// and the kernel releases the lock of a dead owner. The other operations that take these mutexes,
+// registering a reader and checking for dead readers, take write.lock, too.
 
 #include <memo/detail/lmdb/disk_cursor.hpp>
 #include <memo/detail/lmdb/environment.hpp>
@@ -31,11 +31,11 @@
 
 namespace memo::detail {
 
-/// Throws:         disk_error from every member; says_damaged(its code) if a page that the write would
-///                 touch is not valid
+/// Throws:         disk_error from every member; is_damage(its code) if a page that the write
+///                 touches is invalid
 class write_transaction {
   public:
-    /// max_wait        how long it waits for other threads and processes
+    /// max_wait        for other threads and processes
     write_transaction(disk_environment& environment, std::chrono::nanoseconds max_wait)
         : write_transaction(unchecked{}, environment, max_wait) {
         require_last_commit();
@@ -46,14 +46,14 @@ class write_transaction {
 
     /// Discards all changes that were not committed.
     ~write_transaction() {
-        if (environment_.is_over()) { // a child of the process that began it
+        if (environment_.is_closed()) { // in a child of the process that began the transaction
             static_cast<void>(txn_.release());
-            static_cast<void>(lock_.release());
+            static_cast<void>(thread_lock_.release());
             return;
         }
         environment_.writer_.store({}, std::memory_order_relaxed);
         txn_.reset();
-        right_.reset();
+        process_lock_.reset();
         start_writeback();
     }
 
@@ -80,7 +80,7 @@ class write_transaction {
     /// The size of all records, changes included.
     [[nodiscard]] database_size size() const { return size_of_database(txn_.get()); }
 
-    /// All entries as they were when the write began.
+    /// All entries at the begin of the write.
     [[nodiscard]] disk_cursor entries() const {
         return {txn_.get(), environment_.pages_, snapshot_};
     }
@@ -99,14 +99,15 @@ class write_transaction {
     static constexpr std::uint64_t writes_per_reader_check = 4096;
     static constexpr std::int64_t seconds_between_writebacks = 5;
 
-    // The destructor runs if the public constructor throws behind this one.
+    // Delegated to, so that the destructor runs if the public constructor throws.
     write_transaction(unchecked /*tag*/, disk_environment& environment,
                       std::chrono::nanoseconds max_wait)
-        : environment_(environment), lock_(environment.mutex_, std::defer_lock) {
+        : environment_(environment), thread_lock_(environment.mutex_, std::defer_lock) {
         if (environment.this_thread_writes()) {
-            throw error(errc::backend,
-                        "disk put: a merge or a serialize() stores a record while its own "
-                        "record is stored; compute it before");
+            throw error(
+                errc::backend,
+                "disk put: a merge or a serialize() stores a record while its own record is "
+                "stored; store the other record before");
         }
         bool const may_wait = environment.waits_.lets_pass(max_wait);
         try {
@@ -124,12 +125,12 @@ class write_transaction {
     }
 
     void lock(std::chrono::nanoseconds max_wait) {
-        if (!lock_.try_lock()) {
+        if (!thread_lock_.try_lock()) {
             auto const begin = std::chrono::steady_clock::now();
-            if (!lock_.try_lock_for(max_wait)) {
-                environment_.timed_out();
+            if (!thread_lock_.try_lock_for(max_wait)) {
+                environment_.throw_timeout();
             }
-            // The thread before may have waited for another process in vain.
+            // The previous thread may have waited for another process in vain.
             max_wait = environment_.waits_.is_open()
                            ? std::chrono::nanoseconds(0)
                            : max_wait - (std::chrono::steady_clock::now() - begin);
@@ -137,16 +138,16 @@ class write_transaction {
         environment_.require_open();
         environment_.require_current("put");
         mark_dirty_once(max_wait);
-        right_.emplace(environment_.files_.writes, max_wait);
-        if (!right_->is_held()) {
-            environment_.timed_out();
+        process_lock_.emplace(environment_.files_.writes, max_wait);
+        if (!process_lock_->is_held()) {
+            environment_.throw_timeout();
         }
     }
 
     [[nodiscard]] MDB_env* env() const noexcept { return environment_.files_.environment.get(); }
 
-    /// LMDB takes the number of a transaction from lock.mdb, and the pages that it begins with from the
-    /// data. With a lock.mdb that was removed meanwhile it would overwrite later commits of others.
+    /// LMDB takes the transaction number from lock.mdb, and its first pages from the data. With a
+    /// removed lock.mdb it would overwrite later commits of other processes.
     void require_last_commit() const {
         MDB_envinfo last{};
         lmdb_check("put", mdb_env_info(env(), &last));
@@ -154,7 +155,7 @@ class write_transaction {
             bool const has_lock_file =
                 identity_of_file(environment_.directory().path("v1/lock.mdb")) ==
                 environment_.files_.lock_identity;
-            lmdb_failed("put", has_lock_file ? MDB_CORRUPTED : MDB_BAD_RSLOT);
+            throw_lmdb_error("put", has_lock_file ? MDB_CORRUPTED : MDB_BAD_RSLOT);
         }
     }
 
@@ -166,57 +167,56 @@ class write_transaction {
         snapshot_ = pages.snapshot_to_write();
         if (!snapshot_ || !page_validator(pages).free_lists_are_valid(snapshot_->free_pages,
                                                                       snapshot_->page_count)) {
-            lmdb_failed("put", MDB_CORRUPTED);
+            throw_lmdb_error("put", MDB_CORRUPTED);
         }
         if (!environment_.pages_counted_) {
             if (!page_accounting(pages, *snapshot_).has_single_uses()) {
-                lmdb_failed("put", MDB_CORRUPTED);
+                throw_lmdb_error("put", MDB_CORRUPTED);
             }
             environment_.pages_counted_ = true;
         }
     }
 
-    void require_valid_path(bytes_view place, page_validator::change what) const {
+    void require_valid_path(bytes_view place, page_validator::change kind) const {
         environment_.require_not_forked();
         if (snapshot_ &&
             !page_validator(environment_.pages_)
-                 .path_is_valid(snapshot_->records, place, snapshot_->page_count, what)) {
-            lmdb_failed("put", MDB_CORRUPTED);
+                 .path_is_valid(snapshot_->records, place, snapshot_->page_count, kind)) {
+            throw_lmdb_error("put", MDB_CORRUPTED);
         }
     }
 
     void mark_dirty_once(std::chrono::nanoseconds max_wait) {
         if (!environment_.dirty_ && !environment_.durable()) {
-            mark_dirty(environment_.how_, max_wait);
+            mark_dirty(environment_.options_, max_wait);
             environment_.dirty_ = true;
         }
     }
 
-    // Makes the kernel begin to write to the disk what was committed, so that a power cut loses little.
-    // Does not wait for the disk.
+    // Starts the kernel's writeback of the commits, so that a power cut loses little. Does not
+    // wait.
     void start_writeback() noexcept {
         std::int64_t const now = coarse_seconds();
         if (environment_.durable() || now - environment_.last_sync_ < seconds_between_writebacks) {
             return;
         }
         environment_.last_sync_ = now;
-        mdb_filehandle_t descriptor = -1;
-        if (mdb_env_get_fd(env(), &descriptor) == MDB_SUCCESS) {
-            ::sync_file_range(descriptor, 0, 0, SYNC_FILE_RANGE_WRITE);
-        }
+        int const descriptor = environment_.files_.environment.get_deleter().descriptors.data();
+        ::sync_file_range(descriptor, 0, 0, SYNC_FILE_RANGE_WRITE);
     }
 
-    undisturbed const whole_{};
+    interruption_guard const interruption_guard_{};
     disk_environment& environment_;
-    std::unique_lock<std::timed_mutex> lock_;
-    std::optional<write_right> right_;
+    std::unique_lock<std::timed_mutex> thread_lock_;
+    std::optional<write_lock> process_lock_;
     lmdb_transaction txn_;
-    std::optional<page_snapshot> snapshot_; ///< as the write began; nothing: LMDB reads the pages
+    std::optional<page_snapshot>
+        snapshot_; ///< at the begin of the write; nothing: LMDB reads the pages
 };
 
 /// Runs change(write_transaction const&) and commits its changes; discards them if anything throws.
 ///
-/// max_wait        how long it waits for other threads and processes
+/// max_wait        for other threads and processes
 template <class Change>
 auto transact(disk_environment& environment, std::chrono::nanoseconds max_wait,
               Change const& change) {
