@@ -29,6 +29,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <dirent.h>
 #include <filesystem>
 #include <mutex>
 #include <sstream>
@@ -329,18 +330,23 @@ class disk_directory {
         }
     }
 
+    // Not by std::filesystem::directory_iterator: libstdc++'s ends the process if it has no memory.
     [[nodiscard]] bool has_other_files() const {
-        constexpr std::array<std::string_view, 8> own{"CACHEDIR.TAG", "open.lock", "users.lock",
-                                                      "state",        "state.new", "v1",
-                                                      "v1.bad.1",     "v1.compact"};
-        std::error_code failure;
-        std::filesystem::directory_iterator each(root_, failure);
-        for (; !failure && each != std::filesystem::directory_iterator(); each.increment(failure)) {
-            if (std::ranges::find(own, each->path().filename().string()) == own.end()) {
-                return true;
-            }
+        constexpr std::array<std::string_view, 10> own{
+            ".",     "..",        "CACHEDIR.TAG", "open.lock", "users.lock",
+            "state", "state.new", "v1",           "v1.bad.1",  "v1.compact"};
+        DIR* const entries = ::opendir(root_.c_str());
+        if (entries == nullptr) {
+            return true;
         }
-        return failure.value() != 0;
+        bool has_others = false;
+        // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread uses this stream
+        while (dirent const* const entry = ::readdir(entries)) {
+            has_others =
+                has_others || std::ranges::find(own, std::string_view(entry->d_name)) == own.end();
+        }
+        ::closedir(entries);
+        return has_others;
     }
 
     std::string root_;
