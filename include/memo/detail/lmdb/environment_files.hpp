@@ -148,26 +148,42 @@ struct data_format {
 inline constexpr data_format supported_format{page_format::version,
                                               sizeof(page_format::page_header)};
 
-/// The unchecked meta at an offset of a data file; nothing if the file is too short.
-[[nodiscard]] inline std::optional<page_format::meta> read_meta(file const& data,
-                                                                std::uint64_t offset) {
-    page_format::meta meta{};
-    auto const size = ::pread(data.descriptor(), &meta, sizeof meta, static_cast<off_t>(offset));
-    return size == static_cast<ssize_t>(sizeof meta) ? std::optional(meta) : std::nullopt;
+[[nodiscard]] constexpr bool is_page_size(std::uint32_t bytes) noexcept {
+    return std::has_single_bit(bytes) && bytes >= 512 && bytes <= 65536;
 }
 
-/// The format of a data file; nothing if it is too short, or its metas have different formats.
+using two_metas = std::array<page_format::meta, 2>;
+
+/// Both unchecked metas of a data file; nothing if the file is not open, or too short for LMDB,
+/// too. The page size in the first meta is the offset of the second, which is all zeros if that
+/// size is invalid.
+[[nodiscard]] inline std::optional<two_metas>
+read_metas(file const& data, std::size_t page_header = supported_format.page_header) {
+    two_metas metas{};
+    std::uint64_t page = 0;
+    for (page_format::meta& each : metas) {
+        if (::pread(data.descriptor(), &each, sizeof each,
+                    static_cast<off_t>(page + page_header)) != static_cast<ssize_t>(sizeof each)) {
+            return std::nullopt;
+        }
+        page = each.free_pages.page_size;
+        if (!is_page_size(each.free_pages.page_size)) {
+            break;
+        }
+    }
+    return metas;
+}
+
+/// The format of a data file; nothing if there are no two metas of one format.
 [[nodiscard]] inline std::optional<data_format> format_of(file const& data) {
-    auto const read = [&](std::uint64_t offset) {
-        auto const meta = read_meta(data, offset);
-        return meta && meta->magic == page_format::magic ? meta : std::nullopt;
-    };
     for (std::size_t const page_header :
          {supported_format.page_header, page_format::next_page_header_size}) {
-        auto const first = read(page_header);
-        auto const second = first ? read(first->free_pages.page_size + page_header) : std::nullopt;
-        if (second && second->version == first->version) {
-            return data_format{first->version, page_header};
+        auto const metas = read_metas(data, page_header);
+        if (metas && metas->front().version == metas->back().version &&
+            std::ranges::all_of(*metas, [](page_format::meta const& each) {
+                return each.magic == page_format::magic;
+            })) {
+            return data_format{metas->front().version, page_header};
         }
     }
     return std::nullopt;
@@ -176,8 +192,7 @@ inline constexpr data_format supported_format{page_format::version,
 /// Throws the error for LMDB's MDB_VERSION_MISMATCH after require_supported_format() accepted the
 /// data.
 [[noreturn]] inline void refuse_mismatch(disk_directory const& directory) {
-    file const opened = try_open(directory.data_file(), O_RDONLY);
-    if (!opened.is_open() || format_of(opened) != supported_format) {
+    if (format_of(try_open(directory.data_file(), O_RDONLY)) != supported_format) {
         throw_lmdb_error("open", MDB_CORRUPTED); // a damaged meta
     }
     throw error(errc::configuration,
@@ -199,8 +214,7 @@ inline void require_supported_format(disk_directory const& directory) {
                     "disk: this program was built for LMDB 0.9 and runs with " + library +
                         ", whose data has another format; run it with the library of LMDB 0.9");
     }
-    file const opened = try_open(directory.data_file(), O_RDONLY);
-    auto const format = opened.is_open() ? format_of(opened) : std::nullopt;
+    auto const format = format_of(try_open(directory.data_file(), O_RDONLY));
     if (format && *format != supported_format) {
         throw error(errc::configuration,
                     "disk: the data in " + directory.root() +
@@ -209,31 +223,6 @@ inline void require_supported_format(disk_directory const& directory) {
                         " has 1); it is unchanged; build all programs that share a directory with "
                         "the same LMDB, or set another .directory");
     }
-}
-
-[[nodiscard]] constexpr bool is_page_size(std::uint32_t bytes) noexcept {
-    return std::has_single_bit(bytes) && bytes >= 512 && bytes <= 65536;
-}
-
-using two_metas = std::array<page_format::meta, 2>;
-
-/// Both unchecked metas of a data file; nothing if the file is too short for LMDB, too. The page
-/// size in the first meta is the offset of the second, which is all zeros if that size is invalid.
-[[nodiscard]] inline std::optional<two_metas> read_metas(file const& data) {
-    two_metas metas{};
-    std::uint64_t page = 0;
-    for (page_format::meta& each : metas) {
-        auto const meta = read_meta(data, page + sizeof(page_format::page_header));
-        if (!meta) {
-            return std::nullopt;
-        }
-        each = *meta;
-        page = each.free_pages.page_size;
-        if (!is_page_size(each.free_pages.page_size)) {
-            break;
-        }
-    }
-    return metas;
 }
 
 [[nodiscard]] inline two_metas read_metas(disk_directory const& directory) {

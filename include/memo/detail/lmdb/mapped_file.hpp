@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A read-only map of the data file, in addition to LMDB's.
+// A read-only map of a data file.
 
 #include <memo/detail/lmdb/file.hpp>
 #include <memo/detail/lmdb/page_check/page_source.hpp>
@@ -43,6 +43,7 @@ class mapped_file final : public page_source {
         }
     }
 
+    using page_source::memory;
     [[nodiscard]] bool is_mapped() const noexcept { return !memory().empty(); }
 
   private:

@@ -5,6 +5,7 @@
 // the database: searches for the magic number of frames and checks their checksums.
 
 #include <memo/detail/lmdb/file.hpp>
+#include <memo/detail/lmdb/mapped_file.hpp>
 #include <memo/detail/record/averaged.hpp>
 #include <memo/detail/record/codec.hpp>
 #include <memo/detail/record/frame.hpp>
@@ -18,7 +19,7 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <sys/mman.h>
+#include <sys/stat.h>
 #include <tuple>
 #include <vector>
 
@@ -65,34 +66,17 @@ class salvage_file {
     explicit salvage_file(std::string const& path) {
         file const opened = open_file(path, O_RDONLY);
         struct stat status {};
-        if (::fstat(opened.descriptor(), &status) != 0) {
+        if (::fstat(opened.descriptor(), &status) != 0 ||
+            (status.st_size != 0 &&
+             !map_.map(opened.descriptor(), static_cast<std::size_t>(status.st_size)))) {
             throw_file_error("open", path, errno);
-        }
-        size_ = static_cast<std::size_t>(status.st_size);
-        if (size_ == 0) {
-            return;
-        }
-        void* const memory = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, opened.descriptor(), 0);
-        if (memory == MAP_FAILED) { // NOLINT(cppcoreguidelines-pro-type-cstyle-cast): its macro
-            throw_file_error("open", path, errno);
-        }
-        memory_ = memory;
-    }
-    salvage_file(salvage_file const&) = delete;
-    salvage_file& operator=(salvage_file const&) = delete;
-    ~salvage_file() {
-        if (memory_ != nullptr) {
-            ::munmap(memory_, size_);
         }
     }
 
-    [[nodiscard]] std::span<std::byte const> bytes() const noexcept {
-        return {static_cast<std::byte const*>(memory_), size_};
-    }
+    [[nodiscard]] std::span<std::byte const> bytes() const noexcept { return map_.memory(); }
 
   private:
-    void* memory_ = nullptr;
-    std::size_t size_ = 0;
+    mapped_file map_;
 };
 
 /// Calls visit(header, bytes) for every valid frame, including older versions of records in free
