@@ -40,7 +40,7 @@ class readings {
             step_ = 0;
             known_ = known;
             ++reader_;
-            begin_look();
+            begin_lookup();
             reader();
             ++ways;
         } while (next_path());
@@ -50,7 +50,7 @@ class readings {
 
     /// Begins a lookup. In each, an older store is read at most three times in a row: a reader that retries
     /// reads the newest one in the end, and more retries before that show nothing new.
-    void begin_look() { ++look_; }
+    void begin_lookup() { ++lookup_; }
 
     void store(void const* place, std::uint64_t value, bool releases) {
         if (!reading_) {
@@ -77,7 +77,7 @@ class readings {
             return current;
         }
         location& here = places_.at(place);
-        here.begin(reader_, look_);
+        here.begin(reader_, lookup_);
         auto const& stores = here.stores;
         while (here.seen + 1 < stores.size() && stores[here.seen + 1].time <= known_) {
             ++here.seen;
@@ -113,13 +113,13 @@ class readings {
         std::size_t last = 0; ///< the same, in this lookup
         int times = 0;        ///< and how often in a row
         std::uint64_t reader = 0;
-        std::uint64_t look = 0;
+        std::uint64_t lookup = 0;
 
-        void begin(std::uint64_t now_reader, std::uint64_t now_look) {
-            seen = reader == now_reader ? seen : 0;
-            times = look == now_look ? times : 0;
-            reader = now_reader;
-            look = now_look;
+        void begin(std::uint64_t current_reader, std::uint64_t current_lookup) {
+            seen = reader == current_reader ? seen : 0;
+            times = lookup == current_lookup ? times : 0;
+            reader = current_reader;
+            lookup = current_lookup;
         }
     };
 
@@ -159,7 +159,7 @@ class readings {
     bool reading_ = false;
     std::uint64_t known_ = 0; ///< the time up to which the reader must know all stores
     std::uint64_t reader_ = 0;
-    std::uint64_t look_ = 0;
+    std::uint64_t lookup_ = 0;
     std::vector<choice> path_;
     std::size_t step_ = 0;
 };

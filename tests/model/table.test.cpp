@@ -90,7 +90,7 @@ class history {
 
     /// Looks keys up one after the other, with all possible results of the loads: each lookup must return the
     /// contents after some change, not before one that an earlier lookup showed. Returns the number of runs.
-    std::uint64_t look(std::vector<key128> const& keys) {
+    std::uint64_t check_lookups(std::vector<key128> const& keys) {
         return run(keys, [&](key128 key) { return std::optional(entries_.find(key)); }) +
                run(keys, [&](key128 key) {
                    memo::detail::unfinalized_key const wanted(key);
@@ -118,7 +118,7 @@ class history {
         auto const ways = readings::all().run(begin_, [&] {
             std::size_t state = 0;
             for (key128 const key : keys) {
-                readings::all().begin_look();
+                readings::all().begin_lookup();
                 auto const found = find(key);
                 while (found && state < states_.size() && !same(in(states_[state], key), *found)) {
                     ++state;
@@ -143,93 +143,93 @@ constexpr key128 moving(key128 key) {
 }
 
 /// Puts keys until the next one splits the only segment; half of them move. No reader looks them up.
-void fill(history& made) {
-    for (std::uint64_t number = made.entries(); number < segment::slot_count / 2; ++number) {
+void fill(history& changes) {
+    for (std::uint64_t number = changes.entries(); number < segment::slot_count / 2; ++number) {
         key128 const key{(1000 + number) << 20 | (number % 250 + 3) << 6 | 1, number};
-        made.put(number % 2 == 0 ? key : moving(key), word(number));
+        changes.put(number % 2 == 0 ? key : moving(key), word(number));
     }
 }
 
 } // namespace
 
 TEST_CASE("a replaced value is read as the old one or the new one, as a whole") {
-    history made;
-    made.put(a, word(1));
-    made.begin();
-    made.put(a, word(2));
-    CHECK(made.look({a, a}) > 100);
-    made.put(a, block(64));
-    made.put(a, word(3));
-    CHECK(made.look({a}) > 100);
+    history changes;
+    changes.put(a, word(1));
+    changes.begin();
+    changes.put(a, word(2));
+    CHECK(changes.check_lookups({a, a}) > 100);
+    changes.put(a, block(64));
+    changes.put(a, word(3));
+    CHECK(changes.check_lookups({a}) > 100);
 }
 
 TEST_CASE("a slot that is reused for another key never returns its value for the old key") {
-    history made;
-    made.put(a, word(1));
-    made.begin();
-    made.erase(a);
-    made.put(b, word(2));
-    CHECK(made.look({a, b}) > 100);
-    CHECK(made.look({b, a}) > 100);
-    made.erase(b);
-    made.put(a, word(3));
-    CHECK(made.look({a}) > 100);
+    history changes;
+    changes.put(a, word(1));
+    changes.begin();
+    changes.erase(a);
+    changes.put(b, word(2));
+    CHECK(changes.check_lookups({a, b}) > 100);
+    CHECK(changes.check_lookups({b, a}) > 100);
+    changes.erase(b);
+    changes.put(a, word(3));
+    CHECK(changes.check_lookups({a}) > 100);
 }
 
 TEST_CASE("a key beyond a full bucket is found while others come and go") {
-    history made;
+    history changes;
     for (std::uint64_t number = 3; number < 6; ++number) {
-        made.put(of_bucket(1, number), word(number));
+        changes.put(of_bucket(1, number), word(number));
     }
-    made.put(a, word(1));
-    made.begin();
-    made.erase(of_bucket(1, 3));
-    made.put(b, word(2)); // where a's way begins
-    CHECK(made.look({a, b}) > 100);
-    made.erase(a);
-    made.put(a, word(3));
-    CHECK(made.look({a}) > 100);
+    changes.put(a, word(1));
+    changes.begin();
+    changes.erase(of_bucket(1, 3));
+    changes.put(b, word(2)); // where a's way begins
+    CHECK(changes.check_lookups({a, b}) > 100);
+    changes.erase(a);
+    changes.put(a, word(3));
+    CHECK(changes.check_lookups({a}) > 100);
 }
 
 TEST_CASE("a key that yields its slot to a key of that bucket is still found") {
-    history made;
+    history changes;
     for (std::uint64_t number = 3; number < 6; ++number) {
-        made.put(of_bucket(1, number), word(number));
+        changes.put(of_bucket(1, number), word(number));
     }
-    made.put(a, word(1)); // a guest of the next bucket
-    made.put(of_bucket(2, 6), word(6));
-    made.put(of_bucket(2, 7), word(7));
-    made.begin();
-    made.put(of_bucket(2, 8), word(8)); // takes its slot
-    CHECK(made.look({a, a}) > 100);
-    CHECK(made.look({of_bucket(2, 8), a}) > 100);
+    changes.put(a, word(1)); // a guest of the next bucket
+    changes.put(of_bucket(2, 6), word(6));
+    changes.put(of_bucket(2, 7), word(7));
+    changes.begin();
+    changes.put(of_bucket(2, 8), word(8)); // takes its slot
+    CHECK(changes.check_lookups({a, a}) > 100);
+    CHECK(changes.check_lookups({of_bucket(2, 8), a}) > 100);
 }
 
 TEST_CASE("a key is found while its segment is split") {
     for (key128 const key : {a, moving(a)}) {
-        history made;
-        made.put(key, word(1));
-        made.put(of_bucket(1, 3), word(3));
-        made.put(moving(of_bucket(1, 4)), word(4));
-        fill(made);
-        made.begin();
-        made.put(b, word(2));
-        CHECK(made.look({key}) > 100);
-        made.put(key, word(5));
-        CHECK(made.look({key}) > 100);
+        history changes;
+        changes.put(key, word(1));
+        changes.put(of_bucket(1, 3), word(3));
+        changes.put(moving(of_bucket(1, 4)), word(4));
+        fill(changes);
+        changes.begin();
+        changes.put(b, word(2));
+        CHECK(changes.check_lookups({key}) > 100);
+        changes.put(key, word(5));
+        CHECK(changes.check_lookups({key}) > 100);
     }
 }
 
 TEST_CASE("a key whose insertion splits its segment is seen whole or not at all") {
     for (key128 const key : {a, moving(a)}) {
-        history made;
-        fill(made);
-        made.begin();
-        made.put(key, word(1));
-        CHECK(made.look({key, key}) > 100);
-        made.erase(key);
-        made.put(key, block(64));
-        CHECK(made.look({key}) > 100);
+        history changes;
+        fill(changes);
+        changes.begin();
+        changes.put(key, word(1));
+        CHECK(changes.check_lookups({key, key}) > 100);
+        changes.erase(key);
+        changes.put(key, block(64));
+        CHECK(changes.check_lookups({key}) > 100);
     }
 }
 
@@ -237,43 +237,43 @@ TEST_CASE("no cleared entry comes back, and no key returns another key's value")
     bool const gives_back = GENERATE(false, true);
     CAPTURE(gives_back);
     memo_test::system_takes_pages = gives_back;
-    history made;
-    made.put(a, word(1));
-    made.put(of_bucket(1, 3), word(3));
-    made.begin();
-    made.clear();
-    CHECK(made.look({a, a}) > 20);
-    made.put(b, word(2));
-    CHECK(made.look({a}) > 100);
-    CHECK(made.look({b}) > 100);
+    history changes;
+    changes.put(a, word(1));
+    changes.put(of_bucket(1, 3), word(3));
+    changes.begin();
+    changes.clear();
+    CHECK(changes.check_lookups({a, a}) > 20);
+    changes.put(b, word(2));
+    CHECK(changes.check_lookups({a}) > 100);
+    CHECK(changes.check_lookups({b}) > 100);
 }
 
 TEST_CASE("a key that is put and cleared again is found whole or not at all") {
     bool const gives_back = GENERATE(false, true);
     CAPTURE(gives_back);
     memo_test::system_takes_pages = gives_back;
-    history made;
+    history changes;
     for (std::uint64_t number = 1; number < 3; ++number) {
-        made.begin();
-        made.put(a, word(number));
-        CHECK(made.look({a}) > 10);
-        made.clear();
-        CHECK(made.look({a}) > 100);
+        changes.begin();
+        changes.put(a, word(number));
+        CHECK(changes.check_lookups({a}) > 10);
+        changes.clear();
+        CHECK(changes.check_lookups({a}) > 100);
     }
 }
 
 TEST_CASE("an entry that is evicted is found with its value or not at all") {
-    history made(true);
-    made.put(a, word(1));
-    made.put(of_bucket(1, 3), word(3));
-    made.begin();
-    made.evict();
-    CHECK(made.look({a, of_bucket(1, 3)}) > 100);
-    made.put(b, word(2)); // in the slot of the one that went
-    CHECK(made.look({a}) > 100);
-    CHECK(made.look({b, a}) > 100);
-    made.evict();
-    made.evict();
-    CHECK(made.entries() == 0);
-    CHECK(made.look({b}) > 100);
+    history changes(true);
+    changes.put(a, word(1));
+    changes.put(of_bucket(1, 3), word(3));
+    changes.begin();
+    changes.evict();
+    CHECK(changes.check_lookups({a, of_bucket(1, 3)}) > 100);
+    changes.put(b, word(2)); // in the slot of the one that went
+    CHECK(changes.check_lookups({a}) > 100);
+    CHECK(changes.check_lookups({b, a}) > 100);
+    changes.evict();
+    changes.evict();
+    CHECK(changes.entries() == 0);
+    CHECK(changes.check_lookups({b}) > 100);
 }

@@ -52,8 +52,9 @@ class disk {
         return {store_, store_->open(scope)};
     }
 
-    /// Says what the function of a scope is called. Tools list the name. If the directory has it
-    /// under other scopes only, a lookup that finds nothing has the reason miss_reason::version.
+    /// Sets the name and version of the function of a scope, which tools list. If the directory has
+    /// the name only under other scopes, the reason for misses of absent keys is
+    /// miss_reason::version.
     void describe(key128 scope, std::string const& name, std::string const& version) const {
         store_->describe(scope, name, version);
     }

@@ -15,25 +15,25 @@ namespace memo {
 
 /// Which events a stored record survives.
 enum class durability {
-    process,    ///< the end of the process, however it ends; a power cut may take the cache
-    power_loss, ///< a power cut too, except the last record; every put waits for the disk
+    process,    ///< any end of the process; a power cut may lose the cache
+    power_loss, ///< also a power cut, except the last record; every put waits for the disk
 };
 
 /// The settings of memo::disk, for designated initializers.
 struct disk_settings {
-    /// Created if missing, with its parents. Empty: `$XDG_CACHE_HOME/memo`, or `~/.cache/memo`. A
-    /// relative path starts at the working directory of that moment; `~` is not expanded.
+    /// Created if it is missing, with its parents. Empty: `$XDG_CACHE_HOME/memo`, or `~/.cache/memo`.
+    /// A relative path starts at the current working directory; `~` is not expanded.
     std::string directory{};
-    /// Bound on the bytes of live pages, over all functions and processes. 0: 60 GiB, in a file of 64
-    /// GiB. The file does not shrink by itself, and is never larger than 4 times the bound, or 1 GiB if that is
-    /// more.
+    /// Bound on the bytes of live pages, over all functions and processes. 0: 60 GiB, in a file of
+    /// at most 64 GiB. The file does not shrink by itself; its maximal size is 4 times the bound, and
+    /// at least 1 GiB.
     std::uint64_t max_bytes = 0;
     /// Older records are misses. 0: no limit.
     time_span max_age{};
-    /// How long a call waits for another process that computes the same key; then it computes the
-    /// value too, because that process may be stopped. 0: no limit. For the locks of the store the
-    /// limit is the same, and at most 10 s. After that the operation fails, and no call waits for 1 s,
-    /// then 2, 4, … 30 s.
+    /// The maximal time for which a call waits for another process that computes the same key; then
+    /// it computes the value, too, because that process may be stopped. 0: no limit. Also limits the
+    /// wait for the locks of the store, to at most 10 s. After such a timeout the operation fails,
+    /// and no call waits for 1 s, then 2, 4, … 30 s.
     time_span max_wait = std::chrono::minutes(10);
     /// Permissions of the files. Users with read permission may enter the directory.
     unsigned mode = 0600;
@@ -45,7 +45,7 @@ struct disk_settings {
     bool allow_network_fs = false;
     /// The clock of `ttl` and `max_age`.
     std::function<std::chrono::system_clock::time_point()> clock = std::chrono::system_clock::now;
-    /// Callback with one sentence when damaged data is set aside; it says what to do.
+    /// Called with a message when damaged data is set aside; the message says what to do.
     std::function<void(std::string const&)> report = [](std::string const& text) {
         std::cerr << text << '\n';
     };

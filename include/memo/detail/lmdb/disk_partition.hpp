@@ -115,7 +115,7 @@ template <class Record> class disk_partition {
   private:
     /// is_use          whether a record counts as used, and damage is counted
     [[nodiscard]] lookup_result<Record> lookup(key128 key, bool is_use) const {
-        copied_bytes frame;
+        byte_buffer frame;
         std::optional<Record> large;
         auto const decode = [&](bytes_view bytes) {
             if constexpr (plain_record<Record>) {
@@ -155,7 +155,7 @@ template <class Record> class disk_partition {
         if (!found) {
             return {};
         }
-        copied_bytes frame;
+        byte_buffer frame;
         frame.assign(*found);
         return codec_.decode(frame.get(), key, [&](frame_header const& header) {
             return store_->remaining_ttl(header);

@@ -139,7 +139,7 @@ class disk_store {
     ///                 afterwards
     template <class Decode>
     [[nodiscard]] stored_bytes read(disk_function& function, key128 key, std::uint32_t type,
-                                    frame_header& header, copied_bytes& frame, Decode const& decode,
+                                    frame_header& header, byte_buffer& frame, Decode const& decode,
                                     bool is_use) {
         record_place const place = place_of(function.scope, key);
         auto const check = [&](bytes_view bytes) {
@@ -418,7 +418,8 @@ class disk_store {
     std::atomic<std::uint64_t> corrupt_{0}; ///< damage found outside of functions, or while opening
     disk_clock clock_;                      ///< open only if the cache is bounded
     breaker opening_;                       ///< for processes that open or close the data
-    std::atomic<disk_environment*> current_{nullptr};
+    std::atomic<disk_environment*> current_{
+        nullptr};         ///< release in reopen() pairs with the acquire loads
     mutable mutex mutex_; ///< guards the members below; no waits under it
     std::vector<std::shared_ptr<disk_environment>> environments_;
     std::unordered_map<key128, std::unique_ptr<disk_function>> by_scope_;

@@ -18,7 +18,7 @@
 #include <memo/detail/lmdb/mapped_file.hpp>
 #include <memo/detail/lmdb/page_check/page_format.hpp>
 #include <memo/detail/lmdb/page_check/page_view.hpp>
-#include <memo/detail/lmdb/readers.hpp>
+#include <memo/detail/lmdb/reader_pool.hpp>
 #include <memo/detail/system/fork.hpp>
 #include <memo/error.hpp>
 #include <memo/key128.hpp>
@@ -70,7 +70,7 @@ class disk_environment {
 
     /// Whether the environment is closed, and the store must open another one.
     [[nodiscard]] bool is_closed() const noexcept {
-        return is_over_.load(std::memory_order_acquire);
+        return is_closed_.load(std::memory_order_acquire);
     }
 
     /// Closes an environment after its descriptors were closed, its directory was removed, or LMDB
@@ -142,7 +142,7 @@ class disk_environment {
         }
         readers_.abandon();
         writer_.store({}, std::memory_order_relaxed);
-        is_over_.store(true, std::memory_order_release);
+        is_closed_.store(true, std::memory_order_release);
     }
 
   private:
@@ -171,7 +171,7 @@ class disk_environment {
             std::scoped_lock const lock(flights_mutex_);
             files_.flights.reset(); // a flight that is in use keeps the file open
         }
-        is_over_.store(true, std::memory_order_release);
+        is_closed_.store(true, std::memory_order_release);
     }
 
     // Callers hold mutex_.
@@ -278,7 +278,7 @@ class disk_environment {
     std::uint64_t writes_ = 0;
     std::int64_t last_sync_ = coarse_seconds();
     std::atomic<bool> is_closing_{false}; ///< no new reader may begin
-    std::atomic<bool> is_over_{false};
+    std::atomic<bool> is_closed_{false};
     std::atomic<std::thread::id> writer_{};
     std::atomic<std::int64_t> last_check_{0};
     std::atomic<std::uint64_t> data_bytes_{0}; ///< length of data.mdb at the last check

@@ -83,7 +83,7 @@ template <class Visit> void for_each_name(read_transaction const& snapshot, Visi
     if (snapshot.find(name_place_of(scope), own) != lookup_status::absent) {
         return reason;
     }
-    copied_bytes frame; // writers may overwrite the original
+    byte_buffer frame; // writers may overwrite the original
     for_each_name(snapshot, [&](key_and_value const& entry) {
         frame.assign(entry.value);
         auto const label = decode_label(frame.get());

@@ -221,13 +221,13 @@ class read_transaction {
 };
 
 /// A copy of bytes. Up to 1 KiB needs no allocation.
-class copied_bytes {
+class byte_buffer {
   public:
-    copied_bytes() noexcept {
+    byte_buffer() noexcept {
     } // NOLINT(*-member-init,*-use-equals-default): leaves the buffer uninitialized
-    copied_bytes(copied_bytes const&) = delete;
-    copied_bytes& operator=(copied_bytes const&) = delete;
-    ~copied_bytes() = default;
+    byte_buffer(byte_buffer const&) = delete;
+    byte_buffer& operator=(byte_buffer const&) = delete;
+    ~byte_buffer() = default;
 
     void assign(bytes_view bytes) {
         if (bytes.size() > inline_buffer_.size() && bytes.size() > capacity_) {
@@ -266,7 +266,7 @@ inline constexpr std::size_t min_in_place_bytes = std::size_t{256} << 10U;
 ///                 afterwards
 /// Throws:         disk_error; is_damage(its code) if a page on the path is invalid
 template <class Check, class UseInPlace>
-stored_bytes copy_place(disk_environment& environment, bytes_view place, copied_bytes& copy,
+stored_bytes copy_place(disk_environment& environment, bytes_view place, byte_buffer& copy,
                         Check const& check, UseInPlace const& use_in_place) {
     for (int attempt = 0; attempt < max_attempts; ++attempt) {
         read_transaction const snapshot(environment);
