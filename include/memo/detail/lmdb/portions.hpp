@@ -4,21 +4,17 @@
 // Iterates over copies of all entries of a directory, in portions: each snapshot of the database is
 // short, and none is open while the caller's code runs.
 
-#include <memo/detail/lmdb/disk_cursor.hpp>
 #include <memo/detail/lmdb/disk_store.hpp>
 #include <memo/detail/lmdb/lmdb.hpp>
 #include <memo/detail/lmdb/read_transaction.hpp>
+#include <memo/detail/lmdb/scan.hpp>
 
 #include <algorithm>
 #include <cstddef>
-#include <optional>
 #include <utility>
 #include <vector>
 
 namespace memo::detail {
-
-/// The key of the next entry; nothing at the end.
-using next_key = std::optional<std::vector<std::byte>>;
 
 struct entry_copy {
     std::vector<std::byte> key;
@@ -41,18 +37,11 @@ inline constexpr std::size_t max_portion = 4096;
     constexpr std::size_t max_bytes = std::size_t{1} << 22U;
     portion copied;
     try {
-        disk_cursor entries = snapshot.entries();
-        std::size_t bytes = 0;
-        auto found = entries.seek(from);
-        while (found && copied.entries.size() < max_entries && bytes < max_bytes) {
-            copied.entries.push_back({{found->key.begin(), found->key.end()},
-                                      {found->value.begin(), found->value.end()}});
-            bytes += found->value.size();
-            found = entries.next();
-        }
-        if (found) {
-            copied.next.emplace(found->key.begin(), found->key.end());
-        }
+        auto const copy = [&](key_and_value const& entry) {
+            copied.entries.push_back(
+                {{entry.key.begin(), entry.key.end()}, {entry.value.begin(), entry.value.end()}});
+        };
+        copied.next = scan(snapshot.entries(), from, max_entries, copy, max_bytes);
     } catch (disk_error const& failure) {
         if (!is_damage(failure.code())) {
             throw;

@@ -19,22 +19,30 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace memo::detail {
 
-/// Visits up to max_entries entries from a key on. Returns the next key, or nothing at the end.
+/// The key of the next entry; nothing at the end.
+using next_key = std::optional<std::vector<std::byte>>;
+
+/// Visits entries from a key on: at most max_entries, and at most one entry more than max_bytes of
+/// values.
 ///
 /// Throws:         disk_error; is_damage(its code) if a page on the path is invalid
 template <class Visit>
-std::optional<std::vector<std::byte>> scan(disk_cursor entries, bytes_view from,
-                                           std::size_t max_entries, Visit const& visit) {
+next_key scan(disk_cursor entries, bytes_view from, std::size_t max_entries, Visit const& visit,
+              std::size_t max_bytes = (std::numeric_limits<std::size_t>::max)()) {
+    std::size_t bytes = 0;
     auto found = entries.seek(from);
     for (std::size_t count = 0; found; ++count) {
-        if (count == max_entries) {
+        if (count == max_entries || bytes >= max_bytes) {
             return std::vector<std::byte>(found->key.begin(), found->key.end());
         }
+        bytes += found->value.size();
         visit(*found);
         found = entries.next();
     }
@@ -50,7 +58,7 @@ template <class Condition>
 std::size_t erase_records(disk_store& store, Condition const& condition,
                           disk_function* function = nullptr, std::size_t portion = 1024) {
     std::size_t erased = 0;
-    std::optional<std::vector<std::byte>> from{std::in_place};
+    next_key from{std::in_place};
     while (from) {
         std::vector<record_place> places;
         from = store.inspect([&](read_transaction const& snapshot) {
