@@ -65,15 +65,17 @@ template <class Record> struct merge_example { Record operator()(Record const*) 
 ///
 /// Optional members:
 ///
-/// get_many(keys, results)     looks up all keys together and assigns what get(keys[i]) returns to
-///                 results[i], a lookup_result that is `absent` before. Default: one `get` per key
-/// peek(key)       returns what get(key) returns, but does not count as a use for eviction, and does
+/// get_many        get_many(keys, results) looks up all keys together and assigns what get(keys[i])
+///                 returns to results[i], a lookup_result that is `absent` before. Default: one
+///                 `get` per key
+/// peek            returns what get(key) returns, but does not count as a use for eviction, and does
 ///                 not count a corrupt record. Default: `get`
-/// lead(key)       for stores that processes share: blocks until no other process evaluates the key,
-///                 and keeps other processes from it for the lifetime of the returned object
-/// try_lead(key)   the same without waiting: returns an optional, empty while another process
-///                 evaluates the key. Neither throws. Default: processes do not wait for each other
-/// events()        returns stats() without `entries` and `bytes`, if counting these takes long
+/// lead            lead(key), for stores that processes share, blocks until no other process
+///                 evaluates the key, and excludes other processes for the lifetime of the returned
+///                 object. Does not throw. Default: processes do not wait for each other
+/// try_lead        does not wait: returns an optional of that object, empty while another process
+///                 evaluates the key. Does not throw
+/// events          returns stats() without `entries` and `bytes`, if counting these takes long
 /// validates       true if `put` and `update` call `options.valid()` in the atomic step that stores
 ///                 the record, and store nothing if it returns false. Default: false
 ///
@@ -121,12 +123,12 @@ struct partition_options {
 ///
 /// Optional members:
 ///
-/// describe(scope, name, version)      receives the name of each function that is wrapped, before its
-///                 partition is opened
-/// partition(scope, on_error)          receives the policy
-/// partition(scope, partition_options) for a backend that is made of other backends, and opens their
-///                 partitions with these options
-/// identity()      identifies the store: wrappers of one function on stores of equal identity
+/// describe        describe(scope, name, version) receives the name of each function that is wrapped,
+///                 before its partition is opened
+/// partition       partition(scope, on_error) receives the policy; partition(scope,
+///                 partition_options) is for a backend that is made of other backends, and opens
+///                 their partitions with these options
+/// identity        identifies the store: wrappers of one function on stores of equal identity
 ///                 evaluate a call once among them, and share invalidations. Default: only copies of
 ///                 one wrapper do
 template <class B, class Record>

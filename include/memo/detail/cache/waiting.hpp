@@ -37,16 +37,16 @@ class flight_base;
 ///
 /// Thread safety:  safe
 class waiting_threads {
-    /// An edge from or to one thread, for the lifetime of the object, which is on the thread's stack.
-    class bond {
+    /// An edge of one thread, for the lifetime of the object, which is on the thread's stack.
+    class edge {
       public:
-        bond(bond const&) = delete;
-        bond& operator=(bond const&) = delete;
+        edge(edge const&) = delete;
+        edge& operator=(edge const&) = delete;
 
       protected:
-        bond(flight_base const* flight, void const* awaited_tasks, void const* running_tasks)
+        edge(flight_base const* flight, void const* awaited_tasks, void const* running_tasks)
             : flight_(flight), awaited_tasks_(awaited_tasks), running_tasks_(running_tasks) {}
-        ~bond() = default;
+        ~edge() = default;
 
         void add() noexcept;
         void remove();
@@ -58,13 +58,13 @@ class waiting_threads {
         void const* const running_tasks_; ///< the tasks of which the thread runs one; or null
         flight_leader const thread_;
         std::uint64_t search_ = 0; ///< the last search that visited this
-        bond* next_ = nullptr;
-        bond* previous_ = nullptr;
+        edge* next_ = nullptr;
+        edge* previous_ = nullptr;
     };
 
   public:
     /// A thread that waits for a flight.
-    class follower : bond {
+    class follower : edge {
       public:
         /// Throws:         as check()
         explicit follower(flight_base const& flight);
@@ -81,14 +81,14 @@ class waiting_threads {
     /// A thread that waits for tasks.
     ///
     /// tasks           the address that identifies them
-    class task_waiter : bond {
+    class task_waiter : edge {
       public:
         explicit task_waiter(void const* tasks);
         ~task_waiter() { remove(); }
     };
 
     /// A thread that runs one of these tasks.
-    class task_runner : bond {
+    class task_runner : edge {
       public:
         explicit task_runner(void const* tasks);
         ~task_runner() { remove(); }
@@ -99,14 +99,14 @@ class waiting_threads {
         std::scoped_lock const lock(mutex_);
         clear_after_fork();
         std::size_t count = 0;
-        for (bond const* each = first_; each != nullptr; each = each->next_) {
+        for (edge const* each = first_; each != nullptr; each = each->next_) {
             count += each->flight_ != nullptr ? 1U : 0U;
         }
         return count;
     }
 
   private:
-    /// In a child of fork(), removes the bonds of the parent's threads. The caller holds the lock.
+    /// In a child of fork(), removes the edges of the parent's threads. The caller holds the lock.
     void clear_after_fork() noexcept {
         if (std::uint32_t const now = process_wide<thread_slots>().generation();
             generation_ != now) {
@@ -122,7 +122,7 @@ class waiting_threads {
     [[nodiscard]] bool waits_for(flight_leader const& thread, flight_leader const& other) noexcept;
 
     mutex mutex_;
-    bond* first_ = nullptr;
+    edge* first_ = nullptr;
     std::uint64_t searches_ = 0;
     std::uint32_t generation_ = 0; ///< see thread_slots
 };
@@ -176,14 +176,14 @@ inline bool waiting_threads::waits_for(flight_leader const& thread,
     if (thread == other) {
         return true;
     }
-    for (bond* each = first_; each != nullptr; each = each->next_) {
+    for (edge* each = first_; each != nullptr; each = each->next_) {
         if (each->thread_ != thread || std::exchange(each->search_, searches_) == searches_) {
             continue;
         }
         if (each->flight_ != nullptr && waits_for(*each->flight_, other)) {
             return true;
         }
-        for (bond const* task = first_; each->awaited_tasks_ != nullptr && task != nullptr;
+        for (edge const* task = first_; each->awaited_tasks_ != nullptr && task != nullptr;
              task = task->next_) {
             if (task->running_tasks_ == each->awaited_tasks_ && waits_for(task->thread_, other)) {
                 return true;
@@ -193,7 +193,7 @@ inline bool waiting_threads::waits_for(flight_leader const& thread,
     return false;
 }
 
-inline void waiting_threads::bond::add() noexcept {
+inline void waiting_threads::edge::add() noexcept {
     auto& all = process_wide<waiting_threads>();
     next_ = all.first_;
     if (next_ != nullptr) {
@@ -202,7 +202,7 @@ inline void waiting_threads::bond::add() noexcept {
     all.first_ = this;
 }
 
-inline void waiting_threads::bond::remove() {
+inline void waiting_threads::edge::remove() {
     auto& all = process_wide<waiting_threads>();
     std::scoped_lock const lock(all.mutex_);
     all.clear_after_fork();
@@ -215,7 +215,7 @@ inline void waiting_threads::bond::remove() {
 }
 
 inline waiting_threads::follower::follower(flight_base const& flight)
-    : bond(&flight, nullptr, nullptr) {
+    : edge(&flight, nullptr, nullptr) {
     auto& all = process_wide<waiting_threads>();
     std::scoped_lock const lock(all.mutex_);
     all.clear_after_fork();
@@ -240,7 +240,7 @@ inline void waiting_threads::follower::check_locked(waiting_threads& all) const 
 }
 
 inline waiting_threads::task_waiter::task_waiter(void const* tasks)
-    : bond(nullptr, tasks, nullptr) {
+    : edge(nullptr, tasks, nullptr) {
     auto& all = process_wide<waiting_threads>();
     std::scoped_lock const lock(all.mutex_);
     all.clear_after_fork();
@@ -248,7 +248,7 @@ inline waiting_threads::task_waiter::task_waiter(void const* tasks)
 }
 
 inline waiting_threads::task_runner::task_runner(void const* tasks)
-    : bond(nullptr, nullptr, tasks) {
+    : edge(nullptr, nullptr, tasks) {
     auto& all = process_wide<waiting_threads>();
     std::scoped_lock const lock(all.mutex_);
     all.clear_after_fork();

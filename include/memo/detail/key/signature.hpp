@@ -13,31 +13,34 @@
 namespace memo::detail {
 
 /// The signature of a function or member function pointer type; empty for other types.
-template <class F> struct deduced {};
+template <class F> struct pointer_signature {};
 
-template <class R, class... P> struct deduced<R (*)(P...)> { using type = signature<R(P...)>; };
-template <class R, class... P> struct deduced<R (*)(P...) noexcept> : deduced<R (*)(P...)> {};
+template <class R, class... P> struct pointer_signature<R (*)(P...)> {
+    using type = signature<R(P...)>;
+};
+template <class R, class... P>
+struct pointer_signature<R (*)(P...) noexcept> : pointer_signature<R (*)(P...)> {};
 
-template <class Object, class R, class... P> struct deduced_member {
+template <class Object, class R, class... P> struct member_signature {
     using type = signature<R(P...)>;
     using with_object = signature<R(Object, P...)>;
 };
 template <class R, class C, class... P>
-struct deduced<R (C::*)(P...)> : deduced_member<C&, R, P...> {};
+struct pointer_signature<R (C::*)(P...)> : member_signature<C&, R, P...> {};
 template <class R, class C, class... P>
-struct deduced<R (C::*)(P...) noexcept> : deduced_member<C&, R, P...> {};
+struct pointer_signature<R (C::*)(P...) noexcept> : member_signature<C&, R, P...> {};
 template <class R, class C, class... P>
-struct deduced<R (C::*)(P...)&> : deduced_member<C&, R, P...> {};
+struct pointer_signature<R (C::*)(P...)&> : member_signature<C&, R, P...> {};
 template <class R, class C, class... P>
-struct deduced<R (C::*)(P...)& noexcept> : deduced_member<C&, R, P...> {};
+struct pointer_signature<R (C::*)(P...)& noexcept> : member_signature<C&, R, P...> {};
 template <class R, class C, class... P>
-struct deduced<R (C::*)(P...) const> : deduced_member<C const&, R, P...> {};
+struct pointer_signature<R (C::*)(P...) const> : member_signature<C const&, R, P...> {};
 template <class R, class C, class... P>
-struct deduced<R (C::*)(P...) const noexcept> : deduced_member<C const&, R, P...> {};
+struct pointer_signature<R (C::*)(P...) const noexcept> : member_signature<C const&, R, P...> {};
 template <class R, class C, class... P>
-struct deduced<R (C::*)(P...) const&> : deduced_member<C const&, R, P...> {};
+struct pointer_signature<R (C::*)(P...) const&> : member_signature<C const&, R, P...> {};
 template <class R, class C, class... P>
-struct deduced<R (C::*)(P...) const& noexcept> : deduced_member<C const&, R, P...> {};
+struct pointer_signature<R (C::*)(P...) const& noexcept> : member_signature<C const&, R, P...> {};
 
 template <class F>
 concept has_one_call_operator = requires {
@@ -46,17 +49,19 @@ concept has_one_call_operator = requires {
 
 /// The signature of a callable; without a member `type` if only memo::signature can name it.
 template <class F> struct signature_of {};
-template <class R, class... P> struct signature_of<R (*)(P...)> : deduced<R (*)(P...)> {};
-template <class R, class... P> struct signature_of<R (*)(P...) noexcept> : deduced<R (*)(P...)> {};
-template <has_one_call_operator F> struct signature_of<F> : deduced<decltype(&F::operator())> {};
-template <auto F> struct signature_of<fn<F>> : deduced<decltype(F)> {};
+template <class R, class... P> struct signature_of<R (*)(P...)> : pointer_signature<R (*)(P...)> {};
+template <class R, class... P>
+struct signature_of<R (*)(P...) noexcept> : pointer_signature<R (*)(P...)> {};
+template <has_one_call_operator F>
+struct signature_of<F> : pointer_signature<decltype(&F::operator())> {};
+template <auto F> struct signature_of<fn<F>> : pointer_signature<decltype(F)> {};
 // Not by partial specialization of F: g++ also matches noexcept functions with the patterns of others.
 template <auto F>
     requires requires {
-        typename deduced<decltype(F)>::with_object;
+        typename pointer_signature<decltype(F)>::with_object;
     }
 struct signature_of<fn<F>> {
-    using type = typename deduced<decltype(F)>::with_object;
+    using type = typename pointer_signature<decltype(F)>::with_object;
 };
 
 template <class F>

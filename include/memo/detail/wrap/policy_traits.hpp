@@ -33,15 +33,15 @@ struct unknown_result {};
 using unknown_signature = signature<unknown_result()>;
 
 /// The signature of the policy memo::signature; without that policy, the callable's own.
-template <class F, class... Policies> struct chosen_signature { using type = unknown_signature; };
+template <class F, class... Policies> struct selected_signature { using type = unknown_signature; };
 template <class F>
     requires has_signature<F>
-struct chosen_signature<F> {
+struct selected_signature<F> {
     using type = typename signature_of<F>::type;
 };
-template <class F, class First, class... Rest> struct chosen_signature<F, First, Rest...> {
+template <class F, class First, class... Rest> struct selected_signature<F, First, Rest...> {
     using type = typename std::conditional_t<is_signature<First>, std::type_identity<First>,
-                                             chosen_signature<F, Rest...>>::type;
+                                             selected_signature<F, Rest...>>::type;
 };
 
 template <class T> constexpr bool ignores(T, std::size_t) noexcept {
@@ -135,7 +135,7 @@ template <class F> struct callable_in<stateless_callable<F>> { using type = F; }
 /// The signature of the callable.
 template <class F, class... Policies>
 using full_signature_for =
-    typename chosen_signature<typename callable_in<std::decay_t<F>>::type, Policies...>::type;
+    typename selected_signature<typename callable_in<std::decay_t<F>>::type, Policies...>::type;
 
 /// The signature of the wrapper.
 template <class F, class... Policies>
