@@ -638,19 +638,20 @@ TEMPLATE_LIST_TEST_CASE("one of three servers can die without the others", "", b
 
 namespace {
 
-/// The servers as one process sees them, without functions: visits can be held at once.
+/// The servers as one process sees them: visits can be held at once.
 template <class Connection> struct visitor {
     explicit visitor(memo::memcached_settings const& chosen) : store(chosen) {}
 
     memo::detail::memcached_store<Connection> store;
-    memo::detail::memcached_counters counters;
+    memo::detail::memcached_scope function{"memo", {1, 2}, 1};
 
-    auto visit() { return store.visit(0, counters); }
+    auto visit() { return store.visit(0, function); }
 
     template <class Visit> static wire_code ask(Visit& visit) {
-        return visit.ask([](Connection& connection, memo::detail::deadline const& by) {
-            return connection.get("key", by).code;
-        });
+        return visit.ask(
+            [](Connection& connection, std::uint64_t, memo::detail::deadline const& by) {
+                return connection.get("key", by).code;
+            });
     }
     wire_code ask() {
         auto one = visit();
@@ -700,7 +701,7 @@ TEMPLATE_LIST_TEST_CASE("calls use existing connections of a server that refuses
         for (int i = 0; i < 20; ++i) {
             CHECK(test.ask() == wire_code::absent);
         }
-        CHECK(test.counters.breaker_opens == 0);
+        CHECK(test.function.counters.breaker_opens == 0);
     }
 }
 

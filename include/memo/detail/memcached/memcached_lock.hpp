@@ -31,7 +31,7 @@ template <wire_connection Connection> class memcached_lock {
     memcached_lock() = default;
     memcached_lock(std::shared_ptr<memcached_store<Connection>> store, memcached_scope& scope,
                    key128 key)
-        : store_(std::move(store)), scope_(&scope), key_(key), server_(store_->server_of(key)) {
+        : store_(std::move(store)), scope_(&scope), key_(key) {
         std::ranges::generate(token_, random_word);
     }
 
@@ -69,11 +69,9 @@ template <wire_connection Connection> class memcached_lock {
     static constexpr std::int64_t past_time = std::int64_t{60} * 60 * 24 * 30 + 1;
 
     template <class Question> wire_code ask(Question const& question) const {
-        auto visit = store_->visit(server_, scope_->counters);
-        return visit.ask([&](Connection& connection, deadline const& by) {
-            return scope_->in_generation(connection, server_, by, [&](std::uint64_t generation) {
-                return question(connection, scope_->names.lease(key_, generation), by);
-            });
+        auto visit = store_->visit(store_->server_of(key_), *scope_);
+        return visit.ask([&](Connection& connection, std::uint64_t generation, deadline const& by) {
+            return question(connection, scope_->names.lease(key_, generation), by);
         });
     }
 
@@ -105,7 +103,6 @@ template <wire_connection Connection> class memcached_lock {
     std::shared_ptr<memcached_store<Connection>> store_;
     memcached_scope* scope_ = nullptr;
     key128 key_{};
-    std::size_t server_ = 0;
     std::array<std::uint64_t, 2> token_{}; ///< random, of the owner
     std::uint64_t cas_token_ = 0;          ///< of the item; 0: unknown
 };

@@ -49,7 +49,7 @@ template <wire_connection Connection, class Record> class memcached_partition {
     /// Complexity:     one round trip; one more in a second for the function's generation
     [[nodiscard]] lookup_result<Record> get(key128 key) const { return look_up(key, true); }
 
-    /// Counts neither damage nor expiry. A server's own order of eviction takes it for a use.
+    /// Counts neither damage nor expiry. The server's order of eviction counts it as a use.
     [[nodiscard]] lookup_result<Record> peek(key128 key) const { return look_up(key, false); }
 
     /// The same for many keys: those of one server together, 64 at a time.
@@ -80,20 +80,20 @@ template <wire_connection Connection, class Record> class memcached_partition {
                            });
     }
 
-    /// Complexity:     two round trips, and two more for each update of another that is quicker
+    /// Complexity:     two round trips, and two more after each concurrent update
     template <class Merge>
     std::optional<Record> update(key128 key, Merge const& merge, put_options about) const {
         if (take_failed_lookup(scope_->number, key)) {
             skip("update", key);
             return std::nullopt;
         }
-        auto visit = store_->visit(store_->server_of(key), scope_->counters);
+        auto visit = store_->visit(store_->server_of(key), *scope_);
         // Each conflict means that another update got through, so only time is bounded.
         backoff between(20 * std::chrono::nanoseconds(store_->settings.operation_timeout),
                         backoff::microseconds(0), backoff::microseconds(640));
         wire_code code = wire_code::conflict;
         do {
-            server_response const before = load(visit, key, false); // a lookup has counted it
+            server_response const before = load(visit, key, false);
             if (!is_answer(before.code)) {
                 failed("update", key, before.code);
                 return std::nullopt;
@@ -136,10 +136,9 @@ template <wire_connection Connection, class Record> class memcached_partition {
         auto worst = wire_code::done;
         for (std::size_t server = 0; server < store_->size(); ++server) {
             scope_->request_clear(server);
-            auto visit = store_->visit(server, scope_->counters);
-            auto const code = visit.ask([&](Connection& connection, deadline const& by) {
-                return scope_->in_generation(connection, server, by,
-                                             [](std::uint64_t) { return wire_code::done; });
+            auto visit = store_->visit(server, *scope_);
+            auto const code = visit.ask([](Connection&, std::uint64_t, deadline const&) {
+                return wire_code::done; // no operation but the clear itself
             });
             worst = code == wire_code::done ? worst : code;
         }
@@ -155,8 +154,8 @@ template <wire_connection Connection, class Record> class memcached_partition {
         return sum;
     }
 
-    /// Waits while another process holds the lease of this key, until the record is stored; then holds the
-    /// lease, or goes without. Records that are merged have no leader: samples are wanted from all.
+    /// Waits while another process holds the lease of this key, until the record is stored or the lease is
+    /// free, and takes it then. Moments have no lease: all processes draw samples.
     [[nodiscard]] lease_type lead(key128 key) const {
         constexpr bool is_merged = kind_of_record<Record> == record_kind::moments;
         if (is_merged || !may_lease(key)) {
@@ -166,7 +165,7 @@ template <wire_connection Connection, class Record> class memcached_partition {
         if (mine.take() == false) {
             count_one(scope_->counters.lease_waits);
             std::chrono::nanoseconds const expiry = store_->settings.lease;
-            // memcached rounds times to seconds.
+            // memcached counts in seconds.
             mine.wait(expiry + std::chrono::seconds(2), [&] { return is_stored(key); });
         }
         return mine;
@@ -206,13 +205,12 @@ template <wire_connection Connection, class Record> class memcached_partition {
         return codec_.decode(is_frame ? reply.value : std::span<std::byte const>(), key, counts);
     }
 
-    /// counts          false where a lookup of the same call has counted damage and expiry
+    /// counts          false if a lookup of the same call has counted damage and expiry
     template <class Visit>
     [[nodiscard]] server_response load(Visit& visit, key128 key, bool counts) const {
         server_response response{};
-        std::size_t const server = store_->server_of(key);
-        response.code = visit.ask([&](Connection& connection, deadline const& by) {
-            return scope_->in_generation(connection, server, by, [&](std::uint64_t generation) {
+        response.code =
+            visit.ask([&](Connection& connection, std::uint64_t generation, deadline const& by) {
                 auto const name = scope_->names.record(key, generation);
                 auto const reply = connection.get(name.text(), by);
                 if (reply.code == wire_code::done) {
@@ -222,7 +220,6 @@ template <wire_connection Connection, class Record> class memcached_partition {
                 response.generation = generation;
                 return reply.code;
             });
-        });
         return response;
     }
 
@@ -231,9 +228,9 @@ template <wire_connection Connection, class Record> class memcached_partition {
             skip("get", key);
             return miss_reason::unavailable;
         }
-        auto visit = store_->visit(store_->server_of(key), scope_->counters);
+        auto visit = store_->visit(store_->server_of(key), *scope_);
         server_response response = load(visit, key, counts);
-        if (response.code == wire_code::too_large) { // none of ours; a put will replace it
+        if (response.code == wire_code::too_large) { // not an item of memo; a put replaces it
             if (counts) {
                 count_one(scope_->counters.corrupt);
             }
@@ -250,12 +247,12 @@ template <wire_connection Connection, class Record> class memcached_partition {
 
     /// Looks up keys of one server.
     ///
-    /// places          of these keys in `keys` and `results`
+    /// places          where these keys are in `keys` and `results`
     void get_batches(std::size_t server, std::span<key128 const> keys,
                      std::span<std::size_t const> places,
                      std::span<lookup_result<Record>> results) const {
         constexpr std::size_t max_batch = 64;
-        auto visit = store_->visit(server, scope_->counters);
+        auto visit = store_->visit(server, *scope_);
         while (!places.empty()) {
             auto const batch = places.first((std::min)(places.size(), max_batch));
             auto const decode_into = [&](std::size_t i, wire_reply const& reply) {
@@ -263,14 +260,13 @@ template <wire_connection Connection, class Record> class memcached_partition {
                     results[batch[i]] = decode(reply, keys[batch[i]], true).result;
                 }
             };
-            auto const code = visit.ask([&](Connection& connection, deadline const& by) {
-                return scope_->in_generation(connection, server, by, [&](std::uint64_t generation) {
+            auto const code = visit.ask(
+                [&](Connection& connection, std::uint64_t generation, deadline const& by) {
                     auto const name_of = [&](std::size_t i) {
                         return scope_->names.record(keys[batch[i]], generation);
                     };
                     return connection.get_many(batch.size(), name_of, decode_into, by);
                 });
-            });
             if (code == wire_code::too_large) { // as in look_up()
                 count_one(scope_->counters.corrupt);
             } else if (!is_answer(code)) {
@@ -280,24 +276,22 @@ template <wire_connection Connection, class Record> class memcached_partition {
                     }
                 }
                 failed("get", keys[batch.front()], code);
-                return; // one failure a server
+                return; // one failure per server
             }
             places = places.subspan(batch.size());
         }
     }
 
-    /// Runs operation(connection, name, by) on the item of a key.
+    /// Runs operation(connection, name, by) on the item of a key, and counts or throws its failure.
     ///
-    /// Returns:        whether it was done; counts or throws a failure
+    /// Returns:        whether the server did it
     template <class Operation>
     [[nodiscard]] bool ask(char const* verb, key128 key, Operation const& operation) const {
-        std::size_t const server = store_->server_of(key);
-        auto visit = store_->visit(server, scope_->counters);
-        auto const code = visit.ask([&](Connection& connection, deadline const& by) {
-            return scope_->in_generation(connection, server, by, [&](std::uint64_t generation) {
+        auto visit = store_->visit(store_->server_of(key), *scope_);
+        auto const code =
+            visit.ask([&](Connection& connection, std::uint64_t generation, deadline const& by) {
                 return operation(connection, scope_->names.record(key, generation), by);
             });
-        });
         if (!is_answer(code)) {
             failed(verb, key, code);
         }
@@ -310,8 +304,8 @@ template <wire_connection Connection, class Record> class memcached_partition {
     }
 
     [[nodiscard]] std::optional<bool> is_stored(key128 key) const {
-        auto visit = store_->visit(store_->server_of(key), scope_->counters);
-        server_response const response = load(visit, key, false); // a lookup has counted it
+        auto visit = store_->visit(store_->server_of(key), *scope_);
+        server_response const response = load(visit, key, false);
         std::optional<bool> const answer = answer_of(response.code, *scope_, key);
         return answer == true ? response.contents.result.has_value() : answer;
     }

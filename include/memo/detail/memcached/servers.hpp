@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -39,19 +40,19 @@ template <wire_connection Connection> struct memcached_server {
 /// One visit to one server: any number of requests on one connection.
 template <wire_connection Connection> class server_visit {
   public:
-    server_visit(memcached_server<Connection>& server, memcached_counters& counters,
+    server_visit(memcached_server<Connection>& server, std::size_t number, memcached_scope& scope,
                  connection_settings const& settings)
-        : server_(&server), counters_(&counters), settings_(&settings) {
+        : server_(&server), number_(number), scope_(&scope), settings_(&settings) {
         if (server.guard.lets_pass(settings.connect_timeout + settings.operation_timeout)) {
             lease_.emplace(server.pool.take());
         } else {
-            count_one(counters.skipped);
+            count_one(scope.counters.skipped);
         }
     }
 
-    /// Runs an operation that may be repeated if the connection turns out closed: a read, or an unconditional
-    /// store.
-    template <class Ask> [[nodiscard]] wire_code ask(Ask const& question) {
+    /// Runs operation(connection, generation, by). It may be repeated if the connection turns out closed: a
+    /// read, or an unconditional store.
+    template <class Operation> [[nodiscard]] wire_code ask(Operation const& operation) {
         return try_to([&] {
             bool const was_idle = (**lease_).is_open();
             wire_code code = open();
@@ -59,17 +60,22 @@ template <wire_connection Connection> class server_visit {
                 return code;
             }
             deadline const by(settings_->operation_timeout);
-            code = question(**lease_, by);
+            auto const run = [&] {
+                return scope_->in_generation(**lease_, number_, by, [&](std::uint64_t generation) {
+                    return operation(**lease_, generation, by);
+                });
+            };
+            code = run();
             if (code == wire_code::closed && was_idle && (code = open()) == wire_code::done) {
-                code = question(**lease_, by);
+                code = run();
             }
             return code;
         });
     }
 
-    /// Runs an operation once, on a connection that has answered within this visit.
-    template <class Ask> [[nodiscard]] wire_code ask_once(Ask const& question) {
-        return try_to([&] { return question(**lease_, deadline(settings_->operation_timeout)); });
+    /// Runs operation(connection, by) once, on a connection that has responded within this visit.
+    template <class Operation> [[nodiscard]] wire_code ask_once(Operation const& operation) {
+        return try_to([&] { return operation(**lease_, deadline(settings_->operation_timeout)); });
     }
 
   private:
@@ -81,7 +87,7 @@ template <wire_connection Connection> class server_visit {
         if (is_alive(code)) {
             server_->guard.succeeded();
         } else if (server_->guard.failed(is_away(code) && !has_others(code))) {
-            count_one(counters_->breaker_opens);
+            count_one(scope_->counters.breaker_opens);
         }
         return code;
     }
@@ -97,13 +103,14 @@ template <wire_connection Connection> class server_visit {
         }
         wire_code const code = (**lease_).open();
         if (code == wire_code::done && (**lease_).times_opened() > 1) {
-            count_one(counters_->reconnects);
+            count_one(scope_->counters.reconnects);
         }
         return code;
     }
 
     memcached_server<Connection>* server_;
-    memcached_counters* counters_;
+    std::size_t number_;
+    memcached_scope* scope_;
     connection_settings const* settings_;
     std::optional<typename connection_pool<Connection>::lease> lease_;
 };
@@ -132,9 +139,8 @@ template <wire_connection Connection> class memcached_store {
         return servers_[server]->where.as_written;
     }
 
-    [[nodiscard]] server_visit<Connection> visit(std::size_t server,
-                                                 memcached_counters& counters) const {
-        return {*servers_[server], counters, connections_};
+    [[nodiscard]] server_visit<Connection> visit(std::size_t server, memcached_scope& scope) const {
+        return {*servers_[server], server, scope, connections_};
     }
 
     /// The scope of one function; the same object for all calls with its digest.
