@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A whole backend of any store of bytes: three functions in (memo/byte_store.hpp), memo::memoize out.
+// A backend from any store of bytes that has the three functions of memo/byte_store.hpp.
 
 #include <memo/backend.hpp>
 #include <memo/byte_store.hpp>
 #include <memo/detail/byte_store/byte_partition.hpp>
-#include <memo/detail/byte_store/byte_scope.hpp>
+#include <memo/detail/byte_store/shared_byte_store.hpp>
 #include <memo/fingerprint.hpp>
 #include <memo/key128.hpp>
 #include <memo/options.hpp>
@@ -19,15 +19,15 @@
 
 namespace memo {
 
-/// Keeps records in a user's store of bytes. It adds the names of items, the frame around every record and
-/// all checks of what comes back, times to live, counters, and what the store's optional members allow:
-/// averaged functions (exchange), batches (load_many), leases among processes (try_lock).
+/// Stores records in a user's store of bytes. It adds the names of items, the frame around every record and
+/// all its checks, times to live, counters, and, if the store has the optional functions, averaged functions
+/// (exchange), batches (load_many) and leases among processes (try_lock).
 ///
-/// A store that throws costs a miss, and is asked less often after three failures in a row. Bytes that
-/// were not stored for the key of this function are a miss, and count as corrupt. clear() takes effect in
-/// other processes within a second. Copies share the store and the counters.
+/// An exception of the store is a miss, and three in a row open a circuit breaker. Bytes that were not
+/// stored for the key of this function are a miss, and count as corrupt. clear() takes effect in other
+/// processes within a second. Copies share the store and the counters.
 ///
-/// Thread safety:  safe, as the store's functions are
+/// Thread safety:  safe, because the store's functions are
 template <byte_store Store> class byte_backend {
     using shared_type = detail::shared_byte_store<Store>;
 
@@ -41,10 +41,10 @@ template <byte_store Store> class byte_backend {
         : byte_backend(std::make_shared<Store>()) {}
     explicit byte_backend(Store store, settings chosen = {}) requires std::move_constructible<Store>
         : byte_backend(std::make_shared<Store>(std::move(store)), std::move(chosen)) {}
-    /// Throws:         configuration, for settings that cannot be meant
+    /// Throws:         configuration, for invalid settings
     explicit byte_backend(std::shared_ptr<Store> store, settings chosen = {})
         : shared_(std::make_shared<shared_type>(std::move(store), std::move(chosen))) {}
-    // A move is a copy, so that what was moved from is still a backend.
+    // A move is a copy, so that a moved-from object is still a backend.
     byte_backend(byte_backend const&) = default;
     byte_backend& operator=(byte_backend const&) = default;
     ~byte_backend() = default;
@@ -59,7 +59,7 @@ template <byte_store Store> class byte_backend {
         return {shared_, scope, on_error};
     }
 
-    /// That of the store and the name space, if the store has one; else that of this handle and its copies.
+    /// Of the store and the name space, if the store has an identity; else of this object and its copies.
     [[nodiscard]] key128 identity() const {
         if constexpr (identified_byte_store<Store>) {
             key128 const store = shared_->store().identity();
@@ -70,7 +70,7 @@ template <byte_store Store> class byte_backend {
         }
     }
 
-    /// What happened to all functions that share this handle's store. `entries` and `bytes` are 0.
+    /// Counters of all functions of this object and its copies. `entries` and `bytes` are 0.
     [[nodiscard]] backend_statistics stats() const { return shared_->stats(); }
 
     [[nodiscard]] Store& store() const noexcept { return shared_->store(); }

@@ -5,6 +5,7 @@
 
 #include <memo/byte_store.hpp>
 #include <memo/detail/byte_store/byte_scope.hpp>
+#include <memo/detail/byte_store/shared_byte_store.hpp>
 #include <memo/detail/record/sample_id.hpp>
 #include <memo/key128.hpp>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// One function's records in a store of bytes: records become frames under names, and whatever fails on
-// the way is a miss, or not stored, and counted.
+// One function's records in a store of bytes. A failed load is a miss, a failed store stores nothing, and
+// both are counted.
 
 #include <memo/backend.hpp>
 #include <memo/byte_store.hpp>
@@ -12,6 +12,7 @@
 #include <memo/detail/byte_store/item_codec.hpp>
 #include <memo/detail/byte_store/item_name.hpp>
 #include <memo/detail/byte_store/lease.hpp>
+#include <memo/detail/byte_store/shared_byte_store.hpp>
 #include <memo/detail/record/frame_codec.hpp>
 #include <memo/detail/record/kind.hpp>
 #include <memo/key128.hpp>
@@ -32,7 +33,7 @@
 
 namespace memo::detail {
 
-/// Whether records of this type can be kept in this store, or else one sentence.
+/// Refuses records that this store cannot store.
 template <class Store, class Record> consteval bool check_byte_store() {
     static_assert(kind_of_record<Record> != record_kind::moments || exchanging_byte_store<Store>,
                   "memo: an averaged function merges its samples, and this byte store cannot "
@@ -63,19 +64,19 @@ template <byte_store Store, class Record> class byte_partition {
     /// Counts neither damage nor expiry.
     [[nodiscard]] lookup_result<Record> peek(key128 key) const { return look_up(key, false); }
 
-    /// The same for many keys, 64 in one go.
+    /// The same for many keys, 64 at a time.
     void
     get_many(std::span<key128 const> keys,
-             std::span<lookup_result<Record>> found) const requires batching_byte_store<Store> {
+             std::span<lookup_result<Record>> results) const requires batching_byte_store<Store> {
         constexpr std::size_t max_batch = 64;
         while (!keys.empty()) {
             std::size_t const size = (std::min)(keys.size(), max_batch);
-            if (!get_batch(keys.first(size), found.first(size))) { // one failure for all
-                std::ranges::fill(found, miss_reason::unavailable);
+            if (!get_batch(keys.first(size), results.first(size))) { // one failure for all
+                std::ranges::fill(results, miss_reason::unavailable);
                 return;
             }
             keys = keys.subspan(size);
-            found = found.subspan(size);
+            results = results.subspan(size);
         }
     }
 
@@ -87,8 +88,7 @@ template <byte_store Store, class Record> class byte_partition {
                        }).value_or(false);
     }
 
-    /// Complexity:     one load_versioned and one exchange, and both again for each update of another that
-    ///                 is quicker
+    /// Complexity:     one load_versioned and one exchange, and both again after a concurrent update
     template <class Merge>
     std::optional<Record> update(key128 key, Merge const& merge, put_options about) const {
         static_assert(exchanging_byte_store<Store> ||
@@ -114,7 +114,7 @@ template <byte_store Store, class Record> class byte_partition {
                 auto const stored = ask("update", key, [&](Store& store) {
                     return store.exchange(before->name, before->token, item->frame, item->ttl);
                 });
-                if (!stored) { // maybe stored all the same: the sample must not count twice
+                if (!stored) { // perhaps it is stored, and the sample must not count twice
                     return std::nullopt;
                 }
                 if (*stored) {
@@ -122,7 +122,7 @@ template <byte_store Store, class Record> class byte_partition {
                 }
             } while (between.wait());
             shared_type::fail(*scope_, throws_, "update", key,
-                              "others were quicker for max_update_time");
+                              "concurrent updates for max_update_time");
         }
         return std::nullopt;
     }
@@ -133,8 +133,8 @@ template <byte_store Store, class Record> class byte_partition {
             .value_or(false);
     }
 
-    /// Other processes may serve the records for up to a second. If the store cannot be told now, the next
-    /// operation of this process that reaches it tells it first.
+    /// Other processes may serve the records for up to a second. An unreachable store gets the pending clear
+    /// before this process uses it again.
     void clear() const {
         static_cast<void>(ask("clear", digest_, [&](Store& store) {
             scope_->clear(store);
@@ -149,8 +149,8 @@ template <byte_store Store, class Record> class byte_partition {
         return sum;
     }
 
-    /// Waits while another process holds the lease of this key, until the record is stored; then holds the
-    /// lease, or goes without. Records that are merged have no leader: samples are wanted from all.
+    /// Waits while another process holds the lease of this key, until the record is stored or the lease is
+    /// free, and takes it then. Moments have no lease: all processes draw samples.
     [[nodiscard]] lease_type lead(key128 key) const requires locking_byte_store<Store> {
         constexpr bool is_merged = kind_of_record<Record> == record_kind::moments;
         if (is_merged || shared_->settings.lease.is_zero()) {
@@ -192,7 +192,7 @@ template <byte_store Store, class Record> class byte_partition {
         return scope_->names.record(key, scope_->generation(store));
     }
 
-    /// Nothing if the store could not be asked.
+    /// Returns:        nothing after a failure of the store
     [[nodiscard]] std::optional<maybe_bytes> load(key128 key, bool throws) const {
         return shared_->ask(*scope_, throws, "get", key, [&](Store& store) -> maybe_bytes {
             return store.load(name_of(key, store).text());
@@ -204,15 +204,14 @@ template <byte_store Store, class Record> class byte_partition {
         return bytes ? decode(*bytes, key, counts) : miss_reason::unavailable;
     }
 
-    /// counts          whether damage and expiry are counted
     [[nodiscard]] lookup_result<Record> decode(maybe_bytes const& bytes, key128 key,
                                                bool counts) const {
         return bytes ? codec_.decode(*bytes, key, counts).result : miss_reason::absent;
     }
 
-    /// False if the store could not be asked.
+    /// Returns:        false after a failure of the store
     [[nodiscard]] bool get_batch(std::span<key128 const> keys,
-                                 std::span<lookup_result<Record>> found) const {
+                                 std::span<lookup_result<Record>> results) const {
         auto const loaded = ask("get", keys.front(), [&](Store& store) -> std::vector<maybe_bytes> {
             std::uint64_t const generation = scope_->generation(store);
             std::vector<std::string> names;
@@ -228,7 +227,7 @@ template <byte_store Store, class Record> class byte_partition {
             return all;
         });
         for (std::size_t i = 0; loaded && i < keys.size(); ++i) {
-            found[i] = decode((*loaded)[i], keys[i], true);
+            results[i] = decode((*loaded)[i], keys[i], true);
         }
         return loaded.has_value();
     }

@@ -13,7 +13,7 @@
 
 namespace memo::detail {
 
-/// What a name space consists of: 1 to 64 of these.
+/// Whether a text is a valid name space: 1 to 64 letters, digits, dots, hyphens and underscores.
 [[nodiscard]] inline bool is_name_space(std::string_view text) {
     constexpr std::string_view allowed =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
@@ -21,11 +21,11 @@ namespace memo::detail {
            text.find_first_not_of(allowed) == std::string_view::npos;
 }
 
-/// The name of one item: `<name_space>:<scope>:<generation>:<key><suffix>`, hexadecimal but for the name
-/// space; at most 153 bytes.
+/// The name of one item: `<name_space>:<scope>:<generation>:<key><suffix>`; at most 153 bytes. All parts
+/// between the name space and the suffix are hexadecimal.
 class item_name {
   public:
-    // NOLINTNEXTLINE(*-member-init): only what was written of the text is read
+    // NOLINTNEXTLINE(*-member-init): nobody reads beyond size_
     item_name(std::string_view prefix, std::uint64_t generation, key128 key,
               std::string_view suffix) {
         append(prefix);

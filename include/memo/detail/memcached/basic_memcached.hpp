@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Records kept by memcached's servers, over any wire.
+// Records on memcached's servers, over any wire.
 
 #include <memo/backend.hpp>
 #include <memo/backends/memcached_settings.hpp>
@@ -19,8 +19,8 @@
 
 namespace memo::detail {
 
-/// Keeps records on memcached's servers, shared by all processes and machines that name the same
-/// servers and name space. See memo::memcached.
+/// Stores records on memcached's servers. All processes and machines with the same servers and name space
+/// share them. See memo::memcached.
 template <class Connection> class basic_memcached {
     using store_type = memcached_store<Connection>;
 
@@ -32,12 +32,12 @@ template <class Connection> class basic_memcached {
 
     basic_memcached() : basic_memcached(settings{}) {}
 
-    /// Connects to nothing yet. Host names are looked up here, and never again.
+    /// Resolves host names, once and for all, and connects to nothing yet.
     ///
-    /// Throws:         configuration, for settings that cannot be meant
+    /// Throws:         configuration, for invalid settings
     explicit basic_memcached(settings chosen)
         : store_(std::make_shared<store_type>(std::move(chosen))) {}
-    // A move is a copy, so that what was moved from is still a backend.
+    // A move is a copy, so that a moved-from object is still a backend.
     basic_memcached(basic_memcached const&) = default;
     basic_memcached& operator=(basic_memcached const&) = default;
     ~basic_memcached() = default;
@@ -51,21 +51,21 @@ template <class Connection> class basic_memcached {
         return {store_, scope, on_error};
     }
 
-    /// That of the servers and the name space.
+    /// Of the servers and the name space.
     [[nodiscard]] key128 identity() const {
         auto servers = store_->settings.servers;
         std::ranges::sort(servers);
         return fingerprint(std::string_view("memcached"), servers, store_->settings.name_space);
     }
 
-    /// What happened to all functions that share this handle's store.
+    /// Counters of all functions of this object and its copies.
     [[nodiscard]] backend_statistics stats() const {
         backend_statistics sum;
         store_->for_each_scope([&](auto const& scope) { add_to(sum, scope.counters); });
         return sum;
     }
 
-    /// What happened on the way to the servers.
+    /// Counters of the connections to the servers.
     [[nodiscard]] memcached_statistics wire() const {
         memcached_statistics sum;
         store_->for_each_scope([&](auto const& scope) { add_to(sum, scope.counters); });

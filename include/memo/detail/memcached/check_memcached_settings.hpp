@@ -15,13 +15,12 @@
 
 namespace memo::detail {
 
-/// The longest timeout: what poll(2) takes, 24 days. Longer ones are this one, so that sums of times stay
-/// far from the last that there is.
-inline constexpr std::chrono::milliseconds longest_timeout{INT32_MAX};
+/// The longest timeout of poll(2): 24 days.
+inline constexpr std::chrono::milliseconds max_timeout{INT32_MAX};
 
-/// The settings, with timeouts that can be waited for.
+/// The settings, with timeouts of at most `max_timeout`, so that no sum of times overflows.
 ///
-/// Throws:         configuration, for settings that cannot be meant
+/// Throws:         configuration, for invalid settings
 [[nodiscard]] inline memcached_settings checked(memcached_settings chosen) {
     auto const refuse_if = [](bool wrong, char const* what) {
         if (wrong) {
@@ -42,7 +41,7 @@ inline constexpr std::chrono::milliseconds longest_timeout{INT32_MAX};
                   chosen.password.find_first_of("\r\n") != std::string::npos,
               "username and password must not hold line ends, nor the username spaces");
     for (time_span* const timeout : {&chosen.connect_timeout, &chosen.operation_timeout}) {
-        *timeout = (std::min)(*timeout, time_span(longest_timeout));
+        *timeout = (std::min)(*timeout, time_span(max_timeout));
     }
     return chosen;
 }

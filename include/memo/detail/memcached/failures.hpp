@@ -74,8 +74,8 @@ inline void count_failure(memcached_counters& counters, wire_code code) {
     }
 }
 
-/// For members that must not throw: whether the server did what it was asked for; nothing without an answer,
-/// which is counted, and then the next lookup of the key does not wait again.
+/// The outcome of an operation that must not throw: whether the server did it. Without a response it counts
+/// the failure, remembers it as a failed lookup, so that the next lookup does not wait, and returns nothing.
 [[nodiscard]] inline std::optional<bool> answer_of(wire_code code, memcached_scope& scope,
                                                    key128 key) {
     if (is_answer(code)) {
@@ -94,7 +94,7 @@ inline void count_failure(memcached_counters& counters, wire_code code) {
     };
     switch (code) {
     case wire_code::conflict:
-        return "others were quicker for " +
+        return "concurrent updates for " +
                milliseconds(20 * std::chrono::nanoseconds(settings.operation_timeout));
     case wire_code::too_large:
         return "the server does not take a record of this size; lower max_value_bytes or raise "
@@ -108,7 +108,7 @@ inline void count_failure(memcached_counters& counters, wire_code code) {
     case wire_code::refused:
         return "the server does not understand the meta protocol, or wants a username and password";
     case wire_code::timed_out:
-        return "no answer within " + milliseconds(settings.operation_timeout);
+        return "no response within " + milliseconds(settings.operation_timeout);
     case wire_code::connection_refused:
         return "nobody listens at " + server +
                "; start memcached there, or name another in .servers";
@@ -117,9 +117,9 @@ inline void count_failure(memcached_counters& counters, wire_code code) {
     case wire_code::closed:
         return "the connection was closed";
     case wire_code::desynchronized:
-        return "the answer belongs to no request";
+        return "a response matched no request";
     case wire_code::skipped:
-        return "not tried, as the server was away a moment ago";
+        return "not tried, because the server was unreachable a moment ago";
     case wire_code::done:
     case wire_code::absent:
         break;
@@ -136,7 +136,7 @@ class memcached_troubles {
           settings_(&settings),
           strict_(strict || settings.on_error == on_error_policy::strict) {}
 
-    /// The lookup of this call has failed: the server is not asked again for it.
+    /// Skips an operation, because the lookup of the same call has failed.
     void skip(char const* verb, key128 key, std::string const& server) const {
         count_one(counters_->skipped);
         if (strict_) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// memo::memcached over libmemcached: the only header that sees that library. Used plainly it gives
-// another key's value after one answer too many; so a lookup is a fetch whose keys are compared, read
-// to its end, and a connection in any doubt is closed. What is left is described at `libmemcached`.
+// memo::memcached over libmemcached; no other header includes the library. After a surplus response its plain
+// functions return another key's value. So a lookup is a fetch that compares the keys and is read to its end,
+// and a connection that may be out of step is closed. memo::libmemcached lists the remaining exceptions.
 //
 // Source: libmemcached 1.1.4, docs.libmemcached.awesome; its findings: docs/decisions/0030-wire.md.
 
@@ -25,12 +25,12 @@
 #include <vector>
 
 static_assert(LIBMEMCACHED_VERSION_HEX >= 0x01001004,
-              "memo: libmemcached before 1.1.4 gives a late answer to the next request");
+              "memo: libmemcached before 1.1.4 returns a late response to the next request");
 
 namespace memo::detail {
 
-/// A `wire_connection` by libmemcached, ASCII protocol. Where the library waits more than once for
-/// an answer, each wait has the whole time: an operation may take longer than its deadline.
+/// A `wire_connection` by libmemcached, ASCII protocol. The library gives every wait for a part of a response
+/// the whole timeout, so an operation may exceed its deadline.
 class libmemcached_connection {
   public:
     libmemcached_connection(endpoint const& server, connection_settings const& chosen)
@@ -42,12 +42,12 @@ class libmemcached_connection {
     [[nodiscard]] bool is_open() const noexcept { return is_open_; }
     [[nodiscard]] std::uint64_t times_opened() const noexcept { return times_opened_; }
 
-    /// A new handle each time: one that has failed waits for whole seconds before it tries again.
+    /// Creates a new handle each time: after a failure the library retries an old one only seconds later.
     [[nodiscard]] wire_code open() {
         if (is_open_) {
             return wire_code::done;
         }
-        if (!settings_->username.empty()) { // needs the binary protocol, which is deprecated
+        if (!settings_->username.empty()) { // requires the binary protocol, which is deprecated
             return wire_code::refused;
         }
         return try_addresses(*server_, [this](socket_address const& address, std::size_t left) {
@@ -55,8 +55,8 @@ class libmemcached_connection {
         });
     }
 
-    /// The library shows no descriptor, but asks its socket for some things. Over a unix socket that it
-    /// is one is all that can be known.
+    /// The library hides the descriptor, but reads options of its socket. For a unix socket this shows only
+    /// that the descriptor is a socket.
     [[nodiscard]] bool is_intact() const noexcept {
         if (!is_open_) {
             return true;
@@ -66,11 +66,12 @@ class libmemcached_connection {
                    : local_port() == local_port_;
     }
 
-    /// The library would send "quit" on it, and closes no descriptor without: handle and descriptor stay
-    /// as long as the process does.
+    /// The library cannot close the descriptor without sending "quit", so the handle and the descriptor live
+    /// until the process ends.
     void abandon() noexcept {
         if (handle_ != nullptr) {
-            static std::atomic<memcached_st*> last{nullptr}; // so that they are no leaks
+            static std::atomic<memcached_st*> last{
+                nullptr}; // keeps them reachable, for leak checkers
             free_results();
             memcached_set_user_data(handle_, last.exchange(handle_));
             handle_ = nullptr;
@@ -79,19 +80,19 @@ class libmemcached_connection {
     }
 
     [[nodiscard]] wire_reply get(std::string_view key, deadline const&) {
-        wire_reply found;
+        wire_reply result;
         char const* const name = key.data();
         std::size_t const size = key.size();
         wire_code const code = fetch_all({&name, 1}, {&size, 1},
-                                         [&](std::size_t, auto const& reply) { found = reply; });
-        return code == wire_code::done ? found : wire_reply{code};
+                                         [&](std::size_t, auto const& reply) { result = reply; });
+        return code == wire_code::done ? result : wire_reply{code};
     }
 
-    /// Asks for all keys before it reads the first answer.
+    /// Sends the request for all keys before it reads the first response.
     ///
-    /// name_of         name_of(i) gives the key of number i
-    /// visit           visit(i, reply) for each answer, in order, while its value can be read
-    /// Returns:        done when all are answered; otherwise what went wrong
+    /// name_of         name_of(i) returns the i-th key
+    /// visit           visit(i, reply) for each response, in order, while its value is valid
+    /// Returns:        done after all responses; otherwise the failure
     template <class NameOf, class Visit>
     [[nodiscard]] wire_code get_many(std::size_t count, NameOf const& name_of, Visit const& visit,
                                      deadline const&) {
@@ -115,8 +116,7 @@ class libmemcached_connection {
         return store(memcached_add, key, item);
     }
 
-    /// Token 0 must never reach the library: it leaves it out, and the server then takes the value
-    /// for commands.
+    /// Token 0 must not reach the library: it would omit it, and the server would parse the value as commands.
     [[nodiscard]] wire_code exchange(std::string_view key, wire_item const& item,
                                      std::uint64_t token, deadline const&) {
         if (token == 0) {
@@ -134,7 +134,7 @@ class libmemcached_connection {
     [[nodiscard]] wire_reply count(std::string_view key, std::uint64_t initial, std::uint64_t step,
                                    deadline const& by) {
         wire_reply reply{wire_code::closed};
-        // A counter that is dropped between two of these is made again.
+        // The server may drop the counter between two of these operations.
         for (int attempt = 0; attempt < 3; ++attempt) {
             if (step == 0) {
                 reply = get(key, by);
@@ -162,8 +162,8 @@ class libmemcached_connection {
     }
 
   private:
-    /// The library connects when it is first asked, and takes the error of a server that takes no more
-    /// connections for a miss; so it is asked for something that tells them apart.
+    /// The library connects at the first request, and reports the error of a server that accepts no more
+    /// connections as a miss. A touch of no item distinguishes them.
     [[nodiscard]] wire_code open_to(socket_address const& address,
                                     std::chrono::nanoseconds timeout) {
         release();
@@ -180,10 +180,10 @@ class libmemcached_connection {
                                ? memcached_server_add_unix_socket(handle_, host.c_str())
                                : memcached_server_add(handle_, host.c_str(), port);
         constexpr std::string_view no_item = "memo:none";
-        auto const asked = memcached_failed(added)
-                               ? added
-                               : memcached_touch(handle_, no_item.data(), no_item.size(), 0);
-        wire_code const code = code_of(asked);
+        auto const status = memcached_failed(added)
+                                ? added
+                                : memcached_touch(handle_, no_item.data(), no_item.size(), 0);
+        wire_code const code = code_of(status);
         if (!is_answer(code)) {
             release();
             return code == wire_code::closed    ? wire_code::unreachable
@@ -204,20 +204,20 @@ class libmemcached_connection {
         return memcached_server_instance_by_position(handle_, 0);
     }
 
-    /// One request for all keys. The server gives those that it has, in order.
+    /// Sends one request for all keys. The server returns those that it has, in order.
     template <class Visit>
     [[nodiscard]] wire_code fetch_all(std::span<char const* const> keys,
                                       std::span<std::size_t const> sizes, Visit const& visit) {
         if (!is_open_) {
             return wire_code::closed;
         }
-        auto const asked = memcached_mget(handle_, keys.data(), sizes.data(), keys.size());
-        if (memcached_failed(asked)) {
-            return failed(asked);
+        auto const sent = memcached_mget(handle_, keys.data(), sizes.data(), keys.size());
+        if (memcached_failed(sent)) {
+            return failed(sent);
         }
         memcached_return_t status = MEMCACHED_SUCCESS;
         std::size_t next = 0;
-        std::size_t received = 0; // the last value stays where it is while the end is read
+        std::size_t received = 0; // the last value stays valid while the end is read
         while (auto* const result =
                    memcached_fetch_result(handle_, &results_[received % 2], &status)) {
             std::string_view const echo(memcached_result_key_value(result),
@@ -238,7 +238,7 @@ class libmemcached_connection {
                                                              memcached_result_length(result)))});
             ++received;
         }
-        // It may take an error for a miss, and wait for more with the next request.
+        // The library may report an error as a miss, and read the rest of a response with the next request.
         if (auto const error = memcached_last_error(handle_); memcached_failed(error)) {
             return failed(error);
         }
@@ -266,23 +266,23 @@ class libmemcached_connection {
     }
 
     template <class Store>
-    [[nodiscard]] wire_code store(Store const& stored, std::string_view key,
+    [[nodiscard]] wire_code store(Store const& function, std::string_view key,
                                   wire_item const& item) {
         if (!is_open_) {
             return wire_code::closed;
         }
         auto const* const value =
             static_cast<char const*>(static_cast<void const*>(item.value.data()));
-        return checked(stored(handle_, key.data(), key.size(), value, item.value.size(),
-                              static_cast<time_t>(item.expiry), item.flags));
+        return checked(function(handle_, key.data(), key.size(), value, item.value.size(),
+                                static_cast<time_t>(item.expiry), item.flags));
     }
 
-    /// What the library says, in our words. A plain no is an answer; all else closes the connection.
+    /// The code of a status. Every failure except a refusal of the item closes the connection.
     [[nodiscard]] wire_code checked(memcached_return_t status) {
         wire_code const code = code_of(status);
-        bool const is_no = code == wire_code::too_large || code == wire_code::server_full ||
-                           code == wire_code::unable;
-        return is_answer(code) || is_no ? code : failed(status);
+        bool const is_refusal = code == wire_code::too_large || code == wire_code::server_full ||
+                                code == wire_code::unable;
+        return is_answer(code) || is_refusal ? code : failed(status);
     }
 
     [[nodiscard]] wire_code failed(memcached_return_t status) {
@@ -352,7 +352,7 @@ class libmemcached_connection {
     memcached_st* handle_ = nullptr;
     std::array<memcached_result_st, 2> results_{};
     bool is_open_ = false;
-    in_port_t local_port_ = 0; ///< of its socket: which one it is
+    in_port_t local_port_ = 0; ///< identifies its socket
     std::uint64_t times_opened_ = 0;
 };
 

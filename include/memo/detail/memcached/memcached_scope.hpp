@@ -4,10 +4,8 @@
 // One function's part of the servers: its counters, the names of its items, and the generation on each
 // server by which clear() drops all of them at once.
 //
-// An item is named `<name_space>:<scope>:<generation>:<key>`, hexadecimal but for the name space, and a
-// lease as its item with `:lease` behind it. The generation is a counter at `<name_space>:<scope>:gen` on
-// the same server, which clear() increments. It starts with the time of day in us: if the server drops the
-// counter, the new one does not return to a number of the old one.
+// The generation is a counter at `<name_space>:<scope>:gen`, which clear() increments. It starts with the
+// time of day in us, so that a new counter never repeats a number of one that the server has dropped.
 
 #include <memo/detail/byte_store/byte_counters.hpp>
 #include <memo/detail/byte_store/cached_generation.hpp>
@@ -50,7 +48,7 @@ class memcached_scope {
     item_names const names;
     memcached_counters counters;
 
-    /// Runs operation(generation). If a clear() is pending, the server gets it first.
+    /// Runs operation(generation). Passes a pending clear() to the server first.
     ///
     /// Complexity:     one round trip more in a second, and after a clear()
     template <wire_connection Connection, class Operation>
@@ -71,11 +69,11 @@ class memcached_scope {
     [[nodiscard]] wire_reply ask_generation(Connection& connection, cached_generation& generation,
                                             deadline const& by) {
         std::uint64_t const before = generation.number();
+        bool const clears_now = generation.is_clear_pending();
         std::uint64_t const clears = generation.clears();
-        bool const clear = generation.is_clear_pending();
         wire_reply const reply =
-            connection.count(names.generation(), first_number(), clear ? 1 : 0, by);
-        if (reply.code == wire_code::done && clear) {
+            connection.count(names.generation(), first_number(), clears_now ? 1 : 0, by);
+        if (reply.code == wire_code::done && clears_now) {
             generation.cleared(clears, reply.number);
         } else if (reply.code == wire_code::done) {
             generation.loaded(before, reply.number, by.begun());

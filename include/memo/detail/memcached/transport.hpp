@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The seam between the backend and the wire: a connection to one server is asked for one key at a
-// time, by a deadline, and says what became of it. It throws nothing but for lack of memory.
+// The interface between the backend and a wire: operations on a connection to one server, each with a
+// deadline and a code as its result. They throw nothing but std::bad_alloc.
 
 #include <memo/detail/memcached/deadline.hpp>
 #include <memo/detail/memcached/endpoint.hpp>
@@ -18,50 +18,50 @@
 
 namespace memo::detail {
 
-/// What became of one operation on the wire.
+/// The result of one operation on the wire.
 enum class wire_code {
-    done,        ///< found, stored, erased, counted
-    absent,      ///< no such key
-    conflict,    ///< add: the key is there; exchange: its CAS token is another one
-    too_large,   ///< the server does not take a value of this size, or has one that we do not
-    server_full, ///< the server has no memory for it
-    unable,      ///< the server understands, and cannot do it (SERVER_ERROR)
-    crowded,     ///< the server takes no more connections
-    refused,     ///< the server does not understand, or wants a password
-    timed_out,   ///< no whole answer by the deadline
-    connection_refused, ///< nobody listens there
-    unreachable,        ///< the connection was not made, or not in time
-    closed,             ///< the connection ended before a whole answer
-    desynchronized,     ///< the answer belongs to no request of ours, or is none
-    skipped,            ///< not asked: the server was away a moment ago
+    done,               ///< found, stored, erased, counted
+    absent,             ///< no such key
+    conflict,           ///< add: the key exists; exchange: the item has another CAS token
+    too_large,          ///< the value exceeds the limit of the server, or max_value_bytes
+    server_full,        ///< the server has no memory for the item
+    unable,             ///< another error of the server (SERVER_ERROR)
+    crowded,            ///< the server accepts no more connections
+    refused,            ///< the server does not know the command, or requires a password
+    timed_out,          ///< no complete response by the deadline
+    connection_refused, ///< nobody listens at the address
+    unreachable,        ///< no connection by the deadline
+    closed,             ///< the connection ended before a complete response
+    desynchronized,     ///< a response that matches no request, or violates the protocol
+    skipped,            ///< refused by the circuit breaker
 };
 
-/// Whether the server has answered for this very request, and done what it was asked for.
+/// Whether the server has executed this request.
 [[nodiscard]] constexpr bool is_answer(wire_code code) noexcept {
     return code == wire_code::done || code == wire_code::absent || code == wire_code::conflict;
 }
 
-/// Whether the server is there, whatever it says.
+/// Whether the server responded, with a result or an error.
 [[nodiscard]] constexpr bool is_alive(wire_code code) noexcept {
     return is_answer(code) || code == wire_code::too_large || code == wire_code::server_full ||
            code == wire_code::unable || code == wire_code::crowded || code == wire_code::refused;
 }
 
-/// Whether nobody is there to talk to, so that the next one need not try.
+/// Whether there is no connection, so that other callers need not try.
 [[nodiscard]] constexpr bool is_away(wire_code code) noexcept {
     return code == wire_code::connection_refused || code == wire_code::unreachable;
 }
 
-/// The answer to a request.
+/// The response to a request.
 struct wire_reply {
     wire_code code = wire_code::closed;
-    std::uint32_t flags = 0;            ///< the item's own, as its writer set them
+    std::uint32_t flags = 0;            ///< of the item, from its writer
     std::uint64_t token = 0;            ///< CAS token of the item; never 0 for an item
-    std::uint64_t number = 0;           ///< what `count` counted
+    std::uint64_t number = 0;           ///< result of `count`
     std::span<std::byte const> value{}; ///< valid until the connection's next operation
 };
 
-/// A value to be stored.
+/// A value to store.
 struct wire_item {
     std::span<std::byte const> value;
     std::uint32_t flags = 0;
@@ -87,11 +87,11 @@ struct wire_item {
     return (std::min)(now.count() + seconds, max_absolute);
 }
 
-/// What a connection is made with.
+/// The settings of a connection.
 struct connection_settings {
     std::chrono::nanoseconds connect_timeout;
     std::chrono::nanoseconds operation_timeout;
-    std::size_t max_value_bytes; ///< longer answers are not read
+    std::size_t max_value_bytes; ///< larger values are not read
     std::string username;
     std::string password;
 };
@@ -99,18 +99,18 @@ struct connection_settings {
 /// A connection to one server.
 ///
 /// key             1 to 250 bytes, no space and no control character
-/// open            connects; nothing to do if it is open already. `wire_code::done` or a failure
+/// open            connects unless it is open; returns `wire_code::done` or a failure
 /// get             the value and its CAS token
-/// set, add        stores; add only if there is nothing
+/// set, add        stores; add only if the key is absent
 /// exchange        stores if the item still has this CAS token, which is not 0
-/// get_many        get_many(count, name_of, visit, by) asks for all keys before it reads an answer, and
-///                 calls visit(i, reply) for each, in order, while its value can be read
-/// count           adds to a decimal number, and makes it with `initial` where there is none
-/// is_open         false after any failure but a server's plain no (too_large, server_full, unable):
-///                 what a connection is in doubt of, it closes
-/// is_intact       false if the descriptor is not the connection's any more: a program may close all
-///                 descriptors, and open files of its own under their numbers
-/// abandon         lets go of a connection that another process uses: nothing is sent
+/// get_many        get_many(count, name_of, visit, by) sends all requests before it reads a response, and
+///                 calls visit(i, reply) for each, in order, while its value is valid
+/// count           adds to a decimal number, or creates it with `initial`
+/// is_open         false after any failure except too_large, server_full and unable: a connection that may
+///                 be out of step closes itself
+/// is_intact       false if the descriptor is no longer the connection's: a program may close all
+///                 descriptors and open other files under their numbers
+/// abandon         drops a connection that another process uses, and sends nothing
 ///
 /// Thread safety:  none; one thread at a time
 template <class C>
@@ -130,9 +130,9 @@ concept wire_connection = requires(C& c, std::string_view key, wire_item const& 
 }
 &&std::constructible_from<C, endpoint const&, connection_settings const&>;
 
-/// Tries all addresses of a server until one serves, and from then on that one.
+/// Tries all addresses of a server until one accepts. Later calls try only that one.
 ///
-/// attempt         attempt(address, left) connects; how many are left with this one, of the time
+/// attempt         attempt(address, n) connects within an n-th of the remaining time; n addresses are left
 template <class Attempt>
 [[nodiscard]] wire_code try_addresses(endpoint const& server, Attempt const& attempt) {
     std::size_t serving = *server.serving;
@@ -142,12 +142,12 @@ template <class Attempt>
     auto code = wire_code::connection_refused;
     std::size_t const count = server.addresses.size();
     for (std::size_t i = 0; i < count; ++i) {
-        auto const tried = attempt(server.addresses[i], count - i);
-        if (tried == wire_code::done) {
+        auto const result = attempt(server.addresses[i], count - i);
+        if (result == wire_code::done) {
             bool const is_first = server.serving->compare_exchange_strong(serving, i);
-            return is_first || serving == i ? tried : attempt(server.addresses[serving], 1);
+            return is_first || serving == i ? result : attempt(server.addresses[serving], 1);
         }
-        code = tried == wire_code::connection_refused ? code : tried;
+        code = result == wire_code::connection_refused ? code : result;
     }
     return code;
 }
