@@ -160,17 +160,17 @@ class thread_slots {
     static constexpr std::size_t block_size = 32;
     struct slot_block {
         slot_block(thread_orders& orders, std::size_t first_number) {
-            for (thread_slot& slot : slots) {
+            for (thread_slot& slot : all) {
                 slot.orders = &orders;
                 slot.number = first_number++;
             }
         }
-        std::array<thread_slot, block_size> slots;
+        std::array<thread_slot, block_size> all;
     };
 
     template <class Visit> void for_each_slot(Visit visit) const noexcept {
         blocks_.for_each([&](slot_block& block) {
-            for (thread_slot& slot : block.slots) {
+            for (thread_slot& slot : block.all) {
                 visit(slot);
             }
         });
@@ -353,10 +353,10 @@ inline constexpr std::size_t no_place = 128;
 /// Runs again if the thread runs destructors after it has released its slot.
 [[gnu::noinline, gnu::visibility("hidden")]] inline thread_slot& acquire_thread_slot() {
     pthread_key_t const key = thread_slot_key();
-    auto& slots = process_wide<thread_slots>();
-    thread_slot& slot = slots.acquire();
+    auto& registry = process_wide<thread_slots>();
+    thread_slot& slot = registry.acquire();
     if (::pthread_setspecific(key, &slot) != 0) {
-        slots.release(slot);
+        registry.release(slot);
         throw std::bad_alloc();
     }
     cached_thread_slot = &slot;
