@@ -22,6 +22,7 @@
 #include <optional>
 #include <set>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <typeinfo>
@@ -54,6 +55,20 @@ memo::byte_backend_settings timed_by(memo_test::fake_clock const& clock) {
     chosen.clock = clock.on_the_wall();
     return chosen;
 }
+
+/// A result whose class may refuse to be loaded.
+struct picky {
+    static inline bool refuses = false;
+
+    int value = 0;
+
+    template <class Archive> void serialize(Archive& archive) {
+        archive(value);
+        if (Archive::is_loading::value && refuses) {
+            throw std::domain_error("refuses");
+        }
+    }
+};
 
 auto plus_one(int const* before) {
     return before != nullptr ? *before + 1 : 1;
@@ -330,6 +345,23 @@ TEST_CASE("one of two processes computes a key while the others wait for it") {
         CHECK(two.try_claim(2).state() == memo::claim_state::busy);
     }
     CHECK(two.try_claim(2).state() == memo::claim_state::claimed);
+}
+
+TEST_CASE("a record that cannot be decoded ends the wait for a lease, and fails no call") {
+    auto const store = std::make_shared<locking_store>();
+    auto const wrapped = [&] {
+        return memo::memoize([](int n) { return picky{n}; }, {.name = "picky", .version = "1"},
+                             memo::byte_backend<locking_store>(store, {.lease = 1min}));
+    };
+    auto const here = wrapped();
+    auto const there = wrapped();
+    here(1);
+    picky::refuses = true;
+    auto const claim = here.try_claim(1);
+    CHECK(claim.state() == memo::claim_state::claimed);
+    CHECK(there(1).value == 1);
+    CHECK(there.stats().errors > 0);
+    picky::refuses = false;
 }
 
 TEST_CASE("an expired lease goes to another owner, and the first one does not end it") {

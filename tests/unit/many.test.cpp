@@ -379,6 +379,9 @@ TEST_CASE("a failing backend costs many calls only the cache") {
     backend.faults().get.always();
     CHECK(values_of(f.many({2, 3})) == std::vector{4, 9});
     CHECK(at_rest(f).errors > 0);
+    auto const alone = memo::memoize(squares(runs), {.single_flight = false}, backend);
+    CHECK(values_of(alone.many({2, 3})) == std::vector{4, 9});
+    CHECK(at_rest(alone).misses_unavailable == 2);
     auto const strict = memo::memoize(squares(runs), {.on_error = memo::strict}, backend);
     CHECK(code_of([&] { static_cast<void>(strict.many({2})); }) == memo::errc::backend);
 }

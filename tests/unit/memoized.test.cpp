@@ -466,6 +466,21 @@ TEST_CASE("results that took less than the threshold are not stored") {
     CHECK(at_rest(all).sets == 1);
 }
 
+TEST_CASE("who observes an expired record neither erases nor counts it") {
+    memo_test::fake_clock clock;
+    auto f =
+        memo::memoize([](int x) { return 2 * x; }, {.ttl = 10s}, memo::memory({.clock = clock}));
+    f(1);
+    clock.advance(10s);
+    for (int i = 0; i < 2; ++i) {
+        CHECK_FALSE(f.contains(1));
+        CHECK(f.explain(1).miss == memo::miss_reason::expired);
+    }
+    CHECK(f.stats().expirations == 0);
+    CHECK(f.outcome(1).reason == memo::miss_reason::expired);
+    CHECK(f.stats().expirations == 1);
+}
+
 TEST_CASE("a stored result is served until it expires") {
     memo_test::fake_clock const clock;
     auto f =

@@ -91,6 +91,34 @@ template <class Fixture> void returns_what_was_put() {
     CHECK_FALSE(partition.get(key_of(3)).has_value());
 }
 
+template <class Fixture> void loses_no_record_until_it_is_cleared() {
+    Fixture const made;
+    auto const partition = made.backend.template partition<std::string>(scope);
+    constexpr std::uint64_t count = 64;
+    // Keys of which both halves count: each but the first has one half of another key.
+    auto const mixed_key = [](std::uint64_t i) {
+        return key128{key_of(i / 2).low, key_of((i + 1) / 2).high};
+    };
+    auto const text = [](std::uint64_t i) { return std::to_string(i) + std::string(i, 'x'); };
+    for (std::uint64_t i = 0; i < count; ++i) {
+        CHECK(partition.put(mixed_key(i), text(i), {}));
+    }
+    for (std::uint64_t i = 0; i < count; ++i) {
+        auto const found = partition.get(mixed_key(i));
+        REQUIRE(found.has_value());
+        CHECK(found->record == text(i));
+        if constexpr (requires { partition.peek(mixed_key(i)); }) {
+            auto const peeked = partition.peek(mixed_key(i));
+            REQUIRE(peeked.has_value());
+            CHECK(peeked->record == text(i));
+        }
+    }
+    partition.clear();
+    for (std::uint64_t i = 0; i < count; ++i) {
+        CHECK_FALSE(partition.get(mixed_key(i)).has_value());
+    }
+}
+
 template <class Fixture> void looks_up_many_keys_as_each() {
     Fixture const made;
     auto const partition = made.backend.template partition<std::string>(scope);
@@ -181,6 +209,9 @@ template <class Fixture> void keeps_functions_apart() {
     CHECK(one.get(key_of(1))->record == 1);
     CHECK(same.get(key_of(1))->record == 1);
     CHECK(two.get(key_of(1))->record == 2);
+    for (key128 const similar : {key128{scope.low, 22}, key128{21, scope.high}}) {
+        CHECK_FALSE(made.backend.template partition<int>(similar).get(key_of(1)).has_value());
+    }
     one.clear();
     CHECK_FALSE(same.get(key_of(1)).has_value());
     CHECK(two.get(key_of(1))->record == 2);
@@ -217,6 +248,10 @@ template <class Fixture> void expires_records() {
     CHECK(partition.stats().expirations == 1);
     partition.put(key_of(1), 3, {});
     CHECK(partition.get(key_of(1))->record == 3);
+    partition.put(key_of(3), 3, {.cost = 0ns, .ttl = 5s});
+    partition.put(key_of(3), 4, {});
+    made.clock.advance(10s);
+    CHECK(partition.get(key_of(3)).has_value()); // the new record has its own TTL: none
 }
 
 template <class Fixture> void returns_the_remaining_ttl() {
@@ -458,6 +493,8 @@ template <class Fixture> bool register_backend(std::string const& name) {
         REGISTER_TEST_CASE(run, sentence + (" - " + name));
     };
     add("a backend returns the stored record", &returns_what_was_put<Fixture>);
+    add("every record is found until its function is cleared",
+        &loses_no_record_until_it_is_cleared<Fixture>);
     add("a batch of lookups returns what single lookups return",
         &looks_up_many_keys_as_each<Fixture>);
     add("one call has one claim at a time", &grants_one_claim_at_a_time<Fixture>);

@@ -324,6 +324,10 @@ class cache_directory {
     /// Returns:        the number of erased records
     std::size_t prune(std::optional<std::chrono::seconds> max_age,
                       std::optional<std::uint64_t> max_bytes) {
+        if (max_age && max_age->count() < 0) {
+            throw error(errc::configuration, "cache_directory: max_age is negative; give the age "
+                                             "from which records are erased");
+        }
         std::size_t erased = 0;
         auto const now = std::chrono::duration_cast<std::chrono::seconds>(
             std::chrono::system_clock::now().time_since_epoch());

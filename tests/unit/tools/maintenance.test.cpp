@@ -100,6 +100,7 @@ TEST_CASE("a cache directory erases by function, by age and by bytes, and shrink
     {
         memo::cache_directory cache({.directory = directory.path()});
         CHECK(cache.prune(std::chrono::hours(1), std::nullopt) == 0);
+        CHECK_THROWS_AS(cache.prune(std::chrono::seconds(-5), std::nullopt), memo::error);
         for (auto const& [scope, function] : cache.functions()) {
             if (function.name == "mean") {
                 CHECK(cache.erase(scope) == 1);

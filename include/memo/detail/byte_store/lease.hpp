@@ -50,11 +50,17 @@ template <class Lock> class lease {
 
     /// Waits while another process holds it, and takes it then, unless the record is stored.
     ///
-    /// is_stored       returns nothing if the store did not answer, which ends the wait
+    /// is_stored       returns nothing if the store did not answer, which ends the wait; so does an
+    ///                 exception, as of a user's serialize(): the caller does without the lock
     template <class Predicate>
     void wait(std::chrono::nanoseconds limit, Predicate const& is_stored) {
         backoff between(limit, backoff::microseconds(500), backoff::microseconds(16'000));
-        while (between.wait() && is_stored() == false && take() == false) {
+        try {
+            while (between.wait() && is_stored() == false && take() == false) {
+            }
+        } catch (thread_cancelled const&) {
+            throw;
+        } catch (...) { // the lookup that follows meets and counts it
         }
     }
 

@@ -149,13 +149,16 @@ template <class Backend, class Evaluation, class State> class function_cache {
         std::vector<key128> keys(ids.size());
         std::ranges::transform(ids, keys.begin(), &call_id::key);
         std::vector<lookup_result<record>> found(ids.size());
-        attempt("get", false, [&] {
+        bool const is_complete = attempt("get", false, [&] {
             detail::get_many<record>(partition_, std::span<key128 const>(keys), std::span(found));
             return true;
         });
         std::uint64_t hits = 0;
         std::uint64_t saved = 0;
         for (std::size_t i = 0; i < found.size(); ++i) {
+            if (!is_complete && !found[i] && found[i].reason() == miss_reason::absent) {
+                found[i] = miss_reason::unavailable;
+            }
             keep_if_enough(ids[i], found[i]);
             if (found[i]) {
                 ++hits;
@@ -486,7 +489,7 @@ template <class Backend, class Evaluation, class State> class function_cache {
                                                           : last_reason(reason, found.reason());
             }
         }
-        bool const refines = now && Evaluation::has_result(*now);
+        bool const refines = runs_ && now && Evaluation::has_result(*now);
         if (refines) {
             count(&statistics::refinements);
         } else {

@@ -113,7 +113,7 @@ template <class Record> class disk_partition {
     }
 
   private:
-    /// is_use          whether a record counts as used, and damage is counted
+    /// is_use          whether a record counts as used, damage is counted, and an expired record erased
     [[nodiscard]] lookup_result<Record> lookup(key128 key, bool is_use) const {
         byte_buffer frame;
         std::optional<Record> large;
@@ -133,7 +133,9 @@ template <class Record> class disk_partition {
         }
         auto const ttl = store_->remaining_ttl(header);
         if (!ttl) [[unlikely]] {
-            erase_expired(key);
+            if (is_use) {
+                erase_expired(key);
+            }
             return miss_reason::expired;
         }
         if (!frame.get().empty()) [[likely]] {

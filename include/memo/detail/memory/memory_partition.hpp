@@ -49,7 +49,7 @@ template <class Record> class memory_partition {
 
     [[nodiscard]] lookup_result<Record> peek(key128 key) const {
         read_section const reading;
-        return result_of(key, partition_->entries.find(key, false));
+        return result_of<false>(key, partition_->entries.find(key, false));
     }
 
     // Inlined by force, so that key and record stay in registers.
@@ -130,10 +130,13 @@ template <class Record> class memory_partition {
             bucket::probe_result::hit) [[unlikely]] {
             found = partition_->entries.find(key);
         }
-        return result_of(key, found);
+        return result_of<true>(key, found);
     }
 
     /// Callers hold a read section that began before the value was found.
+    ///
+    /// IsUse           whether an expired record is erased and counted
+    template <bool IsUse>
     [[nodiscard, gnu::always_inline]] inline lookup_result<Record>
     result_of(key128 key, slot_value found) const {
         if (!found.exists()) {
@@ -144,7 +147,9 @@ template <class Record> class memory_partition {
             remaining_ttl =
                 std::chrono::nanoseconds(header_of(found).expires - partition_.store().now());
             if (remaining_ttl.count() <= 0) {
-                erase_expired(key);
+                if constexpr (IsUse) {
+                    erase_expired(key);
+                }
                 return miss_reason::expired;
             }
         }
