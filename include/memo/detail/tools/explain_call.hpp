@@ -67,8 +67,10 @@ explanation explain_call(function_identity const& identity, std::index_sequence<
                          std::tuple<Args const&...> const& args, State const&... state) {
     explanation parts = explain_function(identity);
     constexpr auto is_in_key = [](std::size_t i) { return (false || ... || (InKey == i)); };
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-        (parts.arguments.push_back(explain_argument<is_in_key(I)>(I, std::get<I>(args))), ...);
+    [&]<std::size_t... Place>(std::index_sequence<Place...>) {
+        (parts.arguments.push_back(
+             explain_argument<is_in_key(Place)>(Place, std::get<Place>(args))),
+         ...);
     }
     (std::index_sequence_for<Args...>{});
     ((parts.current_state = state), ...);
