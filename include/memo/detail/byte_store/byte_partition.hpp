@@ -157,7 +157,7 @@ template <byte_store Store, class Record> class byte_partition {
             return {};
         }
         lease_type mine(byte_lock<Store>(shared_, *scope_, key));
-        if (mine.take() == false) {
+        if (!mine.take().value_or(true)) {
             std::chrono::nanoseconds const expiry(shared_->settings.lease);
             mine.wait(expiry + std::chrono::seconds(1), [&]() -> std::optional<bool> {
                 auto const bytes = load(key, false);
@@ -174,7 +174,7 @@ template <byte_store Store, class Record> class byte_partition {
             return lease_type();
         }
         lease_type mine(byte_lock<Store>(shared_, *scope_, key));
-        if (mine.take() == false) {
+        if (!mine.take().value_or(true)) {
             return std::nullopt;
         }
         return mine;

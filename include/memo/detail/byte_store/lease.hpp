@@ -42,7 +42,7 @@ template <class Lock> class lease {
     /// Returns:        whether it is held now; nothing if the store did not answer
     [[nodiscard]] std::optional<bool> take() {
         std::optional<bool> const is_locked = lock_.try_lock();
-        if (is_locked == true) {
+        if (is_locked.value_or(false)) {
             holder_ = ::getpid();
         }
         return is_locked;
@@ -56,7 +56,7 @@ template <class Lock> class lease {
     void wait(std::chrono::nanoseconds limit, Predicate const& is_stored) {
         backoff between(limit, backoff::microseconds(500), backoff::microseconds(16'000));
         try {
-            while (between.wait() && is_stored() == false && take() == false) {
+            while (between.wait() && !is_stored().value_or(true) && !take().value_or(true)) {
             }
         } catch (thread_cancelled const&) {
             throw;

@@ -515,9 +515,10 @@ inline bool lock_byte(file const& locked, short kind, std::int64_t offset) {
     range.l_whence = SEEK_SET;
     range.l_start = offset;
     range.l_len = 1;
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): signature of fcntl(2)
+    // NOLINTBEGIN(cppcoreguidelines-pro-type-vararg): signature of fcntl(2)
     return try_lock_interruptible(
         [&] { return ::fcntl(locked.descriptor(), F_OFD_SETLK, &range); });
+    // NOLINTEND(cppcoreguidelines-pro-type-vararg)
 }
 
 /// The text of a small open file; nothing on failure, and errno is set.

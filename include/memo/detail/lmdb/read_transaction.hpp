@@ -223,8 +223,8 @@ class read_transaction {
 /// A copy of bytes. Up to 1 KiB needs no allocation.
 class byte_buffer {
   public:
-    byte_buffer() noexcept {
-    } // NOLINT(*-member-init,*-use-equals-default): leaves the buffer uninitialized
+    // NOLINTNEXTLINE(*-member-init,*-use-equals-default): leaves the buffer uninitialized
+    byte_buffer() noexcept {}
     byte_buffer(byte_buffer const&) = delete;
     byte_buffer& operator=(byte_buffer const&) = delete;
     ~byte_buffer() = default;

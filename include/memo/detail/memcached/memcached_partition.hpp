@@ -162,7 +162,7 @@ template <wire_connection Connection, class Record> class memcached_partition {
             return {};
         }
         lease_type mine(memcached_lock(store_, *scope_, key));
-        if (mine.take() == false) {
+        if (!mine.take().value_or(true)) {
             count_one(scope_->counters.lease_waits);
             std::chrono::nanoseconds const expiry = store_->settings.lease;
             // memcached counts in seconds.
@@ -177,7 +177,7 @@ template <wire_connection Connection, class Record> class memcached_partition {
             return lease_type();
         }
         lease_type mine(memcached_lock(store_, *scope_, key));
-        if (mine.take() == false) {
+        if (!mine.take().value_or(true)) {
             return std::nullopt;
         }
         return mine;
@@ -307,7 +307,7 @@ template <wire_connection Connection, class Record> class memcached_partition {
         auto visit = store_->visit(store_->server_of(key), *scope_);
         server_response const response = load(visit, key, false);
         std::optional<bool> const answer = answer_of(response.code, *scope_, key);
-        return answer == true ? response.contents.result.has_value() : answer;
+        return answer.value_or(false) ? response.contents.result.has_value() : answer;
     }
 
     void skip(char const* verb, key128 key) const {
