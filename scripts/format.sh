@@ -7,4 +7,4 @@ need format
 
 mode=(-i)
 [ "${1:-}" != --check ] || mode=(--dry-run --Werror)
-find include tests examples benchmarks tools -name '*.[ch]pp' -print0 | xargs -0 clang-format-14 "${mode[@]}"
+find include src tests examples benchmarks tools -name '*.[chi]pp' -print0 | xargs -0 clang-format-14 "${mode[@]}"

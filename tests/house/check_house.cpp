@@ -70,6 +70,9 @@ house read_house(fs::path const& root) {
             if (std::smatch match; std::regex_match(line, match, include_line)) {
                 fs::path const beside =
                     (fs::path(name).parent_path() / match[1].str()).lexically_normal();
+                if (fs::path(match[1].str()).extension() == ".ipp") {
+                    continue; // the definitions of this header, which include it again
+                }
                 bool const is_relative = fs::is_regular_file(root / "include" / beside);
                 result.includes[name].push_back(is_relative ? beside.generic_string()
                                                             : match[1].str());

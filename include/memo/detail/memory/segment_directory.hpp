@@ -8,9 +8,9 @@
 #include <memo/detail/memory/bucket.hpp>
 #include <memo/detail/memory/s3_fifo.hpp>
 #include <memo/detail/memory/segment.hpp>
+#include <memo/detail/system/compiled.hpp>
 #include <memo/detail/system/fork.hpp>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -18,7 +18,6 @@
 #include <memory>
 #include <mutex>
 #include <new>
-#include <utility>
 
 namespace memo::detail {
 
@@ -124,12 +123,7 @@ class segment_directory {
     /// Creates one segment for all keys.
     ///
     /// evicts          whether entries may be evicted
-    explicit segment_directory(bool evicts) : evicts_(evicts) {
-        directories_.add(1U);
-        directory const root = allocate_next(1);
-        root.put(add_segment(0, 0, evicts ? std::make_unique<s3_fifo>() : nullptr), 0, 0);
-        root_.store(root, std::memory_order_release);
-    }
+    explicit segment_directory(bool evicts);
 
     /// The current directory. Inlined by force: every hit loads it.
     [[nodiscard, gnu::always_inline]] inline directory now() const {
@@ -142,41 +136,16 @@ class segment_directory {
     /// Adds a segment that no pointer leads to yet, and doubles the directory if necessary.
     ///
     /// Throws:         std::bad_alloc, and nothing is changed
-    segment& make_segment(std::uint64_t prefix, unsigned depth, std::unique_ptr<s3_fifo> order) {
-        std::scoped_lock const lock(growth_);
-        if (directory const half = root_.load(std::memory_order_relaxed); half.depth() < depth) {
-            directory const doubled = allocate_next(depth);
-            doubled.copy_from(half);
-            root_.store(doubled, std::memory_order_release);
-        }
-        touch_next();
-        return add_segment(prefix, depth, std::move(order));
-    }
+    segment& make_segment(std::uint64_t prefix, unsigned depth, std::unique_ptr<s3_fifo> order);
 
     /// Leads readers and writers to a segment that make_segment() returned.
-    void publish(segment& target, std::uint64_t prefix, unsigned depth) {
-        std::scoped_lock const lock(growth_);
-        root_.load(std::memory_order_relaxed).put(target, prefix, depth);
-    }
+    void publish(segment& target, std::uint64_t prefix, unsigned depth);
 
   private:
     /// A directory in the memory that is ready. Allocates the memory of its successor.
-    directory allocate_next(unsigned depth) {
-        auto const& ready = directories_.newest();
-        directories_.add(depth + 1);
-        untouched_ = directory::lines_for(depth + 1);
-        return {ready, depth};
-    }
-
-    void touch_next() noexcept {
-        constexpr std::size_t page = 4096 / sizeof(directory::line);
-        untouched_ -= (std::min)(untouched_, page);
-        directories_.newest().first[untouched_].bytes.front() = std::byte{0};
-    }
-
-    segment& add_segment(std::uint64_t prefix, unsigned depth, std::unique_ptr<s3_fifo> order) {
-        return segments_.add(buckets_, prefix, depth, std::move(order));
-    }
+    directory allocate_next(unsigned depth);
+    void touch_next() noexcept;
+    segment& add_segment(std::uint64_t prefix, unsigned depth, std::unique_ptr<s3_fifo> order);
 
     // Every hit reads these; only growth writes them.
     shared<directory> root_;
@@ -191,3 +160,7 @@ class segment_directory {
 };
 
 } // namespace memo::detail
+
+#if !defined(MEMO_COMPILED)
+#include "segment_directory.ipp"
+#endif
