@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Sourced by the other scripts: need GROUP... checks the packages of these groups. On Debian it installs missing ones, as
-# root or by sudo; elsewhere it prints their names.
+# root or by sudo; elsewhere it prints their names. step and run_tests print times and counts.
 
 # The packages of a group, by Debian's names, each with a command or a header that exists if it is installed.
 packages_of() {
@@ -86,4 +86,22 @@ need() {
         echo "setup: missing, by Debian's names: ${missing[*]}" >&2
         return 1
     fi
+}
+
+# step NAME COMMAND...: runs the command and prints its time.
+step() {
+    local name=$1 begin=$SECONDS
+    shift
+    echo "== $name"
+    "$@"
+    echo "== $name: $((SECONDS - begin)) s"
+}
+
+# run_tests PRESET ARGUMENT...: runs ctest and prints how many assertions it made.
+run_tests() {
+    ctest --preset "$@"
+    awk -v preset="$1" '
+        match($0, /[0-9]+ assertions? in /) { sum += substr($0, RSTART, RLENGTH) + 0; ++cases }
+        END { print preset ": " sum + 0 " assertions in " cases + 0 " cases" }
+    ' "build/$1/Testing/Temporary/LastTest.log"
 }

@@ -43,7 +43,7 @@ TEST_CASE("a list has its newest value first and moves none") {
     CHECK(visited == std::vector{2, 1, 0});
 }
 
-TEST_CASE("a value that cannot be made is not added") {
+TEST_CASE("a value that cannot be made is not added to a list") {
     list<fragile> all;
     all.add(1);
     CHECK_THROWS_AS(all.add(-1), std::invalid_argument);
