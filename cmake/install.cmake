@@ -1,10 +1,11 @@
 # The package that find_package(memo 0.1) reads, in the build tree, always; a project that embeds memo can export targets that use it.
-# With MEMO_INSTALL also what is installed: the headers, that package, the files that pkg-config reads, and the documents.
+# With MEMO_INSTALL also what is installed: the headers, the libraries, that package, the files that pkg-config reads, and the
+# documents.
 # The component memo_dev is all of these; the program memo-cache is the component memo_cache, see tools/.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-set(targets memo memo_eigen memo_disk memo_memcached memo_libmemcached memo_testing)
+set(targets memo memo_eigen memo_disk memo_memcached memo_libmemcached memo_testing ${compiled_libraries})
 set(package_files memoConfig.cmake Findlmdb.cmake Findlibmemcached.cmake Findxxhash.cmake)
 
 foreach(file IN LISTS package_files)
@@ -14,7 +15,6 @@ endforeach()
 write_basic_package_version_file(
     "${PROJECT_BINARY_DIR}/memoConfigVersion.cmake"
     COMPATIBILITY SameMinorVersion
-    ARCH_INDEPENDENT
 )
 export(TARGETS ${targets} NAMESPACE memo:: FILE "${PROJECT_BINARY_DIR}/memoTargets.cmake")
 
@@ -22,8 +22,14 @@ if(NOT MEMO_INSTALL)
     return()
 endif()
 
-set(package_dir "${CMAKE_INSTALL_DATADIR}/cmake/memo")
-install(TARGETS ${targets} EXPORT memo FILE_SET HEADERS COMPONENT memo_dev)
+set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/memo")
+install(
+    TARGETS ${targets}
+    EXPORT memo
+    ARCHIVE COMPONENT memo_dev
+    FILE_SET HEADERS COMPONENT memo_dev
+    FILE_SET definitions COMPONENT memo_dev
+)
 install(EXPORT memo NAMESPACE memo:: FILE memoTargets.cmake DESTINATION "${package_dir}" COMPONENT memo_dev)
 list(TRANSFORM package_files PREPEND "${PROJECT_SOURCE_DIR}/cmake/")
 install(
@@ -32,19 +38,34 @@ install(
     COMPONENT memo_dev
 )
 
-# memo_pkg_config(NAME DESCRIPTION [REQUIRES ...] [REQUIRES_PRIVATE ...] [CFLAGS ...] [LIBS ...]): what the target of the
-# same name asks of a consumer. What is private gives its include directories and is linked by none.
+# memo_pkg_config(NAME DESCRIPTION [REQUIRES ...] [REQUIRES_PRIVATE ...] [CFLAGS ...] [LIBS ...] [IN FOLDER]): what the target
+# of the same name asks of a consumer. What is private gives its include directories and is linked by none.
 function(memo_pkg_config name description)
-    cmake_parse_arguments(PARSE_ARGV 2 pc "" "" "REQUIRES;REQUIRES_PRIVATE;CFLAGS;LIBS")
+    cmake_parse_arguments(PARSE_ARGV 2 pc "" "IN" "REQUIRES;REQUIRES_PRIVATE;CFLAGS;LIBS")
+    if(NOT pc_IN)
+        set(pc_IN "${CMAKE_INSTALL_DATADIR}")
+    endif()
     list(JOIN pc_REQUIRES ", " requires)
     list(JOIN pc_REQUIRES_PRIVATE ", " requires_private)
     list(JOIN pc_CFLAGS " " cflags)
     list(JOIN pc_LIBS " " libs)
+    string(REGEX REPLACE "[^/]+" ".." to_prefix "${pc_IN}/pkgconfig")
     configure_file("${PROJECT_SOURCE_DIR}/cmake/memo.pc.in" "${PROJECT_BINARY_DIR}/${name}.pc" @ONLY)
     install(
         FILES "${PROJECT_BINARY_DIR}/${name}.pc"
-        DESTINATION "${CMAKE_INSTALL_DATADIR}/pkgconfig"
+        DESTINATION "${pc_IN}/pkgconfig"
         COMPONENT memo_dev
+    )
+endfunction()
+
+# memo_pkg_config_compiled(NAME LIBRARY DEFINITION REQUIRES...): the library that goes with the package of headers NAME.
+function(memo_pkg_config_compiled name library definition)
+    memo_pkg_config(
+        ${name}-compiled "The part of ${name} that depends on no type of the user, compiled"
+        REQUIRES "${name} = ${PROJECT_VERSION}" ${ARGN}
+        CFLAGS -D${definition}=1
+        LIBS "-L\"\${prefix}/${CMAKE_INSTALL_LIBDIR}\"" -l${library}
+        IN "${CMAKE_INSTALL_LIBDIR}"
     )
 endfunction()
 
@@ -67,6 +88,12 @@ memo_pkg_config(
     REQUIRES "memo-memcached = ${PROJECT_VERSION}" "libmemcached >= 1.1.4"
 )
 memo_pkg_config(memo-eigen "Eigen's matrices as arguments and values of memo" REQUIRES "${this_memo}" "eigen3 >= 3.4")
+memo_pkg_config_compiled(memo memo MEMO_COMPILED)
+set(compiled_memo "memo-compiled = ${PROJECT_VERSION}")
+memo_pkg_config_compiled(memo-memcached memo_memcached MEMO_COMPILED_MEMCACHED "${compiled_memo}")
+if(TARGET memo_compiled_disk)
+    memo_pkg_config_compiled(memo-disk memo_disk MEMO_COMPILED_DISK "${compiled_memo}")
+endif()
 
 # The folders are those of the Debian packages.
 install(

@@ -1,5 +1,6 @@
-# find_package(memo 0.1 [COMPONENTS disk eigen libmemcached memcached]) gives memo::memo, and a target for each component, as
-# memo::disk. What a component needs is looked for here, on the machine that uses it.
+# find_package(memo 0.1 [COMPONENTS disk eigen libmemcached memcached]) gives memo::memo and memo::compiled, and a target for each
+# component, as memo::disk, with memo::compiled_disk and memo::compiled_memcached. What a component needs is looked for here, on
+# the machine that uses it.
 set(memo_components disk eigen libmemcached memcached)
 
 # memo_need(OUT TARGET DEBIAN PACKAGE ARGUMENTS...): find_package(PACKAGE ARGUMENTS...). OUT is what to tell whoever misses

@@ -7,8 +7,8 @@ import re
 from conan import ConanFile
 from conan.errors import ConanInvalidConfiguration
 from conan.tools.build import check_min_cppstd
-from conan.tools.files import copy, load
-from conan.tools.layout import basic_layout
+from conan.tools.cmake import CMake, CMakeDeps, CMakeToolchain, cmake_layout
+from conan.tools.files import copy, load, rmdir
 
 required_conan_version = ">=2.0"
 
@@ -17,8 +17,8 @@ class Memo(ConanFile):
     name = "memo"
     description = "Remembers what expensive functions returned"
     license = "BSL-1.0"
-    topics = ("memoization", "cache", "header-only")
-    package_type = "header-library"
+    topics = ("memoization", "cache")
+    package_type = "static-library"
     settings = "os", "arch", "compiler", "build_type"
     options = {"disk": [True, False], "eigen": [True, False]}
     default_options = {"disk": True, "eigen": False}
@@ -33,11 +33,11 @@ class Memo(ConanFile):
         self.version = ".".join(re.findall(r"#define MEMO_VERSION_\w+ (\d+)", text))
 
     def export_sources(self):
-        copy(self, "include/*", self._root, self.export_sources_folder)
-        copy(self, "LICENSE", self._root, self.export_sources_folder)
+        for files in ("include/*", "src/*", "cmake/*", "docs/*", "CMakeLists.txt", "*.md", "LICENSE"):
+            copy(self, files, self._root, self.export_sources_folder)
 
     def layout(self):
-        basic_layout(self, src_folder=".")
+        cmake_layout(self, src_folder=".")
 
     def requirements(self):
         self.requires("cereal/[>=1.3.2 <2]")
@@ -52,14 +52,28 @@ class Memo(ConanFile):
         if self.settings.os != "Linux":
             raise ConanInvalidConfiguration("memo is for Linux")
 
-    def package_id(self):
-        # The headers are the same for all; what they require is not.
-        self.info.settings.clear()
+    def generate(self):
+        toolchain = CMakeToolchain(self)
+        for part in ("TESTS", "EXAMPLES", "BENCHMARKS"):
+            toolchain.cache_variables["MEMO_BUILD_" + part] = False
+        # No memo-cache, which needs it.
+        toolchain.cache_variables["CMAKE_DISABLE_FIND_PACKAGE_CLI11"] = True
+        # The library of the disk backend is built by the option, not where LMDB happens to be.
+        toolchain.cache_variables["CMAKE_DISABLE_FIND_PACKAGE_lmdb"] = not self.options.disk
+        toolchain.generate()
+        CMakeDeps(self).generate()
+
+    def build(self):
+        cmake = CMake(self)
+        cmake.configure()
+        cmake.build()
 
     def package(self):
+        CMake(self).install()
         copy(self, "LICENSE", self.source_folder, os.path.join(self.package_folder, "licenses"))
-        copy(self, "*.hpp", os.path.join(self.source_folder, "include"),
-             os.path.join(self.package_folder, "include"))
+        rmdir(self, os.path.join(self.package_folder, "lib", "cmake"))
+        rmdir(self, os.path.join(self.package_folder, "lib", "pkgconfig"))
+        rmdir(self, os.path.join(self.package_folder, "share"))
 
     def package_info(self):
         self.cpp_info.set_property("cmake_file_name", "memo")
@@ -73,10 +87,20 @@ class Memo(ConanFile):
         core.sharedlinkflags = ["-Wl,--build-id"]
 
         self._component("memcached", "memo-memcached", ["core"])
+        self._compiled("compiled", "memo", "MEMO_COMPILED", ["core"])
+        self._compiled("compiled_memcached", "memo-memcached", "MEMO_COMPILED_MEMCACHED", ["memcached", "compiled"])
         if self.options.disk:
             self._component("disk", "memo-disk", ["core", "lmdb::lmdb"])
+            self._compiled("compiled_disk", "memo-disk", "MEMO_COMPILED_DISK", ["disk", "compiled"])
         if self.options.eigen:
             self._component("eigen", "memo-eigen", ["core", "eigen::eigen"])
+
+    # The library with what depends on no type of the user.
+    def _compiled(self, name, pkg_config, definition, requires):
+        component = self._component(name, pkg_config + "-compiled", requires)
+        component.defines = [definition + "=1"]
+        component.libs = [pkg_config.replace("-", "_")]
+        component.libdirs = ["lib"]
 
     def _component(self, name, pkg_config, requires):
         component = self.cpp_info.components[name]

@@ -1,15 +1,24 @@
 #!/usr/bin/env bash
 # Builds the consumer with the flags of pkg-config, and runs it.
 #
-#   tests/package/by_pkg_config.sh COMPILER DIRECTORY [disk] [memcached]
+#   tests/package/by_pkg_config.sh COMPILER DIRECTORY [compiled] [disk] [memcached]
 set -euo pipefail
 sources=$(dirname "$(realpath "$0")")/consumer
 compiler=$1
 directory=$2
 shift 2
 
+compiled=()
 packages=(memo "${@/#/memo-}")
-files=("$sources/consumer.cpp" "$sources/xxhash_after_memo.cpp")
+if [ "${1:-}" = compiled ]; then
+    shift
+    compiled=(-DCONSUMER_COMPILED)
+    packages=(memo-compiled)
+    for component in "$@"; do
+        packages+=("memo-$component-compiled")
+    done
+fi
+files=("${compiled[@]}" "$sources/consumer.cpp" "$sources/xxhash_after_memo.cpp")
 for component in "$@"; do
     files+=("$sources/$component.cpp")
 done

@@ -17,8 +17,8 @@ say() { echo "== $*"; }
 fail() { echo "packages: $*" >&2; exit 1; }
 apt() { apt-get "$@" >"$room/log" 2>&1 </dev/null || { cat "$room/log" >&2; fail "apt-get $*"; }; }
 
-# configure TREE COMPONENTS
-configure() { cmake -S "$consumer" -B "$room/$1" -G Ninja -D MEMO_VERSION=0.1 -D "MEMO_COMPONENTS=$2"; }
+# configure TREE COMPONENTS OPTIONS...
+configure() { cmake -S "$consumer" -B "$room/$1" -G Ninja -D MEMO_VERSION=0.1 -D "MEMO_COMPONENTS=$2" "${@:3}"; }
 
 # refuses WORDS COMMAND...: the command fails, and says the words.
 refuses() {
@@ -63,7 +63,15 @@ tests/package/by_pkg_config.sh g++ "$room/by_pkg_config" disk memcached
 memo-cache ls "$room/by_pkg_config/consumer-cache" | tee "$room/listed"
 grep -q consumer/half "$room/listed" || fail "memo-cache does not see what the consumer stored"
 
+say "the same with the libraries"
+configure compiled_by_cmake "disk;memcached" -D COMPILED=ON >/dev/null
+cmake --build "$room/compiled_by_cmake"
+(cd "$room" && compiled_by_cmake/consumer)
+pkg-config --cflags --libs memo-disk-compiled memo-memcached-compiled
+tests/package/by_pkg_config.sh g++ "$room/compiled_by_pkg_config" compiled disk memcached
+
 say "gone again"
 apt purge -y libmemo-dev memo-cache
-[ ! -e /usr/include/memo ] && [ ! -e /usr/share/cmake/memo ] || fail "something of memo is left"
+left=$(find /usr/include/memo /usr/lib -path '*memo/*' -o -name 'libmemo*.a' 2>/dev/null)
+[ -z "$left" ] || fail "something of memo is left: $left"
 say "all is well"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSL-1.0
-# Builds a consumer against the package, and runs it.
+# Builds a consumer against the package, with headers alone and with the library, and runs both.
 
 import os
 
@@ -25,4 +25,5 @@ class MemoTest(ConanFile):
 
     def test(self):
         if can_run(self):
-            self.run(os.path.join(self.cpp.build.bindir, "consumer"), env="conanrun")
+            for library in ("memo", "compiled"):
+                self.run(os.path.join(self.cpp.build.bindir, "consumer_" + library), env="conanrun")

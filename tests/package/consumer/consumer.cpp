@@ -14,6 +14,9 @@
 #include <string>
 
 static_assert(CEREAL_THREAD_SAFE == 1, "the target must define CEREAL_THREAD_SAFE=1");
+#if defined(CONSUMER_COMPILED) != defined(MEMO_COMPILED)
+#error "the target memo::compiled must define MEMO_COMPILED, and no other target"
+#endif
 
 int square_after_memo(int x);
 
