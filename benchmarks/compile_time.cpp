@@ -1,23 +1,28 @@
 // SPDX-License-Identifier: BSL-1.0
 // What including memo costs a compiler.
 //
-// Measured: a program that includes <memo/memo.hpp> and calls one memoized lambda.
-// Base:     a program that includes <cereal/cereal.hpp> and <xxhash.h>, calls nothing of them, and has an empty main. As
-//           memo links no xxHash it includes its functions too, and so does the base: XXH_INLINE_ALL.
-// Both are compiled to an object file by turns, without and with -O2, in CPU time of the compiler and all its parts. The
-// goal is a ratio of 1.6 with either compiler and without optimization, as programs are compiled while they are written.
+// Measured: a program that includes <memo/memo.hpp> and calls one memoized lambda, or two of different signatures;
+//           header-only, and with MEMO_COMPILED as a program that links memo::compiled.
+// Base:     a program that makes a key of its arguments by hand: it writes a string, a vector and a number to cereal's
+//           binary archive and hashes the bytes with XXH3. It includes the functions of xxHash, as memo does.
+// All are compiled to an object file by turns, without and with -O2, in CPU time and peak memory of the compiler with
+// all its parts.
 
 #include <support/measure.hpp>
 #include <support/program.hpp>
 #include <support/report.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iomanip>
 #include <iostream>
+#include <iterator>
+#include <optional>
 #include <spawn.h>
 #include <stdexcept>
 #include <string>
@@ -28,26 +33,62 @@
 
 namespace {
 
+enum class linking : std::uint8_t { header_only, compiled };
+
 struct program_text {
     char const* name;
     char const* text;
+    linking way = linking::header_only;
 };
 
-constexpr program_text base{"cereal and xxHash", R"(#include <cereal/cereal.hpp>
+constexpr char const* by_hand = R"(#include <cereal/archives/binary.hpp>
+#include <cereal/types/string.hpp>
+#include <cereal/types/vector.hpp>
 #define XXH_INLINE_ALL
+#include <sstream>
+#include <string>
+#include <vector>
 #include <xxhash.h>
+int main() {
+    std::ostringstream bytes;
+    cereal::BinaryOutputArchive archive(bytes);
+    archive(std::string("utility"), std::vector<double>{2.0}, 3);
+    std::string const text = bytes.str();
+    return static_cast<int>(XXH3_128bits(text.data(), text.size()).low64 & 1);
+}
+)";
+constexpr char const* including = R"(#include <memo/memo.hpp>
 int main() {}
-)"};
-constexpr program_text including{"memo.hpp, nothing called", R"(#include <memo/memo.hpp>
-int main() {}
-)"};
-constexpr program_text memoizing{"memo.hpp, one lambda memoized", R"(#include <memo/memo.hpp>
+)";
+constexpr char const* one_lambda = R"(#include <memo/memo.hpp>
 int main() {
     auto const f = memo::memoize<memo::memory>([](double x, int n) { return x * n; });
     return f(2.0, 3) == 6.0 ? 0 : 1;
 }
-)"};
-constexpr std::array programs{base, including, memoizing};
+)";
+constexpr char const* two_lambdas = R"(#include <memo/memo.hpp>
+int main() {
+    auto const f = memo::memoize<memo::memory>([](double x, int n) { return x * n; });
+    auto const g = memo::memoize<memo::memory>([](long a, float b) { return a + static_cast<long>(b); });
+    return f(2.0, 3) == 6.0 && g(2, 3) == 5 ? 0 : 1;
+}
+)";
+
+constexpr program_text programs[] = {
+    {"a key by hand: cereal and xxHash", by_hand},
+    {"memo.hpp, nothing called", including},
+    {"one lambda", one_lambda},
+    {"two lambdas", two_lambdas},
+    {"memo.hpp, nothing called, memo::compiled", including, linking::compiled},
+    {"one lambda, memo::compiled", one_lambda, linking::compiled},
+    {"two lambdas, memo::compiled", two_lambdas, linking::compiled},
+    {"control: the key by hand again", by_hand},
+};
+constexpr std::size_t count = std::size(programs);
+/// Indices of programs, by linking.
+constexpr std::size_t one[] = {2, 5};
+constexpr std::size_t two[] = {3, 6};
+constexpr std::size_t control = count - 1;
 
 constexpr std::array compilers{"g++", "clang++-19"};
 
@@ -79,9 +120,14 @@ double seconds(timeval const& time) {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
 }
 
-/// Runs a command; its CPU seconds and those of all that it ran itself. Negative if there is no
-/// such command.
-double cpu_time_of(std::vector<std::string> words) {
+/// What a command used, with all that it ran itself.
+struct usage {
+    double seconds; ///< of CPU
+    double bytes;   ///< at its peak, of the largest process
+};
+
+/// Runs a command; nothing if there is no such command.
+std::optional<usage> usage_of(std::vector<std::string> words) {
     std::vector<char*> arguments;
     for (auto& word : words) {
         arguments.push_back(word.data());
@@ -89,74 +135,105 @@ double cpu_time_of(std::vector<std::string> words) {
     arguments.push_back(nullptr);
     pid_t child = 0;
     if (::posix_spawnp(&child, arguments[0], nullptr, nullptr, arguments.data(), environ) != 0) {
-        return -1;
+        return std::nullopt;
     }
     int status = 0;
     rusage used{};
     if (::wait4(child, &status, 0, &used) != child || status != 0) {
         throw std::runtime_error(words[0] + " did not compile the program");
     }
-    return seconds(used.ru_utime) + seconds(used.ru_stime);
+    return usage{seconds(used.ru_utime) + seconds(used.ru_stime),
+                 static_cast<double>(used.ru_maxrss) * 1024};
 }
 
-/// The times of all programs with one compiler and one set of options.
+/// What all programs use with one compiler and one set of options.
 class trial {
   public:
     trial(std::string compiler, std::string level, folder const& room)
         : compiler_(std::move(compiler)), level_(std::move(level)), room_(room) {}
 
-    [[nodiscard]] std::string name() const { return compiler_ + ' ' + level_; }
-    [[nodiscard]] std::string id() const {
-        return "compile_time_" + std::string(compiler_ == "g++" ? "gcc" : "clang") +
-               (level_ == "-O0" ? "" : "_optimized");
-    }
-
     void round() {
-        for (std::size_t i = 0; i < programs.size(); ++i) {
-            times_[i].push_back(
-                cpu_time_of({compiler_, "-std=c++20", level_, "-DCEREAL_THREAD_SAFE=1",
-                             "-I" MEMO_BENCHMARK_INCLUDE, "-c", room_ / std::to_string(i) + ".cpp",
-                             "-o", room_ / "compiled.o"}));
+        for (std::size_t i = 0; i < count; ++i) {
+            std::vector<std::string> command{compiler_, "-std=c++20", level_,
+                                             "-DCEREAL_THREAD_SAFE=1", "-I" MEMO_BENCHMARK_INCLUDE};
+            if (programs[i].way == linking::compiled) {
+                command.emplace_back("-DMEMO_COMPILED=1");
+            }
+            for (auto const& word : {std::string("-c"), room_ / source_of(i), std::string("-o"),
+                                     room_ / "compiled.o"}) {
+                command.push_back(word);
+            }
+            usage const used = usage_of(command).value();
+            seconds_[i].push_back(used.seconds);
+            bytes_[i].push_back(used.bytes);
         }
-    }
-
-    /// The median over the rounds of a program's time divided by the base's in the same round.
-    [[nodiscard]] double ratio(std::size_t i) const {
-        std::vector<double> ratios(times_[i].size());
-        std::ranges::transform(times_[i], times_[0], ratios.begin(), std::divides<>());
-        return benchmark::quantile(std::move(ratios), 0.5);
     }
 
     void print() const {
-        std::cout << '\n' << name() << "\n   CPU s  spread   ratio\n" << std::fixed;
-        for (std::size_t i = 0; i < programs.size(); ++i) {
-            double const median = benchmark::quantile(times_[i], 0.5);
+        std::cout << '\n'
+                  << compiler_ << ' ' << level_ << "\n   CPU s  spread   ratio    MiB   ratio\n"
+                  << std::fixed;
+        for (std::size_t i = 0; i < count; ++i) {
+            double const median = benchmark::quantile(seconds_[i], 0.5);
             double const spread =
-                benchmark::quantile(times_[i], 0.75) - benchmark::quantile(times_[i], 0.25);
+                benchmark::quantile(seconds_[i], 0.75) - benchmark::quantile(seconds_[i], 0.25);
             std::cout << std::setprecision(2) << std::setw(8) << median << std::setprecision(1)
                       << std::setw(7) << 100 * spread / median << '%' << std::setprecision(2)
-                      << std::setw(8) << ratio(i) << "  " << programs[i].name << '\n';
+                      << std::setw(8) << ratio(i) << std::setprecision(0) << std::setw(7)
+                      << benchmark::quantile(bytes_[i], 0.5) / (1024 * 1024) << std::setprecision(2)
+                      << std::setw(8) << memory_ratio(i) << "  " << programs[i].name << '\n';
         }
     }
 
+    void add_goals(benchmark::goals& goals) const {
+        bool const is_optimized = level_ != "-O0";
+        std::string const of =
+            std::string(compiler_ == "g++" ? "gcc" : "clang") + '_' + level_.substr(1);
+        double const again = ratio(control);
+        std::string const by = "control_" + of;
+        goals.at_most(by, (std::max)(again, 1 / again), 1.1);
+        goals.at_most("compiled_" + of, ratio(one[1]), 2.0, by);
+        goals.at_most("header_" + of, ratio(one[0]), is_optimized ? 3.2 : 2.3, by);
+        if (is_optimized) {
+            goals.at_most("further_" + of, ratio(two[0]) - ratio(one[0]), 0.35, by);
+            goals.at_most("compiled_further_" + of, ratio(two[1]) - ratio(one[1]), 0.35, by);
+        }
+        goals.at_most("compiled_memory_" + of, memory_ratio(one[1]), 1.6);
+        goals.at_most("header_memory_" + of, memory_ratio(one[0]), 1.6);
+    }
+
+    [[nodiscard]] static std::string source_of(std::size_t i) { return std::to_string(i) + ".cpp"; }
+
   private:
+    using samples = std::array<std::vector<double>, count>;
+
+    /// The median over the rounds of a program's value divided by the base's in the same round.
+    [[nodiscard]] static double ratio_to_base(samples const& of, std::size_t i) {
+        std::vector<double> ratios(of[i].size());
+        std::ranges::transform(of[i], of[0], ratios.begin(), std::divides<>());
+        return benchmark::quantile(std::move(ratios), 0.5);
+    }
+    [[nodiscard]] double ratio(std::size_t i) const { return ratio_to_base(seconds_, i); }
+    [[nodiscard]] double memory_ratio(std::size_t i) const { return ratio_to_base(bytes_, i); }
+
     std::string compiler_;
     std::string level_;
     folder const& room_;
-    std::array<std::vector<double>, programs.size()> times_;
+    samples seconds_;
+    samples bytes_;
 };
 
 void run(bool quick, std::string const& file) {
     folder const room;
-    for (std::size_t i = 0; i < programs.size(); ++i) {
-        std::ofstream(room / std::to_string(i) + ".cpp") << programs[i].text;
+    for (std::size_t i = 0; i < count; ++i) {
+        std::ofstream(room / trial::source_of(i)) << programs[i].text;
     }
     std::vector<trial> trials;
     for (std::string const compiler : compilers) {
         if (quick && !trials.empty()) {
             break;
         }
-        if (cpu_time_of({compiler, "-E", "-o", room / "read", room / "0.cpp"}) < 0) {
+        if (!usage_of({compiler, "-E", "-o", room / "read", room / trial::source_of(0)})) {
             std::cout << compiler << " is not here: nothing is measured with it\n";
             continue;
         }
@@ -173,7 +250,7 @@ void run(bool quick, std::string const& file) {
     benchmark::goals goals;
     for (auto const& each : trials) {
         each.print();
-        goals.at_most(each.id(), each.ratio(programs.size() - 1), 1.6);
+        each.add_goals(goals);
     }
     goals.report(file);
 }
