@@ -1,7 +1,27 @@
 // SPDX-License-Identifier: BSL-1.0
 // The library memo::compiled: what depends on no type of the user, see memo/detail/system/compiled.hpp.
 
+#include <memo/detail/key/archive.ipp>
+#include <memo/detail/key/encode_ranges.ipp>
+#include <memo/detail/key/hash.ipp>
+#include <memo/detail/key/identity.ipp>
+#include <memo/detail/key/long_hash.ipp>
+#include <memo/detail/key/name_registry.ipp>
+#include <memo/detail/key/scope_digest.ipp>
+#include <memo/detail/key/words.ipp>
 #include <memo/detail/memory/segment_directory.ipp>
+#include <memo/detail/stats/counters.ipp>
+#include <memo/detail/stats/function_registry.ipp>
+#include <memo/detail/stats/latency.ipp>
+#include <memo/detail/stats/report_table.ipp>
+#include <memo/detail/text.ipp>
+#include <memo/detail/tools/auditor.ipp>
+#include <memo/detail/tools/explain_call.ipp>
+#include <memo/error.ipp>
+#include <memo/key128.ipp>
 #include <memo/memo.hpp>
+#include <memo/statistics.ipp>
+#include <memo/tools/explanation.ipp>
+#include <memo/tools/report.ipp>
 
 extern "C" constexpr char const MEMO_COMPILED_SYMBOL = 0;

@@ -4,6 +4,8 @@
 // The one exception type of this library, with a code. An exception of the wrapped function is never
 // translated: the caller gets it untouched.
 
+#include <memo/detail/system/compiled.hpp>
+
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -28,15 +30,12 @@ enum class errc {
 /// the user.
 class error : public std::runtime_error {
   public:
-    error(errc code, std::string const& what)
-        : std::runtime_error(std::string(prefix) + what), code_(code) {}
+    error(errc code, std::string const& what);
 
     [[nodiscard]] errc code() const noexcept { return code_; }
 
     /// The text without its prefix, for the text of another error. It ignores a derived class's what().
-    [[nodiscard]] std::string_view message() const noexcept {
-        return std::string_view(std::runtime_error::what()).substr(prefix.size());
-    }
+    [[nodiscard]] std::string_view message() const noexcept;
 
   private:
     static constexpr std::string_view prefix = "memo: ";
@@ -45,3 +44,7 @@ class error : public std::runtime_error {
 };
 
 } // namespace memo
+
+#if !defined(MEMO_COMPILED)
+#include "error.ipp"
+#endif

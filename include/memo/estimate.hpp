@@ -4,7 +4,7 @@
 // A mean with its error.
 
 #include <cstdint>
-#include <ostream>
+#include <iosfwd>
 
 namespace memo {
 
@@ -25,7 +25,9 @@ template <class Value> struct basic_estimate {
 using estimate = basic_estimate<double>;
 
 /// Prints `0.912 +- 0.004 (5 samples)`; inside the parentheses also `unsettled` if it is.
-inline std::ostream& operator<<(std::ostream& out, estimate const& e) {
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
+                                             estimate const& e) {
     out << e.mean << " +- " << e.half_width << " (" << e.count
         << (e.count == 1 ? " sample" : " samples");
     return out << (e.settled ? ")" : ", unsettled)");

@@ -3,13 +3,13 @@
 
 // The key of a call, a function or a data set: 128 bits of XXH3.
 
+#include <memo/detail/system/compiled.hpp>
+
 #include <compare>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <ostream>
+#include <iosfwd>
 #include <string>
-#include <string_view>
 
 namespace memo {
 
@@ -22,18 +22,11 @@ struct key128 {
 };
 
 /// The 32 hexadecimal digits of a key, lower case.
-[[nodiscard]] inline std::string to_string(key128 key) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string text(32, '0');
-    for (std::size_t i = 0; i < 16; ++i) {
-        auto const shift = 60 - 4 * i;
-        text[i] = digits[(key.high >> shift) & 15];
-        text[16 + i] = digits[(key.low >> shift) & 15];
-    }
-    return text;
-}
+[[nodiscard]] std::string to_string(key128 key);
 
-inline std::ostream& operator<<(std::ostream& out, key128 key) {
+// The printing operators of memo are templates, so that <ostream> is included by who prints.
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, key128 key) {
     return out << to_string(key);
 }
 
@@ -45,3 +38,7 @@ template <> struct std::hash<memo::key128> {
         return static_cast<std::size_t>(key.low);
     }
 };
+
+#if !defined(MEMO_COMPILED)
+#include "key128.ipp"
+#endif

@@ -199,7 +199,8 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
     ///
     /// Complexity:     some us, and a lookup; encodes each argument twice
     [[nodiscard]] explanation explain(P... args) const {
-        explanation result = explanation_of(args...);
+        explanation result;
+        explain_to(result, args...);
         result.miss = core_->cache.would_miss(id_of(args...));
         return result;
     }
@@ -265,14 +266,14 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
         }
     }
 
-    [[nodiscard]] explanation explanation_of(std::remove_reference_t<P> const&... args) const {
+    void explain_to(explanation& parts, std::remove_reference_t<P> const&... args) const {
         using in_key = std::index_sequence<InKey...>;
         auto const all = std::tie(args...);
         if constexpr (asks_state) {
-            return detail::explain_call(core_->identity, in_key{}, all,
-                                        core_->callable.current_state());
+            detail::explain_call(parts, core_->identity, in_key{}, all,
+                                 core_->callable.current_state());
         } else {
-            return detail::explain_call(core_->identity, in_key{}, all);
+            detail::explain_call(parts, core_->identity, in_key{}, all);
         }
     }
 
@@ -329,8 +330,13 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
             return self_.has_state(state);
         }
 
+        void explain(explanation& parts) {
+            std::apply([&](auto&... args) { self_.explain_to(parts, args...); }, args_);
+        }
         [[nodiscard]] explanation explain() {
-            return std::apply([&](auto&... args) { return self_.explanation_of(args...); }, args_);
+            explanation parts;
+            explain(parts);
+            return parts;
         }
 
       private:

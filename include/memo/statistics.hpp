@@ -4,16 +4,14 @@
 // The counters of functions and backends, and their exports. The meaning of each counter is a contract:
 // while no call is in progress, `calls == hits + misses + refinements + coalesced`.
 
-#include <memo/detail/saturated.hpp>
-#include <memo/detail/text.hpp>
+#include <memo/detail/system/compiled.hpp>
 
 #include <chrono>
 #include <cstdint>
+#include <iosfwd>
 #include <iterator>
-#include <ostream>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace memo {
@@ -148,97 +146,32 @@ template <class Visit> void for_each_counter(Visit&& visit) {
     }
 }
 
-inline statistics& statistics::operator+=(statistics const& other) noexcept {
-    for_each_counter([&](auto, auto member, auto) {
-        this->*member = detail::saturated_sum(this->*member, other.*member);
-    });
-    return *this;
-}
-inline statistics& statistics::operator-=(statistics const& other) noexcept {
-    for_each_counter([&](auto, auto member, auto) { this->*member -= other.*member; });
-    return *this;
-}
-inline statistics& statistics::add(backend_statistics const& now,
-                                   backend_statistics const& before) noexcept {
-    for (counter const& each : all_counters) {
-        if (each.backend != nullptr) {
-            this->*each.count += now.*each.backend - before.*each.backend;
-        }
-    }
-    return *this;
-}
-inline backend_statistics&
-backend_statistics::operator+=(backend_statistics const& other) noexcept {
-    entries += other.entries;
-    bytes += other.bytes;
-    for (counter const& each : all_counters) {
-        if (each.backend != nullptr) {
-            this->*each.backend += other.*each.backend;
-        }
-    }
-    return *this;
-}
+/// The counters that are not zero, on one line.
+[[nodiscard]] std::string to_string(statistics const& s);
 
 /// Prints the counters that are not zero on one line.
-inline std::ostream& operator<<(std::ostream& out, statistics const& s) {
-    std::string line;
-    for_each_counter([&](std::string_view name, auto member, auto) {
-        if (s.*member != decltype(s.*member){} || name == "calls") {
-            line += line.empty() ? "" : ", ";
-            line += name;
-            line += ' ' + detail::counter_text(s.*member);
-        }
-    });
-    return out << line;
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
+                                             statistics const& s) {
+    return out << to_string(s);
 }
 
 /// A JSON object of all counters; times in seconds. Independent of the locale.
-[[nodiscard]] inline std::string to_json(statistics const& s) {
-    std::string object;
-    for_each_counter([&](std::string_view name, auto member, auto) {
-        object += object.empty() ? "{\"" : ",\"";
-        object += name;
-        object += "\":" + detail::counter_text(s.*member);
-    });
-    return object + '}';
-}
+[[nodiscard]] std::string to_json(statistics const& s);
 
 /// The counters of several functions in Prometheus' text format, for one scrape. Each counter is a metric
 /// `memo_<counter>_total{function="…"}` with one HELP and one TYPE line. Functions of equal name are one
 /// sample, their sum. Independent of the locale.
 ///
 /// Source:         prometheus.io, "Exposition formats", text-based format 0.0.4
-[[nodiscard]] inline std::string to_prometheus(std::vector<named_statistics> const& functions) {
-    std::vector<named_statistics> samples; // by label, in which U+FFFD replaces invalid bytes
-    for (auto const& [function, counters] : functions) {
-        std::string label = detail::prometheus_label(function);
-        auto same = samples.begin();
-        while (same != samples.end() && same->function != label) {
-            ++same;
-        }
-        if (same != samples.end()) {
-            same->counters += counters;
-        } else {
-            samples.push_back({std::move(label), counters});
-        }
-    }
-    std::string text;
-    for_each_counter([&](std::string_view name, auto member, std::string_view help) {
-        std::string const metric = "memo_" + std::string(name) + "_total";
-        text += "# HELP " + metric + ' ' + std::string(help) + '\n';
-        text += "# TYPE " + metric + " counter\n";
-        for (auto const& [label, counters] : samples) {
-            text += metric + "{function=\"" + label + "\"} " +
-                    detail::counter_text(counters.*member) + '\n';
-        }
-    });
-    return text;
-}
+[[nodiscard]] std::string to_prometheus(std::vector<named_statistics> const& functions);
 
 /// The counters of one function. A scrape must not repeat HELP and TYPE lines, so pass several functions
 /// to the overload above.
-[[nodiscard]] inline std::string to_prometheus(statistics const& s, std::string_view function) {
-    return to_prometheus({{std::string(function), s}});
-}
+[[nodiscard]] std::string to_prometheus(statistics const& s, std::string_view function);
 
 } // namespace memo
+
+#if !defined(MEMO_COMPILED)
+#include "statistics.ipp"
+#endif

@@ -35,10 +35,10 @@ TEST_CASE("a report during wrapping, calls and ends of functions loses no call")
         --at_work;
     });
     std::map<std::string, memo::detail::function_totals> accounts;
-    memo::detail::process_wide<memo::detail::function_registry>().for_each(
-        [&](std::string const& title, memo::detail::function_totals const& a) {
-            accounts[title] = a;
-        });
+    for (auto const& [title, sum] :
+         memo::detail::process_wide<memo::detail::function_registry>().all()) {
+        accounts[title] = sum;
+    }
     auto const& own = accounts.at("concurrent/own").counted;
     CHECK(own.calls == makers * 100 * 20);
     CHECK(own.hits == makers * 100 * 16);

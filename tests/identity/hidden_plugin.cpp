@@ -2,6 +2,7 @@
 
 // One of two plugins of which nothing is visible but what they say, and what memo says.
 
+#include <memo/detail/key/name_registry.hpp>
 #include <memo/memo.hpp>
 
 namespace {

@@ -3,6 +3,7 @@
 // Two plugins with hidden visibility: what has to be one in a process is one. PLUGIN_A and PLUGIN_B
 // are their paths.
 
+#include <memo/detail/key/name_registry.hpp>
 #include <memo/memo.hpp>
 #include <support/code_of.hpp>
 #include <support/crew.hpp>

@@ -2,6 +2,7 @@
 
 // Who may claim which name in one process.
 
+#include <memo/detail/key/name_registry.hpp>
 #include <memo/memo.hpp>
 
 #include <catch2/catch.hpp>

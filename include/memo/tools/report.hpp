@@ -3,17 +3,10 @@
 
 // memo::stats_report, a table of all memoized functions of the process that shows whether caching saves time.
 
-#include <memo/detail/stats/function_registry.hpp>
 #include <memo/detail/stats/report_table.hpp>
-#include <memo/detail/system/process.hpp>
+#include <memo/detail/system/compiled.hpp>
 
-#include <cstddef>
-#include <cstdlib>
-#include <forward_list>
-#include <iostream>
-#include <ostream>
-#include <string>
-#include <unistd.h>
+#include <iosfwd>
 
 namespace memo {
 
@@ -32,47 +25,18 @@ namespace memo {
 ///
 /// Complexity:     linear in the functions; no operation on a backend
 /// Thread safety:  safe; calls in progress may be counted in part
-inline void stats_report(std::ostream& out) {
-    std::forward_list<detail::titled_totals> rows;
-    detail::process_wide<detail::function_registry>().for_each(
-        [&](std::string const& title, detail::function_totals const& totals) {
-            rows.push_front({title, totals});
-        });
-    rows.sort(detail::goes_before);
-    std::string table = // printed at once, so that no other thread writes between its lines
-        "      calls       hits evaluations  computing s  caching s    saved s speed-up  verdict"
-        "                   function\n";
-    detail::function_totals all;
-    std::size_t count = 0;
-    for (auto const& [title, function_totals] : rows) {
-        table += detail::report_line(title, function_totals, detail::verdict(function_totals));
-        all += function_totals;
-        ++count;
-    }
-    if (count > 1) {
-        table += detail::report_line("all", all, "");
-    }
-    out << table;
+template <class Traits> void stats_report(std::basic_ostream<char, Traits>& out) {
+    out << detail::report_table(); // at once, so that no other thread writes between its lines
 }
 
 /// Prints stats_report on stderr when the process ends by exit() or by returning from main(). Further calls
 /// have no effect. A child that is forked later does not print.
 ///
 /// Thread safety:  safe
-inline void stats_report_at_exit() {
-    if (!detail::process_wide<detail::function_registry>().is_first_to_report()) {
-        return;
-    }
-    static auto const process = ::getpid();
-    std::atexit([] {
-        try {
-            if (::getpid() == process) {
-                stats_report(std::cerr);
-            }
-        } catch (...) { // nothing can handle it at exit
-            return;
-        }
-    });
-}
+void stats_report_at_exit();
 
 } // namespace memo
+
+#if !defined(MEMO_COMPILED)
+#include "report.ipp"
+#endif

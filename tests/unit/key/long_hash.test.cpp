@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include <memo/detail/key/hash.hpp>
+#include <memo/detail/key/long_hash.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -13,6 +14,9 @@
 #include <random>
 #include <string>
 #include <vector>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 using memo::key128;
 using memo::detail::faster_long_hash;

@@ -22,6 +22,9 @@
 #include <utility>
 #include <vector>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 using memo::key128;
 using memo::detail::call_key;
 using memo::detail::fixed_words;

@@ -11,13 +11,12 @@
 #include <memo/detail/key/encode.hpp>
 #include <memo/detail/key/encode_ranges.hpp>
 #include <memo/detail/key/words.hpp>
-#include <memo/error.hpp>
+#include <memo/detail/system/compiled.hpp>
 
 #include <cstdint>
 #include <memory>
 #include <type_traits>
 #include <typeinfo>
-#include <utility>
 #include <vector>
 
 namespace memo::detail {
@@ -30,6 +29,28 @@ template <class T> inline constexpr bool is_base_class<cereal::virtual_base_clas
 template <class T> struct serialized_class { using type = T; };
 template <class T> struct serialized_class<cereal::base_class<T>> { using type = T; };
 template <class T> struct serialized_class<cereal::virtual_base_class<T>> { using type = T; };
+
+/// The types of the pointers to the pointees of one archive.
+class pointee_types {
+  public:
+    /// Adds the type of a pointer to a pointee.
+    ///
+    /// number          of the pointee, from 1
+    /// Returns:        false if a pointer of this type to it was added before
+    [[nodiscard]] bool add(std::uint32_t number, std::type_info const& type);
+
+  private:
+    struct further_type {
+        std::uint32_t number;
+        std::type_info const* type;
+    };
+
+    std::vector<std::type_info const*> first_; ///< by number
+    std::vector<further_type> further_;
+};
+
+/// Throws:         memo::error (argument): the object's class derives from the parameter's class
+[[noreturn]] void throw_derived_class();
 
 /// A cereal archive that writes to a word stream. One archive serves one key, because cereal numbers
 /// pointers and class versions per archive.
@@ -59,7 +80,7 @@ class basic_word_archive : public cereal::OutputArchive<basic_word_archive<Strea
     template <class T>
     [[nodiscard]] std::uint32_t registerSharedPointer(std::shared_ptr<T> const& pointer) {
         std::uint32_t const number = base::registerSharedPointer(pointer);
-        bool const is_known = number == 0 || !add_pointee(number & ~new_pointee, typeid(T));
+        bool const is_known = number == 0 || !types_.add(number & ~new_pointee, typeid(T));
         return is_known ? number & ~new_pointee : number | new_pointee;
     }
     // NOLINTEND(readability-identifier-naming)
@@ -76,12 +97,7 @@ class basic_word_archive : public cereal::OutputArchive<basic_word_archive<Strea
     template <class T> void put_class(T const& value) {
         if constexpr (std::is_polymorphic_v<T> && !std::is_final_v<T>) {
             if (typeid(value) != typeid(T)) {
-                throw error(
-                    errc::argument,
-                    "memoized call: an argument's class derives from the parameter's class, "
-                    "whose serialize() does not write the derived members; take it as a "
-                    "std::shared_ptr or std::unique_ptr and register the derived class with "
-                    "CEREAL_REGISTER_TYPE");
+                throw_derived_class();
             }
         }
         put_with_count(value);
@@ -89,27 +105,6 @@ class basic_word_archive : public cereal::OutputArchive<basic_word_archive<Strea
 
   private:
     static constexpr std::uint32_t new_pointee = cereal::detail::msb_32bit;
-
-    /// Adds the type of a pointer to a pointee.
-    ///
-    /// number          of the pointee, from 1
-    /// Returns:        false if a pointer of this type to it was added before
-    bool add_pointee(std::uint32_t number, std::type_info const& type) {
-        if (number > first_types_.size()) {
-            first_types_.push_back(&type);
-            return true;
-        }
-        if (*first_types_[number - 1] == type) {
-            return false;
-        }
-        for (auto const& [other_number, other_type] : further_types_) {
-            if (other_number == number && *other_type == type) {
-                return false;
-            }
-        }
-        further_types_.emplace_back(number, &type);
-        return true;
-    }
 
     // An odd constant far from all counts and indices: 2^64 / pi.
     static constexpr std::uint64_t closing = 0x517cc1b727220a95;
@@ -144,8 +139,7 @@ class basic_word_archive : public cereal::OutputArchive<basic_word_archive<Strea
     }
 
     Stream& stream_;
-    std::vector<std::type_info const*> first_types_; ///< by number
-    std::vector<std::pair<std::uint32_t, std::type_info const*>> further_types_;
+    pointee_types types_;
 };
 
 using word_archive = basic_word_archive<word_stream>;
@@ -214,3 +208,7 @@ template <class T> key128 digest_of(T const& value) {
 } // namespace memo::detail
 
 CEREAL_REGISTER_ARCHIVE(memo::detail::word_archive)
+
+#if !defined(MEMO_COMPILED)
+#include "archive.ipp"
+#endif

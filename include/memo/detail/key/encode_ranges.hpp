@@ -5,9 +5,9 @@
 // the elements of unordered containers as sorted digests, independent of the order of iteration.
 
 #include <memo/detail/key/encode.hpp>
+#include <memo/detail/system/compiled.hpp>
 #include <memo/detail/types/parts.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <ranges>
 #include <vector>
@@ -47,11 +47,11 @@ struct own_encoder<Range> {
     }
 };
 
+void sort_digests(std::vector<key128>& digests);
+
 /// Writes the count of the digests, then the digests in ascending order.
-///
-/// Digests         std::vector<key128>; a template parameter, so that only programs that need it compile the sort
-template <class Sink, class Digests> void encode_digests(Sink& sink, Digests& digests) {
-    std::sort(digests.begin(), digests.end());
+template <class Sink> void encode_digests(Sink& sink, std::vector<key128>& digests) {
+    sort_digests(digests);
     sink.put(digests.size());
     for (key128 const digest : digests) {
         sink.put(digest.low);
@@ -81,3 +81,7 @@ struct own_encoder<Range> {
 };
 
 } // namespace memo::detail
+
+#if !defined(MEMO_COMPILED)
+#include "encode_ranges.ipp"
+#endif

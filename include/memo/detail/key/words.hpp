@@ -12,9 +12,9 @@
 // long. Long bytes are hashed in place, and their digest represents them (docs/decisions/0006-long-bytes.md).
 
 #include <memo/detail/key/hash.hpp>
+#include <memo/detail/system/compiled.hpp>
 #include <memo/key128.hpp>
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -56,7 +56,7 @@ inline constexpr auto guard_factors = [] {
 
 constexpr std::uint64_t guard_of(std::uint64_t const* words, std::size_t count) noexcept {
     std::uint64_t sum = 0;
-    for (std::size_t i = 0; i < (std::min)(count, guarded_words); ++i) {
+    for (std::size_t i = 0; i < count && i < guarded_words; ++i) {
         sum += words[i] * guard_factors[i];
     }
     return sum;
@@ -125,45 +125,20 @@ class word_stream {
     word_stream& operator=(word_stream const&) = delete;
 
     void put(std::uint64_t word) {
-        add_material(&word, word_size);
+        if (key_material_ != nullptr) [[unlikely]] {
+            add_material(&word, word_size);
+        }
         gather(word);
     }
 
     /// Bytes in their order in memory, padded with zeros to whole words, or the digest of long ones.
-    void put_bytes(void const* bytes, std::size_t size) {
-        add_material(bytes, size);
-        if (size >= long_bytes) {
-            key128 const digest = hash128(bytes, size);
-            gather(digest.low);
-            gather(digest.high);
-            skipped_ += words_for(size) - 2;
-            return;
-        }
-        std::size_t const whole = words_for(size);
-        if (whole == 0) {
-            return;
-        }
-        if (whole > capacity - count_) {
-            flush();
-        }
-        words_[count_ + whole - 1] = 0;
-        std::memcpy(&words_[count_], bytes, size);
-        count_ += whole;
-    }
+    void put_bytes(void const* bytes, std::size_t size);
 
     /// The number of words so far; long bytes count in full.
     [[nodiscard]] std::uint64_t position() const noexcept { return flushed_ + count_ + skipped_; }
 
     /// Ends the stream.
-    [[nodiscard]] key128 digest() noexcept {
-        if (!pieces_ && count_ < capacity) {
-            words_[count_] = guard_of(words_.data(), count_);
-            return hash128(words_.data(), (count_ + 1) * word_size);
-        }
-        flush();
-        pieces_->add(&guard_, word_size);
-        return pieces_->digest();
-    }
+    [[nodiscard]] key128 digest() noexcept;
 
   private:
     static constexpr std::size_t capacity = 512;
@@ -171,29 +146,14 @@ class word_stream {
                   "the first flush must contain all guarded words");
 
     void gather(std::uint64_t word) noexcept {
-        if (count_ == capacity) {
+        if (count_ == capacity) [[unlikely]] {
             flush();
         }
         words_[count_++] = word;
     }
 
-    void flush() noexcept {
-        if (!pieces_) {
-            guard_ = guard_of(words_.data(), count_);
-            pieces_.emplace();
-        }
-        pieces_->add(words_.data(), count_ * word_size);
-        flushed_ += count_;
-        count_ = 0;
-    }
-
-    void add_material(void const* bytes, std::size_t size) {
-        if (key_material_ != nullptr && size != 0) {
-            auto const old = key_material_->size();
-            key_material_->resize(old + words_for(size));
-            std::memcpy(key_material_->data() + old, bytes, size);
-        }
-    }
+    void flush() noexcept;
+    void add_material(void const* bytes, std::size_t size);
 
     std::array<std::uint64_t, capacity> words_;
     std::size_t count_ = 0;
@@ -205,3 +165,7 @@ class word_stream {
 };
 
 } // namespace memo::detail
+
+#if !defined(MEMO_COMPILED)
+#include "words.ipp"
+#endif

@@ -6,19 +6,17 @@
 
 #include <memo/detail/stats/cost.hpp>
 #include <memo/detail/stats/latency.hpp>
+#include <memo/detail/system/compiled.hpp>
 #include <memo/detail/system/fork.hpp>
 #include <memo/detail/system/thread_slot.hpp>
 #include <memo/statistics.hpp>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
-#include <mutex>
-#include <new>
 
 namespace memo::detail {
 
@@ -43,14 +41,10 @@ class counter_place {
 class call_counters {
   public:
     /// quick           whether quick_hit() may count; false shares one set of counters
-    explicit call_counters(bool quick) : quick_(quick) {}
+    explicit call_counters(bool quick);
     call_counters(call_counters const&) = delete;
     call_counters& operator=(call_counters const&) = delete;
-    ~call_counters() {
-        for (auto const& mine : by_thread_) {
-            delete mine.load(std::memory_order_relaxed);
-        }
-    }
+    ~call_counters();
 
     /// Counts a hit if the calling thread has counters of its own; otherwise has no effect.
     ///
@@ -68,55 +62,26 @@ class call_counters {
     /// Counts hits in any thread.
     ///
     /// saved           ns, by all of these hits
-    void hit(std::uint64_t saved, std::uint64_t hits = 1) {
-        if (tally& mine = of_this_thread(); &mine != &shared_) {
-            mine.hit(saved, hits);
-        } else {
-            mine.hits.fetch_add(hits, std::memory_order_relaxed);
-            mine.saved.fetch_add(saved, std::memory_order_relaxed);
-        }
-    }
+    void hit(std::uint64_t saved, std::uint64_t hits = 1);
 
     /// Adds to any counter except hits.
     ///
     /// amount          a count, or a time in ns
-    void add(counter_place counter, std::uint64_t amount = 1) {
-        of_this_thread().counts[counter.value].fetch_add(amount, std::memory_order_relaxed);
-    }
+    void add(counter_place counter, std::uint64_t amount = 1);
 
     /// The latency of lookups that missed the fast path.
-    [[nodiscard]] latency& looking() { return of_this_thread().looking; }
+    [[nodiscard]] latency& looking();
     /// The latency of stores of results.
-    [[nodiscard]] latency& storing() { return of_this_thread().storing; }
+    [[nodiscard]] latency& storing();
 
     /// The counters since the last reset.
-    [[nodiscard]] statistics since_reset() const {
-        std::scoped_lock const lock(mutex_);
-        statistics sum = total();
-        sum -= at_reset_;
-        return sum;
-    }
+    [[nodiscard]] statistics since_reset() const;
 
     /// A lower bound of the time in the cache: the minimal latency of a lookup for each hit, twice that for
     /// each other call, and the minimal latency of a store for each run of the function.
-    [[nodiscard]] std::chrono::nanoseconds caching(statistics const& counted) const noexcept {
-        auto const times = [&](std::uint64_t count, latency tally::*operation) {
-            auto minimum = (std::chrono::nanoseconds::max)();
-            for_each([&](tally const& each) {
-                minimum = (std::min)(minimum, (each.*operation).minimum());
-            });
-            bool const is_known = minimum != (std::chrono::nanoseconds::max)();
-            return is_known ? minimum * static_cast<std::int64_t>(count)
-                            : std::chrono::nanoseconds(0);
-        };
-        return times(2 * counted.calls - counted.hits, &tally::looking) +
-               times(counted.evaluations, &tally::storing);
-    }
+    [[nodiscard]] std::chrono::nanoseconds caching(statistics const& counted) const noexcept;
 
-    void reset() {
-        std::scoped_lock const lock(mutex_);
-        at_reset_ = total();
-    }
+    void reset();
 
   private:
     // Counts of hits by cost would need one increment instead of two. But the counter's address would
@@ -135,54 +100,13 @@ class call_counters {
         }
     };
 
-    [[nodiscard]] tally& of_this_thread() {
-        std::size_t const place = place_of(this_thread_slot());
-        if (!quick_ || place == no_place) {
-            return shared_;
-        }
-        tally* mine = by_thread_[place].load(std::memory_order_acquire);
-        if (mine == nullptr) [[unlikely]] {
-            mine = new (std::nothrow) tally;
-            by_thread_[place].store(mine, std::memory_order_release);
-        }
-        return mine != nullptr ? *mine : shared_;
-    }
+    [[nodiscard]] tally& of_this_thread();
 
-    template <class Visit> void for_each(Visit visit) const {
-        visit(shared_);
-        for (auto const& place : by_thread_) {
-            if (auto const* const mine = place.load(std::memory_order_acquire)) {
-                visit(*mine);
-            }
-        }
-    }
+    template <class Visit> void for_each(Visit visit) const;
 
-    [[nodiscard]] statistics total() const {
-        statistics sum;
-        for_each([&](tally const& each) { add_to(sum, each); });
-        return sum;
-    }
+    [[nodiscard]] statistics total() const;
 
-    static void add_to(statistics& sum, tally const& each) {
-        std::uint64_t const hits = each.hits.load(std::memory_order_relaxed);
-        sum.calls += hits;
-        sum.hits += hits;
-        sum.saved = saturated_sum(sum.saved, as_time(each.saved.load(std::memory_order_relaxed)));
-        for (std::size_t i = 0; i < each.counts.size(); ++i) {
-            std::uint64_t const count = each.counts[i].load(std::memory_order_relaxed);
-            if (counter const& of = all_counters[i]; of.count != nullptr) {
-                sum.*of.count += count;
-            } else {
-                sum.*of.time = saturated_sum(sum.*of.time, as_time(count));
-            }
-        }
-    }
-
-    /// Saturates at the maximum of std::chrono::nanoseconds.
-    [[nodiscard]] static std::chrono::nanoseconds as_time(std::uint64_t ns) noexcept {
-        constexpr std::uint64_t longest = (std::chrono::nanoseconds::max)().count();
-        return std::chrono::nanoseconds((std::min)(ns, longest));
-    }
+    static void add_to(statistics& sum, tally const& each);
 
     std::array<std::atomic<tally*>, no_place + 1> by_thread_{}; ///< null at no_place
     bool const quick_;
@@ -195,33 +119,24 @@ class call_counters {
 /// if the function throws.
 class timed_run {
   public:
-    explicit timed_run(call_counters& counters) noexcept : counters_(counters) {}
+    explicit timed_run(call_counters& counters) noexcept;
     timed_run(timed_run const&) = delete;
     timed_run& operator=(timed_run const&) = delete;
-    ~timed_run() {
-        if (!returned_) {
-            stop();
-            counters_.add(&statistics::failures);
-        }
-    }
+    ~timed_run();
 
     /// Returns:        the duration of the run
-    std::chrono::nanoseconds returned() {
-        returned_ = true;
-        counters_.add(&statistics::evaluations);
-        return stop();
-    }
+    std::chrono::nanoseconds returned();
 
   private:
-    std::chrono::nanoseconds stop() {
-        std::chrono::nanoseconds const time = std::chrono::steady_clock::now() - start_;
-        counters_.add(&statistics::computing, static_cast<std::uint64_t>(time.count()));
-        return time;
-    }
+    std::chrono::nanoseconds stop();
 
     call_counters& counters_;
-    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+    std::chrono::steady_clock::time_point start_;
     bool returned_ = false;
 };
 
 } // namespace memo::detail
+
+#if !defined(MEMO_COMPILED)
+#include "counters.ipp"
+#endif

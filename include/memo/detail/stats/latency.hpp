@@ -3,6 +3,8 @@
 
 // A latency estimator, and the timer that adds to it.
 
+#include <memo/detail/system/compiled.hpp>
+
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -17,14 +19,7 @@ namespace memo::detail {
 /// Thread safety:  safe; of two concurrent add() one may be lost
 class latency {
   public:
-    void add(std::chrono::nanoseconds time) noexcept {
-        std::int64_t const ns = time.count();
-        std::int64_t const before = average_.load(std::memory_order_relaxed);
-        average_.store(before < 0 ? ns : before + (ns - before) / 8, std::memory_order_relaxed);
-        if (ns < minimum_.load(std::memory_order_relaxed)) {
-            minimum_.store(ns, std::memory_order_relaxed);
-        }
-    }
+    void add(std::chrono::nanoseconds time) noexcept;
 
     /// Selects operations to time, where timing all of them would cost too much: returns this for the
     /// first eight calls and every eighth call after them, otherwise null.
@@ -61,21 +56,28 @@ class scoped_timer {
     explicit scoped_timer(latency* target, std::size_t operations = 1) noexcept
         : target_(target), operations_(static_cast<std::int64_t>(operations)) {
         if (target_ != nullptr) {
-            start_ = std::chrono::steady_clock::now();
+            start();
         }
     }
     scoped_timer(scoped_timer const&) = delete;
     scoped_timer& operator=(scoped_timer const&) = delete;
     ~scoped_timer() {
         if (target_ != nullptr) {
-            target_->add((std::chrono::steady_clock::now() - start_) / operations_);
+            stop();
         }
     }
 
   private:
+    void start() noexcept;
+    void stop() noexcept;
+
     latency* const target_;
     std::int64_t const operations_;
     std::chrono::steady_clock::time_point start_{};
 };
 
 } // namespace memo::detail
+
+#if !defined(MEMO_COMPILED)
+#include "latency.ipp"
+#endif

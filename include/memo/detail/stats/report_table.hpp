@@ -1,84 +1,22 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The lines and verdicts of memo::stats_report().
+// The table of memo::stats_report().
 
-#include <memo/detail/math.hpp>
-#include <memo/detail/stats/function_registry.hpp>
-#include <memo/detail/text.hpp>
-#include <memo/statistics.hpp>
+#include <memo/detail/system/compiled.hpp>
 
-#include <algorithm>
-#include <chrono>
-#include <cstddef>
 #include <string>
 
 namespace memo::detail {
 
-[[nodiscard]] inline double seconds_of(std::chrono::nanoseconds time) {
-    return std::chrono::duration<double>(time).count();
-}
-
 /// A number with at least three significant digits, and at most six decimals.
-[[nodiscard]] inline std::string three_digits(double number) {
-    int const exponent = number > 0 ? static_cast<int>(math::floor(math::log10(number))) : 0;
-    return fixed_text(number, std::clamp(2 - exponent, 0, 6));
-}
+[[nodiscard]] std::string three_digits(double number);
 
-/// The time without hits divided by the time with them; empty if nothing was computed.
-[[nodiscard]] inline std::string speed_up(statistics const& s) {
-    double const computing = seconds_of(s.computing);
-    return computing > 0 ? three_digits((computing + seconds_of(s.saved)) / computing) : "";
-}
-
-/// Whether memoizing saves time. A coalesced call counts as a saved evaluation.
-[[nodiscard]] inline std::string verdict(function_totals const& totals) {
-    statistics const& s = totals.counted;
-    if (s.disagreements != 0) {
-        return "audits disagree";
-    }
-    if (s.calls == 0) {
-        return "not called";
-    }
-    if (s.hits + s.coalesced == 0) {
-        return "no call came twice";
-    }
-    double const computing = seconds_of(s.computing);
-    double const runs = (std::max)(1.0, static_cast<double>(s.evaluations));
-    double const saved = seconds_of(s.saved) + computing / runs * static_cast<double>(s.coalesced);
-    if (saved <= seconds_of(totals.caching)) {
-        return "costs more than it saves";
-    }
-    return saved < 0.05 * computing ? "pays little" : "pays";
-}
-
-/// A text, right-aligned in a column.
-[[nodiscard]] inline std::string cell(std::string const& text, std::size_t width) {
-    return std::string(width - (std::min)(width, text.size()), ' ') + text;
-}
-
-[[nodiscard]] inline std::string report_line(std::string const& title,
-                                             function_totals const& totals, std::string verdict) {
-    statistics const& s = totals.counted;
-    verdict.resize((std::max)(verdict.size(), std::size_t{24}), ' ');
-    return cell(std::to_string(s.calls), 11) + cell(std::to_string(s.hits), 11) +
-           cell(std::to_string(s.evaluations), 12) +
-           cell(three_digits(seconds_of(s.computing)), 13) +
-           cell(three_digits(seconds_of(totals.caching)), 11) +
-           cell(three_digits(seconds_of(s.saved)), 11) + cell(speed_up(s), 9) + "  " + verdict +
-           "  " + printable(title) + '\n';
-}
-
-struct titled_totals {
-    std::string title;
-    function_totals sum;
-};
-
-/// The order of the lines: by computing + saved seconds, descending, then by title.
-[[nodiscard]] inline bool goes_before(titled_totals const& one, titled_totals const& other) {
-    auto const seconds = saturated_sum(one.sum.counted.computing, one.sum.counted.saved);
-    auto const others = saturated_sum(other.sum.counted.computing, other.sum.counted.saved);
-    return seconds != others ? seconds > others : one.title < other.title;
-}
+/// See memo::stats_report().
+[[nodiscard]] std::string report_table();
 
 } // namespace memo::detail
+
+#if !defined(MEMO_COMPILED)
+#include "report_table.ipp"
+#endif

@@ -4,24 +4,18 @@
 // Audits of hits: selects hits at random, runs the function again for them, and compares its result with the
 // record.
 
-#include <memo/detail/key/same_value.hpp>
-#include <memo/detail/math.hpp>
-#include <memo/detail/record/drift.hpp>
-#include <memo/detail/record/sample_id.hpp>
 #include <memo/detail/stats/counters.hpp>
-#include <memo/detail/system/cancellation.hpp>
+#include <memo/detail/system/compiled.hpp>
 #include <memo/detail/system/fork.hpp>
-#include <memo/detail/system/thread_slot.hpp>
-#include <memo/error.hpp>
 #include <memo/key128.hpp>
 #include <memo/options.hpp>
+#include <memo/replicate.hpp>
 #include <memo/tools/explanation.hpp>
 
 #include <atomic>
 #include <cstdint>
-#include <iostream>
 #include <mutex>
-#include <string>
+#include <optional>
 #include <type_traits>
 
 namespace memo::detail {
@@ -33,56 +27,81 @@ namespace memo::detail {
 class audit_turns {
   public:
     /// Throws:         memo::error (configuration)
-    explicit audit_turns(double share) : share_(share), seed_(share > 0 ? random_word() : 0) {
-        if (!(share >= 0 && share <= 1)) {
-            throw error(errc::configuration,
-                        "memoize: audit is the share of hits that are audited; give 0 to 1");
-        }
-    }
+    explicit audit_turns(double share);
 
     [[nodiscard]] bool is_enabled() const noexcept { return share_ > 0; }
 
     /// Whether to audit the next hit.
-    [[nodiscard]] bool next() noexcept {
-        auto const turn = static_cast<double>(turns_.fetch_add(1, std::memory_order_relaxed));
-        if (share_ > 0.5) {
-            return uniform(turn) < share_;
-        }
-        double const group = math::floor(turn * share_);
-        return turn_in(group) == turn || turn_in(group + 1) == turn;
-    }
+    [[nodiscard]] bool next() noexcept;
 
   private:
     /// The selected hit of a group. 1 / share need not be an integer.
-    [[nodiscard]] double turn_in(double group) const noexcept {
-        return math::floor((group + uniform(group)) / share_);
-    }
+    [[nodiscard]] double turn_in(double group) const noexcept;
 
     /// A random number in [0, 1), a function of its argument.
-    [[nodiscard]] double uniform(double number) const noexcept {
-        auto const index = static_cast<std::uint64_t>(number);
-        return static_cast<double>(replicate_of({seed_, 0}, {index, 0}).seed >> 11U) * 0x1p-53;
-    }
+    [[nodiscard]] double uniform(double number) const noexcept;
 
     double share_;
     std::uint64_t seed_;
     std::atomic<std::uint64_t> turns_{0};
 };
 
-/// Disables audits in the calling thread, in all modules, for its lifetime: an audited function that calls
-/// itself would otherwise run again for every level of its recursion.
-struct audit_under_way {
-    audit_under_way() { this_thread_slot().is_auditing = true; }
-    audit_under_way(audit_under_way const&) = delete;
-    audit_under_way& operator=(audit_under_way const&) = delete;
-    ~audit_under_way() { this_thread_slot().is_auditing = false; }
+/// A hit for which an audit runs the function again.
+class audited_call {
+  public:
+    /// parts           empty; becomes the explanation of the call
+    virtual void explain(explanation& parts) = 0;
+
+    /// Runs the function. It may move from its arguments.
+    virtual void run(replicate const& which) = 0;
+
+    /// Whether the record is of the function's current state, and the fresh result contradicts it.
+    ///
+    /// Throws:         exceptions of the comparison
+    virtual bool disagrees() = 0;
+
+  protected:
+    ~audited_call() = default;
+};
+
+/// The part of an auditor that does not depend on the result's type.
+///
+/// Thread safety:  safe
+class auditor_base {
+  public:
+    auditor_base(auditor_base const&) = delete;
+    auditor_base& operator=(auditor_base const&) = delete;
+
+    [[nodiscard]] bool is_enabled() const noexcept { return turns_.is_enabled(); }
+
+  protected:
+    /// share           see options::audit
+    /// report          see options::on_disagreement
+    /// comparable      whether results can be compared
+    ///
+    /// Throws:         memo::error (configuration)
+    auditor_base(double share, disagreement_report const& report, on_miss_policy on_miss,
+                 bool comparable, call_counters& counters);
+    ~auditor_base();
+
+    /// See auditor::audit.
+    void audit(key128 key, audited_call& call);
+
+  private:
+    /// Throws:         exceptions of the user's on_disagreement
+    void report(std::string const& text);
+
+    call_counters& counters_;
+    audit_turns turns_;
+    disagreement_report report_;
+    std::atomic<bool> reported_{false};
 };
 
 /// The audits of one function.
 ///
 /// Evaluation      see detail/record/exact.hpp
 /// Thread safety:  safe
-template <class Evaluation> class auditor {
+template <class Evaluation> class auditor : public auditor_base {
     using record = typename Evaluation::record;
     using sample = typename Evaluation::sample;
 
@@ -92,23 +111,9 @@ template <class Evaluation> class auditor {
     /// Throws:         memo::error (configuration)
     auditor(typename Evaluation::options const& options, Evaluation const& evaluation,
             call_counters& counters)
-        : evaluation_(evaluation),
-          counters_(counters),
-          turns_(options.audit),
-          report_(options.on_disagreement) {
-        if (turns_.is_enabled() && !Evaluation::comparable) {
-            throw error(errc::configuration,
-                        "memoize: audit compares results, and these cannot be compared. Give "
-                        "their class a cereal serialize() or an operator==, or leave audit at 0");
-        }
-        if (turns_.is_enabled() && options.on_miss == on_miss_policy::fail) {
-            throw error(errc::configuration,
-                        "memoize: audit runs the function again, and on_miss = fail forbids that; "
-                        "choose one of them");
-        }
-    }
-
-    [[nodiscard]] bool is_enabled() const noexcept { return turns_.is_enabled(); }
+        : auditor_base(options.audit, options.on_disagreement, options.on_miss,
+                       Evaluation::comparable, counters),
+          evaluation_(evaluation) {}
 
     /// Runs the function again for a selected hit, and compares. Counts an exception of the function and
     /// does not rethrow it, because the caller gets the record's value.
@@ -117,35 +122,27 @@ template <class Evaluation> class auditor {
     /// run             runs the call, see memoized::call
     /// Throws:         exceptions of the user's on_disagreement
     template <class Id, class Run> void audit(Id const& id, record const& stored, Run&& run) {
-        if (this_thread_slot().is_auditing || !turns_.next()) {
-            return;
-        }
-        key128 const key = id.key;
-        std::string text;
-        try {
-            audit_under_way const no_nested_audits;
-            text = to_string(run.explain()); // before the function moves from its arguments
-            timed_run timer(counters_);
-            sample const fresh = run(replicate_of(key, {random_number(), 0}));
-            timer.returned();
-            counters_.add(&statistics::audits);
-            if (!run.has_state(id.state) || !disagree(key, stored, fresh)) {
-                return;
+        struct call final : audited_call {
+            call(auditor& owner, Id const& call_id, record const& hit, Run& runs_it)
+                : audits(owner), id(call_id), stored(hit), function(runs_it) {}
+
+            void explain(explanation& parts) override { function.explain(parts); }
+            void run(replicate const& which) override { fresh.emplace(function(which)); }
+            bool disagrees() override {
+                return function.has_state(id.state) && audits.disagree(id.key, stored, *fresh);
             }
-        } catch (thread_cancelled const&) {
-            throw;
-        } catch (...) {
-            return;
-        }
-        counters_.add(&statistics::disagreements);
-        report("memo: audit " + to_string(key) +
-               ": the function no longer returns the stored result. It reads something that is "
-               "not in the key, or it changed without a new version:\n" +
-               text);
+
+            auditor& audits;
+            Id const& id;
+            record const& stored;
+            Run& function;
+            std::optional<sample> fresh;
+        };
+        call again(*this, id, stored, run);
+        auditor_base::audit(id.key, again);
     }
 
   private:
-    /// Throws:         exceptions of the comparison
     [[nodiscard]] bool disagree(key128 key, record const& stored, sample const& fresh) {
         if constexpr (std::is_empty_v<typename Evaluation::audit_state>) {
             // Without the lock, because the comparison runs code of the user.
@@ -156,22 +153,13 @@ template <class Evaluation> class auditor {
         }
     }
 
-    /// Throws:         exceptions of the user's on_disagreement
-    void report(std::string const& text) {
-        if (report_) {
-            report_(text);
-        } else if (!reported_.exchange(true)) {
-            std::cerr << text + "Further disagreements of this function are only counted.\n";
-        }
-    }
-
     Evaluation const& evaluation_;
-    call_counters& counters_;
-    audit_turns turns_;
-    disagreement_report report_;
-    std::atomic<bool> reported_{false};
     mutex mutex_;                              ///< guards history_
     typename Evaluation::audit_state history_; ///< of earlier audits; empty for exact results
 };
 
 } // namespace memo::detail
+
+#if !defined(MEMO_COMPILED)
+#include "auditor.ipp"
+#endif

@@ -4,83 +4,70 @@
 // Computes the explanation of one call's key from the function's identity and the call's arguments.
 
 #include <memo/detail/key/archive.hpp>
-#include <memo/detail/key/name_registry.hpp>
 #include <memo/detail/key/scope_digest.hpp>
 #include <memo/detail/key/words.hpp>
-#include <memo/detail/text.hpp>
+#include <memo/detail/system/compiled.hpp>
 #include <memo/key128.hpp>
 #include <memo/tools/explanation.hpp>
 
 #include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
 #include <tuple>
 #include <typeinfo>
 #include <utility>
-#include <vector>
 
 namespace memo::detail {
 
-/// The parts that all calls of a function share.
-inline explanation explain_function(function_identity const& identity) {
-    explanation parts;
-    parts.scope = identity.scope;
-    parts.name = identity.name;
-    parts.version = identity.version;
-    parts.hash_prefix = identity.hash_prefix;
-    parts.build_id = hexadecimal(identity.code.module);
-    parts.offset = identity.code.offset;
-    parts.modules = identity.code.all_modules.size();
-    parts.all_modules = digest_of(identity.code.all_modules);
-    for (auto const& type : identity.types.parameters) {
-        parts.parameters.push_back(type.empty() ? "" : readable(type.c_str()));
-    }
-    parts.result = readable(identity.types.result.data());
-    parts.record = identity.types.record;
-    parts.state = identity.state;
-    return parts;
-}
+/// Adds the parts that all calls of a function share.
+void explain_function(explanation& parts, function_identity const& identity);
 
-template <bool InKey, class T>
-explanation::argument explain_argument(std::size_t place, T const& value) {
-    explanation::argument argument{place, readable(typeid(T)), std::nullopt, 0};
+/// Adds an argument.
+///
+/// words           of the argument; null: not in the key
+void explain_argument(explanation& parts, std::type_info const& type, word_stream* words);
+
+/// Adds the key.
+///
+/// words           of the scope, the arguments and the state
+void explain_key(explanation& parts, word_stream& words);
+
+template <bool InKey, class T> void explain_argument(explanation& parts, T const& value) {
     if constexpr (InKey) {
-        word_stream stream;
-        encode_all(stream, value);
-        argument.count = stream.position();
-        argument.words = stream.digest();
+        word_stream words;
+        encode_all(words, value);
+        explain_argument(parts, typeid(T), &words);
+    } else {
+        explain_argument(parts, typeid(T), nullptr);
     }
-    return argument;
 }
 
 /// Explains one call. Computes the key again, as gathered_key() does.
 ///
+/// parts           empty; becomes the explanation
 /// InKey           the indices of the parameters that are in the key
 /// state           the digest of the state by memo::keyed_by, one key128; otherwise nothing
 ///
 /// Complexity:     some us; encodes each argument twice
 /// Throws:         as the computation of the key
 template <std::size_t... InKey, class... Args, class... State>
-explanation explain_call(function_identity const& identity, std::index_sequence<InKey...>,
-                         std::tuple<Args const&...> const& args, State const&... state) {
-    explanation parts = explain_function(identity);
+void explain_call(explanation& parts, function_identity const& identity,
+                  std::index_sequence<InKey...>, std::tuple<Args const&...> const& args,
+                  State const&... state) {
+    explain_function(parts, identity);
     constexpr auto is_in_key = [](std::size_t i) { return (false || ... || (InKey == i)); };
     [&]<std::size_t... Place>(std::index_sequence<Place...>) {
-        (parts.arguments.push_back(
-             explain_argument<is_in_key(Place)>(Place, std::get<Place>(args))),
-         ...);
+        (explain_argument<is_in_key(Place)>(parts, std::get<Place>(args)), ...);
     }
     (std::index_sequence_for<Args...>{});
     ((parts.current_state = state), ...);
-    word_stream stream;
-    stream.put(identity.scope.low);
-    stream.put(identity.scope.high);
-    encode_all(stream, std::get<InKey>(args)..., state...);
-    parts.words = stream.position();
-    parts.key = stream.digest();
-    return parts;
+    word_stream words;
+    words.put(identity.scope.low);
+    words.put(identity.scope.high);
+    encode_all(words, std::get<InKey>(args)..., state...);
+    explain_key(parts, words);
 }
 
 } // namespace memo::detail
+
+#if !defined(MEMO_COMPILED)
+#include "explain_call.ipp"
+#endif

@@ -9,13 +9,12 @@
 #include <memo/detail/optional_members.hpp>
 #include <memo/memoized.hpp>
 
+#include <array>
 #include <cstddef>
-#include <string>
 #include <tuple>
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
-#include <vector>
 
 namespace memo::detail {
 
@@ -30,15 +29,16 @@ make_memoized(callable_with_state<F, StateFn> callable, typename Evaluation::opt
         backend_of<Backend, record>,
         "memo: the first template argument of memoize is not a backend for this result; see "
         "memo::backend_of for the members of a backend");
-    signature_names types{std::vector<std::string>(sizeof...(P)),
-                          typeid(typename Evaluation::sample).name(), Evaluation::kind};
     using parameters = std::tuple<std::type_identity<std::remove_cvref_t<P>>...>;
-    ((types.parameters[InKey] =
-          typeid(typename std::tuple_element_t<InKey, parameters>::type).name()),
-     ...);
+    std::array<char const*, sizeof...(P) + 1> names{}; // null for a parameter outside the key
+    ((names[InKey] = typeid(typename std::tuple_element_t<InKey, parameters>::type).name()), ...);
     function_identity identity = identify<F, R(P...)>(
         callable.function, {options.name, options.version, options.hash_prefix},
-        Backend::persistent, std::move(types), callable.fixed_state);
+        Backend::persistent,
+        {{names.data(), sizeof...(P)},
+         typeid(typename Evaluation::sample).name(),
+         Evaluation::kind},
+        callable.fixed_state);
     describe(backend, identity.scope, options.name, options.version);
     return memoized<Backend, callable_with_state<F, StateFn>, R(P...), Evaluation,
                     std::index_sequence<InKey...>>(std::move(callable), options, std::move(backend),

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <memo/detail/key/archive.hpp>
+#include <memo/error.hpp>
+
+#include <cstdint>
+#include <typeinfo>
+
+namespace memo::detail {
+
+MEMO_DEFINITION bool pointee_types::add(std::uint32_t number, std::type_info const& type) {
+    if (number > first_.size()) {
+        first_.push_back(&type);
+        return true;
+    }
+    if (*first_[number - 1] == type) {
+        return false;
+    }
+    for (auto const& [other_number, other_type] : further_) {
+        if (other_number == number && *other_type == type) {
+            return false;
+        }
+    }
+    further_.push_back({number, &type});
+    return true;
+}
+
+MEMO_DEFINITION void throw_derived_class() {
+    throw error(errc::argument,
+                "memoized call: an argument's class derives from the parameter's class, "
+                "whose serialize() does not write the derived members; take it as a "
+                "std::shared_ptr or std::unique_ptr and register the derived class with "
+                "CEREAL_REGISTER_TYPE");
+}
+
+} // namespace memo::detail

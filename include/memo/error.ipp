@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <memo/error.hpp>
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace memo {
+
+MEMO_DEFINITION error::error(errc code, std::string const& what)
+    : std::runtime_error(std::string(prefix) + what), code_(code) {}
+
+MEMO_DEFINITION std::string_view error::message() const noexcept {
+    return std::string_view(std::runtime_error::what()).substr(prefix.size());
+}
+
+} // namespace memo
