@@ -12,6 +12,11 @@ namespace memo::detail {
 /// A number with at least three significant digits, and at most six decimals.
 [[nodiscard]] std::string three_digits(double number);
 
+struct function_totals;
+
+/// Whether memoizing saves time. A coalesced call counts as a saved evaluation.
+[[nodiscard]] std::string verdict(function_totals const& totals);
+
 /// See memo::stats_report().
 [[nodiscard]] std::string report_table();
 

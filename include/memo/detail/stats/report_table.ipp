@@ -32,7 +32,6 @@ MEMO_DEFINITION std::string speed_up(statistics const& s) {
     return computing > 0 ? three_digits((computing + seconds_of(s.saved)) / computing) : "";
 }
 
-/// Whether memoizing saves time. A coalesced call counts as a saved evaluation.
 MEMO_DEFINITION std::string verdict(function_totals const& totals) {
     statistics const& s = totals.counted;
     if (s.disagreements != 0) {
