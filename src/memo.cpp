@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 // The library memo::compiled: what depends on no type of the user, see memo/detail/system/compiled.hpp.
 
+#define MEMO_COMPILES_LIBRARY 1
+
+#include <memo/backends/memory.ipp>
 #include <memo/detail/key/archive.ipp>
 #include <memo/detail/key/encode_ranges.ipp>
 #include <memo/detail/key/hash.ipp>
@@ -9,11 +12,21 @@
 #include <memo/detail/key/name_registry.ipp>
 #include <memo/detail/key/scope_digest.ipp>
 #include <memo/detail/key/words.ipp>
+#include <memo/detail/memory/block.ipp>
+#include <memo/detail/memory/bucket.ipp>
+#include <memo/detail/memory/memory_partition.ipp>
+#include <memo/detail/memory/reclaim.ipp>
 #include <memo/detail/memory/segment_directory.ipp>
+#include <memo/detail/memory/table.ipp>
 #include <memo/detail/stats/counters.ipp>
 #include <memo/detail/stats/function_registry.ipp>
 #include <memo/detail/stats/latency.ipp>
 #include <memo/detail/stats/report_table.ipp>
+#include <memo/detail/system/fork.ipp>
+#include <memo/detail/system/futex.ipp>
+#include <memo/detail/system/process.ipp>
+#include <memo/detail/system/this_thread_slot.ipp>
+#include <memo/detail/system/thread_slots.ipp>
 #include <memo/detail/text.ipp>
 #include <memo/detail/tools/auditor.ipp>
 #include <memo/detail/tools/explain_call.ipp>

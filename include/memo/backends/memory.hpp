@@ -8,14 +8,11 @@
 #include <memo/backend.hpp>
 #include <memo/backends/memory_settings.hpp>
 #include <memo/detail/memory/memory_partition.hpp>
-#include <memo/detail/memory/memory_store.hpp>
-#include <memo/detail/memory/reclaim.hpp>
-#include <memo/detail/system/process.hpp>
+#include <memo/detail/system/compiled.hpp>
 #include <memo/key128.hpp>
 
 #include <cstdint>
 #include <memory>
-#include <utility>
 
 namespace memo {
 
@@ -33,10 +30,8 @@ class memory {
     static constexpr bool persistent = false;
     static constexpr bool stores = true;
 
-    memory() : memory(settings{}) {}
-    explicit memory(settings chosen)
-        // NOLINTNEXTLINE(modernize-make-shared): that costs a compiler three times as much
-        : store_(new detail::memory_store(std::move(chosen))) {}
+    memory();
+    explicit memory(settings chosen);
     memory(memory const&) = default;
     memory& operator=(memory const&) = default;
     ~memory() = default;
@@ -46,7 +41,7 @@ class memory {
     /// Throws:         memo::error (configuration) in a module that was built with another ABI than the
     ///                 module that created the store; std::bad_alloc
     template <class Record> [[nodiscard]] partition_type<Record> partition(key128 scope) const {
-        store_->require_same(detail::process_wide<detail::reclaimer>());
+        detail::require_same_reclaimer(*store_);
         return {store_, scope};
     }
 
@@ -56,10 +51,14 @@ class memory {
     }
 
     /// The sums over all functions that share this store.
-    [[nodiscard]] backend_statistics stats() const { return store_->stats(); }
+    [[nodiscard]] backend_statistics stats() const;
 
   private:
     std::shared_ptr<detail::memory_store> store_;
 };
 
 } // namespace memo
+
+#if !defined(MEMO_COMPILED)
+#include "memory.ipp"
+#endif

@@ -8,7 +8,9 @@
 #include <memo/detail/system/fork.hpp>
 #include <memo/detail/system/futex.hpp>
 #include <memo/detail/system/process.hpp>
+#include <memo/detail/system/this_thread_slot.hpp>
 #include <memo/detail/system/thread_slot.hpp>
+#include <memo/detail/system/thread_slots.hpp>
 #include <memo/error.hpp>
 
 #include <atomic>

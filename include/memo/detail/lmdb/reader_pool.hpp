@@ -6,7 +6,7 @@
 // grow.
 
 #include <memo/detail/lmdb/lmdb.hpp>
-#include <memo/detail/system/thread_slot.hpp>
+#include <memo/detail/system/this_thread_slot.hpp>
 
 #include <algorithm>
 #include <array>

@@ -9,7 +9,7 @@
 #include <memo/detail/memcached/transport.hpp>
 #include <memo/detail/system/fork.hpp>
 #include <memo/detail/system/process.hpp>
-#include <memo/detail/system/thread_slot.hpp>
+#include <memo/detail/system/thread_slots.hpp>
 
 #include <atomic>
 #include <chrono>

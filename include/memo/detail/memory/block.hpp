@@ -8,7 +8,8 @@
 #include <memo/detail/memory/bucket.hpp>
 #include <memo/detail/memory/footprint.hpp>
 #include <memo/detail/memory/reclaim.hpp>
-#include <memo/time_span.hpp>
+#include <memo/detail/saturated.hpp>
+#include <memo/detail/system/compiled.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -47,50 +48,54 @@ inline block_header const& header_of(slot_value value) noexcept {
 /// The bytes of an entry in the table: a third of a bucket, divided by the mean load factor.
 inline constexpr std::size_t slot_bytes = 42;
 
-inline std::size_t bytes_of(slot_value value) noexcept {
-    if (!value.exists()) {
-        return 0;
-    }
-    return slot_bytes + (value.is_block() ? header_of(value).bytes : 0);
-}
+std::size_t bytes_of(slot_value value) noexcept;
 
 /// Retires the block of a value that left the table.
-inline void retire(slot_value value) noexcept {
-    if (value.is_block()) {
-        auto& header = *reinterpret_cast<block_header*>(value.word);
-        process_wide<reclaimer>().retire(header, header.bytes);
-    }
-}
+void retire(slot_value value) noexcept;
 
 template <class Record>
 inline constexpr bool
     fits_word = std::is_trivially_copyable_v<Record>&& std::is_default_constructible_v<Record> &&
                 sizeof(Record) <= 8 && !has_custom_footprint<Record>;
 
+/// The same for a record that fits a word: one with TTL lies in a block of the word.
+[[nodiscard]] slot_value slot_value_of_word(std::uint64_t word, std::int64_t expires);
+
+/// The value of a record, of cost 0.
+///
+/// expires         ns of the store's clock; 0: never
 template <class Record>
-[[nodiscard]] slot_value slot_value_of(Record const& record, std::uint8_t cost,
-                                       std::int64_t expires) {
+[[nodiscard]] slot_value slot_value_of(Record const& record, std::int64_t expires) {
     if constexpr (fits_word<Record>) {
-        if (expires == 0) {
-            slot_value value{0, content::record, cost};
-            std::memcpy(&value.word, &record, sizeof record);
-            return value;
-        }
+        std::uint64_t word = 0;
+        std::memcpy(&word, &record, sizeof record);
+        return slot_value_of_word(word, expires);
+    } else {
+        block_header* const header = block<Record>::make(record, expires);
+        return {reinterpret_cast<std::uintptr_t>(header), content::block};
     }
-    block_header* const header = block<Record>::make(record, expires);
-    return {reinterpret_cast<std::uintptr_t>(header), content::block, cost};
+}
+
+/// The record of a word.
+template <class Record> [[nodiscard]] Record record_of_word(std::uint64_t word) {
+    Record record;
+    std::memcpy(static_cast<void*>(&record), &word, sizeof record);
+    return record;
 }
 
 /// The record of a value. Callers hold a read section if the value is a block.
 template <class Record> [[nodiscard]] Record record_of(slot_value value) {
     if constexpr (fits_word<Record>) {
-        if (!value.is_block()) {
-            Record record;
-            std::memcpy(static_cast<void*>(&record), &value.word, sizeof record);
-            return record;
-        }
+        return record_of_word<Record>(
+            value.is_block() ? static_cast<block<std::uint64_t> const&>(header_of(value)).record
+                             : value.word);
+    } else {
+        return static_cast<block<Record> const&>(header_of(value)).record;
     }
-    return static_cast<block<Record> const&>(header_of(value)).record;
 }
 
 } // namespace memo::detail
+
+#if !defined(MEMO_COMPILED)
+#include "block.ipp"
+#endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A bucket: one cache line with three entries and the seqlock that protects them.
+// A bucket: one cache line with three entries and the seqlock that protects them. Buckets lie in runs
+// with linear probing, one run per segment of a table.
 //
 // An entry is 79 bits of its key, a word of value and a byte of cost: at 10^7 entries of a function
 // the chance that two keys are confused is 8e-11 (docs/decisions/0036-segments.md).
@@ -21,13 +22,13 @@
 // of 0 therefore do not prove that the bucket was unchanged between the two loads.
 
 #include <memo/detail/key/unfinalized_key.hpp>
+#include <memo/detail/system/compiled.hpp>
 #include <memo/key128.hpp>
 
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <sched.h>
 
 namespace memo::detail {
 
@@ -65,6 +66,21 @@ struct slot_value {
 struct alignas(64) bucket {
     static constexpr std::size_t slot_count = 3;
     static constexpr std::size_t no_slot = slot_count;
+
+    /// The buckets of a run. Few enough that a split takes some microseconds, and enough that the
+    /// directory of 10^7 entries stays in the second-level cache.
+    static constexpr std::size_t run_length = 256;
+
+    /// The index of a key's own bucket in its run.
+    [[nodiscard]] static std::size_t number_of(std::uint64_t key_low) noexcept {
+        return (key_low >> 6) &
+               (run_length - 1); // bits from 6 on: the compiler drops the multiplication by 64
+    }
+
+    /// The next bucket of the run, which wraps.
+    [[nodiscard]] static bucket& after(bucket* run, bucket const& b) noexcept {
+        return run[static_cast<std::size_t>(&b - run + 1) & (run_length - 1)];
+    }
 
     std::array<shared<std::uint64_t>, slot_count> low{};
     std::array<shared<std::uint64_t>, slot_count> word{};
@@ -107,28 +123,7 @@ struct alignas(64) bucket {
     }
 
     /// Searches for a key. `next_bucket`: it is not here, but entries have overflowed from here.
-    [[nodiscard]] probe_result probe(slot_key key, slot_value& value, std::size_t& slot) const {
-        for (unsigned round = 0;; ++round) {
-            std::uint32_t const before = state.load(std::memory_order_acquire);
-            if (before == 0) {
-                return probe_result::absent;
-            }
-            slot = find(key);
-            auto result = probe_result::absent;
-            if (slot != no_slot) {
-                value = read(slot, content_of(slot, before));
-                result = probe_result::hit;
-            } else if (overflow.load(std::memory_order_acquire) != 0) {
-                result = probe_result::next_bucket;
-            }
-            if (state.load(std::memory_order_relaxed) == (before | stable)) {
-                return result;
-            }
-            if (round > 64) { // the writer was preempted while it changed this bucket
-                ::sched_yield();
-            }
-        }
-    }
+    [[nodiscard]] probe_result probe(slot_key key, slot_value& value, std::size_t& slot) const;
 
     void mark_visited(std::size_t slot) {
         auto const bits = visited.load(std::memory_order_relaxed);
@@ -140,74 +135,24 @@ struct alignas(64) bucket {
 
     // For the owner of the segment's lock.
 
-    [[nodiscard]] std::size_t find(slot_key key) const {
-        for (std::size_t slot = 0; slot < slot_count; ++slot) {
-            if (low[slot].load(std::memory_order_acquire) == key.low &&
-                high[slot].load(std::memory_order_acquire) == key.high) {
-                return slot;
-            }
-        }
-        return no_slot;
-    }
-
-    [[nodiscard]] std::size_t find_low(std::uint64_t key_low) const {
-        std::size_t slot = 0;
-        while (slot < slot_count && low[slot].load(std::memory_order_acquire) != key_low) {
-            ++slot;
-        }
-        return slot;
-    }
-
+    [[nodiscard]] std::size_t find(slot_key key) const;
+    [[nodiscard]] std::size_t find_low(std::uint64_t key_low) const;
     [[nodiscard]] std::size_t free_slot() const { return find_low(0); }
-
-    [[nodiscard]] slot_value read(std::size_t slot) const {
-        return read(slot, content_of(slot, state.load(std::memory_order_relaxed)));
-    }
+    [[nodiscard]] slot_value read(std::size_t slot) const;
 
     /// first_version   of a bucket that was never written, at its place in the state
     void write(std::size_t slot, std::uint64_t key_low, std::uint16_t key_high, slot_value value,
-               std::uint32_t first_version) {
-        auto before = state.load(std::memory_order_relaxed);
-        before = before != 0 ? before : first_version | stable | all_words;
-        state.store(before & ~stable, std::memory_order_relaxed);
-        low[slot].store(key_low, std::memory_order_release);
-        high[slot].store(key_high, std::memory_order_release);
-        word[slot].store(value.word, std::memory_order_release);
-        cost[slot].store(value.cost, std::memory_order_release);
-        auto const after = (before + one_version) & ~word_in(slot);
-        state.store(value.is_block() ? after : after | word_in(slot), std::memory_order_release);
-    }
+               std::uint32_t first_version);
 
     /// Removes all entries.
-    void clear() {
-        auto const before = state.load(std::memory_order_relaxed);
-        if (before == 0) {
-            return;
-        }
-        state.store(before & ~stable, std::memory_order_relaxed);
-        for (auto& key_low : low) {
-            key_low.store(0, std::memory_order_release);
-        }
-        overflow.store(0, std::memory_order_release);
-        visited.store(0, std::memory_order_relaxed);
-        state.store((before + one_version) | all_words, std::memory_order_release);
-    }
+    void clear();
 
-    // Incremented before an entry is stored in a later bucket, decremented after its removal. The
-    // release pairs with the acquire load in probe(): a reader that sees the smaller count also
-    // sees the removal.
+    // Incremented before an entry is stored in a later bucket, decremented after its removal.
     void increment_overflow() { set_overflow(overflow.load(std::memory_order_relaxed) + 1); }
     void decrement_overflow() { set_overflow(overflow.load(std::memory_order_relaxed) - 1); }
 
-    [[nodiscard]] bool was_visited(std::size_t slot) const {
-        return (visited.load(std::memory_order_relaxed) & bit_of(slot)) != 0;
-    }
-
-    void clear_visited(std::size_t slot) {
-        visited.store(
-            static_cast<std::uint8_t>(visited.load(std::memory_order_relaxed) & ~bit_of(slot)),
-            std::memory_order_relaxed);
-    }
+    [[nodiscard]] bool was_visited(std::size_t slot) const;
+    void clear_visited(std::size_t slot);
 
     [[nodiscard]] static constexpr std::uint8_t bit_of(std::size_t slot) noexcept {
         return static_cast<std::uint8_t>(1U << slot);
@@ -218,9 +163,7 @@ struct alignas(64) bucket {
     static constexpr std::uint32_t all_words = 2 + 4 + 8;
     static constexpr std::uint32_t one_version = 16;
 
-    void set_overflow(int count) {
-        overflow.store(static_cast<std::uint16_t>(count), std::memory_order_release);
-    }
+    void set_overflow(int count);
 
     [[nodiscard]] static constexpr std::uint32_t word_in(std::size_t slot) noexcept {
         return std::uint32_t{2} << slot;
@@ -241,3 +184,7 @@ struct alignas(64) bucket {
 static_assert(sizeof(bucket) == 64 && std::atomic<std::uint64_t>::is_always_lock_free);
 
 } // namespace memo::detail
+
+#if !defined(MEMO_COMPILED)
+#include "bucket.ipp"
+#endif

@@ -4,11 +4,11 @@
 // The memory of a table's buckets. A bucket lives as long as the table, and its versions never
 // repeat, so readers need no guard even if they use outdated pointers.
 
-#include <memo/detail/list.hpp>
 #include <memo/detail/memory/bucket.hpp>
 
 #include <algorithm>
 #include <cstddef>
+#include <forward_list>
 #include <new>
 
 #if defined(__linux__)
@@ -28,7 +28,7 @@ template <std::size_t Count> class bucket_memory {
         if (remaining_ == 0) {
             // Doubles the memory, by at most a huge page.
             std::size_t const bytes = std::clamp(allocated_ * run_bytes, run_bytes, huge_page);
-            next_ = chunks_.add(bytes).first;
+            next_ = chunks_.emplace_front(bytes).first;
             remaining_ = bytes / run_bytes;
         }
         bucket* const first = next_;
@@ -78,7 +78,7 @@ template <std::size_t Count> class bucket_memory {
         bucket* const first;
     };
 
-    list<chunk> chunks_;
+    std::forward_list<chunk> chunks_;
     bucket* next_ = nullptr;
     std::size_t remaining_ = 0; ///< free runs of the last chunk
     std::size_t allocated_ = 0; ///< runs

@@ -4,25 +4,87 @@
 // The records of one function in a memory store, with their own type and without serialization.
 
 #include <memo/backend.hpp>
+#include <memo/detail/function_ref.hpp>
 #include <memo/detail/key/unfinalized_key.hpp>
 #include <memo/detail/memory/block.hpp>
-#include <memo/detail/memory/memory_store.hpp>
+#include <memo/detail/memory/bucket.hpp>
+#include <memo/detail/memory/partition.hpp>
 #include <memo/detail/memory/reclaim.hpp>
 #include <memo/detail/optional_members.hpp>
 #include <memo/detail/stats/cost.hpp>
+#include <memo/detail/system/compiled.hpp>
 #include <memo/key128.hpp>
 #include <memo/outcome.hpp>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
-#include <utility>
 
 namespace memo::detail {
+
+class memory_store;
+
+/// A lookup_result without the type of the record.
+struct untyped_lookup {
+    slot_value value{}; ///< empty: a miss
+    std::chrono::nanoseconds remaining_ttl{0};
+    miss_reason reason = miss_reason::absent;
+};
+
+/// A counted reference to a function's partition, which all wrappers of the function share, and to
+/// its store. The entries outlive the handle. Does not depend on the record type.
+class partition_handle {
+  public:
+    partition_handle(std::shared_ptr<memory_store> store, key128 scope);
+    partition_handle(partition_handle const& other);
+    partition_handle& operator=(partition_handle other) noexcept;
+    ~partition_handle();
+
+    [[nodiscard]] table const& entries() const noexcept { return partition_->entries; }
+
+    /// The result of a lookup that found a value, or an empty one. Callers hold a read section that
+    /// began before that.
+    ///
+    /// is_use          whether an expired record is erased and counted
+    [[nodiscard]] untyped_lookup result_of(key128 key, slot_value found, bool is_use) const;
+
+    /// Looks up a record that fits a word: the result is never a block.
+    [[nodiscard]] untyped_lookup find_word(unfinalized_key key, bool is_use) const;
+
+    /// Looks up all keys. Prefetches their buckets, so that the cache misses overlap. Callers hold a
+    /// read section.
+    void find_many(std::span<key128 const> keys, untyped_lookup* results) const;
+
+    /// The time at which a record that is stored now expires, in ns of the store's clock; 0: never.
+    [[nodiscard]] std::int64_t expiry(put_options const& options) const;
+
+    bool put(key128 key, slot_value value, put_options const& options) const;
+
+    /// make            make(current value, expiry of the new one) returns the new value; the current
+    ///                 value is empty if there is none or it has expired
+    bool update(key128 key, function_ref<slot_value(slot_value, std::int64_t)> make,
+                put_options const& options) const;
+
+    [[nodiscard]] bool erase(key128 key) const;
+    void clear() const;
+    [[nodiscard]] backend_statistics stats() const;
+
+  private:
+    void erase_expired(key128 key) const;
+
+    std::shared_ptr<memory_store> store_;
+    partition* partition_;
+};
+
+/// Checks that the calling module may use a store: all users of a store must share a reclaimer.
+///
+/// Throws:         memo::error (configuration) if the module's reclaimer is another one
+[[gnu::visibility("hidden")]] void require_same_reclaimer(memory_store const& store);
 
 /// The records of one function.
 ///
@@ -38,27 +100,46 @@ template <class Record> class memory_partition {
     [[nodiscard]] lookup_result<Record> get(key128 key) const { return get(unfinalized_key(key)); }
     [[nodiscard]] lookup_result<Record> get(unfinalized_key key) const {
         if constexpr (fits_word<Record>) {
-            // Words need no read section, which would be a large part of a hit's time.
-            if (auto const found = partition_->entries.find(key); !found.is_block()) {
-                return found.exists() ? cached_value_of(found, {}) : miss_reason::absent;
+            return typed(partition_.find_word(key, true));
+        } else {
+            read_section const reading; // for the block
+            slot_value found;
+            if (partition_.entries().template try_find<false>(key, found) !=
+                bucket::probe_result::hit) [[unlikely]] {
+                found = partition_.entries().find(key);
             }
+            if (!found.exists()) {
+                return miss_reason::absent;
+            }
+            std::chrono::nanoseconds remaining_ttl{0};
+            if (header_of(found).expires != 0) [[unlikely]] {
+                auto const checked = partition_.result_of(key, found, true);
+                if (!checked.value.exists()) {
+                    return checked.reason;
+                }
+                remaining_ttl = checked.remaining_ttl;
+            }
+            return cached_value<Record>{record_of<Record>(found), cost_of(found.cost),
+                                        remaining_ttl};
         }
-        read_section const reading; // for the block
-        return find(key);
     }
 
     [[nodiscard]] lookup_result<Record> peek(key128 key) const {
-        read_section const reading;
-        return result_of<false>(key, partition_->entries.find(key, false));
+        if constexpr (fits_word<Record>) {
+            return typed(partition_.find_word(unfinalized_key(key), false));
+        } else {
+            read_section const reading;
+            return typed(partition_.result_of(key, partition_.entries().find(key, false), false));
+        }
     }
 
     // Inlined by force, so that key and record stay in registers.
     [[nodiscard, gnu::always_inline]] inline fast_lookup<Record>
     try_hit(unfinalized_key key) const noexcept requires fits_word<Record> {
         slot_value value;
-        auto const result = partition_->entries.try_find<true>(key, value);
+        auto const result = partition_.entries().template try_find<true>(key, value);
         if (result == bucket::probe_result::hit) [[likely]] {
-            return {record_of<Record>(value), value.cost, false};
+            return {record_of_word<Record>(value.word), value.cost, false};
         }
         return {std::nullopt, 0, result == bucket::probe_result::absent};
     }
@@ -66,121 +147,66 @@ template <class Record> class memory_partition {
     [[nodiscard]] fast_lookup<Record>
     try_hit_further(unfinalized_key key) const noexcept requires fits_word<Record> {
         slot_value value;
-        if (partition_->entries.try_find_further<true>(key, value)) {
-            return {record_of<Record>(value), value.cost, false};
+        if (partition_.entries().template try_find_further<true>(key, value)) {
+            return {record_of_word<Record>(value.word), value.cost, false};
         }
         return {};
     }
 
-    /// get() of many keys. Prefetches their buckets, so that the cache misses overlap.
+    /// get() of many keys.
     void get_many(std::span<key128 const> keys, std::span<lookup_result<Record>> results) const {
-        constexpr std::size_t batch = 32; // more than a core fetches at once
-        for (std::size_t first = 0; first < keys.size(); first += batch) {
-            std::size_t const last = (std::min)(first + batch, keys.size());
+        std::array<untyped_lookup, 32> found; // more than a core fetches at once
+        for (std::size_t first = 0; first < keys.size(); first += found.size()) {
+            std::size_t const count = (std::min)(found.size(), keys.size() - first);
             read_section const reading;
-            for (std::size_t i = first; i < last; ++i) {
-                partition_->entries.prefetch(keys[i]);
-            }
-            for (std::size_t i = first; i < last; ++i) {
-                results[i] = find(unfinalized_key(keys[i]));
+            partition_.find_many(keys.subspan(first, count), found.data());
+            for (std::size_t i = 0; i < count; ++i) {
+                results[first + i] = typed(found[i]);
             }
         }
     }
 
     bool put(key128 key, Record const& record, put_options options) const {
-        auto const cost = cost_byte(static_cast<std::uint64_t>(options.cost.count()));
-        return partition_.store().put(*partition_, key,
-                                      slot_value_of(record, cost, expiry(options)), options.valid);
+        return partition_.put(key, slot_value_of(record, partition_.expiry(options)), options);
     }
 
     template <class Merge>
     std::optional<Record> update(key128 key, Merge const& merge, put_options options) const {
-        auto const cost = cost_byte(static_cast<std::uint64_t>(options.cost.count()));
         std::optional<Record> stored;
-        auto const merged = [&](slot_value old) {
-            std::int64_t expires = old.is_block() ? header_of(old).expires : 0;
-            if (!old.exists() || expired(expires)) {
-                stored = merge(nullptr);
-                expires = expiry(options);
-            } else {
-                auto const before = record_of<Record>(old);
+        auto const merged = [&](slot_value current, std::int64_t expires) {
+            if (current.exists()) {
+                auto const before = record_of<Record>(current);
                 stored = merge(&before);
+            } else {
+                stored = merge(nullptr);
             }
-            return slot_value_of(*stored, cost, expires);
+            return slot_value_of(*stored, expires);
         };
-        if (!partition_.store().update(*partition_, key, merged, options.valid)) {
+        if (!partition_.update(key, merged, options)) {
             stored.reset();
         }
         return stored;
     }
 
-    [[nodiscard]] bool erase(key128 key) const {
-        return partition_.store().erase_if(*partition_, key, [](slot_value) { return true; });
-    }
-
-    void clear() const { partition_.store().clear(*partition_); }
-
-    [[nodiscard]] backend_statistics stats() const { return memory_store::stats(*partition_); }
+    [[nodiscard]] bool erase(key128 key) const { return partition_.erase(key); }
+    void clear() const { partition_.clear(); }
+    [[nodiscard]] backend_statistics stats() const { return partition_.stats(); }
 
   private:
-    /// Callers hold a read section.
-    [[nodiscard, gnu::always_inline]] inline lookup_result<Record> find(unfinalized_key key) const {
-        slot_value found;
-        if (partition_->entries.try_find<fits_word<Record>>(key, found) !=
-            bucket::probe_result::hit) [[unlikely]] {
-            found = partition_->entries.find(key);
+    /// Callers hold a read section if the value is a block.
+    [[nodiscard]] static lookup_result<Record> typed(untyped_lookup const& found) {
+        if (!found.value.exists()) {
+            return found.reason;
         }
-        return result_of<true>(key, found);
-    }
-
-    /// Callers hold a read section that began before the value was found.
-    ///
-    /// IsUse           whether an expired record is erased and counted
-    template <bool IsUse>
-    [[nodiscard, gnu::always_inline]] inline lookup_result<Record>
-    result_of(key128 key, slot_value found) const {
-        if (!found.exists()) {
-            return miss_reason::absent;
-        }
-        std::chrono::nanoseconds remaining_ttl{0};
-        if (found.is_block() && header_of(found).expires != 0) {
-            remaining_ttl =
-                std::chrono::nanoseconds(header_of(found).expires - partition_.store().now());
-            if (remaining_ttl.count() <= 0) {
-                if constexpr (IsUse) {
-                    erase_expired(key);
-                }
-                return miss_reason::expired;
-            }
-        }
-        return cached_value_of(found, remaining_ttl);
-    }
-
-    [[nodiscard, gnu::always_inline]] static inline lookup_result<Record>
-    cached_value_of(slot_value found, std::chrono::nanoseconds remaining_ttl) {
-        return cached_value<Record>{record_of<Record>(found), cost_of(found.cost), remaining_ttl};
-    }
-
-    [[nodiscard]] std::int64_t expiry(put_options options) const {
-        return options.ttl.count() == 0 ? 0 : partition_.store().after(options.ttl);
-    }
-
-    [[nodiscard]] bool expired(std::int64_t expires) const {
-        return expires != 0 && partition_.store().now() >= expires;
-    }
-
-    [[gnu::noinline]] void erase_expired(key128 key) const {
-        std::int64_t const now = partition_.store().now(); // user code: not under a lock
-        bool const erased = partition_.store().erase_if(*partition_, key, [&](slot_value value) {
-            std::int64_t const expires = value.is_block() ? header_of(value).expires : 0;
-            return expires != 0 && now >= expires;
-        });
-        if (erased) {
-            partition_->expirations.fetch_add(1, std::memory_order_relaxed);
-        }
+        return cached_value<Record>{record_of<Record>(found.value), cost_of(found.value.cost),
+                                    found.remaining_ttl};
     }
 
     partition_handle partition_;
 };
 
 } // namespace memo::detail
+
+#if !defined(MEMO_COMPILED)
+#include "memory_partition.ipp"
+#endif

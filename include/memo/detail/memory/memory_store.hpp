@@ -6,17 +6,19 @@
 
 #include <memo/backend.hpp>
 #include <memo/backends/memory_settings.hpp>
+#include <memo/detail/function_ref.hpp>
 #include <memo/detail/memory/block.hpp>
+#include <memo/detail/memory/partition.hpp>
 #include <memo/detail/memory/partition_map.hpp>
 #include <memo/detail/memory/reclaim.hpp>
-#include <memo/error.hpp>
+#include <memo/detail/saturated.hpp>
+#include <memo/detail/system/process.hpp>
 #include <memo/key128.hpp>
-#include <memo/time_span.hpp>
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <utility>
 
 namespace memo::detail {
@@ -26,18 +28,7 @@ class memory_store {
     explicit memory_store(memory_settings settings)
         : settings_(std::move(settings)), partitions_(settings_) {}
 
-    /// Checks that the calling module may use the store: all users of a store must share a
-    /// reclaimer.
-    ///
-    /// Throws:         memo::error (configuration) if the module's reclaimer is another one
-    void require_same(reclaimer const& of_module) const {
-        if (&of_module != &reclaimer_) {
-            throw error(errc::configuration,
-                        "memo::memory: the module that created this store was built with another "
-                        "version of memo or another ABI of the standard library. Build all modules "
-                        "of the process alike, or create one store per module");
-        }
-    }
+    [[nodiscard]] reclaimer const& reclaimer_of_creator() const noexcept { return reclaimer_; }
 
     /// The partition of one function. Every open() needs a close().
     [[nodiscard]] partition& open(key128 scope) { return partitions_.open(scope); }
@@ -53,7 +44,7 @@ class memory_store {
     /// Stores a value, or retires it and returns false.
     ///
     /// valid           called under the segment's lock, right before the store
-    bool put(partition& partition, key128 key, slot_value value, validity const& valid = {}) {
+    bool put(partition& partition, key128 key, slot_value value, validity const& valid) {
         if (!admit(partition, key, value, {})) {
             retire(value);
             return false;
@@ -77,8 +68,8 @@ class memory_store {
     /// if the new value does not fit, or is no longer valid.
     ///
     /// valid           called under the segment's lock, right before the store
-    template <class Make>
-    bool update(partition& partition, key128 key, Make make, validity const& valid = {}) {
+    bool update(partition& partition, key128 key, function_ref<slot_value(slot_value)> make,
+                validity const& valid) {
         bool stored = false;
         while (!stored && valid()) {
             read_section const reading; // `old` is not freed, so its address is not reused
@@ -106,8 +97,7 @@ class memory_store {
         return stored;
     }
 
-    template <class Predicate>
-    bool erase_if(partition& partition, key128 key, Predicate predicate) {
+    bool erase_if(partition& partition, key128 key, function_ref<bool(slot_value)> predicate) {
         auto const old = partition.entries.erase_if(key, predicate);
         if (old) {
             partitions_.release(partition, *old);
@@ -163,31 +153,6 @@ class memory_store {
 
     memory_settings const settings_;
     partition_map partitions_;
-};
-
-/// A counted reference to a function's partition, which all wrappers of the function share, and to
-/// its store. The entries outlive the handle.
-// A shared_ptr with a deleter takes ten times as long to compile.
-class partition_handle {
-  public:
-    partition_handle(std::shared_ptr<memory_store> store, key128 scope)
-        : store_(std::move(store)), partition_(&store_->open(scope)) {}
-    partition_handle(partition_handle const& other)
-        : partition_handle(other.store_, other.partition_->scope) {}
-    partition_handle& operator=(partition_handle other) noexcept {
-        store_.swap(other.store_);
-        std::swap(partition_, other.partition_);
-        return *this;
-    }
-    ~partition_handle() { store_->close(*partition_); }
-
-    [[nodiscard]] memory_store& store() const noexcept { return *store_; }
-    [[nodiscard]] partition& operator*() const noexcept { return *partition_; }
-    [[nodiscard]] partition* operator->() const noexcept { return partition_; }
-
-  private:
-    std::shared_ptr<memory_store> store_;
-    partition* partition_;
 };
 
 } // namespace memo::detail

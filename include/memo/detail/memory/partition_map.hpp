@@ -12,12 +12,12 @@
 
 #include <memo/backend.hpp>
 #include <memo/backends/memory_settings.hpp>
-#include <memo/detail/hash_map.hpp>
 #include <memo/detail/memory/block.hpp>
+#include <memo/detail/memory/partition.hpp>
 #include <memo/detail/memory/reclaim.hpp>
 #include <memo/detail/memory/s3_fifo.hpp>
-#include <memo/detail/memory/table.hpp>
 #include <memo/detail/system/fork.hpp>
+#include <memo/detail/system/process.hpp>
 #include <memo/key128.hpp>
 
 #include <algorithm>
@@ -27,56 +27,9 @@
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
+#include <unordered_map>
 
 namespace memo::detail {
-
-/// What entries count for the bounds. Sums and differences are modulo 2^64.
-struct weight {
-    std::size_t entries = 0;
-    std::size_t bytes = 0;
-
-    weight& operator+=(weight other) noexcept {
-        entries += other.entries;
-        bytes += other.bytes;
-        return *this;
-    }
-    weight& operator-=(weight other) noexcept {
-        entries -= other.entries;
-        bytes -= other.bytes;
-        return *this;
-    }
-};
-
-/// A sum of weights, shared by threads. A change by 0 writes nothing, so that threads that only
-/// replace entries do not contend for the cache line.
-struct alignas(128) usage {
-    std::atomic<std::size_t> entries{0};
-    std::atomic<std::size_t> bytes{0};
-
-    void operator+=(weight more) noexcept {
-        if (more.entries != 0) {
-            entries.fetch_add(more.entries, std::memory_order_relaxed);
-        }
-        if (more.bytes != 0) {
-            bytes.fetch_add(more.bytes, std::memory_order_relaxed);
-        }
-    }
-};
-
-/// The entries and counters of one function. Does not depend on the record type.
-struct partition {
-    partition(key128 function, bool evicts) : scope(function), entries(evicts) {}
-
-    key128 const scope;
-    table entries;
-    usage used;
-    std::atomic<std::uint64_t> expirations{0};
-    std::atomic<std::uint64_t> too_large{0};
-
-    // Guarded by the lock of the partition map.
-    std::size_t users = 0;
-    std::size_t idle_table = 0; ///< bytes charged for the table of an idle partition; else 0
-};
 
 /// All partitions of one store, and their usage.
 ///
@@ -89,7 +42,9 @@ class partition_map {
     partition_map(partition_map const&) = delete;
     partition_map& operator=(partition_map const&) = delete;
     ~partition_map() {
-        by_scope_.for_each([&](key128, partition& each) { clear(each); });
+        for (auto& [scope, each] : by_scope_) {
+            clear(each);
+        }
     }
 
     [[nodiscard]] bool bounded() const noexcept { return max_entries_ != 0 || max_bytes_ != 0; }
@@ -99,14 +54,14 @@ class partition_map {
     /// Throws:         std::bad_alloc, and nothing is changed
     [[nodiscard]] partition& open(key128 scope) {
         std::scoped_lock const lock(mutex_);
-        partition* found = by_scope_.find(scope);
-        if (found == nullptr) {
-            found = &by_scope_.add(scope, scope, bounded());
+        auto const [found, is_new] = by_scope_.try_emplace(scope, scope, bounded());
+        if (is_new) {
             update_single();
         }
-        charge_table(*found, 0);
-        ++found->users;
-        return *found;
+        partition& opened = found->second;
+        charge_table(opened, 0);
+        ++opened.users;
+        return opened;
     }
 
     /// Decrements the users of a partition.
@@ -182,9 +137,10 @@ class partition_map {
         }
         if (result.emptied) {
             std::scoped_lock const lock(mutex_);
-            partition* const empty = by_scope_.find(*result.emptied);
-            if (empty != nullptr && empty->users == 0 && empty->used.entries == 0) {
-                remove_empty(*empty);
+            auto const empty = by_scope_.find(*result.emptied);
+            if (empty != by_scope_.end() && empty->second.users == 0 &&
+                empty->second.used.entries == 0) {
+                remove_empty(empty->second);
             } // else another thread removed or opened it
         }
         return result.freed;
@@ -203,7 +159,9 @@ class partition_map {
     [[nodiscard]] backend_statistics stats() const {
         std::shared_lock const lock(mutex_);
         backend_statistics sum = of_removed_;
-        by_scope_.for_each([&](key128, partition const& each) { sum += stats(each); });
+        for (auto const& [scope, each] : by_scope_) {
+            sum += stats(each);
+        }
         return sum;
     }
 
@@ -250,11 +208,8 @@ class partition_map {
     }
 
     void update_single() noexcept {
-        partition* single = nullptr;
-        if (by_scope_.size() == 1) {
-            by_scope_.for_each([&](key128, partition& each) { single = &each; });
-        }
-        single_.store(single, std::memory_order_release);
+        single_.store(by_scope_.size() == 1 ? &by_scope_.begin()->second : nullptr,
+                      std::memory_order_release);
     }
 
     struct eviction {
@@ -269,22 +224,21 @@ class partition_map {
                             ShareOf share_of) noexcept {
         std::size_t offset = key.high % std::max<std::size_t>(sum, 1);
         partition* from = nullptr;
-        by_scope_.for_each([&](key128, partition& each) {
+        for (auto& [scope, each] : by_scope_) {
             std::size_t const share = share_of(each);
-            if (from == nullptr && offset < share) {
+            if (offset < share) {
                 from = &each;
+                break;
             }
-            offset -= (std::min)(offset, share);
-        });
+            offset -= share;
+        }
         eviction result;
         if (from != nullptr) {
             result = evict_from(*from, requester, key.low);
         }
-        by_scope_.for_each([&](key128, partition& each) {
-            if (!result.freed) {
-                result = evict_from(each, requester, key.low);
-            }
-        });
+        for (auto each = by_scope_.begin(); !result.freed && each != by_scope_.end(); ++each) {
+            result = evict_from(each->second, requester, key.low);
+        }
         return result;
     }
 
@@ -314,7 +268,7 @@ class partition_map {
     std::atomic<std::size_t> waste_{0};       ///< the sum of waste_of()
     std::atomic<partition*> single_{nullptr}; ///< null unless there is exactly one partition
     mutable shared_mutex mutex_;
-    hash_map<key128, partition> by_scope_;
+    std::unordered_map<key128, partition> by_scope_;
     backend_statistics of_removed_; ///< the counters of removed partitions
 };
 

@@ -8,19 +8,19 @@
 // were retired before, once every slot is clear or has a newer epoch. So a hit costs two plain
 // stores.
 
+#include <memo/detail/system/compiled.hpp>
 #include <memo/detail/system/fork.hpp>
-#include <memo/detail/system/process.hpp>
+#include <memo/detail/system/this_thread_slot.hpp>
 #include <memo/detail/system/thread_slot.hpp>
 
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
-#include <mutex>
-#include <utility>
 
 namespace memo::detail {
+
+class thread_slots;
 
 /// While a section lives, no object that its thread can reach is freed. Sections nest.
 class read_section {
@@ -36,8 +36,8 @@ class read_section {
         if (outer_ == 0) [[likely]] { // else the outer section protects
             // acquire pairs with the reclaimer's increment: a thread that loads the new epoch
             // cannot reach an object that was retired before it. release pairs with
-            // oldest_reader(): the reclaimer that loads this epoch sees the reads of earlier
-            // sections as done.
+            // thread_slots::oldest_reader(): the reclaimer that loads this epoch sees the reads of
+            // earlier sections as done.
             epoch_.store(slot.orders->epoch.load(std::memory_order_acquire),
                          std::memory_order_release);
             slot.publish(epoch_);
@@ -58,79 +58,27 @@ struct retirable {
 /// One per process, see process_wide.
 class reclaimer {
   public:
+    reclaimer();
+
     /// Takes ownership of an object that no new reader can reach. Destroys nothing: callers may
     /// hold locks.
     ///
     /// bytes           the weight of the object
-    void retire(retirable& object, std::size_t bytes) noexcept {
-        std::scoped_lock const lock(mutex_);
-        object.next = std::exchange(retired_, &object);
-        retired_count_ += 1;
-        retired_bytes_ += bytes;
-        if (retired_count_ >= max_count || retired_bytes_ >= max_bytes) {
-            due_.store(true, std::memory_order_relaxed);
-        }
-    }
+    void retire(retirable& object, std::size_t bytes) noexcept;
 
     /// Like reclaim(), but does nothing until enough was retired.
-    void reclaim_if_due() noexcept {
-        if (due_.load(std::memory_order_relaxed)) {
-            reclaim();
-        }
-    }
+    void reclaim_if_due() noexcept;
 
     /// Frees all retired objects that no reader can use. Runs destructors of user types: callers
     /// hold no lock.
-    void reclaim() noexcept {
-        for (retirable* free : take_free()) {
-            while (free != nullptr) {
-                retirable* const each = std::exchange(free, free->next);
-                each->destroy(each);
-            }
-        }
-    }
+    void reclaim() noexcept;
 
   private:
-    static constexpr std::size_t max_count = 64;
-    static constexpr std::size_t max_bytes = std::size_t{256} * 1024;
-
     /// Increments the epoch, and removes and returns the lists of objects that can be freed. The
     /// retired objects then become the waiting ones: one epoch is enough for all of them.
-    std::array<retirable*, 2> take_free() noexcept {
-        std::scoped_lock const lock(mutex_);
-        std::uint64_t const
-            now = // seq_cst: the unlinking stores precede the barrier and the loads below
-            slots_.orders().epoch.fetch_add(1, std::memory_order_seq_cst) + 1;
-        retired_count_ = 0;
-        retired_bytes_ = 0;
-        due_.store(false, std::memory_order_relaxed);
-        if (waiting_ == nullptr && retired_ == nullptr) {
-            return {};
-        }
-        slots_.barrier_for_all();
-        std::uint64_t const oldest = oldest_reader();
-        if (waiting_ != nullptr && waiting_epoch_ > oldest) {
-            return {};
-        }
-        std::array<retirable*, 2> free{std::exchange(waiting_, std::exchange(retired_, nullptr))};
-        waiting_epoch_ = now;
-        if (waiting_epoch_ <= oldest) {
-            free[1] = std::exchange(waiting_, nullptr);
-        }
-        return free;
-    }
+    std::array<retirable*, 2> take_free() noexcept;
 
-    [[nodiscard]] std::uint64_t oldest_reader() const noexcept {
-        std::uint64_t oldest = (std::numeric_limits<std::uint64_t>::max)();
-        slots_.for_each([&](thread_slot const& slot) {
-            if (auto const epoch = slot.epoch.load(std::memory_order_seq_cst); epoch != 0) {
-                oldest = epoch < oldest ? epoch : oldest;
-            }
-        });
-        return oldest;
-    }
-
-    thread_slots& slots_ = process_wide<thread_slots>();
+    thread_slots& slots_;
     mutex mutex_;
     retirable* waiting_ = nullptr;    ///< list of objects to free next
     std::uint64_t waiting_epoch_ = 0; ///< readers of this epoch cannot reach the waiting objects
@@ -141,3 +89,7 @@ class reclaimer {
 };
 
 } // namespace memo::detail
+
+#if !defined(MEMO_COMPILED)
+#include "reclaim.ipp"
+#endif

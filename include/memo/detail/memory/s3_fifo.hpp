@@ -16,7 +16,7 @@
 
 namespace memo::detail {
 
-/// A FIFO queue of keys. std::deque triples the compile time.
+/// A FIFO queue of keys. Allocates only while it grows, unlike std::deque: eviction allocates nothing.
 class ring_buffer {
   public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }

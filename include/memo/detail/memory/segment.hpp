@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A segment: the unit by which the table grows. It has 256 buckets with linear probing from a key's
-// own bucket. All keys of a segment begin with the same bits; other bits choose the bucket.
+// A segment: the unit by which the table grows, one run of buckets. All keys of a segment begin with
+// the same bits; other bits choose the bucket.
 
 #include <memo/detail/memory/bucket.hpp>
 #include <memo/detail/memory/bucket_memory.hpp>
@@ -23,9 +23,7 @@ namespace memo::detail {
 /// Thread safety:  none; callers hold the mutex
 class alignas(64) segment {
   public:
-    /// Few enough that a split takes some microseconds, and enough that the directory of 10^7
-    /// entries stays in the second-level cache.
-    static constexpr std::size_t count = 256;
+    static constexpr std::size_t count = bucket::run_length;
     static constexpr std::size_t slot_count = count * bucket::slot_count;
     using memory = bucket_memory<count>;
 
@@ -62,17 +60,6 @@ class alignas(64) segment {
         return ((low ^ prefix_) >> 1) >> (63 - depth_) == 0;
     }
 
-    /// The index of a key's own bucket.
-    [[nodiscard]] static std::size_t number_of(std::uint64_t low) noexcept {
-        return (low >> 6) &
-               (count - 1); // bits from 6 on: the compiler drops the multiplication by 64
-    }
-
-    /// The next bucket of the run, which wraps.
-    [[nodiscard]] static bucket& after(bucket* buckets, bucket const& b) noexcept {
-        return buckets[static_cast<std::size_t>(&b - buckets + 1) & (count - 1)];
-    }
-
     [[nodiscard]] position locate(slot_key key) const {
         return probe(key.low, [&](bucket const& b) { return b.find(key); });
     }
@@ -94,7 +81,7 @@ class alignas(64) segment {
         slot_value const old = entry.value();
         bucket* here = &home_of(entry.low());
         entry.at->write(entry.slot, 0, 0, {}, first_version());
-        for (; here != entry.at; here = &after(buckets_, *here)) {
+        for (; here != entry.at; here = &bucket::after(buckets_, *here)) {
             here->decrement_overflow();
         }
         --entries_;
@@ -196,7 +183,7 @@ class alignas(64) segment {
 
   private:
     [[nodiscard]] bucket& home_of(std::uint64_t low) const noexcept {
-        return buckets_[number_of(low)];
+        return buckets_[bucket::number_of(low)];
     }
 
     [[nodiscard]] bool in_upper_half(position entry) const noexcept {
@@ -247,7 +234,7 @@ class alignas(64) segment {
         std::size_t slot = bucket::no_slot;
         while (slot == bucket::no_slot) {
             here->increment_overflow();
-            here = &after(buckets_, *here);
+            here = &bucket::after(buckets_, *here);
             slot = here->free_slot();
         }
         return {here, slot};
@@ -273,7 +260,7 @@ class alignas(64) segment {
             if (here->overflow.load(std::memory_order_relaxed) == 0) {
                 break;
             }
-            here = &after(buckets_, *here);
+            here = &bucket::after(buckets_, *here);
         }
         return {};
     }

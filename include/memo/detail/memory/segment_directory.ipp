@@ -1,57 +1,113 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <memo/detail/memory/s3_fifo.hpp>
+#include <memo/detail/memory/segment.hpp>
 #include <memo/detail/memory/segment_directory.hpp>
+#include <memo/detail/system/fork.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
+#include <forward_list>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <utility>
 
 namespace memo::detail {
 
-MEMO_DEFINITION segment_directory::segment_directory(bool evicts) : evicts_(evicts) {
-    directories_.add(1U);
-    directory const root = allocate_next(1);
-    root.put(add_segment(0, 0, evicts ? std::make_unique<s3_fifo>() : nullptr), 0, 0);
+MEMO_DEFINITION directory::directory(line* lines, unsigned depth)
+    : tagged_(reinterpret_cast<std::uintptr_t>(lines->bytes.data()) | (64 - depth)) {
+    for (std::size_t i = 0; i < count(); ++i) {
+        new (bucket_pointers() + i) buckets_pointer;
+        new (segment_pointers() + i) segment_pointer;
+    }
+}
+
+MEMO_DEFINITION std::size_t directory::lines_for(unsigned depth) noexcept {
+    constexpr std::size_t pair = sizeof(buckets_pointer) + sizeof(segment_pointer);
+    return ((pair << depth) + sizeof(line) - 1) / sizeof(line);
+}
+
+MEMO_DEFINITION void directory::put(segment& target, std::uint64_t prefix,
+                                    unsigned depth) const noexcept {
+    std::size_t const first = number_of(prefix);
+    for (std::size_t i = first; i < first + (count() >> depth); ++i) {
+        segment_pointers()[i].store(&target, std::memory_order_release);
+        bucket_pointers()[i].store(target.buckets(), std::memory_order_release);
+    }
+}
+
+MEMO_DEFINITION void directory::copy_from(directory half) const noexcept {
+    for (std::size_t i = 0; i < count(); ++i) {
+        segment_pointers()[i].store(half.segment_pointers()[i / 2].load(std::memory_order_relaxed),
+                                    std::memory_order_relaxed);
+        bucket_pointers()[i].store(half.bucket_pointers()[i / 2].load(std::memory_order_relaxed),
+                                   std::memory_order_relaxed);
+    }
+}
+
+/// What only growth needs.
+struct segment_directory::growth {
+    detail::mutex mutex; ///< guards the members below and all stores to directories; lock order:
+                         ///< after a segment's mutex
+    segment::memory buckets;
+    std::forward_list<segment> segments;
+    std::forward_list<std::unique_ptr<directory::line[]>> directories; ///< newest first; the first
+                                                                       ///< one is not in use yet
+    std::size_t untouched = 0; ///< leading lines of the first one
+
+    growth() { add_directory(1); }
+
+    void add_directory(unsigned depth) {
+        std::size_t const lines = directory::lines_for(depth);
+        directories.push_front(std::make_unique_for_overwrite<directory::line[]>(lines));
+        untouched = lines;
+    }
+
+    /// A directory in the memory that is ready. Allocates the memory of its successor.
+    directory allocate_next(unsigned depth) {
+        directory::line* const ready = directories.front().get();
+        add_directory(depth + 1);
+        return {ready, depth};
+    }
+
+    void touch_next() noexcept {
+        constexpr std::size_t page = 4096 / sizeof(directory::line);
+        untouched -= (std::min)(untouched, page);
+        directories.front()[untouched].bytes.front() = std::byte{0};
+    }
+};
+
+MEMO_DEFINITION segment_directory::segment_directory(bool evicts)
+    : evicts_(evicts), growth_(std::make_unique<growth>()) {
+    directory const root = growth_->allocate_next(1);
+    root.put(growth_->segments.emplace_front(growth_->buckets, 0, 0U,
+                                             evicts ? std::make_unique<s3_fifo>() : nullptr),
+             0, 0);
     root_.store(root, std::memory_order_release);
 }
 
+MEMO_DEFINITION segment_directory::~segment_directory() = default;
+
 MEMO_DEFINITION segment& segment_directory::make_segment(std::uint64_t prefix, unsigned depth,
                                                          std::unique_ptr<s3_fifo> order) {
-    std::scoped_lock const lock(growth_);
+    std::scoped_lock const lock(growth_->mutex);
     if (directory const half = root_.load(std::memory_order_relaxed); half.depth() < depth) {
-        directory const doubled = allocate_next(depth);
+        directory const doubled = growth_->allocate_next(depth);
         doubled.copy_from(half);
         root_.store(doubled, std::memory_order_release);
     }
-    touch_next();
-    return add_segment(prefix, depth, std::move(order));
+    growth_->touch_next();
+    return growth_->segments.emplace_front(growth_->buckets, prefix, depth, std::move(order));
 }
 
 MEMO_DEFINITION void segment_directory::publish(segment& target, std::uint64_t prefix,
                                                 unsigned depth) {
-    std::scoped_lock const lock(growth_);
+    std::scoped_lock const lock(growth_->mutex);
     root_.load(std::memory_order_relaxed).put(target, prefix, depth);
-}
-
-MEMO_DEFINITION directory segment_directory::allocate_next(unsigned depth) {
-    auto const& ready = directories_.newest();
-    directories_.add(depth + 1);
-    untouched_ = directory::lines_for(depth + 1);
-    return {ready, depth};
-}
-
-MEMO_DEFINITION void segment_directory::touch_next() noexcept {
-    constexpr std::size_t page = 4096 / sizeof(directory::line);
-    untouched_ -= (std::min)(untouched_, page);
-    directories_.newest().first[untouched_].bytes.front() = std::byte{0};
-}
-
-MEMO_DEFINITION segment& segment_directory::add_segment(std::uint64_t prefix, unsigned depth,
-                                                        std::unique_ptr<s3_fifo> order) {
-    return segments_.add(buckets_, prefix, depth, std::move(order));
 }
 
 } // namespace memo::detail

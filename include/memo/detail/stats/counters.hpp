@@ -8,7 +8,7 @@
 #include <memo/detail/stats/latency.hpp>
 #include <memo/detail/system/compiled.hpp>
 #include <memo/detail/system/fork.hpp>
-#include <memo/detail/system/thread_slot.hpp>
+#include <memo/detail/system/this_thread_slot.hpp>
 #include <memo/statistics.hpp>
 
 #include <array>

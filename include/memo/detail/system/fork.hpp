@@ -9,51 +9,19 @@
 // A section must be short: it runs no code of the user, which may fork or wait, and does not wait for other
 // processes or the network.
 
-#include <memo/detail/system/futex.hpp>
-#include <memo/detail/system/thread_slot.hpp>
+#include <memo/detail/system/compiled.hpp>
 
-#include <atomic>
-#include <cstdint>
 #include <mutex>
 #include <shared_mutex>
 
 namespace memo::detail {
 
-/// Waits until no fork runs, and enters a section; the forking thread does not wait. If a fork takes too
-/// long, a handler in it waits for a thread that waits here, so threads stop waiting for the fork.
-[[gnu::noinline, gnu::cold, gnu::visibility("hidden")]] inline void
-enter_after_forks(thread_slot& slot) noexcept {
-    std::uint32_t forks = 0;
-    while (!slot.forks && (forks = slot.orders->forks.load(std::memory_order_seq_cst)) != 0) {
-        slot.depth.store(0, std::memory_order_release);
-        if (!wait_while(slot.orders->forks, forks, thread_slots::max_wait) &&
-            slot.orders->forks.compare_exchange_strong(forks, 0)) {
-            wake_all(slot.orders->forks);
-        }
-        slot.depth.store(1, std::memory_order_release);
-        slot.publish(slot.depth);
-    }
-}
-
 /// Enters a section in which no other thread forks. Sections nest, across mutexes and modules.
 ///
 /// Throws:         std::bad_alloc, as this_thread_slot
-[[gnu::visibility("hidden")]] inline void enter_fork_section() {
-    thread_slot& slot = this_thread_slot();
-    std::uint32_t const depth = slot.depth.load(std::memory_order_relaxed);
-    slot.depth.store(depth + 1, std::memory_order_release);
-    if (depth == 0) {
-        slot.publish(slot.depth);
-        if (slot.orders->forks.load(std::memory_order_acquire) != 0) [[unlikely]] {
-            enter_after_forks(slot);
-        }
-    }
-}
+[[gnu::visibility("hidden")]] void enter_fork_section();
 
-[[gnu::visibility("hidden")]] inline void leave_fork_section() noexcept {
-    thread_slot& slot = this_thread_slot(); // also if another module entered the section
-    slot.depth.store(slot.depth.load(std::memory_order_relaxed) - 1, std::memory_order_release);
-}
+[[gnu::visibility("hidden")]] void leave_fork_section() noexcept;
 
 /// A std::mutex or std::shared_mutex that only its own thread can hold in a child of fork().
 ///
@@ -118,3 +86,7 @@ class fork_section {
 };
 
 } // namespace memo::detail
+
+#if !defined(MEMO_COMPILED)
+#include "fork.ipp"
+#endif

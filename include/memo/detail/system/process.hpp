@@ -11,24 +11,19 @@
 // ABI, have another state. A module that used the state is never unloaded, because other modules may hold
 // addresses of its functions (docs/decisions/0050-process-state.md).
 
+#include <memo/detail/system/compiled.hpp>
 #include <memo/version.hpp>
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <string_view>
 #include <typeinfo>
 
-#if defined(__ELF__)
-#include <elf.h>
-#include <link.h>
 // Only shared libraries are pinned. Pinning needs dlopen, which causes a warning in a program that is linked
-// with -static.
-#if defined(__PIC__) && !defined(__PIE__)
+// with -static. The library memo::compiled can be part of both, and leaves the choice to the other code.
+#if defined(__ELF__) && defined(__PIC__) && !defined(__PIE__) && !defined(MEMO_COMPILES_LIBRARY)
 #include <dlfcn.h>
 #define MEMO_IN_SHARED_LIBRARY 1
-#endif
 #endif
 
 namespace memo::detail {
@@ -68,39 +63,25 @@ class process_state {
     ///
     /// Throws:         std::bad_alloc
     template <class T> [[nodiscard]] T& object() {
-        slot* first = slots_.load(std::memory_order_acquire);
-        slot* found = find(first, typeid(T).name(), sizeof(T));
-        if (found == nullptr) {
-            auto* const fresh = new slot_of<T>;
-            fresh->next = first;
-            while (!slots_.compare_exchange_weak(fresh->next, fresh, std::memory_order_acq_rel)) {
-                if (found = find(fresh->next, fresh->name, fresh->size); found != nullptr) {
-                    delete fresh;
-                    return static_cast<slot_of<T>*>(found)->object;
-                }
-            }
-            found = fresh;
-        }
-        return static_cast<slot_of<T>*>(found)->object;
+        slot& found =
+            find_or_add(typeid(T).name(), sizeof(T), slot_of<T>::create, slot_of<T>::destroy);
+        return static_cast<slot_of<T>&>(found).object;
     }
 
   private:
     struct slot {
-        char const* name; ///< of the type, mangled
-        std::size_t size;
-        slot* next;
+        char const* name = nullptr; ///< of the type, mangled
+        std::size_t size = 0;
+        slot* next = nullptr;
     };
     template <class T> struct slot_of : slot {
-        slot_of() : slot{typeid(T).name(), sizeof(T), nullptr} {}
+        static slot* create() { return new slot_of; }
+        static void destroy(slot* unused) { delete static_cast<slot_of*>(unused); }
         T object;
     };
 
-    [[nodiscard]] static slot* find(slot* first, std::string_view name, std::size_t size) noexcept {
-        while (first != nullptr && (first->name != name || first->size != size)) {
-            first = first->next;
-        }
-        return first;
-    }
+    [[nodiscard]] slot& find_or_add(char const* name, std::size_t size, slot* (*create)(),
+                                    void (*destroy)(slot*));
 
     std::atomic<slot*> slots_{nullptr};
 };
@@ -127,111 +108,26 @@ asm(".pushsection .note.memo,\"a\",%note\n"
     ".long memo_process_root_1 - .\n"
     ".popsection\n");
 
-/// Calls visit(root, module) for the root of each loaded module.
-///
-/// module          its path; empty for the main program
-template <class Visit> void for_each_root(Visit visit) {
-    constexpr auto visit_module = [](dl_phdr_info* module, std::size_t, void* data) {
-        constexpr std::string_view owner{"memo", sizeof "memo"};
-        constexpr auto aligned = [](std::size_t bytes) { return (bytes + 3) & ~std::size_t{3}; };
-        for (std::size_t i = 0; i < module->dlpi_phnum; ++i) {
-            auto const& segment = module->dlpi_phdr[i];
-            if (segment.p_type != PT_NOTE) {
-                continue;
-            }
-            auto const* note = reinterpret_cast<char*>(module->dlpi_addr + segment.p_vaddr);
-            std::size_t remaining = segment.p_memsz;
-            ElfW(Nhdr) header{};
-            while (remaining >= sizeof header) {
-                std::memcpy(&header, note, sizeof header);
-                auto const* const name = note + sizeof header;
-                auto const* const descriptor = name + aligned(header.n_namesz);
-                std::size_t const total =
-                    sizeof header + aligned(header.n_namesz) + aligned(header.n_descsz);
-                if (total > remaining) {
-                    break;
-                }
-                if (header.n_type == 1 && std::string_view(name, header.n_namesz) == owner) {
-                    std::int32_t distance = 0;
-                    std::memcpy(&distance, descriptor, sizeof distance);
-                    auto const root = reinterpret_cast<std::uintptr_t>(descriptor) +
-                                      static_cast<std::uintptr_t>(std::intptr_t{distance});
-                    (*static_cast<Visit*>(data))(*reinterpret_cast<process_root*>(root),
-                                                 module->dlpi_name);
-                    break;
-                }
-                note += total;
-                remaining -= total;
-            }
-        }
-        return 0;
-    };
-    ::dl_iterate_phdr(visit_module, &visit);
-}
-
-/// Makes this module adopt the state of the process, or publish a fresh one.
-///
-/// Returns:        the state, and whether it is the fresh one
-[[gnu::visibility("hidden")]] inline process_state& adopt_state(process_state& fresh) {
-    // In the callback of an outer dl_iterate_phdr, which holds the loader's lock: two modules that start at
-    // once get one state.
-    constexpr auto under_lock = [](dl_phdr_info*, std::size_t, void* state) {
-        process_state* found = nullptr;
-        for_each_root([&](process_root& root, char const*) {
-            if (found == nullptr && root.abi == process_abi()) {
-                found = root.state.load(std::memory_order_acquire);
-            }
-        });
-        auto& result = *static_cast<process_state**>(state);
-        result = found != nullptr ? found : result;
-        root_of_this_module.state.store(result, std::memory_order_release);
-        return 1; // ends the iteration
-    };
-    process_state* state = &fresh;
-    ::dl_iterate_phdr(under_lock, &state);
-    return *state;
-}
-
-/// Prevents the unloading of this module: other modules may call its code.
-[[gnu::visibility("hidden")]] inline void pin_this_module() noexcept {
+/// Prevents the unloading of a module; weak, for a program that is not a shared library has no such function.
 #if defined(MEMO_IN_SHARED_LIBRARY)
-    char const* path = "";
-    for_each_root([&](process_root const& root, char const* module) {
-        path = &root == &root_of_this_module ? module : path;
-    });
-    if (*path != '\0') { // the main program has no path, and is never unloaded
-        static_cast<void>(::dlopen(path, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE));
-    }
-#endif
+[[gnu::visibility("hidden"), gnu::used]] inline void keep_loaded(char const* path) noexcept {
+    static_cast<void>(::dlopen(path, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE));
 }
+#else
+[[gnu::visibility("hidden"), gnu::weak]] void keep_loaded(char const* path) noexcept;
+#endif
 
 #else
 
 // Without ELF each module has its own state.
 inline process_root root_of_this_module{{nullptr}, process_abi()};
 
-inline process_state& adopt_state(process_state& fresh) {
-    process_state* none = nullptr;
-    return root_of_this_module.state.compare_exchange_strong(none, &fresh) ? fresh : *none;
-}
-
-inline void pin_this_module() noexcept {}
-
 #endif
 
 /// The state of the process. Pins the calling module.
-[[gnu::visibility("hidden")]] inline process_state& state_of_process() {
-    process_state* state = root_of_this_module.state.load(std::memory_order_acquire);
-    if (state == nullptr) [[unlikely]] {
-        auto* const fresh = new process_state;
-        state = &adopt_state(*fresh);
-        if (state != fresh) {
-            delete fresh;
-        }
-        pin_this_module();
-    }
-    return *state;
-}
+///
+/// Throws:         std::bad_alloc
+[[gnu::visibility("hidden")]] process_state& state_of_process();
 
 /// A module's cached pointer to an object of the process.
 template <class T> struct [[gnu::visibility("hidden")]] process_slot {
@@ -254,3 +150,7 @@ template <class T> [[nodiscard, gnu::visibility("hidden")]] inline T& process_wi
 }
 
 } // namespace memo::detail
+
+#if !defined(MEMO_COMPILED)
+#include "process.ipp"
+#endif

@@ -4,7 +4,7 @@
 #include <memo/detail/math.hpp>
 #include <memo/detail/record/sample_id.hpp>
 #include <memo/detail/system/cancellation.hpp>
-#include <memo/detail/system/thread_slot.hpp>
+#include <memo/detail/system/this_thread_slot.hpp>
 #include <memo/detail/text.hpp>
 #include <memo/detail/tools/auditor.hpp>
 #include <memo/error.hpp>
