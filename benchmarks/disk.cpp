@@ -3,6 +3,8 @@
 // and beside LMDB alone. Everything lies in one directory of the machine's disk; pages are warm.
 
 #include <memo/backends/disk.hpp>
+#include <memo/detail/lmdb/entry.hpp>
+#include <memo/detail/lmdb/lmdb.hpp>
 #include <memo/memo.hpp>
 #include <support/file_store.hpp>
 #include <support/measure.hpp>

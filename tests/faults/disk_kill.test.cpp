@@ -7,6 +7,9 @@
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 #include <memo/backends/disk.hpp>
+#include <memo/detail/lmdb/disk_flight.hpp>
+#include <memo/detail/lmdb/disk_store.hpp>
+#include <memo/detail/lmdb/scan.hpp>
 #include <memo/memo.hpp>
 
 #include <catch2/catch.hpp>

@@ -8,6 +8,11 @@
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 #include <memo/backends/disk.hpp>
+#include <memo/detail/lmdb/disk_directory.hpp>
+#include <memo/detail/lmdb/disk_store.hpp>
+#include <memo/detail/lmdb/file.hpp>
+#include <memo/detail/lmdb/read_transaction.hpp>
+#include <memo/detail/lmdb/scan.hpp>
 #include <memo/memo.hpp>
 
 #include <catch2/catch.hpp>

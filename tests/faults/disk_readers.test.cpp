@@ -7,6 +7,7 @@
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 #include <memo/backends/disk.hpp>
+#include <memo/detail/lmdb/lmdb.hpp>
 #include <memo/memo.hpp>
 
 #include <catch2/catch.hpp>

@@ -15,6 +15,11 @@
 #include "support/temp_dir.hpp"
 #include <memo/backends/libmemcached.hpp>
 #include <memo/backends/memcached.hpp>
+#include <memo/detail/memcached/deadline.hpp>
+#include <memo/detail/memcached/memcached_scope.hpp>
+#include <memo/detail/memcached/servers.hpp>
+#include <memo/detail/memcached/transport.hpp>
+#include <memo/detail/memcached/wire/meta.hpp>
 #include <memo/memo.hpp>
 
 #include <catch2/catch.hpp>

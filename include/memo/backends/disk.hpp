@@ -9,17 +9,11 @@
 #include <memo/backend.hpp>
 #include <memo/backends/disk_settings.hpp>
 #include <memo/detail/lmdb/disk_partition.hpp>
-#include <memo/detail/lmdb/disk_store.hpp>
-#include <memo/detail/lmdb/scan.hpp>
-#include <memo/fingerprint.hpp>
+#include <memo/detail/system/compiled.hpp>
 #include <memo/key128.hpp>
 
-#include <filesystem>
 #include <memory>
 #include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
 
 namespace memo {
 
@@ -38,9 +32,8 @@ class disk {
     static constexpr bool persistent = true;
     static constexpr bool stores = true;
 
-    disk() : disk(settings{}) {}
-    explicit disk(settings chosen)
-        : store_(std::make_shared<detail::disk_store>(std::move(chosen))) {}
+    disk();
+    explicit disk(settings chosen);
     // A move is a copy, so that the source stays usable.
     disk(disk const&) = default;
     disk& operator=(disk const&) = default;
@@ -49,37 +42,30 @@ class disk {
     template <class Record> using partition_type = detail::disk_partition<Record>;
 
     template <class Record> [[nodiscard]] partition_type<Record> partition(key128 scope) const {
-        return {store_, store_->open(scope)};
+        return {store_, scope};
     }
 
     /// Sets the name and version of the function of a scope, which tools list. If the directory has
     /// the name only under other scopes, the reason for misses of absent keys is
     /// miss_reason::version.
-    void describe(key128 scope, std::string const& name, std::string const& version) const {
-        store_->describe(scope, name, version);
-    }
+    void describe(key128 scope, std::string const& name, std::string const& version) const;
 
     /// Entries and bytes of all functions and processes; the other counters are those of this
     /// process.
-    [[nodiscard]] backend_statistics stats() const {
-        return detail::disk_store::with_size(store_->total_counters(), store_->errors(),
-                                             [&] { return detail::size_of_all(*store_); });
-    }
+    [[nodiscard]] backend_statistics stats() const;
 
     /// The identity of the directory, independent of the path.
-    [[nodiscard]] key128 identity() const {
-        std::error_code failure;
-        auto const path = std::filesystem::canonical(directory(), failure);
-        return fingerprint(std::string_view("disk"), failure ? directory() : path.string());
-    }
+    [[nodiscard]] key128 identity() const;
 
     /// The absolute path of the cache.
-    [[nodiscard]] std::string const& directory() const noexcept {
-        return store_->directory().root();
-    }
+    [[nodiscard]] std::string const& directory() const noexcept;
 
   private:
     std::shared_ptr<detail::disk_store> store_;
 };
 
 } // namespace memo
+
+#if !defined(MEMO_COMPILED_DISK)
+#include "disk.ipp"
+#endif

@@ -3,12 +3,12 @@
 
 // The settings of memo::disk.
 
+#include <memo/detail/system/compiled.hpp>
 #include <memo/time_span.hpp>
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <iostream>
 #include <string>
 
 namespace memo {
@@ -46,9 +46,14 @@ struct disk_settings {
     /// The clock of `ttl` and `max_age`.
     std::function<std::chrono::system_clock::time_point()> clock = std::chrono::system_clock::now;
     /// Called with a message when damaged data is set aside; the message says what to do.
-    std::function<void(std::string const&)> report = [](std::string const& text) {
-        std::cerr << text << '\n';
-    };
+    std::function<void(std::string const&)> report = print;
+
+    /// Prints a line to std::cerr.
+    static void print(std::string const& text);
 };
 
 } // namespace memo
+
+#if !defined(MEMO_COMPILED_DISK)
+#include "disk_settings.ipp"
+#endif

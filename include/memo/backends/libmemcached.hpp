@@ -6,8 +6,9 @@
 #include <memo/detail/system/compiler.hpp>
 
 #include <memo/backends/memcached.hpp>
-#include <memo/detail/memcached/basic_memcached.hpp>
+#include <memo/detail/memcached/basic_memcached.ipp>
 #include <memo/detail/memcached/libmemcached_connection.hpp>
+
 namespace memo {
 
 /// memo::memcached over libmemcached, for servers without the meta protocol (before 1.6.10). It has the same

@@ -6,7 +6,7 @@
 #include <memo/detail/system/compiler.hpp>
 
 #include <memo/detail/memcached/basic_memcached.hpp>
-#include <memo/detail/memcached/wire/meta.hpp>
+
 namespace memo {
 
 /// Stores records on memcached servers (1.6.10 or later), over TCP or unix sockets, distributed by consistent
@@ -18,4 +18,14 @@ namespace memo {
 /// Thread safety:  safe; a forked child opens its own connections
 using memcached = detail::basic_memcached<detail::meta_connection>;
 
+#if defined(MEMO_COMPILED_MEMCACHED)
+extern template class detail::basic_memcached<detail::meta_connection>;
+extern template class detail::memcached_lock<detail::meta_connection>;
+extern template class detail::memcached_records<detail::meta_connection>;
+#endif
+
 } // namespace memo
+
+#if !defined(MEMO_COMPILED_MEMCACHED)
+#include "memcached.ipp"
+#endif

@@ -5,39 +5,23 @@
 // check, erase, compact, salvage and copy entries. Needs LMDB: the CMake target is memo::disk.
 
 #include <memo/backends/disk_settings.hpp>
-#include <memo/detail/lmdb/check_disk_settings.hpp>
-#include <memo/detail/lmdb/disk_directory.hpp>
-#include <memo/detail/lmdb/disk_eviction.hpp>
-#include <memo/detail/lmdb/disk_store.hpp>
-#include <memo/detail/lmdb/entry.hpp>
-#include <memo/detail/lmdb/environment_files.hpp>
-#include <memo/detail/lmdb/file.hpp>
-#include <memo/detail/lmdb/function_names.hpp>
-#include <memo/detail/lmdb/portions.hpp>
-#include <memo/detail/lmdb/salvage.hpp>
-#include <memo/detail/lmdb/scan.hpp>
+#include <memo/detail/function_ref.hpp>
+#include <memo/detail/lmdb/disk_records.hpp>
 #include <memo/detail/record/codec.hpp>
 #include <memo/detail/record/frame.hpp>
+#include <memo/detail/system/compiled.hpp>
 #include <memo/detail/text.hpp>
 #include <memo/key128.hpp>
 
-#include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <fcntl.h>
-#include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <system_error>
-#include <tuple>
 #include <typeinfo>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -94,32 +78,7 @@ struct stored_entry {
     ///
     /// Complexity:     linear in the bytes
     /// Throws:         nothing
-    [[nodiscard]] static stored_entry of(std::span<std::byte const> bytes) noexcept {
-        stored_entry entry;
-        entry.frame = bytes;
-        auto const header = detail::header_of(bytes);
-        if (!header) {
-            return entry;
-        }
-        entry.check = entry_check::corrupt;
-        if (detail::check_frame(bytes)) {
-            entry.check = entry_check::passed;
-            entry.payload = detail::payload_of(bytes);
-        }
-        entry.kind = header->kind == detail::record_kind::value     ? entry_kind::value
-                     : header->kind == detail::record_kind::moments ? entry_kind::moments
-                     : header->kind == detail::record_kind::name    ? entry_kind::name
-                                                                    : entry_kind::unknown;
-        entry.is_name = entry.kind == entry_kind::name;
-        entry.scope = header->scope;
-        entry.key = header->key;
-        entry.type = header->type;
-        entry.created = header->created;
-        entry.cost = header->cost;
-        entry.expires = header->expires;
-        entry.checksum = header->checksum;
-        return entry;
-    }
+    [[nodiscard]] static stored_entry of(std::span<std::byte const> bytes) noexcept;
 
     /// The value, if the record is of exactly this type, with or without the arguments of
     /// memo::verify_full; otherwise nullopt.
@@ -145,26 +104,10 @@ struct stored_entry {
     /// The moments, for samples of any type; nullopt for an entry of another kind.
     ///
     /// Complexity:     linear in the payload
-    [[nodiscard]] std::optional<stored_moments> moments() const {
-        auto const found =
-            kind == entry_kind::moments ? detail::decode_averaged(payload) : std::nullopt;
-        if (!found) {
-            return std::nullopt;
-        }
-        auto const& samples = found->record.samples;
-        stored_moments all{samples.count(), found->record.rejected, found->is_vector, {}, {}, {}};
-        for (std::size_t i = 0; i < samples.size(); ++i) {
-            all.mean.push_back(samples.mean(i));
-            all.variance.push_back(samples.variance(i));
-            all.standard_error.push_back(samples.standard_error(i));
-        }
-        return all;
-    }
+    [[nodiscard]] std::optional<stored_moments> moments() const;
 
     /// Name and version of a function; nullopt for an entry of another kind, or a malformed one.
-    [[nodiscard]] std::optional<std::pair<std::string, std::string>> function_name() const {
-        return detail::decode_label(frame);
-    }
+    [[nodiscard]] std::optional<std::pair<std::string, std::string>> function_name() const;
 };
 
 /// The sums over the entries of one function.
@@ -225,29 +168,19 @@ struct no_progress {
 class cache_directory {
   public:
     /// With `.read_only`, does not write, and functions that erase or insert throw.
-    explicit cache_directory(disk_settings settings) : store_(std::move(settings)) {}
+    explicit cache_directory(disk_settings settings);
+    cache_directory(cache_directory const&) = delete;
+    cache_directory& operator=(cache_directory const&) = delete;
+    ~cache_directory();
 
     /// The default directory.
-    [[nodiscard]] static std::string default_path() { return detail::default_directory(); }
+    [[nodiscard]] static std::string default_path();
 
     /// The absolute path of the directory.
-    [[nodiscard]] std::string path() { return store_.current().directory().root(); }
+    [[nodiscard]] std::string path();
 
     /// Complexity:     linear in the functions
-    [[nodiscard]] directory_statistics statistics() {
-        detail::disk_directory const& directory = store_.current().directory();
-        detail::disk_state const state = directory.state();
-        auto const [size, names] = store_.inspect([](detail::read_transaction const& snapshot) {
-            return std::pair(snapshot.size(), detail::count_names(snapshot));
-        });
-        return {names,
-                size.entries - names,
-                size.bytes,
-                std::filesystem::file_size(directory.data_file()),
-                state.map_size,
-                !state.dirty,
-                std::filesystem::exists(directory.path("v1.bad.1"))};
-    }
+    [[nodiscard]] directory_statistics statistics();
 
     /// Calls visit(stored_entry const&) with a copy of every entry, including names of functions. Holds no
     /// read transaction during visit, so visit may be slow.
@@ -256,18 +189,8 @@ class cache_directory {
     /// Throws:         memo::error at a damaged page, after the entries before it
     template <class Visit, class Progress = no_progress>
     void for_each(Visit const& visit, Progress&& progress = {}) {
-        detail::for_each_entry(
-            store_,
-            [&](detail::key_and_value const& found) {
-                stored_entry entry = stored_entry::of(found.value);
-                entry.is_name = !detail::is_record(found);
-                if (entry.check == entry_check::passed && !entry.is_name &&
-                    !std::ranges::equal(detail::place_of(entry.scope, entry.key), found.key)) {
-                    entry.check = entry_check::misplaced;
-                }
-                visit(std::as_const(entry));
-            },
-            progress);
+        auto const report = reporting(progress);
+        visit_entries(visit, report);
     }
 
     /// All functions, by scope.
@@ -275,23 +198,8 @@ class cache_directory {
     /// Complexity:     linear in the bytes of all entries
     template <class Progress = no_progress>
     [[nodiscard]] std::map<key128, stored_function> functions(Progress&& progress = {}) {
-        std::map<key128, stored_function> all;
-        for_each(
-            [&](stored_entry const& entry) {
-                if (entry.is_name) {
-                    if (auto const label = entry.function_name()) {
-                        auto& named = all[entry.scope];
-                        std::tie(named.name, named.version) = *label;
-                    }
-                } else if (entry.check != entry_check::truncated) {
-                    auto& one = all[entry.scope];
-                    ++one.entries;
-                    one.bytes += entry.frame.size();
-                    one.seconds += static_cast<double>(entry.cost);
-                }
-            },
-            progress);
-        return all;
+        auto const report = reporting(progress);
+        return sum_functions(report);
     }
 
     /// Checks every entry.
@@ -299,23 +207,8 @@ class cache_directory {
     /// Complexity:     linear in the bytes of all entries
     template <class Progress = no_progress>
     [[nodiscard]] verification verify(Progress&& progress = {}) {
-        verification result;
-        try {
-            for_each(
-                [&](stored_entry const& entry) {
-                    bool const passed = entry.check == entry_check::passed;
-                    auto& intact = entry.is_name ? result.names : result.intact;
-                    auto& corrupt = entry.is_name ? result.corrupt_names : result.corrupt;
-                    ++(passed ? intact : corrupt);
-                },
-                progress);
-        } catch (detail::disk_error const& failure) {
-            if (!detail::is_damage(failure.code())) {
-                throw;
-            }
-            result.damaged_pages = true;
-        }
-        return result;
+        auto const report = reporting(progress);
+        return verify_entries(report);
     }
 
     /// Erases records that have expired, are truncated, or were created more than max_age ago; then evicts
@@ -323,83 +216,18 @@ class cache_directory {
     ///
     /// Returns:        the number of erased records
     std::size_t prune(std::optional<std::chrono::seconds> max_age,
-                      std::optional<std::uint64_t> max_bytes) {
-        if (max_age && max_age->count() < 0) {
-            throw error(errc::configuration, "cache_directory: max_age is negative; give the age "
-                                             "from which records are erased");
-        }
-        std::size_t erased = 0;
-        auto const now = std::chrono::duration_cast<std::chrono::seconds>(
-            std::chrono::system_clock::now().time_since_epoch());
-        detail::unix_time const time{now};
-        std::int64_t const oldest = // none was created before 1970
-            now.count() -
-            (std::min)(max_age.value_or(std::chrono::seconds(0)).count(), now.count());
-        erased += detail::erase_records(store_, [&](detail::key_and_value const& entry) {
-            auto const header = detail::header_of(entry.value);
-            return !header || header->expired(time) ||
-                   (max_age && std::int64_t{header->created} < oldest);
-        });
-        while (max_bytes) {
-            detail::disk_clock const none;
-            std::size_t before = 0;
-            std::size_t after = 0;
-            store_.write([&](detail::write_transaction const& write) {
-                before = write.size().entries;
-                if (write.size().bytes > *max_bytes) {
-                    detail::evict(write, 256, none, {*max_bytes, 0, time}, [](key128) {});
-                }
-                after = write.size().entries;
-                return true;
-            });
-            erased += before - after;
-            if (before == after) {
-                break;
-            }
-        }
-        return erased;
-    }
+                      std::optional<std::uint64_t> max_bytes);
 
     /// Erases all records of one function.
     ///
     /// Returns:        their number
-    std::size_t erase(key128 scope) { return detail::erase_function(store_, scope); }
+    std::size_t erase(key128 scope);
 
     /// Stores an intact entry of another directory, unless it has expired or an intact entry is present.
     ///
     /// entry           intact: a value, moments or a name
     /// Throws:         memo::error (argument) if it is not intact
-    insertion insert(stored_entry const& entry) {
-        auto const header = detail::check_frame(entry.frame);
-        if (!header) {
-            throw error(errc::argument, "disk insert: the entry is not intact; insert entries for "
-                                        "which is_intact() is true");
-        }
-        bool const is_name = header->kind == detail::record_kind::name;
-        auto const record = detail::place_of(header->scope, header->key);
-        auto const name = detail::name_place_of(header->scope);
-        detail::bytes_view const place =
-            is_name ? detail::bytes_view(name) : detail::bytes_view(record);
-        if (store_.is_expired(*header)) {
-            return insertion::present_or_expired;
-        }
-        return store_.write([&](detail::write_transaction const& write) {
-            if (auto const found = write.find(place)) {
-                auto const here = detail::check_frame(*found);
-                if (here && here->scope == header->scope && here->key == header->key &&
-                    !store_.is_expired(*here)) {
-                    return insertion::present_or_expired;
-                }
-            }
-            if (is_name) {
-                write.insert(place, entry.frame);
-                return insertion::stored;
-            }
-            return store_.insert_frame(write, store_.open(header->scope), header->key, entry.frame)
-                       ? insertion::stored
-                       : insertion::too_large;
-        });
-    }
+    insertion insert(stored_entry const& entry);
 
     /// Shrinks the file of a directory that no program uses, including this one.
     ///
@@ -408,37 +236,8 @@ class cache_directory {
     template <class Progress = no_progress>
     [[nodiscard]] static std::optional<compaction> compact(disk_settings const& settings,
                                                            Progress&& progress = {}) {
-        compaction result;
-        detail::disk_directory directory;
-        {
-            cache_directory cache(settings);
-            directory = cache.store_.current().directory();
-            result.bytes_before = std::filesystem::file_size(directory.data_file());
-            // Visits all entries because the copy by LMDB checks no page.
-            cache.for_each([](stored_entry const&) {}, progress);
-        }
-        detail::directory_lock const alone(directory, detail::max_lock_wait({}));
-        detail::file const users =
-            directory.open_root().open_or_create("users.lock", O_RDWR, directory.mode());
-        if (!detail::try_lock_file(users, LOCK_EX)) {
-            return std::nullopt;
-        }
-        // The copy replaces the old file under the lock of an open. `state` says that all of the file is on
-        // disk, so the copy is synchronized first.
-        temporary_directory const temporary(directory.path("v1.compact"));
-        std::string const copy = temporary.path() + "/data.mdb";
-        {
-            auto const environment = detail::open_environment(
-                {directory, false, false, directory.state().map_size}, directory.open_data());
-            detail::lmdb_check("compact", mdb_env_copy2(environment.get(), temporary.path().c_str(),
-                                                        MDB_CP_COMPACT));
-        }
-        copy_access(directory.data_file(), copy);
-        synchronize(copy);
-        std::filesystem::rename(copy, directory.data_file());
-        synchronize(directory.data());
-        result.bytes_after = std::filesystem::file_size(directory.data_file());
-        return result;
+        auto const report = reporting(progress);
+        return compact_file(settings, report);
     }
 
     /// Stores the latest intact version of every entry of the data that was set aside, unless the cache has
@@ -449,96 +248,33 @@ class cache_directory {
     template <class Progress = no_progress>
     [[nodiscard]] static std::optional<salvaged> salvage(disk_settings const& settings,
                                                          Progress&& progress = {}) {
-        std::string const set_aside = settings.directory + "/v1.bad.1/data.mdb";
-        auto const before = detail::identity_of_file(set_aside);
-        std::optional<detail::salvage_file> older;
-        if (before) {
-            older.emplace(set_aside);
-        }
-        // An open sets aside data that was written while the machine stopped, and replaces the file that was
-        // set aside earlier.
-        std::optional<cache_directory> cache;
-        if (older || std::filesystem::exists(settings.directory + "/v1/data.mdb")) {
-            cache.emplace(settings);
-        }
-        auto const after = detail::identity_of_file(set_aside);
-        if (!after) {
-            return std::nullopt;
-        }
-        salvaged result;
-        if (after != before) { // the newer first, as entries that are present stay
-            cache->salvage_from(detail::salvage_file(set_aside).bytes(), result, progress);
-        }
-        if (older) {
-            cache->salvage_from(older->bytes(), result, progress);
-        }
-        return result;
+        auto const report = reporting(progress);
+        return salvage_entries(settings, report);
     }
 
   private:
-    /// A temporary directory that only its owner can enter. The destructor removes it.
-    class temporary_directory {
-      public:
-        explicit temporary_directory(std::string path) : path_(std::move(path)) {
-            std::filesystem::remove_all(path_);
-            if (::mkdir(path_.c_str(), S_IRWXU) !=
-                0) { // fails if another process created it meanwhile
-                detail::throw_file_error("compact", path_, errno);
-            }
-        }
-        temporary_directory(temporary_directory const&) = delete;
-        temporary_directory& operator=(temporary_directory const&) = delete;
-        ~temporary_directory() {
-            std::error_code ignored;
-            std::filesystem::remove_all(path_, ignored);
-        }
-        [[nodiscard]] std::string const& path() const noexcept { return path_; }
+    using visit_entry = detail::function_ref<void(stored_entry const&)>;
+    using report_progress = detail::function_ref<void(std::size_t, std::size_t)>;
 
-      private:
-        std::string path_;
-    };
-
-    /// Copies the group and mode of a file to another file.
-    static void copy_access(std::string const& from, std::string const& path) {
-        struct stat status {};
-        if (::stat(from.c_str(), &status) != 0 ||
-            (::chown(path.c_str(), static_cast<uid_t>(-1), status.st_gid) != 0 && errno != EPERM) ||
-            ::chmod(path.c_str(), status.st_mode & 0777U) != 0) {
-            detail::throw_file_error("compact", path, errno);
-        }
+    /// Calls progress, which may be no constant.
+    template <class Progress> [[nodiscard]] static auto reporting(Progress& progress) {
+        return [&progress](std::size_t done, std::size_t total) { progress(done, total); };
     }
 
-    /// fsync(2) of a file or a directory.
-    static void synchronize(std::string const& path) {
-        detail::file const opened = detail::open_file(path, O_RDONLY);
-        if (::fsync(opened.descriptor()) != 0) {
-            detail::throw_file_error("compact", path, errno);
-        }
-    }
+    void visit_entries(visit_entry visit, report_progress progress);
+    std::map<key128, stored_function> sum_functions(report_progress progress);
+    verification verify_entries(report_progress progress);
+    static std::optional<compaction> compact_file(disk_settings const& settings,
+                                                  report_progress progress);
+    static std::optional<salvaged> salvage_entries(disk_settings const& settings,
+                                                   report_progress progress);
+    void salvage_from(std::span<std::byte const> bytes, salvaged& result, report_progress progress);
 
-    template <class Progress>
-    void salvage_from(std::span<std::byte const> bytes, salvaged& result, Progress& progress) {
-        // Reads all entries before it stores any: a program may add samples to an entry that it finds in the
-        // cache, and a later version could then not replace it.
-        progress(std::size_t{0}, bytes.size());
-        auto const latest = detail::latest_frames_in(
-            bytes, [&](std::size_t place) { progress(place, bytes.size()); });
-        std::uint64_t stored = 0;
-        std::size_t done = 0;
-        progress(done, latest.frames.size());
-        for (auto const& [identity, frame] : latest.frames) {
-            std::vector<std::byte> const copy(frame.begin(), frame.end());
-            stored_entry const entry = stored_entry::of(copy);
-            if (entry.is_intact()) { // it may not be: a program may still write to the file
-                stored += insert(entry) == insertion::stored ? 1U : 0U;
-            }
-            progress(++done, latest.frames.size());
-        }
-        result.stored += stored;
-        result.passed_over += latest.count - stored;
-    }
-
-    detail::disk_store store_;
+    std::unique_ptr<detail::disk_store> store_;
 };
 
 } // namespace memo
+
+#if !defined(MEMO_COMPILED_DISK)
+#include "maintenance.ipp"
+#endif

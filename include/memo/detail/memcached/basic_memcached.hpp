@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Records on memcached's servers, over any wire.
+// Records on memcached's servers, over any wire. Defined in basic_memcached.ipp, for who knows the connection.
 
 #include <memo/backend.hpp>
 #include <memo/backends/memcached_settings.hpp>
-#include <memo/detail/memcached/failures.hpp>
 #include <memo/detail/memcached/memcached_partition.hpp>
-#include <memo/detail/memcached/servers.hpp>
-#include <memo/fingerprint.hpp>
 #include <memo/key128.hpp>
 #include <memo/options.hpp>
 
-#include <algorithm>
 #include <memory>
-#include <string_view>
-#include <utility>
 
 namespace memo::detail {
+
+class meta_connection; // wire/meta.hpp
 
 /// Stores records on memcached's servers. All processes and machines with the same servers and name space
 /// share them. See memo::memcached.
@@ -30,13 +26,12 @@ template <class Connection> class basic_memcached {
     static constexpr bool persistent = true;
     static constexpr bool stores = true;
 
-    basic_memcached() : basic_memcached(settings{}) {}
+    basic_memcached();
 
     /// Resolves host names, once and for all, and connects to nothing yet.
     ///
     /// Throws:         configuration, for invalid settings
-    explicit basic_memcached(settings chosen)
-        : store_(std::make_shared<store_type>(std::move(chosen))) {}
+    explicit basic_memcached(settings chosen);
     // A move is a copy, so that a moved-from object is still a backend.
     basic_memcached(basic_memcached const&) = default;
     basic_memcached& operator=(basic_memcached const&) = default;
@@ -52,25 +47,13 @@ template <class Connection> class basic_memcached {
     }
 
     /// Of the servers and the name space.
-    [[nodiscard]] key128 identity() const {
-        auto servers = store_->settings.servers;
-        std::ranges::sort(servers);
-        return fingerprint(std::string_view("memcached"), servers, store_->settings.name_space);
-    }
+    [[nodiscard]] key128 identity() const;
 
     /// Counters of all functions of this object and its copies.
-    [[nodiscard]] backend_statistics stats() const {
-        backend_statistics sum;
-        store_->for_each_scope([&](auto const& scope) { add_to(sum, scope.counters); });
-        return sum;
-    }
+    [[nodiscard]] backend_statistics stats() const;
 
     /// Counters of the connections to the servers.
-    [[nodiscard]] memcached_statistics wire() const {
-        memcached_statistics sum;
-        store_->for_each_scope([&](auto const& scope) { add_to(sum, scope.counters); });
-        return sum;
-    }
+    [[nodiscard]] memcached_statistics wire() const;
 
   private:
     std::shared_ptr<store_type> store_;

@@ -9,6 +9,7 @@
 #include <memo/detail/memcached/memcached_scope.hpp>
 #include <memo/detail/memcached/transport.hpp>
 #include <memo/key128.hpp>
+#include <memo/options.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -131,10 +132,11 @@ inline void count_failure(memcached_counters& counters, wire_code code) {
 class memcached_troubles {
   public:
     memcached_troubles(memcached_counters& counters, memcached_settings const& settings,
-                       bool strict)
+                       on_error_policy on_error)
         : counters_(&counters),
           settings_(&settings),
-          strict_(strict || settings.on_error == on_error_policy::strict) {}
+          strict_(on_error == on_error_policy::strict ||
+                  settings.on_error == on_error_policy::strict) {}
 
     /// Skips an operation, because the lookup of the same call has failed.
     void skip(char const* verb, key128 key, std::string const& server) const {

@@ -118,7 +118,9 @@ template <wire_connection Connection> class server_visit {
 /// All servers of a backend and all functions that use them.
 ///
 /// Thread safety:  safe
-template <wire_connection Connection> class memcached_store {
+template <class Connection> class memcached_store {
+    static_assert(wire_connection<Connection>);
+
   public:
     explicit memcached_store(memcached_settings chosen)
         : settings(checked(std::move(chosen))),
