@@ -31,9 +31,15 @@ packages() {
     [ -z "$throwaway" ] || tests/package/debs.sh "$throwaway"
 }
 
+headers() {
+    cmake --preset gcc
+    cmake --build --preset gcc --target all_verify_interface_header_sets
+}
+
 need build test demo benchmarks clang tidy
-step "g++, header-only and optimized, package consumers" check header-only
-step "clang, optimized" check clang
+step "g++, header-only and optimized, package consumers" check gcc-header-only
+step "every header alone" headers
+step "clang, header-only and optimized" check clang-header-only
 step "address and undefined-behaviour sanitizers" check asan-ubsan
 step "thread sanitizer" check tsan
 step "clang-tidy on every source" tidy
