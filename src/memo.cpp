@@ -31,6 +31,7 @@
 #include <memo/detail/tools/auditor.ipp>
 #include <memo/detail/tools/explain_call.ipp>
 #include <memo/error.ipp>
+#include <memo/index_set.ipp>
 #include <memo/key128.ipp>
 #include <memo/memo.hpp>
 #include <memo/statistics.ipp>

@@ -5,15 +5,16 @@
 // insertion and their universe; the key of a set of indices below 1000 costs 44 to 60 ns instead of up
 // to 290 as a list (docs/format.md, "index_set").
 
-#include <algorithm>
+#include <memo/detail/system/compiled.hpp>
+
 #include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <iterator>
-#include <stdexcept>
-#include <string>
+#include <span> // declared for ranges, it has their concepts; <ranges> brings the views as well
+#include <type_traits>
 #include <vector>
 
 namespace memo {
@@ -35,7 +36,7 @@ class index_set {
 
     /// An empty set with capacity for the indices 0 … universe - 1. The universe is not part of the
     /// set's value.
-    explicit index_set(std::size_t universe) { words_.reserve(words_holding(universe)); }
+    explicit index_set(std::size_t universe);
 
     index_set(std::initializer_list<std::size_t> indices) { insert_all(indices); }
 
@@ -73,32 +74,17 @@ class index_set {
     }
 
     /// All of 0 … count - 1.
-    [[nodiscard]] static index_set first(std::size_t count) {
-        index_set all(count);
-        for (std::size_t index = 0; index < count; ++index) {
-            all.insert(index);
-        }
-        return all;
-    }
+    [[nodiscard]] static index_set first(std::size_t count);
 
     /// Throws: std::out_of_range for an index of 2^32 or more
     void insert(std::size_t index) {
-        if (index >= limit) {
-            throw std::out_of_range("memo: index_set: index " + std::to_string(index) +
-                                    " is not below 2^32; number the samples from 0");
-        }
         if (index / bits >= words_.size()) {
-            words_.resize(index / bits + 1);
+            grow_for(index);
         }
         words_[index / bits] |= bit(index);
     }
 
-    void erase(std::size_t index) noexcept {
-        if (index / bits < words_.size()) {
-            words_[index / bits] &= ~bit(index);
-            trim();
-        }
-    }
+    void erase(std::size_t index) noexcept;
 
     void clear() noexcept { words_.clear(); }
 
@@ -107,13 +93,7 @@ class index_set {
     }
 
     /// The number of indices in the set.
-    [[nodiscard]] std::size_t size() const noexcept {
-        std::size_t count = 0;
-        for (std::uint64_t const word : words_) {
-            count += static_cast<std::size_t>(std::popcount(word));
-        }
-        return count;
-    }
+    [[nodiscard]] std::size_t size() const noexcept;
 
     [[nodiscard]] bool empty() const noexcept { return words_.empty(); }
 
@@ -128,9 +108,6 @@ class index_set {
   private:
     static constexpr std::size_t bits = 64;
 
-    static constexpr std::size_t words_holding(std::size_t universe) noexcept {
-        return universe / bits + (universe % bits != 0 ? 1 : 0);
-    }
     static constexpr std::uint64_t bit(std::size_t index) noexcept {
         return std::uint64_t{1} << (index % bits);
     }
@@ -141,12 +118,7 @@ class index_set {
         }
     }
 
-    // The value of a set is its words without zeros at the end.
-    void trim() noexcept {
-        while (!words_.empty() && words_.back() == 0) {
-            words_.pop_back();
-        }
-    }
+    void grow_for(std::size_t index);
 
     std::vector<std::uint64_t> words_;
 };
@@ -213,3 +185,7 @@ inline index_set::iterator index_set::end() const noexcept {
 }
 
 } // namespace memo
+
+#if !defined(MEMO_COMPILED)
+#include "index_set.ipp"
+#endif

@@ -22,11 +22,11 @@
 #include <memo/tools/explanation.hpp>
 #include <memo/tools/snapshot.hpp>
 
-#include <algorithm> // declared for ranges, it has their concepts; <ranges> brings the views as well
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span> // declared for ranges, it has their concepts; <ranges> brings the views as well
 #include <tuple>
 #include <type_traits>
 #include <utility>

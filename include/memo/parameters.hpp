@@ -5,7 +5,7 @@
 
 #include <concepts>
 #include <initializer_list>
-#include <ranges>
+#include <span> // declared for ranges, it has their concepts; <ranges> brings the views as well
 #include <type_traits>
 #include <utility>
 

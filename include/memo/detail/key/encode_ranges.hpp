@@ -9,7 +9,7 @@
 #include <memo/detail/types/parts.hpp>
 
 #include <cstddef>
-#include <ranges>
+#include <span> // declared for ranges, it has their concepts; <ranges> brings the views as well
 #include <vector>
 
 namespace memo::detail {
@@ -47,11 +47,16 @@ struct own_encoder<Range> {
     }
 };
 
-void sort_digests(std::vector<key128>& digests);
+/// T               key128
+template <class T> void sort_values(std::vector<T>& values);
 
-/// Writes the count of the digests, then the digests in ascending order.
-template <class Sink> void encode_digests(Sink& sink, std::vector<key128>& digests) {
-    sort_digests(digests);
+/// Sorts, and erases duplicates.
+///
+/// T               key128 or std::uint64_t
+template <class T> void sort_distinct(std::vector<T>& values);
+
+/// Writes the count of the digests, then the digests.
+template <class Sink> void encode_digests(Sink& sink, std::vector<key128> const& digests) {
     sink.put(digests.size());
     for (key128 const digest : digests) {
         sink.put(digest.low);
@@ -76,6 +81,7 @@ struct own_encoder<Range> {
         for (auto const& value : range) {
             digests.push_back(digest_of(value));
         }
+        sort_values(digests);
         encode_digests(sink, digests);
     }
 };

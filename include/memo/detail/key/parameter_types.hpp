@@ -9,10 +9,10 @@
 #include <memo/index_set.hpp>
 #include <memo/parameters.hpp>
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
-#include <ranges>
+#include <cstdint>
+#include <span> // declared for ranges, it has their concepts; <ranges> brings the views as well
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -45,23 +45,44 @@ struct own_encoder<as_set<Range>> {
     template <class Sink> static void encode(Sink& sink, as_set<Range> const& set) {
         if constexpr (std::integral<element> && !std::same_as<element, bool>) {
             std::vector<element> values(set.begin(), set.end());
-            detail::encode(sink, distinct(values));
+            if (!is_ascending(values)) {
+                sort(values);
+            }
+            detail::encode(sink, values);
         } else {
             std::vector<key128> digests;
             for (auto const& value : set) {
                 digests.push_back(digest_of(value));
             }
-            encode_digests(sink, distinct(digests));
+            sort_distinct(digests);
+            encode_digests(sink, digests);
         }
     }
 
   private:
-    template <class Vector> static Vector& distinct(Vector& values) {
-        if (!std::ranges::is_sorted(values)) {
-            std::ranges::sort(values);
+    /// Whether the values are sorted and distinct.
+    static bool is_ascending(std::vector<element> const& values) {
+        for (std::size_t i = 1; i < values.size(); ++i) {
+            if (!(values[i - 1] < values[i])) {
+                return false;
+            }
         }
-        values.erase(std::unique(values.begin(), values.end()), values.end());
-        return values;
+        return true;
+    }
+
+    /// Sorts, and erases duplicates, by words in the order of the values.
+    static void sort(std::vector<element>& values) {
+        constexpr std::uint64_t sign = std::is_signed_v<element> ? std::uint64_t{1} << 63 : 0;
+        std::vector<std::uint64_t> words;
+        words.reserve(values.size());
+        for (element const value : values) {
+            words.push_back(word_from(value) ^ sign);
+        }
+        sort_distinct(words);
+        values.clear();
+        for (std::uint64_t const word : words) {
+            values.push_back(static_cast<element>(word ^ sign));
+        }
     }
 };
 

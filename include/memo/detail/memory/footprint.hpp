@@ -11,7 +11,7 @@
 #include <concepts>
 #include <cstddef>
 #include <memory>
-#include <ranges>
+#include <span> // declared for ranges, it has their concepts; <ranges> brings the views as well
 #include <type_traits>
 
 namespace memo::detail {

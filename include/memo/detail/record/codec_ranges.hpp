@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <forward_list>
 #include <iterator>
-#include <ranges>
+#include <span> // declared for ranges, it has their concepts; <ranges> brings the views as well
 #include <string>
 #include <type_traits>
 #include <utility>
