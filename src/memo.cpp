@@ -4,6 +4,8 @@
 #define MEMO_COMPILES_LIBRARY 1
 
 #include <memo/backends/memory.ipp>
+#include <memo/detail/admission.ipp>
+#include <memo/detail/backoff.ipp>
 #include <memo/detail/key/archive.ipp>
 #include <memo/detail/key/encode_ranges.ipp>
 #include <memo/detail/key/hash.ipp>

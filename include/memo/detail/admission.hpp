@@ -7,6 +7,7 @@
 #include <memo/backend.hpp>
 #include <memo/detail/optional_members.hpp>
 #include <memo/detail/stats/latency.hpp>
+#include <memo/detail/system/compiled.hpp>
 #include <memo/key128.hpp>
 
 #include <atomic>
@@ -31,19 +32,10 @@ class periodic_trial {
     static constexpr int share = 256;
 
     /// cost            time of an evaluation
-    void add_evaluation(std::chrono::nanoseconds cost) noexcept {
-        std::int64_t const before = since_trial_.load(std::memory_order_relaxed);
-        since_trial_.store(before + cost.count(), std::memory_order_relaxed);
-    }
+    void add_evaluation(std::chrono::nanoseconds cost) noexcept;
 
     /// Whether a trial is due. If so, restarts the schedule.
-    [[nodiscard]] bool is_due() noexcept {
-        if (since_trial_.load(std::memory_order_relaxed) < share * time.average().count()) {
-            return false;
-        }
-        since_trial_.store(0, std::memory_order_relaxed);
-        return true;
-    }
+    [[nodiscard]] bool is_due() noexcept;
 
   private:
     std::atomic<std::int64_t> since_trial_{0}; ///< ns of evaluations
@@ -58,22 +50,13 @@ class admission {
     periodic_trial stores;  ///< put
 
     /// Whether to store a result: its evaluation took longer than a store and a lookup, or a trial is due.
-    [[nodiscard]] bool admit_store(std::chrono::nanoseconds cost) noexcept {
-        evaluations_.add(cost);
-        lookups.add_evaluation(cost);
-        stores.add_evaluation(cost);
-        return !stores.time.is_known() || cost > lookups.time.average() + stores.time.average() ||
-               stores.is_due();
-    }
+    [[nodiscard]] bool admit_store(std::chrono::nanoseconds cost) noexcept;
 
     /// Whether to look a result up: most results are stored, or a trial is due.
-    [[nodiscard]] bool admit_lookup() noexcept { return is_worthwhile() || lookups.is_due(); }
+    [[nodiscard]] bool admit_lookup() noexcept;
 
     /// Whether the average evaluation takes longer than a store and a lookup.
-    [[nodiscard]] bool is_worthwhile() const noexcept {
-        return !evaluations_.is_known() || !stores.time.is_known() ||
-               evaluations_.average() > lookups.time.average() + stores.time.average();
-    }
+    [[nodiscard]] bool is_worthwhile() const noexcept;
 
   private:
     latency evaluations_;
@@ -153,3 +136,7 @@ template <class Partition, class Record> class admitting_partition {
 };
 
 } // namespace memo::detail
+
+#if !defined(MEMO_COMPILED)
+#include "admission.ipp"
+#endif

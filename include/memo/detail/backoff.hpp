@@ -3,11 +3,11 @@
 
 // A randomized exponential backoff, for processes that contend for one item.
 
-#include <algorithm>
+#include <memo/detail/system/compiled.hpp>
+
 #include <chrono>
 #include <cstdint>
-#include <random>
-#include <thread>
+#include <ratio>
 
 namespace memo::detail {
 
@@ -21,23 +21,10 @@ class backoff {
     using microseconds = std::chrono::duration<std::uint32_t, std::micro>;
 
     /// first_wait      0: the second attempt follows at once
-    backoff(std::chrono::nanoseconds limit, microseconds first_wait, microseconds max_wait)
-        : until_(clock::now() + limit), wait_(first_wait), max_wait_(max_wait) {}
+    backoff(std::chrono::nanoseconds limit, microseconds first_wait, microseconds max_wait);
 
     /// Sleeps for half of the current wait to all of it; false, at once, when the limit has passed.
-    [[nodiscard]] bool wait() {
-        if (clock::now() >= until_) {
-            return false;
-        }
-        if (wait_.count() != 0) {
-            static thread_local std::minstd_rand random(std::random_device{}());
-            std::uniform_int_distribution<std::uint32_t> time(wait_.count() / 2, wait_.count());
-            std::this_thread::sleep_for(microseconds(time(random)));
-        }
-        constexpr microseconds min_wait(20); // about three round trips to a local server
-        wait_ = std::clamp(2 * wait_, min_wait, max_wait_);
-        return true;
-    }
+    [[nodiscard]] bool wait();
 
   private:
     clock::time_point until_;
@@ -46,3 +33,7 @@ class backoff {
 };
 
 } // namespace memo::detail
+
+#if !defined(MEMO_COMPILED)
+#include "backoff.ipp"
+#endif

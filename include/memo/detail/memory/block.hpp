@@ -11,7 +11,6 @@
 #include <memo/detail/saturated.hpp>
 #include <memo/detail/system/compiled.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -34,7 +33,8 @@ template <class Record> struct block : block_header {
 
     static block* make(Record const& record, std::int64_t expires) {
         std::size_t const bytes = saturated_sum(sizeof(block), footprint(record));
-        return new block{{{destroy_block}, (std::min)(bytes, max_entry_bytes), expires}, record};
+        return new block{
+            {{destroy_block}, bytes < max_entry_bytes ? bytes : max_entry_bytes, expires}, record};
     }
 
   private:

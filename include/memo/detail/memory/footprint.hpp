@@ -7,7 +7,6 @@
 #include <memo/detail/saturated.hpp>
 #include <memo/detail/types/parts.hpp>
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <memory>

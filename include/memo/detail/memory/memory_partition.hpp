@@ -16,7 +16,6 @@
 #include <memo/key128.hpp>
 #include <memo/outcome.hpp>
 
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -157,7 +156,8 @@ template <class Record> class memory_partition {
     void get_many(std::span<key128 const> keys, std::span<lookup_result<Record>> results) const {
         std::array<untyped_lookup, 32> found; // more than a core fetches at once
         for (std::size_t first = 0; first < keys.size(); first += found.size()) {
-            std::size_t const count = (std::min)(found.size(), keys.size() - first);
+            std::size_t const remaining = keys.size() - first;
+            std::size_t const count = remaining < found.size() ? remaining : found.size();
             read_section const reading;
             partition_.find_many(keys.subspan(first, count), found.data());
             for (std::size_t i = 0; i < count; ++i) {
