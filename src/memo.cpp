@@ -6,6 +6,12 @@
 #include <memo/backends/memory.ipp>
 #include <memo/detail/admission.ipp>
 #include <memo/detail/backoff.ipp>
+#include <memo/detail/cache/function_cache_base.ipp>
+#include <memo/detail/cache/invalidations.ipp>
+#include <memo/detail/cache/single_flight.ipp>
+#include <memo/detail/cache/tasks.ipp>
+#include <memo/detail/cache/waiting.ipp>
+#include <memo/detail/cache/wrapped_function.ipp>
 #include <memo/detail/key/archive.ipp>
 #include <memo/detail/key/encode_ranges.ipp>
 #include <memo/detail/key/hash.ipp>

@@ -29,13 +29,16 @@ enum class claim_state {
 /// reference, a span of non-const elements) is not copied.
 ///
 /// Cache           see function_cache.hpp
-/// Draw            runs the function with the claim's own copy of the arguments
+/// Call            the call with the claim's own copy of the arguments
 ///
 /// Thread safety:  none
-template <class Cache, class Result, class Draw> class claim {
+template <class Cache, class Result, class Call> class claim {
   public:
-    claim(Cache& cache, typename Cache::call_id const& id, Draw draw)
-        : draw_(std::move(draw)), right_(cache, id) {}
+    template <class Self, class... Args>
+    claim(Self const& self, Cache& cache, typename Cache::call_id const& id, Args&&... args)
+        : id_(id),
+          call_(self, cache, id_, cache.evaluation(), std::forward<Args>(args)...),
+          right_(cache, call_) {}
     claim(claim const&) = delete;
     claim& operator=(claim const&) = delete;
     ~claim() = default;
@@ -65,13 +68,14 @@ template <class Cache, class Result, class Draw> class claim {
     /// Throws:         exceptions of the function; memo::error (configuration) if the claim is busy
     Result run() {
         if (right_.is_held()) {
-            right_.use(draw_);
+            right_.use();
         }
         return value();
     }
 
   private:
-    Draw draw_;
+    typename Cache::call_id const id_;
+    Call call_;
     typename Cache::right right_;
 };
 

@@ -8,6 +8,7 @@
 #include <memo/detail/cache/batch.hpp>
 #include <memo/detail/cache/function_cache.hpp>
 #include <memo/detail/cache/owned_arguments.hpp>
+#include <memo/detail/cache/wrapped_function.hpp>
 #include <memo/detail/key/call_key.hpp>
 #include <memo/detail/key/scope_digest.hpp>
 #include <memo/detail/stats/function_registry.hpp>
@@ -53,7 +54,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
     using state_type = std::conditional_t<asks_state, key128, detail::no_state>;
     using cache = detail::function_cache<Backend, Evaluation, state_type>;
     using call_id = typename cache::call_id;
-    using served = typename cache::served;
+    using record = typename Evaluation::record;
     using sample = typename Evaluation::sample;
 
   public:
@@ -62,8 +63,8 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
 
     memoized(Callable callable, options_type const& options, Backend backend,
              detail::function_identity identity)
-        // NOLINTNEXTLINE(modernize-make-shared): that costs a compiler three times as much
-        : core_(new core(std::move(callable), options, std::move(backend), std::move(identity))) {}
+        : core_(detail::share(new core_type(std::move(callable), options, std::move(backend),
+                                            std::move(identity)))) {}
     memoized(memoized const&) = default;
     memoized& operator=(memoized const&) = default;
     ~memoized() = default;
@@ -77,7 +78,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
     // Inlined by force: the constants of the hash then stay in registers from call to call.
     [[gnu::always_inline]] inline result_type operator()(P... args) const {
         call_id id = id_of(args...);
-        auto found = core_->cache.try_hit(id);
+        auto found = core().cache.try_hit(id);
         if (found.record) [[likely]] {
             return Evaluation::result_of(*std::move(found.record));
         }
@@ -87,14 +88,14 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
     /// Calls the function as above; also returns the source of the value and the reason of a miss.
     [[nodiscard]] memo::outcome<result_type> outcome(P... args) const {
         call_id const id = id_of(args...); // before the call moves from the arguments
-        served result = serve(id, false, args...);
-        return {Evaluation::result_of(std::move(result.record)), result.source, result.reason};
+        auto [found, origin] = serve(id, false, args...);
+        return {Evaluation::result_of(std::move(found)), origin.source, origin.reason};
     }
 
     /// Averaged functions: calls the function as above, and returns the mean with its error.
     [[nodiscard]] auto estimate(P... args) const requires Evaluation::merges {
         call_id const id = id_of(args...);
-        return core_->cache.evaluation().estimate(serve(id, false, args...).record);
+        return core().cache.evaluation().estimate(serve(id, false, args...).record);
     }
 
     /// Never waits: returns the cached value, or the right to evaluate the call, or neither if another
@@ -108,8 +109,8 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
     [[nodiscard]] auto try_claim(P... args) const {
         using owned_call = call<memoized, detail::owned_argument<P>...>;
         call_id const id = id_of(args...);
-        return claim<cache, result_type, owned_call>(core_->cache, id,
-                                                     owned_call(*this, static_cast<P&&>(args)...));
+        return claim<cache, result_type, owned_call>(*this, core().cache, id,
+                                                     static_cast<P&&>(args)...);
     }
 
     /// The results of many calls, in the order of the range. Looks up all calls together, which saves round
@@ -127,7 +128,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
               class Executor = detail::one_after_another>
     [[nodiscard]] std::vector<memo::result<result_type>> many(Range&& calls,
                                                               Executor&& execute = {}) const {
-        detail::batch<cache, Evaluation> batch(core_->cache);
+        detail::batch<cache, Evaluation> batch(core().cache);
         detail::places<Range> places(calls);
         batch.reserve_for(calls);
         for (auto place = std::ranges::begin(calls); place != std::ranges::end(calls); ++place) {
@@ -139,9 +140,9 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
         }
         auto const evaluate = [&](std::size_t item, call_id const& id, miss_reason reason) {
             return detail::with_arguments<P...>(*places[item], [&](P... args) -> result_type {
-                return Evaluation::result_of(
-                    core_->cache.miss(id, core_->cache.evaluation(), reason, running(args...))
-                        .record);
+                running pending(*this, core().cache, id, core().cache.evaluation(), args...);
+                core().cache.miss(pending, reason);
+                return Evaluation::result_of(*std::move(pending.record));
             });
         };
         auto const examine = [&](std::size_t item, call_id const& id, auto const& stored) {
@@ -157,15 +158,16 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
     /// Throws:         as a call; memo::error (configuration) for an invalid rule
     [[nodiscard]] auto refine(P... args, refinement const& more) const requires Evaluation::merges {
         call_id const id = id_of(args...);
-        Evaluation const tighter = core_->cache.evaluation().tightened(more);
-        return tighter.estimate(
-            core_->cache.miss(id, tighter, miss_reason::absent, running(args...)).record);
+        Evaluation const tighter = core().cache.evaluation().tightened(more);
+        running pending(*this, core().cache, id, tighter, args...);
+        core().cache.miss(pending, miss_reason::absent);
+        return tighter.estimate(*pending.record);
     }
 
     /// The cached value for these arguments, or nullopt. Never runs the function, is not counted as a call,
     /// and does not count as a use for eviction.
     [[nodiscard]] std::optional<result_type> lookup(P... args) const {
-        auto found = core_->cache.peek(id_of(args...));
+        auto found = core().cache.peek(id_of(args...));
         if (found && Evaluation::has_result(found->record)) {
             return Evaluation::result_of(std::move(found->record));
         }
@@ -174,16 +176,16 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
 
     /// Whether lookup() would return a value. Does not count as a use either.
     [[nodiscard]] bool contains(P... args) const {
-        auto const found = core_->cache.peek(id_of(args...));
+        auto const found = core().cache.peek(id_of(args...));
         return found && Evaluation::has_result(found->record);
     }
 
     /// Invalidates the record for these arguments; true if there was one. An evaluation in flight still
     /// returns to its callers, but its result is not stored, and later callers do not get it.
-    bool forget(P... args) const { return core_->cache.erase(id_of(args...).key); }
+    bool forget(P... args) const { return core().cache.erase(id_of(args...).key); }
 
     /// Invalidates all records of this function, and of no other.
-    void clear() const { core_->cache.clear(); }
+    void clear() const { core().cache.clear(); }
 
     /// This function with one value per call for the lifetime of the snapshot, whatever other callers add to
     /// a mean: for one pass of an estimator. Repeated calls of the snapshot are not counted.
@@ -201,44 +203,47 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
     [[nodiscard]] explanation explain(P... args) const {
         explanation result;
         explain_to(result, args...);
-        result.miss = core_->cache.would_miss(id_of(args...));
+        result.miss = core().cache.would_miss(id_of(args...));
         return result;
     }
 
     /// The counters since the function was wrapped or they were reset.
-    [[nodiscard]] statistics stats() const { return core_->cache.stats(); }
+    [[nodiscard]] statistics stats() const { return core().cache.stats(); }
     /// Resets all counters to zero. Does not change records.
-    void reset_stats() const { core_->cache.reset_stats(); }
+    void reset_stats() const { core().cache.reset_stats(); }
 
-    [[nodiscard]] Backend const& backend() const noexcept { return core_->backend; }
+    [[nodiscard]] Backend const& backend() const noexcept { return core().backend; }
 
   private:
-    struct core {
-        core(Callable&& function, options_type const& options, Backend&& handle,
-             detail::function_identity&& function_identity)
-            : midstate(function_identity.scope),
+    struct core_type final : detail::wrapped_function {
+        core_type(Callable&& function, options_type const& options, Backend&& handle,
+                  detail::function_identity&& function_identity)
+            : wrapped_function(std::move(function_identity)),
               backend(std::move(handle)),
               cache(backend, midstate.scope(), options),
-              audits(options, cache.evaluation(), cache.counters()),
+              audits(options.audit, Evaluation::comparable,
+                     options.on_miss == on_miss_policy::compute, options.on_disagreement,
+                     cache.counters()),
               callable(std::move(function)),
-              identity(std::move(function_identity)),
               registration(identity.title(), cache.counters()) {}
 
-        detail::hash_midstate const midstate; ///< of every key
         Backend const backend;
         memoized::cache cache;
-        detail::auditor<Evaluation> audits;
+        detail::auditor audits;
         Callable callable;
-        detail::function_identity const identity;
         detail::function_registry::entry const registration;
     };
+
+    [[nodiscard, gnu::always_inline]] inline core_type& core() const noexcept {
+        return static_cast<core_type&>(*core_);
+    }
 
     // Computes the key.
 
     call_id id_of(std::remove_reference_t<P> const&... args) const {
         auto const all = std::tie(args...);
         if constexpr (asks_state) {
-            key128 const state = core_->callable.current_state();
+            key128 const state = core().callable.current_state();
             call_id id = id_from(std::get<InKey>(all)..., state);
             id.state = state;
             return id;
@@ -249,7 +254,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
 
     [[nodiscard]] bool has_state([[maybe_unused]] state_type const& state) const {
         if constexpr (asks_state) {
-            return core_->callable.current_state() == state;
+            return core().callable.current_state() == state;
         } else {
             return true;
         }
@@ -257,11 +262,11 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
 
     template <class... Args> call_id id_from(Args const&... args) const {
         if constexpr (std::is_empty_v<typename Evaluation::key_material>) {
-            return {detail::call_key(core_->midstate, args...), {}, {}};
+            return {detail::call_key(core().midstate, args...), {}, {}};
         } else {
             call_id id;
             id.key = detail::unfinalized_key(
-                detail::gathered_key(core_->midstate.scope(), &id.stream, args...));
+                detail::gathered_key(core().midstate.scope(), &id.stream, args...));
             return id;
         }
     }
@@ -270,10 +275,10 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
         using in_key = std::index_sequence<InKey...>;
         auto const all = std::tie(args...);
         if constexpr (asks_state) {
-            detail::explain_call(parts, core_->identity, in_key{}, all,
-                                 core_->callable.current_state());
+            detail::explain_call(parts, core().identity, in_key{}, all,
+                                 core().callable.current_state());
         } else {
-            detail::explain_call(parts, core_->identity, in_key{}, all);
+            detail::explain_call(parts, core().identity, in_key{}, all);
         }
     }
 
@@ -284,19 +289,31 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
         return Evaluation::result_of(serve(id, seems_absent, args...).record);
     }
 
+    struct served {
+        memoized::record record;
+        detail::record_origin origin{};
+    };
+
     served serve(call_id const& id, bool seems_absent, std::remove_reference_t<P>&... args) const {
-        served result = core_->cache.serve(id, seems_absent, running(args...));
-        if (result.source == source::hit) {
-            audit(id, result.record, args...);
+        if (auto found = core().cache.lookup(id, seems_absent)) {
+            audit(id, found->record, args...);
+            return {std::move(found->record)};
+        } else {
+            running pending(*this, core().cache, id, core().cache.evaluation(), args...);
+            auto const origin = core().cache.miss(pending, found.reason());
+            if (origin.source == source::hit && core().audits.is_due()) {
+                core().audits.audit(pending);
+            }
+            return {*std::move(pending.record), origin};
         }
-        return result;
     }
 
     /// Runs the function again for a hit that is selected for an audit, and compares.
-    void audit(call_id const& id, typename Evaluation::record const& stored,
-               std::remove_reference_t<P>&... args) const {
-        if (core_->audits.is_enabled()) {
-            core_->audits.audit(id, stored, running(args...));
+    void audit(call_id const& id, record const& stored, std::remove_reference_t<P>&... args) const {
+        if (core().audits.is_due()) {
+            running audited(*this, core().cache, id, core().cache.evaluation(), args...);
+            audited.record.emplace(stored);
+            core().audits.audit(audited);
         }
     }
 
@@ -306,56 +323,46 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
     ///
     /// Self            memoized, or a reference to one that outlives the call
     /// Args            references to the arguments, or copies of them
-    template <class Self, class... Args> class call {
+    template <class Self, class... Args> class call final : public cache::call {
       public:
         template <class... Arguments>
-        explicit call(Self self, Arguments&&... args)
-            : self_(static_cast<Self&&>(self)), args_(std::forward<Arguments>(args)...) {}
+        call(Self self, memoized::cache& records, call_id const& id, Evaluation const& wanted,
+             Arguments&&... args)
+            : cache::call(records, id, wanted),
+              self_(static_cast<Self&&>(self)),
+              args_(std::forward<Arguments>(args)...) {}
+        ~call() = default;
 
-        /// Runs the function. It may move from its arguments.
-        sample operator()(replicate const& which) {
+        [[nodiscard]] bool has_state() const override { return self_.has_state(this->id().state); }
+
+        void explain(explanation& parts) override {
+            std::apply([&](auto&... args) { self_.explain_to(parts, args...); }, args_);
+        }
+
+      private:
+        // The function may move from its arguments.
+        sample run(replicate const& which) override {
             try {
                 return std::apply([&](auto&... args) { return self_.draw(which, args...); }, args_);
             } catch (...) {
-                threw_ = true;
+                this->threw_ = true;
                 throw;
             }
         }
 
-        /// Whether the function threw.
-        [[nodiscard]] bool threw() const noexcept { return threw_; }
-
-        /// Whether the function has this state, which is in the call's key.
-        [[nodiscard]] bool has_state(state_type const& state) const {
-            return self_.has_state(state);
-        }
-
-        void explain(explanation& parts) {
-            std::apply([&](auto&... args) { self_.explain_to(parts, args...); }, args_);
-        }
-        [[nodiscard]] explanation explain() {
-            explanation parts;
-            explain(parts);
-            return parts;
-        }
-
-      private:
         Self self_;
         std::tuple<Args...> args_;
-        bool threw_ = false;
     };
 
     /// A call with references to the arguments.
-    auto running(std::remove_reference_t<P>&... args) const {
-        return call<memoized const&, std::remove_reference_t<P>&...>(*this, args...);
-    }
+    using running = call<memoized const&, std::remove_reference_t<P>&...>;
 
     sample draw([[maybe_unused]] replicate const& which,
                 std::remove_reference_t<P>&... args) const {
         if constexpr (Evaluation::numbered) {
-            return std::invoke(core_->callable.function, pass<P>(args)..., which);
+            return std::invoke(core().callable.function, pass<P>(args)..., which);
         } else {
-            return std::invoke(core_->callable.function, pass<P>(args)...);
+            return std::invoke(core().callable.function, pass<P>(args)...);
         }
     }
 
@@ -368,7 +375,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
         }
     }
 
-    std::shared_ptr<core> core_;
+    std::shared_ptr<detail::wrapped_function> core_; ///< a core_type
 };
 
 } // namespace memo

@@ -21,22 +21,26 @@ using memo_test::code_of;
 
 namespace {
 
-using flights_of_int = memo::detail::single_flight<int>;
+using memo::detail::single_flight;
 
 constexpr memo::key128 one{1, 1};
 constexpr memo::key128 two{2, 1}; // the same gate
 
 /// A leader that completes its flight on request.
-std::unique_ptr<flights_of_int::role> lead_for_a_while(flights_of_int& flights) {
+std::unique_ptr<single_flight::role> lead_for_a_while(single_flight& flights) {
     // NOLINTNEXTLINE(modernize-make-unique): a role is made in place, it cannot be moved
-    return std::unique_ptr<flights_of_int::role>(new flights_of_int::role(flights.join(one, one)));
+    return std::unique_ptr<single_flight::role>(new single_flight::role(flights.join(one, one)));
+}
+
+int result_of(single_flight::role const& follower) {
+    return *static_cast<int const*>(follower.result().get());
 }
 
 } // namespace
 
 TEST_CASE("the first to join a key leads, the next one follows") {
     memo::detail::scope_flights shared;
-    flights_of_int flights(shared.under_way);
+    single_flight& flights = shared.flights;
     auto leader = flights.join(one, one);
     CHECK(leader.leads());
     CHECK_FALSE(flights.join(one, one).leads());
@@ -45,18 +49,18 @@ TEST_CASE("the first to join a key leads, the next one follows") {
 
 TEST_CASE("a follower gets the leader's result, even after the leader returned") {
     memo::detail::scope_flights shared;
-    flights_of_int flights(shared.under_way);
+    single_flight& flights = shared.flights;
     auto leader = lead_for_a_while(flights);
     auto const follower = flights.join(one, one);
     leader->complete(7);
     leader.reset();
-    CHECK(follower.result() == 7);
-    CHECK(follower.result() == 7);
+    CHECK(result_of(follower) == 7);
+    CHECK(result_of(follower) == 7);
 }
 
 TEST_CASE("a follower throws what the leader's evaluation threw") {
     memo::detail::scope_flights shared;
-    flights_of_int flights(shared.under_way);
+    single_flight& flights = shared.flights;
     auto leader = lead_for_a_while(flights);
     auto const follower = flights.join(one, one);
     leader->fail(std::make_exception_ptr(std::out_of_range("far")));
@@ -71,7 +75,7 @@ TEST_CASE("a result whose copy throws is an exception of its followers, not a ha
         fragile& operator=(fragile const&) = default;
     };
     memo::detail::scope_flights shared;
-    memo::detail::single_flight<fragile> flights(shared.under_way);
+    single_flight& flights = shared.flights;
     auto leader = flights.join(one, one);
     auto const follower = flights.join(one, one);
     leader.complete(fragile());
@@ -80,7 +84,7 @@ TEST_CASE("a result whose copy throws is an exception of its followers, not a ha
 
 TEST_CASE("a child does not wait for a flight of its parent, nor end it") {
     memo::detail::scope_flights shared;
-    flights_of_int flights(shared.under_way);
+    single_flight& flights = shared.flights;
     auto before = lead_for_a_while(flights);
     CHECK(memo_test::in_process([&] {
               auto const leader = flights.join(one, one);
@@ -92,14 +96,14 @@ TEST_CASE("a child does not wait for a flight of its parent, nor end it") {
 
 TEST_CASE("the next caller of a completed flight's key leads") {
     memo::detail::scope_flights shared;
-    flights_of_int flights(shared.under_way);
+    single_flight& flights = shared.flights;
     { auto const leader = flights.join(one, one); }
     CHECK(flights.join(one, one).leads());
 }
 
 TEST_CASE("no caller joins a flight that began before its record was invalidated") {
     memo::detail::scope_flights shared;
-    flights_of_int flights(shared.under_way);
+    single_flight& flights = shared.flights;
     auto const nothing = [] { return false; };
     auto first = lead_for_a_while(flights);
     auto const follower_of_first = flights.join(one, one);
@@ -116,9 +120,9 @@ TEST_CASE("no caller joins a flight that began before its record was invalidated
             auto third = flights.join(one, one);
             CHECK(third.leads());
             second.complete(2);
-            CHECK(follower_of_second.result() == 2);
+            CHECK(result_of(follower_of_second) == 2);
             first->complete(1);
-            CHECK(follower_of_first.result() == 1);
+            CHECK(result_of(follower_of_first) == 1);
             CHECK_FALSE(flights.join(one, one).leads());
         }).join();
         CHECK(flights.join(one, one).leads());
@@ -127,7 +131,7 @@ TEST_CASE("no caller joins a flight that began before its record was invalidated
 
 TEST_CASE("a function that forgets its own key does not run within itself") {
     memo::detail::scope_flights shared;
-    flights_of_int flights(shared.under_way);
+    single_flight& flights = shared.flights;
     auto const leader = flights.join(one, one);
     shared.invalidated.invalidate(one, [] { return false; });
     CHECK_FALSE(flights.join(one, one).leads());
@@ -135,7 +139,7 @@ TEST_CASE("a function that forgets its own key does not run within itself") {
 
 TEST_CASE("a caller that waits for its own flight gets an error, not a hang") {
     memo::detail::scope_flights shared;
-    flights_of_int flights(shared.under_way);
+    single_flight& flights = shared.flights;
     auto const leader = flights.join(one, one);
     auto const follower = flights.join(one, one);
     CHECK(code_of([&] { static_cast<void>(follower.result()); }) == memo::errc::recursion);

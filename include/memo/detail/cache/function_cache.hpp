@@ -2,14 +2,15 @@
 #pragma once
 
 // One function's cache: takes a call's key and returns the record that serves the call. It does steps 2
-// to 6 of docs/walk.md, and its members are in that order: look the key up, decide whether the record is
-// enough, let one caller lead, run the function with no lock held, store the result.
+// to 6 of docs/walk.md: look the key up and decide whether the record is enough, here; let one caller
+// lead, run the function with no lock held and store the result, in function_cache_base.hpp, which calls
+// the members of `call` below.
 //
 // A miss looks up twice, before it leads and again as the leader: an earlier leader may have stored the
 // record in between.
 
 #include <memo/backend.hpp>
-#include <memo/detail/cache/invalidations.hpp>
+#include <memo/detail/cache/function_cache_base.hpp>
 #include <memo/detail/cache/single_flight.hpp>
 #include <memo/detail/key/hash.hpp>
 #include <memo/detail/key/unfinalized_key.hpp>
@@ -19,48 +20,24 @@
 #include <memo/detail/record/sample_id.hpp>
 #include <memo/detail/stats/counters.hpp>
 #include <memo/detail/system/cancellation.hpp>
-#include <memo/detail/system/fork.hpp>
-#include <memo/error.hpp>
 #include <memo/key128.hpp>
+#include <memo/lookup_result.hpp>
 #include <memo/options.hpp>
 #include <memo/outcome.hpp>
+#include <memo/replicate.hpp>
 #include <memo/statistics.hpp>
 
-#include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
-#include <mutex>
+#include <memory>
 #include <optional>
 #include <span>
-#include <string>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace memo::detail {
-
-/// The counters of misses, in the order of miss_reason.
-inline constexpr counter_place misses_by_reason[] = {
-    &statistics::misses_absent,    &statistics::misses_expired,
-    &statistics::misses_corrupt,   &statistics::misses_other_stream,
-    &statistics::misses_unsettled, &statistics::misses_unavailable,
-    &statistics::misses_version};
-
-/// Throws:         memo::error (configuration) for spans that cannot be meant
-inline void check_spans(time_span ttl, storing_threshold const& threshold) {
-    if (ttl.is_negative()) {
-        throw error(errc::configuration, "memoize: .ttl is negative; give how long a result is "
-                                         "served, or 0 for ever");
-    }
-    if (threshold.least().count() < 0) {
-        throw error(errc::configuration, "memoize: .time_threshold is negative; give how long what "
-                                         "is stored takes at the least, or 0 for everything");
-    }
-}
 
 /// The state of a function whose state is not read at each call.
 struct no_state {};
@@ -79,75 +56,71 @@ template <class KeyMaterial, class State> struct call_identity {
 /// Evaluation      see detail/record/exact.hpp and detail/record/averaged.hpp
 /// State           key128 for a function whose state is read at each call; no_state otherwise
 /// Thread safety:  safe
-template <class Backend, class Evaluation, class State> class function_cache {
+template <class Backend, class Evaluation, class State>
+class function_cache : public function_cache_base {
+    using partition_type = decltype(detail::open_partition<typename Evaluation::record>(
+        std::declval<Backend const&>(), {}, {}));
+
   public:
     using record = typename Evaluation::record;
     using call_id = call_identity<typename Evaluation::key_material, State>;
     using options = typename Evaluation::options;
 
-    /// The record that serves a call.
-    struct served {
-        memo::detail::function_cache<Backend, Evaluation, State>::record record;
-        memo::source source = memo::source::hit;
-        std::optional<miss_reason> reason{}; ///< of the miss; none for a hit
-    };
-
     function_cache(Backend const& backend, key128 scope, options const& chosen)
-        : counters_(chosen.audit == 0), // with audits no hit takes the fast path
-          shared_(store_of(backend), scope),
-          flights_(shared_->under_way),
+        : function_cache_base(store_of(backend), scope,
+                              {chosen.ttl, chosen.time_threshold, chosen.on_error, chosen.on_miss,
+                               chosen.single_flight, chosen.audit != 0, Backend::stores,
+                               Evaluation::merges}),
           partition_(detail::open_partition<record>(
               backend, scope, {chosen.on_error, chosen.time_threshold.is_worthwhile()})),
-          evaluation_(chosen),
-          ttl_(chosen.ttl),
-          is_strict_(chosen.on_error == on_error_policy::strict),
-          single_flight_(chosen.single_flight),
-          runs_(chosen.on_miss == on_miss_policy::compute),
-          at_reset_(detail::events_of(partition_)) { // events before this wrapper are not counted
-        check_spans(chosen.ttl, chosen.time_threshold);
+          evaluation_(chosen) {
+        reset(detail::events_of(partition_)); // events before this wrapper are not counted
     }
 
     [[nodiscard]] Evaluation const& evaluation() const noexcept { return evaluation_; }
-    [[nodiscard]] call_counters& counters() noexcept { return counters_; }
 
     // Steps 2 and 3: look the key up, and decide whether the record is enough.
 
     /// Fast path: counts and returns a hit if the first probe finds it; otherwise has no effect.
     // Inlined by force, so that key and record stay in registers.
     [[nodiscard, gnu::always_inline]] inline fast_lookup<record> try_hit(call_id const& id) {
-        if constexpr (std::is_empty_v<typename Evaluation::key_material> &&
-                      fast_partition<partition_type, record>) {
+        if constexpr (has_fast_path) {
             return counted(partition_.try_hit(id.key));
         } else {
             return {};
         }
     }
 
-    /// Serves a call that missed the fast path.
+    /// Looks a call up that missed the fast path, and counts a hit.
     ///
     /// seems_absent    see fast_lookup
-    /// run             runs the function for this call, see memoized::call
-    template <class Run>
-    [[nodiscard]] served serve(call_id const& id, bool seems_absent, Run&& run) {
-        if (!seems_absent) {
-            if (auto further = try_hit_further(id); further.record) {
-                return {*std::move(further.record), source::hit, std::nullopt};
+    [[nodiscard]] lookup_result<record> lookup(call_id const& id, bool seems_absent) {
+        if constexpr (has_fast_path) {
+            if (!seems_absent) {
+                if (auto further = counted(partition_.try_hit_further(id.key)); further.record) {
+                    return cached_value<record>{*std::move(further.record)};
+                }
             }
         }
         // The fast path may be wrong about absence; the second lookup, which only a leader does, is not.
-        lookup_result<record> found =
-            seems_absent && single_flight_ ? miss_reason::absent : lookup(id);
-        if (!found) {
-            return miss(id, evaluation_, found.reason(), run);
+        if (seems_absent && has_single_flight()) {
+            return miss_reason::absent;
         }
-        counters_.hit(found->cost);
-        return {std::move(found->record), source::hit, std::nullopt};
+        auto found = attempt("get", unavailable(),
+                             [&]() -> lookup_result<record> { return partition_.get(id.key); });
+        keep_if_enough(id, found);
+        if (found) {
+            counters().hit(found->cost);
+        }
+        return found;
     }
 
     /// Looks up many calls together, and counts the hits.
     [[nodiscard]] std::vector<lookup_result<record>> lookup_all(std::span<call_id const> ids) {
         std::vector<key128> keys(ids.size());
-        std::ranges::transform(ids, keys.begin(), &call_id::key);
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            keys[i] = ids[i].key;
+        }
         std::vector<lookup_result<record>> found(ids.size());
         bool const is_complete = attempt("get", false, [&] {
             detail::get_many<record>(partition_, std::span<key128 const>(keys), std::span(found));
@@ -165,7 +138,7 @@ template <class Backend, class Evaluation, class State> class function_cache {
                 saved += found[i]->cost;
             }
         }
-        counters_.hit(saved, hits);
+        counters().hit(saved, hits);
         return found;
     }
 
@@ -191,102 +164,9 @@ template <class Backend, class Evaluation, class State> class function_cache {
         return found ? std::nullopt : std::optional(found.reason());
     }
 
-    // Step 4: one caller leads.
+    // Steps 4 to 6: see function_cache_base.
 
-    /// Serves a call whose lookup found no record that is enough.
-    ///
-    /// wanted          decides what is enough
-    /// reason          of the lookup
-    template <class Run>
-    [[nodiscard]] served miss(call_id const& id, Evaluation const& wanted, miss_reason reason,
-                              Run&& run) {
-        if (!runs_) { // no leader: callers of other wrappers may run the function
-            return evaluate(id, wanted, reason, run, true);
-        }
-        if (!single_flight_ || !Backend::stores) {
-            return evaluate(id, wanted, reason, run, false);
-        }
-        for (;;) {
-            auto role = flights_.join(flight_of(id), id.key);
-            if (role.leads()) {
-                return complete(role, run, [&] {
-                    [[maybe_unused]] auto const alone = lead_processes(id.key);
-                    return evaluate(id, wanted, reason, run, true);
-                });
-            }
-            if (auto followed = follow(role, wanted)) {
-                return {*std::move(followed), source::coalesced, reason};
-            } // the leader gave up, or its record is not enough for this caller
-        }
-    }
-
-    /// The right to evaluate a call that missed, for a caller that does not wait. Its destructor gives the
-    /// right up.
-    ///
-    /// Thread safety:  none
-    class right {
-      public:
-        right(function_cache& cache, call_id const& id)
-            : cache_(cache),
-              id_(id),
-              role_(find()        ? cache.flights_.stay_out()
-                    : cache.runs_ ? cache.flights_.try_lead(flight_of(id_), id_.key)
-                                  : cache.flights_.lead_alone()),
-              alone_(role_.leads() && cache.runs_ ? cache.try_lead_processes(id_.key) : leading()) {
-            if (cache.runs_ && !alone_) { // another caller or process evaluates the call
-                role_.give_up();
-            }
-        }
-        right(right const&) = delete;
-        right& operator=(right const&) = delete;
-        ~right() = default;
-
-        [[nodiscard]] bool is_held() const noexcept { return role_.leads(); }
-
-        [[nodiscard]] bool is_served() const noexcept { return record_.has_value(); }
-
-        /// Only if is_served().
-        [[nodiscard]] typename Evaluation::result value() const {
-            return Evaluation::result_of(record(*record_));
-        }
-
-        /// Serves the call. Only if is_held(), and once.
-        template <class Run> void use(Run& run) {
-            record_ = cache_
-                          .complete(role_, run,
-                                    [&] {
-                                        // Its end comes before that of the flight.
-                                        [[maybe_unused]] leading const alone(std::move(alone_));
-                                        return cache_.evaluate(id_, cache_.evaluation_, reason_,
-                                                               run, true);
-                                    })
-                          .record;
-        }
-
-      private:
-        using leading =
-            decltype(std::declval<function_cache const&>().try_lead_processes(key128{}));
-
-        bool find() {
-            auto found = cache_.lookup(id_);
-            if (!found) {
-                reason_ = found.reason();
-                return false;
-            }
-            cache_.counters_.hit(found->cost);
-            record_ = std::move(found->record);
-            return true;
-        }
-
-        function_cache& cache_;
-        call_id const id_;
-        std::optional<record> record_;
-        miss_reason reason_ = miss_reason::absent;
-        typename single_flight<record>::role role_;
-        leading alone_;
-    };
-
-    /// The key of a call's flight. Calls whose keys collide share neither a record nor a flight.
+    /// The key of a call's flight.
     [[nodiscard]] static key128 flight_of(call_id const& id) {
         if constexpr (std::is_empty_v<typename Evaluation::key_material>) {
             return id.key;
@@ -297,18 +177,227 @@ template <class Backend, class Evaluation, class State> class function_cache {
         }
     }
 
-    /// Counts a call that an earlier one of the same batch serves.
-    void coalesce() { count(&statistics::coalesced); }
+    /// A call that missed, with its record. memoized::call runs the function for it.
+    class call : public pending_call {
+      public:
+        /// wanted          decides what is enough; outlives the call, as the identity does
+        call(function_cache& cache, call_id const& id, Evaluation const& wanted)
+            : pending_call(id.key), cache_(cache), id_(id), wanted_(wanted) {}
+
+        std::optional<typename Evaluation::record> record;
+
+        [[nodiscard]] call_id const& id() const noexcept { return id_; }
+
+        [[nodiscard]] key128 flight() const final { return flight_of(id_); }
+
+        [[nodiscard]] std::shared_ptr<void> lead_processes() const final {
+            if constexpr (leading_partition<partition_type>) {
+                using lease = decltype(cache_.partition_.lead(key()));
+                return std::make_shared<lease>(cache_.partition_.lead(key()));
+            } else {
+                return nullptr;
+            }
+        }
+
+        [[nodiscard]] std::optional<miss_reason> look_again() final {
+            lookup_result<function_cache::record> found = cache_.peek(id_);
+            if (!found) {
+                return found.reason();
+            }
+            record.emplace(std::move(found->record));
+            return wanted_.is_enough(*record) ? std::nullopt
+                                              : std::optional(miss_reason::unsettled);
+        }
+
+        [[nodiscard]] bool has_result() const final { return Evaluation::has_result(*record); }
+
+        void run_once(std::uint64_t since) final {
+            if constexpr (Evaluation::merges) {
+                by_ = cache_.take_number(key());
+                timed_run timed(cache_.counters());
+                auto const drawn = run(replicate_of(key(), by_));
+                std::chrono::nanoseconds const cost = timed.returned();
+                if (!record) {
+                    record.emplace();
+                }
+                if (cache_.evaluation_.accepts(drawn)) {
+                    record.emplace(Evaluation::add(drawn, {})(&*record));
+                    drawn_ = &drawn;
+                    merge(since, cost);
+                    return;
+                }
+                cache_.counters().add(&statistics::rejected);
+                if (cache_.evaluation_.counts_rejected()) {
+                    record.emplace(Evaluation::add_rejected({})(&*record));
+                    drawn_ = nullptr;
+                    merge(since, cost);
+                }
+            } else {
+                timed_run timed(cache_.counters());
+                auto drawn = run(replicate{});
+                std::chrono::nanoseconds const cost = timed.returned();
+                bool const accepted = cache_.evaluation_.accepts(drawn);
+                if (!accepted) {
+                    cache_.counters().add(&statistics::rejected);
+                }
+                record.emplace(Evaluation::make_record(std::move(drawn), id_.stream));
+                if (Backend::stores && accepted && cache_.evaluation_.is_slow_enough(cost)) {
+                    cache_.store(*this, since, cost);
+                }
+            }
+        }
+
+        [[nodiscard]] bool needs_sample(std::uint64_t runs) const final {
+            return wanted_.needs_sample(*record, runs);
+        }
+
+        bool put(put_options const& about) final {
+            if constexpr (!Evaluation::merges) {
+                return cache_.attempt("put", false,
+                                      [&] { return cache_.partition_.put(key(), *record, about); });
+            } else if constexpr (Backend::stores) {
+                stored_ = drawn_ != nullptr
+                              ? cache_.update(key(), Evaluation::add(*drawn_, by_), about)
+                              : cache_.update(key(), Evaluation::add_rejected(by_), about);
+                return stored_.has_value();
+            } else {
+                return false;
+            }
+        }
+
+        void erase_invalid() final {
+            // An invalidation as the result was stored has erased nothing, so this call erases.
+            if constexpr (!validating_partition<partition_type>) {
+                cache_.attempt("erase", false, [&] { return cache_.partition_.erase(key()); });
+            }
+        }
+
+        void complete(single_flight::role& leader) const final { leader.complete(*record); }
+
+        [[nodiscard]] bool take(void const* other) final {
+            auto const& shared = *static_cast<typename Evaluation::record const*>(other);
+            if (!wanted_.can_serve(shared)) {
+                return false;
+            }
+            record.emplace(shared);
+            return true;
+        }
+
+        [[nodiscard]] bool disagrees(replicate const& which, timed_run& timer) final {
+            auto const fresh = run(which);
+            timer.returned();
+            cache_.counters().add(&statistics::audits);
+            return has_state() &&
+                   cache_.evaluation_.contradicts(cache_.audits_, key(), *record, fresh);
+        }
+
+      protected:
+        ~call() = default;
+
+        /// Runs the function.
+        virtual typename Evaluation::sample run(replicate const& which) = 0;
+
+      private:
+        /// Adds the sample to the record in the backend, which may have the samples of others too.
+        void merge(std::uint64_t since, std::chrono::nanoseconds cost) {
+            if constexpr (Backend::stores) {
+                stored_.reset();
+                cache_.store(*this, since, cost);
+                // With fewer samples than expected the record was invalidated meanwhile.
+                if (stored_ &&
+                    Evaluation::draw_count(*stored_) >= Evaluation::draw_count(*record)) {
+                    record.emplace(*std::move(stored_));
+                }
+            }
+        }
+
+        struct nothing {};
+        template <class T> using if_merges = std::conditional_t<Evaluation::merges, T, nothing>;
+
+        function_cache& cache_;
+        call_id const& id_;
+        Evaluation const& wanted_;
+        [[no_unique_address]] if_merges<sample_id> by_{}; ///< of the last sample
+        [[no_unique_address]] if_merges<typename Evaluation::sample const*>
+            drawn_{}; ///< null: rejected
+        [[no_unique_address]] if_merges<std::optional<typename Evaluation::record>> stored_{};
+    };
+
+    /// The right to evaluate a call that missed, for a caller that does not wait. Its destructor gives the
+    /// right up.
+    ///
+    /// Thread safety:  none
+    class right {
+      public:
+        right(function_cache& cache, call& wanted)
+            : cache_(cache),
+              call_(wanted),
+              role_(find()         ? cache.flights().stay_out()
+                    : cache.runs() ? cache.flights().try_lead(wanted.flight(), wanted.key())
+                                   : cache.flights().lead_alone()) {
+            if (role_.leads() && cache.runs() && !lead_processes()) {
+                role_.give_up(); // another process evaluates the call
+            }
+        }
+        right(right const&) = delete;
+        right& operator=(right const&) = delete;
+        ~right() = default;
+
+        [[nodiscard]] bool is_held() const noexcept { return role_.leads(); }
+
+        [[nodiscard]] bool is_served() const noexcept { return is_served_; }
+
+        /// Only if is_served().
+        [[nodiscard]] typename Evaluation::result value() const {
+            return Evaluation::result_of(record(*call_.record));
+        }
+
+        /// Serves the call. Only if is_held(), and once.
+        void use() {
+            cache_.lead(role_, call_, reason_, std::move(alone_));
+            is_served_ = true;
+        }
+
+      private:
+        bool find() {
+            auto found = cache_.lookup(call_.id(), false);
+            if (!found) {
+                reason_ = found.reason();
+                return false;
+            }
+            call_.record.emplace(std::move(found->record));
+            return is_served_ = true;
+        }
+
+        /// Returns:        whether no other process evaluates the key
+        bool lead_processes() {
+            if constexpr (leading_partition<partition_type>) {
+                auto lease = cache_.partition_.try_lead(call_.key());
+                if (!lease) {
+                    return false;
+                }
+                alone_ = std::make_shared<decltype(lease)>(std::move(lease));
+            }
+            return true;
+        }
+
+        function_cache& cache_;
+        call& call_;
+        bool is_served_ = false;
+        miss_reason reason_ = miss_reason::absent;
+        single_flight::role role_;
+        std::shared_ptr<void> alone_; ///< see pending_call::lead_processes; ends before the flight
+    };
 
     // Invalidation and counters.
 
     [[nodiscard]] bool erase(key128 key) {
-        return shared_->invalidated.invalidate(
+        return invalidated().invalidate(
             key, [&] { return attempt("erase", false, [&] { return partition_.erase(key); }); });
     }
 
     void clear() {
-        shared_->invalidated.invalidate_all([&] {
+        invalidated().invalidate_all([&] {
             attempt("clear", false, [&] {
                 partition_.clear();
                 return true;
@@ -316,81 +405,22 @@ template <class Backend, class Evaluation, class State> class function_cache {
         });
     }
 
-    [[nodiscard]] statistics stats() {
-        statistics sum = counters_.since_reset();
-        backend_statistics const now = detail::events_of(partition_);
-        std::scoped_lock const lock(mutex_);
-        return sum.add(now, at_reset_);
-    }
-
-    void reset_stats() {
-        counters_.reset();
-        backend_statistics const now = detail::events_of(partition_);
-        std::scoped_lock const lock(mutex_);
-        at_reset_ = now;
-    }
+    [[nodiscard]] statistics stats() const { return since_reset(detail::events_of(partition_)); }
+    void reset_stats() { reset(detail::events_of(partition_)); }
 
   private:
-    using partition_type =
-        decltype(detail::open_partition<record>(std::declval<Backend const&>(), {}, {}));
-
-    void count(counter_place kind) {
-        counters_.add(&statistics::calls);
-        counters_.add(kind);
-    }
-
-    /// Runs an operation of the partition. A failure is counted and returns `otherwise`; under on_error =
-    /// strict it is thrown, as memo::error (backend).
-    template <class Result, class Operation>
-    Result attempt(char const* verb, Result otherwise, Operation const& operation) const {
-        try {
-            return operation();
-        } catch (error const& failure) {
-            if (failure.code() == errc::sample) {
-                throw; // of a merge: the function's failure, not the backend's
-            }
-            failed(verb, failure.message());
-        } catch (std::exception const& failure) {
-            failed(verb, failure.what());
-        } catch (thread_cancelled const&) {
-            throw;
-        } catch (...) {
-            failed(verb, "an exception that is no std::exception");
-        }
-        return otherwise;
-    }
-
-    [[gnu::noinline]] void failed(char const* verb, std::string_view what) const {
-        counters_.add(&statistics::errors);
-        if (is_strict_) {
-            throw error(errc::backend, std::string("backend ") + verb + ": " + std::string(what));
-        }
-    }
+    static constexpr bool has_fast_path =
+        std::is_empty_v<typename Evaluation::key_material> &&
+        fast_partition<partition_type, typename Evaluation::record>;
 
     [[nodiscard]] static lookup_result<record> unavailable() { return miss_reason::unavailable; }
-
-    [[nodiscard]] fast_lookup<record> try_hit_further(call_id const& id) {
-        if constexpr (std::is_empty_v<typename Evaluation::key_material> &&
-                      fast_partition<partition_type, record>) {
-            return counted(partition_.try_hit_further(id.key));
-        } else {
-            return {};
-        }
-    }
 
     [[nodiscard, gnu::always_inline]] inline fast_lookup<record>
     counted(fast_lookup<record> found) {
         if (!found.record || !evaluation_.is_enough(*found.record) ||
-            !counters_.quick_hit(found.cost)) [[unlikely]] {
+            !counters().quick_hit(found.cost)) [[unlikely]] {
             found.record.reset();
         }
-        return found;
-    }
-
-    [[nodiscard]] lookup_result<record> lookup(call_id const& id) {
-        auto found = attempt("get", unavailable(),
-                             [&]() -> lookup_result<record> { return partition_.get(id.key); });
-        keep_if_enough(id, found);
         return found;
     }
 
@@ -406,159 +436,10 @@ template <class Backend, class Evaluation, class State> class function_cache {
     // In place: in a batch a copy of each would be a tenth of its time.
     void keep_if_enough(call_id const& id, lookup_result<record>& found) {
         if (found && !Evaluation::has_key_material(found->record, id.stream)) {
-            counters_.add(&statistics::corrupt);
+            counters().add(&statistics::corrupt);
             found = miss_reason::other_stream;
         } else if (found && !evaluation_.is_enough(found->record)) {
             found = miss_reason::unsettled;
-        }
-    }
-
-    /// Keeps other processes from evaluating a key while the result lives, if the backend can.
-    [[nodiscard]] auto lead_processes(key128 key) const {
-        if constexpr (leading_partition<partition_type>) {
-            return partition_.lead(key);
-        } else {
-            return 0;
-        }
-    }
-
-    /// The same without waiting; nothing if another process evaluates the key.
-    [[nodiscard]] auto try_lead_processes(key128 key) const {
-        if constexpr (leading_partition<partition_type>) {
-            return partition_.try_lead(key);
-        } else {
-            return std::optional<int>(0);
-        }
-    }
-
-    /// Completes a flight. Followers are thrown what the function throws. Any other failure comes from the
-    /// leader's own options or backend, so a follower takes over.
-    template <class Role, class Run, class Lead>
-    static served complete(Role& role, Run const& run, Lead const& lead) {
-        try {
-            served result = lead();
-            role.complete(result.record);
-            return result;
-        } catch (...) {
-            if (run.threw()) {
-                role.fail(std::current_exception());
-            } else {
-                role.give_up();
-            }
-            throw;
-        }
-    }
-
-    /// Waits for the leader. Returns nothing, and counts nothing, if there is no record that is enough.
-    template <class Role> std::optional<record> follow(Role const& role, Evaluation const& wanted) {
-        std::optional<record> result;
-        try {
-            result = role.result();
-        } catch (...) {
-            coalesce();
-            throw;
-        }
-        if (!result || !wanted.can_serve(*result)) {
-            return std::nullopt;
-        }
-        coalesce();
-        return result;
-    }
-
-    // Step 5: run the function with no lock held.
-
-    /// Runs the function, unless a record that is enough was stored since the first lookup.
-    ///
-    /// looks_again     whether another leader may have stored one
-    template <class Run>
-    served evaluate(call_id const& id, Evaluation const& wanted, miss_reason reason, Run& run,
-                    bool looks_again) {
-        std::optional<record> now;
-        if (Backend::stores &&
-            (looks_again || Evaluation::merges)) { // a mean goes on from its record
-            lookup_result<record> found = lookup_again(id);
-            if (found && wanted.is_enough(found->record)) {
-                count(&statistics::hits);
-                return {std::move(found->record), source::hit, std::nullopt};
-            }
-            if (found) {
-                reason = miss_reason::unsettled;
-                now = std::move(found->record);
-            } else { // the first lookup erased an expired record; others erased an unsettled one
-                reason = reason == miss_reason::unsettled ? found.reason()
-                                                          : last_reason(reason, found.reason());
-            }
-        }
-        bool const refines = runs_ && now && Evaluation::has_result(*now);
-        if (refines) {
-            count(&statistics::refinements);
-        } else {
-            count(&statistics::misses);
-            counters_.add(misses_by_reason[static_cast<std::size_t>(reason)]);
-        }
-        if (!runs_) {
-            throw missed(id.key, reason, run);
-        }
-        std::uint64_t drawn = 0;
-        do {
-            now = one_more(id, std::move(now), run);
-        } while (wanted.needs_sample(*now, ++drawn));
-        return {*std::move(now), refines ? source::refined : source::computed, reason};
-    }
-
-    [[nodiscard]] lookup_result<record> lookup_again(call_id const& id) {
-        scoped_timer const timed(counters_.looking().sample());
-        return peek(id);
-    }
-
-    template <class Run>
-    [[gnu::cold]] static error missed(key128 key, miss_reason reason, Run& run) {
-        auto call = run.explain();
-        call.miss = reason;
-        return {errc::miss, "replay " + to_string(key) +
-                                ": what is stored does not serve this call, and on_miss = fail "
-                                "forbids to run the function. Run it with on_miss = compute first, "
-                                "or see which part of the key is not the one that was stored:\n" +
-                                to_string(call)};
-    }
-
-    /// Runs the function once, stores the result, and returns the new record.
-    ///
-    /// now             the record before, if there was one
-    template <class Run> record one_more(call_id const& id, std::optional<record> now, Run& run) {
-        std::uint64_t const since = shared_->invalidated.now();
-        if constexpr (Evaluation::merges) {
-            sample_id const by = take_number(id.key);
-            timed_run timed(counters_);
-            auto const drawn = run(replicate_of(id.key, by));
-            put_options const about{timed.returned(), ttl_};
-            record before = now ? *std::move(now) : record{};
-            if (evaluation_.accepts(drawn)) {
-                return merge(id, run, since, Evaluation::add(drawn, by),
-                             Evaluation::add(drawn, {})(&before), about);
-            }
-            counters_.add(&statistics::rejected);
-            if (evaluation_.counts_rejected()) {
-                return merge(id, run, since, Evaluation::add_rejected(by),
-                             Evaluation::add_rejected({})(&before), about);
-            }
-            return before;
-        } else {
-            timed_run timed(counters_);
-            auto drawn = run(replicate{});
-            std::chrono::nanoseconds const taken = timed.returned();
-            bool const accepted = evaluation_.accepts(drawn);
-            if (!accepted) {
-                counters_.add(&statistics::rejected);
-            }
-            record fresh = Evaluation::make_record(std::move(drawn), id.stream);
-            if (Backend::stores && accepted && evaluation_.is_slow_enough(taken)) {
-                store(id, run, since, {taken, ttl_}, [&](put_options const& about) {
-                    return attempt("put", false,
-                                   [&] { return partition_.put(id.key, fresh, about); });
-                });
-            }
-            return fresh;
         }
     }
 
@@ -566,68 +447,17 @@ template <class Backend, class Evaluation, class State> class function_cache {
         if constexpr (!Evaluation::numbered) {
             return {};
         } else if constexpr (!Backend::stores) {
-            return {next_number_.fetch_add(1, std::memory_order_relaxed), 0};
+            return {next_number(), 0};
         } else {
             auto const begun = update(key, Evaluation::begin(random_incarnation()),
-                                      {std::chrono::nanoseconds(0), ttl_});
+                                      {std::chrono::nanoseconds(0), ttl()});
             return begun ? sample_id{begun->begun - 1, begun->incarnation}
                          : sample_id{random_number(), 0};
         }
     }
 
-    // Step 6: store the result.
-
-    /// Stores a result, unless the record was invalidated since the function began, or the function's state
-    /// is not that of the key any more: the state may change while the function runs, or waits for a
-    /// leader or a claim.
-    ///
-    /// since           the time of invalidation_log at which the function began
-    /// put             given the put_options; returns whether the backend stored the result
-    template <class Run, class Put>
-    void store(call_id const& id, Run const& run, std::uint64_t since, put_options about,
-               Put const& put) {
-        key128 const key = id.key;
-        if (!run.has_state(id.state)) {
-            counters_.add(&statistics::rejected);
-            return;
-        }
-        auto const valid = [&] { return !shared_->invalidated.includes(key, since); };
-        if (!valid()) {
-            return;
-        }
-        about.valid = validity(valid);
-        {
-            scoped_timer const timed(counters_.storing().sample());
-            if (put(about)) {
-                counters_.add(&statistics::sets);
-            }
-        }
-        // A partition that does not ask `about.valid` as it stores: an invalidation in between has erased
-        // nothing, so this call erases.
-        if (!validating_partition<partition_type> && !valid()) {
-            attempt("erase", false, [&] { return partition_.erase(key); });
-        }
-    }
-
-    /// Changes the record in the backend and returns the stored record, or `expected` if the backend does
-    /// not store it.
-    template <class Run, class Merge>
-    record merge(call_id const& id, Run const& run, std::uint64_t since, Merge const& change,
-                 record expected, put_options about) {
-        if constexpr (Backend::stores) {
-            std::optional<record> stored;
-            store(id, run, since, about, [&](put_options const& while_valid) {
-                stored = update(id.key, change, while_valid);
-                return stored.has_value();
-            });
-            // With fewer samples than expected the record was invalidated meanwhile.
-            if (stored && Evaluation::draw_count(*stored) >= Evaluation::draw_count(expected)) {
-                return *std::move(stored);
-            }
-        }
-        return expected;
-    }
-
+    /// Changes the record in the backend and returns the stored record, or nothing if the backend does not
+    /// store it.
     template <class Merge>
     [[nodiscard]] std::optional<record> update(key128 key, Merge const& change,
                                                put_options about) const {
@@ -644,18 +474,9 @@ template <class Backend, class Evaluation, class State> class function_cache {
         }
     }
 
-    mutable call_counters counters_;
-    flights_of_scope const shared_; ///< by all wrappers of the function on this store
-    single_flight<record> flights_;
     partition_type const partition_;
     Evaluation const evaluation_;
-    std::chrono::nanoseconds const ttl_;
-    bool const is_strict_;
-    bool const single_flight_;
-    bool const runs_;                           ///< whether a miss runs the function
-    std::atomic<std::uint64_t> next_number_{0}; ///< of a sample that no record numbers
-    mutex mutex_;
-    backend_statistics at_reset_;
+    [[no_unique_address]] typename Evaluation::audit_state audits_; ///< earlier ones, of a mean
 };
 
 } // namespace memo::detail

@@ -4,13 +4,15 @@
 // The log of recent invalidations by forget() and clear(). An evaluation that began before its record was
 // invalidated still returns to its callers; its result is not stored, and later callers do not follow it.
 
+#include <memo/detail/system/compiled.hpp>
 #include <memo/detail/system/fork.hpp>
 #include <memo/key128.hpp>
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
+#include <memory>
 
 namespace memo::detail {
 
@@ -19,11 +21,6 @@ namespace memo::detail {
 /// Thread safety:  safe
 class invalidation_log {
   public:
-    invalidation_log() = default;
-    invalidation_log(invalidation_log const&) = delete;
-    invalidation_log& operator=(invalidation_log const&) = delete;
-    ~invalidation_log() { delete[] entries_; }
-
     /// The current moment: the number of log entries so far.
     [[nodiscard]] std::uint64_t now() const noexcept { return count_; }
 
@@ -54,49 +51,23 @@ class invalidation_log {
     /// short to go back to that moment.
     ///
     /// Complexity:     one load without invalidations; otherwise a lock, and linear in the invalidations
-    [[nodiscard]] bool includes(key128 key, std::uint64_t since) const {
-        if (count_ == since) {
-            return false;
-        }
-        std::scoped_lock const lock(mutex_);
-        std::uint64_t const count = count_;
-        if (all_ > since || count - since > max_entries) {
-            return true;
-        }
-        for (std::uint64_t i = since; i < count; ++i) {
-            if (entries_[i % max_entries] == key) {
-                return true;
-            }
-        }
-        return false;
-    }
+    [[nodiscard]] bool includes(key128 key, std::uint64_t since) const;
 
   private:
     static constexpr std::size_t max_entries = 1024;
 
-    void log(key128 key) {
-        std::scoped_lock const lock(mutex_);
-        append(key);
-    }
-
-    void log_all() {
-        std::scoped_lock const lock(mutex_);
-        append({});
-        all_ = count_;
-    }
-
-    void append(key128 key) {
-        if (entries_ == nullptr) {
-            entries_ = new key128[max_entries];
-        }
-        entries_[count_ % max_entries] = key;
-        count_ += 1;
-    }
+    void log(key128 key);
+    void log_all();
+    void append(key128 key);
 
     mutable mutex mutex_;
     std::atomic<std::uint64_t> count_{0};
-    std::uint64_t all_ = 0;     ///< count_ after the last invalidation of all records
-    key128* entries_ = nullptr; ///< owned ring buffer, allocated by the first append()
+    std::uint64_t all_ = 0; ///< count_ after the last invalidation of all records
+    std::unique_ptr<std::array<key128, max_entries>> entries_; ///< a ring; made by append()
 };
 
 } // namespace memo::detail
+
+#if !defined(MEMO_COMPILED)
+#include "invalidations.ipp"
+#endif

@@ -4,8 +4,7 @@
 // Runs tasks in a user's executor, and waits for all of them. The wait ends whatever the executor does: it may
 // run a task at once or later, in any thread, copy it, throw, or destroy it without a run.
 
-#include <memo/detail/cache/waiting.hpp>
-#include <memo/detail/system/futex.hpp>
+#include <memo/detail/system/compiled.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -20,68 +19,32 @@ namespace memo::detail {
 /// Thread safety:  none; the tasks may run in any thread
 class tasks {
     using count = std::atomic<std::uint32_t>;
-
-    /// One task's right to run once.
-    class single_run {
-      public:
-        single_run(std::shared_ptr<count> open, std::function<void()> body)
-            : open_(std::move(open)), body_(std::move(body)) {
-            open_->fetch_add(1, std::memory_order_relaxed);
-        }
-        single_run(single_run const&) = delete;
-        single_run& operator=(single_run const&) = delete;
-        ~single_run() { close(); }
-
-        /// Has no effect the second time.
-        void run() {
-            if (!started_.exchange(true)) {
-                {
-                    waiting_threads::task_runner const runner(open_.get());
-                    std::function<void()> const body = std::exchange(body_, nullptr);
-                    body();
-                }
-                close();
-            }
-        }
-
-      private:
-        void close() noexcept {
-            if (!closed_.exchange(true) && open_->fetch_sub(1, std::memory_order_acq_rel) == 1) {
-                wake_all(*open_);
-            }
-        }
-
-        std::shared_ptr<count> open_;
-        std::function<void()> body_;
-        std::atomic<bool> started_{false};
-        std::atomic<bool> closed_{false};
-    };
+    class single_run;
 
   public:
-    tasks() = default;
+    tasks();
     tasks(tasks const&) = delete;
     tasks& operator=(tasks const&) = delete;
-    ~tasks() { wait(); }
+    ~tasks();
 
     /// body            must not throw
     /// Throws:         exceptions of the executor, which may have run the body before
     template <class Executor> void start(Executor& execute, std::function<void()> body) {
-        execute([task = std::make_shared<single_run>(open_, std::move(body))] { task->run(); });
+        execute(add(std::move(body)));
     }
 
     /// Returns when each task has run, or all its copies are destroyed.
-    void wait() const noexcept {
-        if (open_->load(std::memory_order_acquire) == 0) {
-            return;
-        }
-        waiting_threads::task_waiter const waiter(open_.get());
-        for (std::uint32_t open = 0; (open = open_->load(std::memory_order_acquire)) != 0;) {
-            wait_while(*open_, open);
-        }
-    }
+    void wait() const noexcept;
 
   private:
-    std::shared_ptr<count> open_ = std::make_shared<count>(0);
+    /// The task for the executor.
+    [[nodiscard]] std::function<void()> add(std::function<void()> body);
+
+    std::shared_ptr<count> open_; ///< tasks that have neither run nor been destroyed
 };
 
 } // namespace memo::detail
+
+#if !defined(MEMO_COMPILED)
+#include "tasks.ipp"
+#endif

@@ -5,31 +5,24 @@
 // would wait for ever; a thread of the cycle throws instead. A thread in `many` with an executor waits for the
 // threads that run its tasks; a cycle through a task that no thread runs yet is not detected.
 
+#include <memo/detail/system/compiled.hpp>
 #include <memo/detail/system/fork.hpp>
-#include <memo/detail/system/futex.hpp>
-#include <memo/detail/system/process.hpp>
-#include <memo/detail/system/this_thread_slot.hpp>
 #include <memo/detail/system/thread_slot.hpp>
-#include <memo/detail/system/thread_slots.hpp>
-#include <memo/error.hpp>
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
-#include <utility>
 
 namespace memo::detail {
 
 /// The thread that runs an evaluation. A child of fork() has its parent's flights, but not their leaders.
 struct flight_leader {
-    thread_slot const* thread = &this_thread_slot();
-    std::uint32_t generation = process_wide<thread_slots>().generation();
+    flight_leader(); ///< the calling thread
 
-    [[nodiscard]] bool is_of_this_process() const {
-        return generation == process_wide<thread_slots>().generation();
-    }
+    thread_slot const* thread;
+    std::uint32_t generation;
+
+    [[nodiscard]] bool is_of_this_process() const;
     friend bool operator==(flight_leader const&, flight_leader const&) = default;
 };
 
@@ -46,8 +39,7 @@ class waiting_threads {
         edge& operator=(edge const&) = delete;
 
       protected:
-        edge(flight_base const* flight, void const* awaited_tasks, void const* running_tasks)
-            : flight_(flight), awaited_tasks_(awaited_tasks), running_tasks_(running_tasks) {}
+        edge(flight_base const* flight, void const* awaited_tasks, void const* running_tasks);
         ~edge() = default;
 
         void add() noexcept;
@@ -70,7 +62,7 @@ class waiting_threads {
       public:
         /// Throws:         as check()
         explicit follower(flight_base const& flight);
-        ~follower() { remove(); }
+        ~follower();
 
         /// Throws:         memo::error (recursion) if the leader waits, directly or through other threads,
         ///                 for the calling thread
@@ -86,36 +78,22 @@ class waiting_threads {
     class task_waiter : edge {
       public:
         explicit task_waiter(void const* tasks);
-        ~task_waiter() { remove(); }
+        ~task_waiter();
     };
 
     /// A thread that runs one of these tasks.
     class task_runner : edge {
       public:
         explicit task_runner(void const* tasks);
-        ~task_runner() { remove(); }
+        ~task_runner();
     };
 
     /// The number of threads that wait for a flight.
-    [[nodiscard]] std::size_t count() {
-        std::scoped_lock const lock(mutex_);
-        clear_after_fork();
-        std::size_t count = 0;
-        for (edge const* each = first_; each != nullptr; each = each->next_) {
-            count += each->flight_ != nullptr ? 1U : 0U;
-        }
-        return count;
-    }
+    [[nodiscard]] std::size_t count();
 
   private:
     /// In a child of fork(), removes the edges of the parent's threads. The caller holds the lock.
-    void clear_after_fork() noexcept {
-        if (std::uint32_t const now = process_wide<thread_slots>().generation();
-            generation_ != now) {
-            generation_ = now;
-            first_ = nullptr;
-        }
-    }
+    void clear_after_fork() noexcept;
 
     /// Whether a flight completes only after another thread continues. The caller holds the lock.
     [[nodiscard]] bool waits_for(flight_base const& flight, flight_leader const& other) noexcept;
@@ -138,24 +116,13 @@ class flight_base {
     ///
     /// Throws:         memo::error (recursion) if the leader waits, directly or through other threads, for
     ///                 the calling thread
-    void wait() const {
-        if (!is_complete()) {
-            waiting_threads::follower const me(*this);
-            // A thread that waits for tasks may close a cycle later, so check again.
-            while (wait_while(completed_, 0, std::chrono::seconds(1)), !is_complete()) {
-                me.check();
-            }
-        }
-    }
+    void wait() const;
 
     /// Wakes the followers. The leader calls it once, when nobody can join any more.
-    void complete() noexcept {
-        completed_.store(1, std::memory_order_release);
-        wake_all(completed_);
-    }
+    void complete() noexcept;
 
     /// The number of threads of the process that wait for any flight.
-    [[nodiscard]] static std::size_t waiting() { return process_wide<waiting_threads>().count(); }
+    [[nodiscard]] static std::size_t waiting();
 
   private:
     friend waiting_threads;
@@ -168,93 +135,8 @@ class flight_base {
     std::atomic<std::uint32_t> completed_{0};
 };
 
-inline bool waiting_threads::waits_for(flight_base const& flight,
-                                       flight_leader const& other) noexcept {
-    return !flight.is_complete() && waits_for(flight.leader_, other);
-}
-
-inline bool waiting_threads::waits_for(flight_leader const& thread,
-                                       flight_leader const& other) noexcept {
-    if (thread == other) {
-        return true;
-    }
-    for (edge* each = first_; each != nullptr; each = each->next_) {
-        if (each->thread_ != thread || std::exchange(each->search_, searches_) == searches_) {
-            continue;
-        }
-        if (each->flight_ != nullptr && waits_for(*each->flight_, other)) {
-            return true;
-        }
-        for (edge const* task = first_; each->awaited_tasks_ != nullptr && task != nullptr;
-             task = task->next_) {
-            if (task->running_tasks_ == each->awaited_tasks_ && waits_for(task->thread_, other)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-inline void waiting_threads::edge::add() noexcept {
-    auto& all = process_wide<waiting_threads>();
-    next_ = all.first_;
-    if (next_ != nullptr) {
-        next_->previous_ = this;
-    }
-    all.first_ = this;
-}
-
-inline void waiting_threads::edge::remove() {
-    auto& all = process_wide<waiting_threads>();
-    std::scoped_lock const lock(all.mutex_);
-    all.clear_after_fork();
-    if (thread_.is_of_this_process()) {
-        (previous_ != nullptr ? previous_->next_ : all.first_) = next_;
-        if (next_ != nullptr) {
-            next_->previous_ = previous_;
-        }
-    }
-}
-
-inline waiting_threads::follower::follower(flight_base const& flight)
-    : edge(&flight, nullptr, nullptr) {
-    auto& all = process_wide<waiting_threads>();
-    std::scoped_lock const lock(all.mutex_);
-    all.clear_after_fork();
-    check_locked(all);
-    add();
-}
-
-inline void waiting_threads::follower::check() const {
-    auto& all = process_wide<waiting_threads>();
-    std::scoped_lock const lock(all.mutex_);
-    all.clear_after_fork();
-    check_locked(all);
-}
-
-inline void waiting_threads::follower::check_locked(waiting_threads& all) const {
-    ++all.searches_;
-    if (all.waits_for(*flight_, thread_)) {
-        throw error(errc::recursion,
-                    "memoized call: the function needs its own result for the same "
-                    "arguments, and so would never end; check its base case");
-    }
-}
-
-inline waiting_threads::task_waiter::task_waiter(void const* tasks)
-    : edge(nullptr, tasks, nullptr) {
-    auto& all = process_wide<waiting_threads>();
-    std::scoped_lock const lock(all.mutex_);
-    all.clear_after_fork();
-    add();
-}
-
-inline waiting_threads::task_runner::task_runner(void const* tasks)
-    : edge(nullptr, nullptr, tasks) {
-    auto& all = process_wide<waiting_threads>();
-    std::scoped_lock const lock(all.mutex_);
-    all.clear_after_fork();
-    add();
-}
-
 } // namespace memo::detail
+
+#if !defined(MEMO_COMPILED)
+#include "waiting.ipp"
+#endif

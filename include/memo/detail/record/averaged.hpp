@@ -11,6 +11,7 @@
 #include <memo/detail/record/moments.hpp>
 #include <memo/detail/record/sample_id.hpp>
 #include <memo/detail/record/stopping.hpp>
+#include <memo/detail/system/fork.hpp>
 #include <memo/error.hpp>
 #include <memo/key128.hpp>
 #include <memo/options.hpp>
@@ -18,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <string_view>
 
 namespace memo::detail {
@@ -64,7 +66,10 @@ template <class Sample, bool Numbered> class averaging {
     static constexpr bool merges = true;
     static constexpr bool numbered = Numbered;
     static constexpr bool comparable = true;
-    using audit_state = drift<Sample>;
+    struct audit_state {
+        detail::mutex mutex;
+        drift<Sample> samples; ///< guarded by the mutex
+    };
     static constexpr std::string_view kind = Numbered ? "averaged, numbered" : "averaged";
 
     /// Throws:         memo::error (configuration)
@@ -132,9 +137,13 @@ template <class Sample, bool Numbered> class averaging {
     static result result_of(record const& stored) { return stored.samples.means(); }
 
     /// fresh           one new sample; ignored if accepts() refuses it
-    bool contradicts(drift<Sample>& seen, key128 key, record const& stored,
+    bool contradicts(audit_state& seen, key128 key, record const& stored,
                      Sample const& fresh) const {
-        return accepts(fresh) && seen.add(key, stored.samples, fresh);
+        if (!accepts(fresh)) {
+            return false;
+        }
+        std::scoped_lock const lock(seen.mutex);
+        return seen.samples.add(key, stored.samples, fresh);
     }
 
     [[nodiscard]] auto estimate(record const& stored) const {

@@ -27,7 +27,7 @@ template <class R> class single_result {
     static constexpr bool merges = false;   ///< whether a record can take more samples
     static constexpr bool numbered = false; ///< whether samples are numbered
     static constexpr bool comparable = detail::comparable<R>;
-    struct audit_state {}; ///< state that audits share: none
+    struct audit_state {}; ///< what audits remember of earlier ones: nothing
 
     explicit single_result(options const& chosen)
         : threshold_(chosen.time_threshold.least()), store_if_(chosen.store_if) {}
@@ -60,7 +60,7 @@ template <class R> struct exact : single_result<R> {
     static record make_record(R&& value, key_material) { return std::move(value); }
     static bool has_key_material(record const&, key_material) noexcept { return true; }
     static R&& result_of(record&& stored) noexcept { return std::move(stored); }
-    static bool contradicts(typename single_result<R>::audit_state, key128, record const& stored,
+    static bool contradicts(typename single_result<R>::audit_state&, key128, record const& stored,
                             R const& fresh) {
         return !same_value(stored, fresh);
     }
@@ -81,7 +81,7 @@ template <class R> struct exact_verified : single_result<R> {
         return stored.second == stream;
     }
     static R&& result_of(record&& stored) noexcept { return std::move(stored.first); }
-    static bool contradicts(typename single_result<R>::audit_state, key128, record const& stored,
+    static bool contradicts(typename single_result<R>::audit_state&, key128, record const& stored,
                             R const& fresh) {
         return !same_value(stored.first, fresh);
     }

@@ -8,10 +8,13 @@
 #include <memo/detail/text.hpp>
 #include <memo/detail/tools/auditor.hpp>
 #include <memo/error.hpp>
+#include <memo/key128.hpp>
+#include <memo/tools/explanation.hpp>
 
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace memo::detail {
 
@@ -41,48 +44,40 @@ MEMO_DEFINITION double audit_turns::uniform(double number) const noexcept {
     return static_cast<double>(replicate_of({seed_, 0}, {index, 0}).seed >> 11U) * 0x1p-53;
 }
 
-/// Disables audits in the calling thread, in all modules, for its lifetime: an audited function that calls
-/// itself would otherwise run again for every level of its recursion.
-struct audit_under_way {
-    audit_under_way() { this_thread_slot().is_auditing = true; }
-    audit_under_way(audit_under_way const&) = delete;
-    audit_under_way& operator=(audit_under_way const&) = delete;
-    ~audit_under_way() { this_thread_slot().is_auditing = false; }
-};
-
-MEMO_DEFINITION auditor_base::auditor_base(double share, disagreement_report const& report,
-                                           on_miss_policy on_miss, bool comparable,
-                                           call_counters& counters)
-    : counters_(counters), turns_(share), report_(report) {
+MEMO_DEFINITION auditor::auditor(double share, bool comparable, bool runs,
+                                 disagreement_report report, call_counters& counters)
+    : counters_(counters), turns_(share), report_(std::move(report)) {
     if (turns_.is_enabled() && !comparable) {
         throw error(errc::configuration,
                     "memoize: audit compares results, and these cannot be compared. Give "
                     "their class a cereal serialize() or an operator==, or leave audit at 0");
     }
-    if (turns_.is_enabled() && on_miss == on_miss_policy::fail) {
+    if (turns_.is_enabled() && !runs) {
         throw error(errc::configuration,
                     "memoize: audit runs the function again, and on_miss = fail forbids that; "
                     "choose one of them");
     }
 }
 
-MEMO_DEFINITION auditor_base::~auditor_base() = default;
+MEMO_DEFINITION bool auditor::is_next() noexcept {
+    return !this_thread_slot().is_auditing && turns_.next();
+}
 
-MEMO_DEFINITION void auditor_base::audit(key128 key, audited_call& call) {
-    if (this_thread_slot().is_auditing || !turns_.next()) {
-        return;
-    }
+MEMO_DEFINITION void auditor::audit(pending_call& hit) {
+    struct under_way {
+        under_way() { this_thread_slot().is_auditing = true; }
+        under_way(under_way const&) = delete;
+        under_way& operator=(under_way const&) = delete;
+        ~under_way() { this_thread_slot().is_auditing = false; }
+    };
     std::string text;
     try {
-        audit_under_way const no_nested_audits;
+        under_way const no_nested_audits;
         explanation parts;
-        call.explain(parts); // before the function moves from its arguments
+        hit.explain(parts); // before the function moves from its arguments
         text = to_string(parts);
         timed_run timer(counters_);
-        call.run(replicate_of(key, {random_number(), 0}));
-        timer.returned();
-        counters_.add(&statistics::audits);
-        if (!call.disagrees()) {
+        if (!hit.disagrees(replicate_of(hit.key(), {random_number(), 0}), timer)) {
             return;
         }
     } catch (thread_cancelled const&) {
@@ -91,13 +86,13 @@ MEMO_DEFINITION void auditor_base::audit(key128 key, audited_call& call) {
         return;
     }
     counters_.add(&statistics::disagreements);
-    report("memo: audit " + to_string(key) +
+    report("memo: audit " + to_string(hit.key()) +
            ": the function no longer returns the stored result. It reads something that is "
            "not in the key, or it changed without a new version:\n" +
            text);
 }
 
-MEMO_DEFINITION void auditor_base::report(std::string const& text) {
+MEMO_DEFINITION void auditor::report(std::string const& text) {
     if (report_) {
         report_(text);
     } else if (!reported_.exchange(true)) {

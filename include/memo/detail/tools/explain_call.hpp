@@ -10,60 +10,69 @@
 #include <memo/key128.hpp>
 #include <memo/tools/explanation.hpp>
 
+#include <array>
 #include <cstddef>
+#include <span>
 #include <tuple>
 #include <typeinfo>
 #include <utility>
 
 namespace memo::detail {
 
-/// Adds the parts that all calls of a function share.
-void explain_function(explanation& parts, function_identity const& identity);
+/// The arguments of one call without their types.
+struct explained_arguments {
+    struct argument {
+        std::type_info const& type;
+        bool is_in_key;
+    };
 
-/// Adds an argument.
-///
-/// words           of the argument; null: not in the key
-void explain_argument(explanation& parts, std::type_info const& type, word_stream* words);
+    /// The place of all arguments in the key together, with the current state.
+    static constexpr std::size_t whole_key = ~std::size_t{0};
 
-/// Adds the key.
-///
-/// words           of the scope, the arguments and the state
-void explain_key(explanation& parts, word_stream& words);
-
-template <bool InKey, class T> void explain_argument(explanation& parts, T const& value) {
-    if constexpr (InKey) {
-        word_stream words;
-        encode_all(words, value);
-        explain_argument(parts, typeid(T), &words);
-    } else {
-        explain_argument(parts, typeid(T), nullptr);
-    }
-}
+    std::span<argument const> each;
+    void const* context;
+    /// Encodes the argument at a place.
+    void (*encode)(void const* context, std::size_t place, word_stream& stream);
+};
 
 /// Explains one call. Computes the key again, as gathered_key() does.
 ///
 /// parts           empty; becomes the explanation
-/// InKey           the indices of the parameters that are in the key
-/// state           the digest of the state by memo::keyed_by, one key128; otherwise nothing
-///
+/// state           the digest of the state by memo::keyed_by; otherwise null
 /// Complexity:     some us; encodes each argument twice
 /// Throws:         as the computation of the key
+void explain(explanation& parts, function_identity const& identity,
+             explained_arguments const& arguments, key128 const* state);
+
+/// The same for typed arguments.
+///
+/// InKey           the indices of the parameters that are in the key
+/// state           one key128, or nothing
 template <std::size_t... InKey, class... Args, class... State>
 void explain_call(explanation& parts, function_identity const& identity,
                   std::index_sequence<InKey...>, std::tuple<Args const&...> const& args,
                   State const&... state) {
-    explain_function(parts, identity);
+    key128 const* current_state = nullptr;
+    ((current_state = &state), ...);
+    auto const encode = [&](std::size_t place, word_stream& stream) {
+        if (place == explained_arguments::whole_key) {
+            encode_all(stream, std::get<InKey>(args)..., state...);
+        }
+        (static_cast<void>(place == InKey && (encode_all(stream, std::get<InKey>(args)), true)),
+         ...);
+    };
     constexpr auto is_in_key = [](std::size_t i) { return (false || ... || (InKey == i)); };
     [&]<std::size_t... Place>(std::index_sequence<Place...>) {
-        (explain_argument<is_in_key(Place)>(parts, std::get<Place>(args)), ...);
+        std::array<explained_arguments::argument, sizeof...(Args)> const each{
+            {{typeid(Args), is_in_key(Place)}...}};
+        explain(parts, identity,
+                {each, &encode,
+                 [](void const* context, std::size_t place, word_stream& stream) {
+                     (*static_cast<decltype(encode)*>(context))(place, stream);
+                 }},
+                current_state);
     }
     (std::index_sequence_for<Args...>{});
-    ((parts.current_state = state), ...);
-    word_stream words;
-    words.put(identity.scope.low);
-    words.put(identity.scope.high);
-    encode_all(words, std::get<InKey>(args)..., state...);
-    explain_key(parts, words);
 }
 
 } // namespace memo::detail

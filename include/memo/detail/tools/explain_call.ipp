@@ -4,8 +4,11 @@
 #include <memo/detail/text.hpp>
 #include <memo/detail/tools/explain_call.hpp>
 
+#include <cstddef>
+
 namespace memo::detail {
 
+/// Adds the parts that all calls of a function share.
 MEMO_DEFINITION void explain_function(explanation& parts, function_identity const& identity) {
     parts.scope = identity.scope;
     parts.name = identity.name;
@@ -25,19 +28,27 @@ MEMO_DEFINITION void explain_function(explanation& parts, function_identity cons
     parts.state = identity.state;
 }
 
-MEMO_DEFINITION void explain_argument(explanation& parts, std::type_info const& type,
-                                      word_stream* words) {
-    std::size_t const place = parts.arguments.size();
-    auto& argument = parts.arguments.emplace_back();
-    argument.place = place;
-    argument.type = readable(type.name());
-    if (words != nullptr) {
-        argument.count = words->position();
-        argument.words = words->digest();
+MEMO_DEFINITION void explain(explanation& parts, function_identity const& identity,
+                             explained_arguments const& arguments, key128 const* state) {
+    explain_function(parts, identity);
+    for (std::size_t place = 0; place < arguments.each.size(); ++place) {
+        auto& argument = parts.arguments.emplace_back();
+        argument.place = place;
+        argument.type = readable(arguments.each[place].type.name());
+        if (arguments.each[place].is_in_key) {
+            word_stream words;
+            arguments.encode(arguments.context, place, words);
+            argument.count = words.position();
+            argument.words = words.digest();
+        }
     }
-}
-
-MEMO_DEFINITION void explain_key(explanation& parts, word_stream& words) {
+    if (state != nullptr) {
+        parts.current_state = *state;
+    }
+    word_stream words;
+    words.put(identity.scope.low);
+    words.put(identity.scope.high);
+    arguments.encode(arguments.context, explained_arguments::whole_key, words);
     parts.words = words.position();
     parts.key = words.digest();
 }
