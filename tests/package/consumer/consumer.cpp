@@ -3,6 +3,9 @@
 // all that it promises.
 
 // clang-format off
+#if defined(MEMO_COMPILED) // then memo's headers do not define xxHash's functions
+#define XXH_INLINE_ALL
+#endif
 #include <xxhash.h>
 #include <memo/memo.hpp>
 // clang-format on

@@ -3,6 +3,9 @@
 
 #include <memo/memo.hpp>
 
+#if defined(MEMO_COMPILED) // then memo's headers do not define xxHash's functions
+#define XXH_INLINE_ALL
+#endif
 #include <xxhash.h>
 
 int square_after_memo(int x);
