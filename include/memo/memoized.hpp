@@ -295,17 +295,17 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
     };
 
     served serve(call_id const& id, bool seems_absent, std::remove_reference_t<P>&... args) const {
-        if (auto found = core().cache.lookup(id, seems_absent)) {
+        auto found = core().cache.lookup(id, seems_absent);
+        if (found) {
             audit(id, found->record, args...);
             return {std::move(found->record)};
-        } else {
-            running pending(*this, core().cache, id, core().cache.evaluation(), args...);
-            auto const origin = core().cache.miss(pending, found.reason());
-            if (origin.source == source::hit && core().audits.is_due()) {
-                core().audits.audit(pending);
-            }
-            return {*std::move(pending.record), origin};
         }
+        running pending(*this, core().cache, id, core().cache.evaluation(), args...);
+        auto const origin = core().cache.miss(pending, found.reason());
+        if (origin.source == source::hit && core().audits.is_due()) {
+            core().audits.audit(pending);
+        }
+        return {*std::move(pending.record), origin};
     }
 
     /// Runs the function again for a hit that is selected for an audit, and compares.

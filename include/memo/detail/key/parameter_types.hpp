@@ -73,14 +73,14 @@ struct own_encoder<as_set<Range>> {
     /// Sorts, and erases duplicates, by words in the order of the values.
     static void sort(std::vector<element>& values) {
         constexpr std::uint64_t sign = std::is_signed_v<element> ? std::uint64_t{1} << 63 : 0;
-        std::vector<std::uint64_t> words;
-        words.reserve(values.size());
+        std::vector<std::uint64_t> sorted;
+        sorted.reserve(values.size());
         for (element const value : values) {
-            words.push_back(word_from(value) ^ sign);
+            sorted.push_back(word_from(value) ^ sign);
         }
-        sort_distinct(words);
+        sort_distinct(sorted);
         values.clear();
-        for (std::uint64_t const word : words) {
+        for (std::uint64_t const word : sorted) {
             values.push_back(static_cast<element>(word ^ sign));
         }
     }

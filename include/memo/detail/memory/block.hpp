@@ -87,6 +87,7 @@ template <class Record> [[nodiscard]] Record record_of_word(std::uint64_t word) 
 template <class Record> [[nodiscard]] Record record_of(slot_value value) {
     if constexpr (fits_word<Record>) {
         return record_of_word<Record>(
+            // NOLINTNEXTLINE(cppcoreguidelines-pro-type-static-cast-downcast): the table's type
             value.is_block() ? static_cast<block<std::uint64_t> const&>(header_of(value)).record
                              : value.word);
     } else {

@@ -21,7 +21,7 @@ MEMO_DEFINITION function_registry::entry::entry(std::string title, call_counters
     auto& all = process_wide<function_registry>();
     std::scoped_lock const lock(all.mutex_);
     row_ = &all.rows_[title_];
-    next_ = row_->live;
+    next_ = row_->live; // NOLINT(cppcoreguidelines-prefer-member-initializer): under the lock
     if (next_ != nullptr) {
         next_->previous_ = this;
     }
