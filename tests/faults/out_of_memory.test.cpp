@@ -10,6 +10,7 @@
 #include <memo/backends/disk.hpp>
 #include <memo/backends/memcached.hpp>
 #include <memo/backends/tiered.hpp>
+#include <memo/detail/lmdb/file.hpp>
 #include <memo/memo.hpp>
 
 #include <catch2/catch.hpp>
