@@ -4,7 +4,6 @@
 // The names that callables of this process have claimed. A second, different callable under one name and
 // version is refused before it can serve the first one's values.
 
-#include <memo/detail/hash_map.hpp>
 #include <memo/detail/system/compiled.hpp>
 #include <memo/detail/system/fork.hpp>
 #include <memo/key128.hpp>
@@ -12,6 +11,7 @@
 #include <cstdint>
 #include <string>
 #include <typeinfo>
+#include <unordered_map>
 
 namespace memo::detail {
 
@@ -45,8 +45,8 @@ class name_registry {
 
     mutex mutex_;
     // Claims are never erased: records under a name may outlive all its claimants.
-    hash_map<key128, claimant const*> claims_;
-    hash_map<std::string, claimant> claimants_;
+    std::unordered_map<key128, claimant const*> claims_;
+    std::unordered_map<std::string, claimant> claimants_;
 };
 
 } // namespace memo::detail

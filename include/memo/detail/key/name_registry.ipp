@@ -50,10 +50,10 @@ MEMO_DEFINITION bool claimant::same_function(claimant const& other) const {
 MEMO_DEFINITION void name_registry::claim(key128 claim, std::string const& name,
                                           claimant const& who) {
     std::scoped_lock const lock(mutex_);
-    claimant const* const* const found = claims_.find(claim);
-    if (found == nullptr) {
-        claims_.add(claim, &interned(who));
-    } else if (claimant const& first = **found; !first.same_function(who)) {
+    auto const found = claims_.find(claim);
+    if (found == claims_.end()) {
+        claims_.emplace(claim, &interned(who));
+    } else if (claimant const& first = *found->second; !first.same_function(who)) {
         throw error(
             errc::name_conflict,
             "memoize \"" + printable(name) +
@@ -66,9 +66,9 @@ MEMO_DEFINITION void name_registry::claim(key128 claim, std::string const& name,
 }
 
 MEMO_DEFINITION claimant const& name_registry::interned(claimant const& who) {
-    std::string const key = who.type + '\n' + who.module + '\n' + std::to_string(who.offset);
-    claimant const* const found = claimants_.find(key);
-    return found != nullptr ? *found : claimants_.add(key, who);
+    return claimants_
+        .try_emplace(who.type + '\n' + who.module + '\n' + std::to_string(who.offset), who)
+        .first->second;
 }
 
 } // namespace memo::detail

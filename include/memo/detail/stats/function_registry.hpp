@@ -3,7 +3,6 @@
 
 // The counters of all memoized functions of the process, including destroyed ones.
 
-#include <memo/detail/hash_map.hpp>
 #include <memo/detail/stats/counters.hpp>
 #include <memo/detail/system/compiled.hpp>
 #include <memo/detail/system/fork.hpp>
@@ -13,6 +12,7 @@
 #include <cstddef>
 #include <forward_list>
 #include <string>
+#include <unordered_map>
 
 namespace memo::detail {
 
@@ -74,7 +74,7 @@ class function_registry {
 
   private:
     mutable mutex mutex_;
-    hash_map<std::string, row> rows_;
+    std::unordered_map<std::string, row> rows_;
     function_totals merged_;
     std::size_t merged_rows_ = 0;
     bool reports_ = false; ///< whether a report at exit is registered

@@ -51,13 +51,13 @@ MEMO_DEFINITION function_totals function_registry::entry::now() const {
 MEMO_DEFINITION std::forward_list<titled_totals> function_registry::all() const {
     std::forward_list<titled_totals> totals;
     std::scoped_lock const lock(mutex_);
-    rows_.for_each([&](std::string const& title, row const& title_row) {
+    for (auto const& [title, title_row] : rows_) {
         function_totals sum = title_row.destroyed;
         for (entry const* each = title_row.live; each != nullptr; each = each->next_) {
             sum += each->now();
         }
         totals.push_front({title, sum});
-    });
+    }
     if (merged_rows_ != 0) {
         totals.push_front({std::to_string(merged_rows_) + " others that have ended", merged_});
     }

@@ -113,9 +113,9 @@ template <class Visit> void for_each_root(Visit visit) {
     for_each_root([&](process_root const& root, char const* module) {
         path = &root == &root_of_this_module ? module : path;
     });
-    auto* const keep = &keep_loaded;
-    if (*path != '\0' && keep != nullptr) { // the main program has no path, and is never unloaded
-        keep(path);
+    auto const keeps = reinterpret_cast<std::uintptr_t>(&keep_loaded); // 0: not linked
+    if (*path != '\0' && keeps != 0) { // the main program has no path, and is never unloaded
+        keep_loaded(path);
     }
 }
 
