@@ -29,12 +29,8 @@
 #define MEMO_DISK_DEFINITION inline
 #endif
 
-/// The same for memo/detail/memcached: memo::compiled_memcached.
-#if defined(MEMO_COMPILED_MEMCACHED)
-#define MEMO_MEMCACHED_DEFINITION
-#else
-#define MEMO_MEMCACHED_DEFINITION inline
-#endif
+// memo/detail/memcached has templates of the connection. With MEMO_COMPILED_MEMCACHED those of memo::memcached
+// are instantiated once, in memo::compiled_memcached.
 
 #if defined(MEMO_COMPILED)
 namespace memo::detail {
