@@ -26,6 +26,10 @@
 #include <memo/detail/memory/reclaim.ipp>
 #include <memo/detail/memory/segment_directory.ipp>
 #include <memo/detail/memory/table.ipp>
+#include <memo/detail/record/moments.ipp>
+#include <memo/detail/record/sample_id.ipp>
+#include <memo/detail/record/stopping.ipp>
+#include <memo/detail/record/student.ipp>
 #include <memo/detail/stats/counters.ipp>
 #include <memo/detail/stats/function_registry.ipp>
 #include <memo/detail/stats/latency.ipp>

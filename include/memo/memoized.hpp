@@ -61,8 +61,8 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
     using result_type = typename Evaluation::result;
     using options_type = typename Evaluation::options;
 
-    memoized(Callable callable, options_type const& options, Backend backend,
-             detail::function_identity identity)
+    memoized(Callable&& callable, options_type const& options, Backend&& backend,
+             detail::function_identity&& identity)
         : core_(detail::share(new core_type(std::move(callable), options, std::move(backend),
                                             std::move(identity)))) {}
     memoized(memoized const&) = default;
@@ -335,7 +335,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
 
         [[nodiscard]] bool has_state() const override { return self_.has_state(this->id().state); }
 
-        void explain(explanation& parts) override {
+        [[gnu::cold]] void explain(explanation& parts) override {
             std::apply([&](auto&... args) { self_.explain_to(parts, args...); }, args_);
         }
 

@@ -283,7 +283,7 @@ class function_cache : public function_cache_base {
             return true;
         }
 
-        [[nodiscard]] bool disagrees(replicate const& which, timed_run& timer) final {
+        [[nodiscard, gnu::cold]] bool disagrees(replicate const& which, timed_run& timer) final {
             auto const fresh = run(which);
             timer.returned();
             cache_.counters().add(&statistics::audits);

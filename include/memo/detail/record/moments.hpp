@@ -13,13 +13,12 @@
 
 #include <memo/detail/math.hpp>
 #include <memo/detail/record/bytes.hpp>
-#include <memo/error.hpp>
+#include <memo/detail/system/compiled.hpp>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <string>
 #include <type_traits>
 #include <vector>
 
@@ -69,29 +68,17 @@ struct spread {
     }
 
     /// Whether `count` samples can have these numbers.
-    [[nodiscard]] bool is_possible(std::uint64_t count) const noexcept {
-        if (count < 2) {
-            return offset == 0 && (m2 == 0 || !math::is_finite(origin)) &&
-                   (count == 1 || origin == 0);
-        }
-        return is_finite() ? math::is_finite(mean()) && m2 >= 0 : m2 != m2;
-    }
+    [[nodiscard]] bool is_possible(std::uint64_t count) const noexcept;
 
     template <class Archive> void serialize(Archive& archive) { archive(origin, offset, m2); }
 
   private:
-    void reset_origin() noexcept {
-        offset = mean();
-        origin = 0;
-    }
-
-    [[gnu::cold]] void add_distant(double sample, double n) noexcept {
-        reset_origin();
-        double const delta = sample - offset;
-        offset = math::is_finite(delta) ? offset + delta / n : offset + (sample / n - offset / n);
-        m2 += delta * (sample - offset);
-    }
+    void reset_origin() noexcept;
+    void add_distant(double sample, double n) noexcept;
 };
+
+/// Throws:         memo::error (sample)
+[[noreturn]] void refuse_length(std::size_t before, std::size_t now);
 
 /// Averages samples of one type element by element, at most `max_size` elements.
 template <class Value> struct shape;
@@ -251,10 +238,7 @@ template <can_be_averaged Sample> class moments {
             }
         }
         if (size != spreads_.size()) {
-            throw error(errc::sample,
-                        "averaged function: its results for the same arguments have " +
-                            std::to_string(spreads_.size()) + " and " + std::to_string(size) +
-                            " elements; return vectors of one length");
+            refuse_length(spreads_.size(), size);
         }
     }
 
@@ -263,3 +247,7 @@ template <can_be_averaged Sample> class moments {
 };
 
 } // namespace memo::detail
+
+#if !defined(MEMO_COMPILED)
+#include "moments.ipp"
+#endif

@@ -4,11 +4,10 @@
 // The quantiles of Student's t distribution, by confidence and degrees of freedom. They multiply
 // the standard error.
 
-#include <memo/detail/math.hpp>
+#include <memo/detail/system/compiled.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <numbers>
 #include <vector>
 
 namespace memo::detail {
@@ -18,61 +17,17 @@ namespace memo::detail {
 ///
 /// freedom         1, 2, …
 /// Complexity:     O(freedom)
-[[nodiscard]] inline double student_probability(double t, std::uint64_t freedom) {
-    double const angle = math::atan(t / math::sqrt(static_cast<double>(freedom)));
-    double const sine = math::sin(angle);
-    double const cosine = math::cos(angle);
-    bool const odd = freedom % 2 == 1;
-    double term = odd ? cosine : 1;
-    double sum = freedom == 1 ? 0 : term;
-    for (std::uint64_t k = odd ? 3 : 2; k + 2 <= freedom; k += 2) {
-        auto const divisor = static_cast<double>(k);
-        term *= cosine * cosine * (divisor - 1) / divisor;
-        sum += term;
-    }
-    return odd ? 2 / std::numbers::pi * (angle + sine * sum) : sine * sum;
-}
-
-/// The smallest x >= 0 with `increasing(x) >= value`, by bisection.
-template <class Increasing> double inverse(double value, Increasing const& increasing) {
-    double low = 0;
-    double high = 1;
-    while (increasing(high) < value) {
-        low = high;
-        high *= 2;
-    }
-    for (double middle = (low + high) / 2; low < middle && middle < high;
-         middle = (low + high) / 2) {
-        (increasing(middle) < value ? low : high) = middle;
-    }
-    return high;
-}
+[[nodiscard]] double student_probability(double t, std::uint64_t freedom);
 
 /// The quantiles of one confidence. The constructor precomputes those of few degrees of freedom.
 class student_quantiles {
   public:
     /// confidence      the probability of |T| below the quantile, between 0 and 1
     /// max_precomputed largest degrees of freedom to compute now, a few us each
-    explicit student_quantiles(double confidence, std::size_t max_precomputed = 0)
-        : confidence_(confidence),
-          normal_(
-              inverse(confidence, [](double z) { return math::erf(z / std::numbers::sqrt2); })) {
-        for (std::size_t freedom = 1; freedom <= max_precomputed && freedom <= max_exact;
-             ++freedom) {
-            precomputed_.push_back(quantile(freedom));
-        }
-    }
+    explicit student_quantiles(double confidence, std::size_t max_precomputed = 0);
 
     /// freedom         1, 2, …
-    [[nodiscard]] double quantile(std::uint64_t freedom) const {
-        if (freedom <= precomputed_.size()) {
-            return precomputed_[static_cast<std::size_t>(freedom - 1)];
-        }
-        if (freedom > max_exact) {
-            return expanded(static_cast<double>(freedom));
-        }
-        return inverse(confidence_, [&](double t) { return student_probability(t, freedom); });
-    }
+    [[nodiscard]] double quantile(std::uint64_t freedom) const;
 
     [[nodiscard]] double confidence() const noexcept { return confidence_; }
 
@@ -81,15 +36,7 @@ class student_quantiles {
 
     /// The expansion around the normal quantile; error 1e-10 from 200 degrees on. Source:
     /// Abramowitz and Stegun, 26.7.5.
-    [[nodiscard]] double expanded(double freedom) const {
-        double const z = normal_;
-        double const s = z * z;
-        double const g1 = z * (s + 1) / 4;
-        double const g2 = z * ((5 * s + 16) * s + 3) / 96;
-        double const g3 = z * (((3 * s + 19) * s + 17) * s - 15) / 384;
-        double const g4 = z * ((((79 * s + 776) * s + 1482) * s - 1920) * s - 945) / 92160;
-        return z + (g1 + (g2 + (g3 + g4 / freedom) / freedom) / freedom) / freedom;
-    }
+    [[nodiscard]] double expanded(double freedom) const;
 
     double confidence_;
     double normal_; ///< the limit for many degrees of freedom
@@ -97,3 +44,7 @@ class student_quantiles {
 };
 
 } // namespace memo::detail
+
+#if !defined(MEMO_COMPILED)
+#include "student.ipp"
+#endif

@@ -21,7 +21,7 @@ namespace memo::detail {
 /// InKey           the indices of the parameters in the key
 template <class Evaluation, class Backend, class F, class StateFn, class R, class... P,
           std::size_t... InKey>
-[[gnu::visibility("hidden")]] auto
+[[gnu::visibility("hidden"), gnu::cold, gnu::noinline]] auto
 make_memoized(callable_with_state<F, StateFn> callable, typename Evaluation::options const& options,
               Backend backend, std::type_identity<R(P...)>, std::index_sequence<InKey...>) {
     using record = typename Evaluation::record;
