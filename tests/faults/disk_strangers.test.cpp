@@ -286,6 +286,10 @@ TEST_CASE("users of one group share a cache in a setgid directory of that group"
     auto const open = [&] {
         return memo::disk({.directory = cache, .max_bytes = 1'000'000, .mode = 0660});
     };
+    if (as_user(one_user, [&] { return ::access(shared.c_str(), W_OK | X_OK) == 0; }) != 0) {
+        WARN("no other user reaches " << shared << ", as a folder above it is closed to them");
+        return;
+    }
     CHECK(as_user(one_user, [&] {
               store(open(), 0, 9);
               return true;
