@@ -323,6 +323,7 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
     ///
     /// Self            memoized, or a reference to one that outlives the call
     /// Args            references to the arguments, or copies of them
+    // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): nothing is destroyed by a base
     template <class Self, class... Args> class call final : public cache::call {
       public:
         template <class... Arguments>

@@ -103,12 +103,12 @@ class pending_call {
 struct cache_options {
     time_span ttl;
     storing_threshold time_threshold;
-    on_error_policy on_error;
-    on_miss_policy on_miss;
-    bool single_flight;
-    bool audits; ///< then no hit takes the fast path
-    bool stores; ///< see backend.hpp
-    bool merges; ///< see detail/record/exact.hpp
+    on_error_policy on_error{};
+    on_miss_policy on_miss{};
+    bool single_flight = true;
+    bool audits = false; ///< then no hit takes the fast path
+    bool stores = true;  ///< see backend.hpp
+    bool merges = false; ///< see detail/record/exact.hpp
 };
 
 /// Where the record of a call comes from.
