@@ -17,14 +17,8 @@ function(memo_link target)
     target_link_libraries(${target} ${scope} ${libraries})
 endfunction()
 
-# memo_build_quickly(TARGET): at -O0 where the build type is optimized, which takes half of the time. For programs that nobody
-# waits for when they run.
+# memo_quick: whether tests that nobody waits for when they run are at -O0, which takes half of the time to compile.
 set(memo_quick OFF)
 if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT MEMO_TESTS_HEADER_ONLY)
     set(memo_quick ON)
 endif()
-function(memo_build_quickly target)
-    if(memo_quick)
-        target_compile_options(${target} PRIVATE -O0)
-    endif()
-endfunction()
