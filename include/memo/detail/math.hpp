@@ -15,6 +15,9 @@ inline double abs(double x) noexcept {
 inline double floor(double x) noexcept {
     return __builtin_floor(x);
 }
+inline double ceil(double x) noexcept {
+    return __builtin_ceil(x);
+}
 inline double sqrt(double x) noexcept {
     return __builtin_sqrt(x);
 }

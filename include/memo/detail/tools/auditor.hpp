@@ -30,7 +30,8 @@ class audit_turns {
     [[nodiscard]] bool next() noexcept;
 
   private:
-    /// The selected hit of a group. 1 / share need not be an integer.
+    /// The selected hit of a group: those whose number, times the share, is between `group` and the next
+    /// integer. Groups share no hit, also where 1 / share is no integer.
     [[nodiscard]] double turn_in(double group) const noexcept;
 
     /// A random number in [0, 1), a function of its argument.

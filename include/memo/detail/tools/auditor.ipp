@@ -31,12 +31,13 @@ MEMO_DEFINITION bool audit_turns::next() noexcept {
     if (share_ > 0.5) {
         return uniform(turn) < share_;
     }
-    double const group = math::floor(turn * share_);
-    return turn_in(group) == turn || turn_in(group + 1) == turn;
+    return turn_in(math::floor(turn * share_)) == turn;
 }
 
 MEMO_DEFINITION double audit_turns::turn_in(double group) const noexcept {
-    return math::floor((group + uniform(group)) / share_);
+    double const first = math::ceil(group / share_);
+    double const size = math::ceil((group + 1) / share_) - first;
+    return first + math::floor(uniform(group) * size);
 }
 
 MEMO_DEFINITION double audit_turns::uniform(double number) const noexcept {
