@@ -8,7 +8,6 @@
 #include <support/policies.hpp>
 #include <support/program.hpp>
 #include <support/report.hpp>
-#include <support/wall_clock.hpp>
 
 #include <algorithm>
 #include <array>

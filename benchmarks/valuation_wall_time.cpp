@@ -70,27 +70,6 @@ job value_groups_by_all_cores(examples::sample_groups const& groups) {
     return {std::move(values), utility.stats().evaluations};
 }
 
-/// The times of whole jobs, of times by request.
-class whole_jobs {
-  public:
-    whole_jobs(benchmark::interleaved const& group, std::size_t requests)
-        : group_(group), requests_(static_cast<double>(requests)) {}
-
-    [[nodiscard]] std::vector<std::string> names() const { return group_.names(); }
-    /// ns
-    [[nodiscard]] double median(std::string const& name) const {
-        return requests_ * group_.median(name);
-    }
-    [[nodiscard]] double spread(std::string const& name) const { return group_.spread(name); }
-    [[nodiscard]] double ratio(std::string const& name, std::string const& base) const {
-        return group_.ratio(name, base);
-    }
-
-  private:
-    benchmark::interleaved const& group_;
-    double requests_;
-};
-
 void run(bool quick, std::string const& file) {
     std::size_t const players = quick ? 3 : 12;
     auto const groups = examples::draw_groups(
@@ -131,14 +110,14 @@ void run(bool quick, std::string const& file) {
     }
     std::uint64_t const evaluations = players * plain.stats().evaluations / plain_turns.size();
     std::size_t different = 0;
-    whole_jobs const jobs(group, requests);
     std::cout << "Exact Shapley values of " << players << " groups of digits, " << requests
               << " requests\n\n seconds  spread  speed-up  evaluations\n";
     auto const print = [&](std::string const& name, std::uint64_t evaluated) {
-        std::cout << std::fixed << std::setprecision(3) << std::setw(8) << jobs.median(name) / 1e9
-                  << std::setprecision(1) << std::setw(7) << 100 * jobs.spread(name) << '%'
-                  << std::setw(10) << jobs.ratio(no_cache, name) << std::setw(13) << evaluated
-                  << "  " << name << '\n';
+        std::cout << std::fixed << std::setprecision(3) << std::setw(8)
+                  << static_cast<double>(requests) * group.median(name) / 1e9
+                  << std::setprecision(1) << std::setw(7) << 100 * group.spread(name) << '%'
+                  << std::setw(10) << group.ratio(no_cache, name).median << std::setw(13)
+                  << evaluated << "  " << name << '\n';
     };
     print(no_cache, evaluations);
     for (auto const& [name, done] : last) {
@@ -147,8 +126,9 @@ void run(bool quick, std::string const& file) {
             ++different;
         }
     }
-    benchmark::record("exact Shapley values of " + std::to_string(players) + " groups", jobs,
-                      no_cache);
+    benchmark::record(
+        benchmark::table_of("exact Shapley values of " + std::to_string(players) + " groups", group,
+                            no_cache, static_cast<double>(requests)));
 
     benchmark::goals goals;
     auto const n = static_cast<double>(players);
@@ -160,10 +140,10 @@ void run(bool quick, std::string const& file) {
     goals.exactly("evaluations_all_cores", evaluated(1), static_cast<double>(of_player));
     goals.exactly("evaluations_disk_empty", evaluated(2), static_cast<double>(of_player));
     goals.exactly("evaluations_disk_again", evaluated(3), 0);
-    goals.at_least("speedup_memory", jobs.ratio(no_cache, memory), 0.95 * n);
-    goals.at_least("speedup_all_cores", jobs.ratio(no_cache, all_cores), 1.6 * n);
-    goals.at_least("speedup_disk_empty", jobs.ratio(no_cache, disk_cold), 0.9 * n);
-    goals.at_least("speedup_disk_again", jobs.ratio(no_cache, disk_warm), 1000);
+    goals.at_least("speedup_memory", group.ratio(no_cache, memory), 0.95 * n);
+    goals.at_least("speedup_all_cores", group.ratio(no_cache, all_cores), 1.6 * n);
+    goals.at_least("speedup_disk_empty", group.ratio(no_cache, disk_cold), 0.9 * n);
+    goals.at_least("speedup_disk_again", group.ratio(no_cache, disk_warm), 1000);
     goals.report(file);
     if (different > 0) {
         throw std::logic_error("a cache changed the values");

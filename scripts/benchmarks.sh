@@ -85,14 +85,18 @@ machine() {
 }
 
 goals() {
-    echo "| benchmark | what | value | goal | |"
-    echo "|---|---|---|---|---|"
+    echo "| benchmark | what | value | quartiles | control | goal | |"
+    echo "|---|---|---|---|---|---|---|"
     local file
     for file in "$results"/*.json; do
         jq -r --arg program "$(basename "$file" .json)" 'def short: . * 1000 | round / 1000;
             .goals[]
-            | (if .ok then "met" elif .void then "void" else "**missed**" end) as $verdict
-            | "| \($program) | `\(.id)` | \(if .value == null then "none" else (.value | short) end) | \(.relation) \(.goal | short) | \($verdict) |"' \
+            | if .missing then "| \($program) | `\(.id)` | | | | | missing: \(.missing) |" else
+              (if .void then "void: \(.doubt)" elif .ok then "met" else "**missed**" end) as $verdict
+              | (if .lower then "\(.lower | short) to \(.upper | short)" else "" end) as $quartiles
+              | (if .control then .control | short else "" end) as $control
+              | "| \($program) | `\(.id)` | \(if .value == null then "none" else (.value | short) end) | \($quartiles) | \($control) | \(.relation) \(.goal | short) | \($verdict) |"
+              end' \
             "$file"
     done
 }
@@ -101,12 +105,17 @@ tables() {
     echo "# All tables"
     echo
     echo "Written by \`scripts/benchmarks.sh\`; [benchmarks.md](../benchmarks.md) says how they were measured. Spread is the distance"
-    echo "between the quartiles as a share of the median."
+    echo "between the quartiles as a share of the median; a null control is a second measurement of the row above it by its name."
     local file
     for file in "$results"/*.json; do
         jq -r --arg program "$(basename "$file" .json)" 'def places(n): pow(10; n) as $p | . * $p | round / $p;
-            .tables[]? | "\n## \($program): \(.title)\n\n| | ns | spread | ratio |\n|---|---:|---:|---:|",
-            (.rows[] | "| \(.name) | \(.ns | places(1)) | \(.spread * 100 | places(1)) % | \(.ratio | places(2)) |")' "$file"
+            def remarks: [if .doubt then "void: \(.doubt)" else empty end,
+                          (.modes // empty | "two modes: \(.low | places(1)) and \(.high | places(1)) ns, \(.share_of_high * 100 | round) % in the second")]
+                | join("; ");
+            .tables[]? | "\n## \($program): \(.title)\n\n| | ns | spread | ratio | quartiles | |\n|---|---:|---:|---:|---|---|",
+            (.rows[] | "| \(.name) | \(.ns | places(1)) | \(.spread * 100 | places(1)) % | \(.ratio | places(2)) | \(.lower | places(2)) to \(.upper | places(2)) | \(remarks) |"),
+            (.controls[]? | "| null control: \(.name) | \(.ns | places(1)) | \(.spread * 100 | places(1)) % | \(.ratio | places(2)) | \(.lower | places(2)) to \(.upper | places(2)) | |"),
+            (.missing[]? | "| \(.name) | | | | | missing: \(.reason) |")' "$file"
     done
 }
 

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Variants of one operation in, their times out. The variants take turns in one process, so that a neighbour's load or
-// a change of clock meets all of them, and time is the thread's own CPU time unless another clock is given.
+// Variants of one operation in, comparisons of their times out. The variants take turns in one process, in another
+// order in each round, so that a neighbour's load or a change of clock meets all of them. What others are compared
+// with is measured twice, as if it were two variants: the null control.
+
+#include <support/comparison.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +13,8 @@
 #include <ctime>
 #include <functional>
 #include <future>
+#include <numeric>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -39,39 +44,106 @@ class parked_thread {
     std::thread thread_;
 };
 
-/// CPU time of the calling thread in ns.
-inline double thread_time() {
+inline double time_of(clockid_t clock) {
     timespec now{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    clock_gettime(clock, &now);
     return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
 }
 
-inline double quantile(std::vector<double> values, double share) {
-    auto const place = values.begin() + std::lround(share * static_cast<double>(values.size() - 1));
-    std::ranges::nth_element(values, place);
-    return *place;
+/// CPU time of the calling thread in ns.
+inline double thread_time() {
+    return time_of(CLOCK_THREAD_CPUTIME_ID);
 }
 
-/// Variants that are measured in turns.
+/// ns. Where the kernel or another process does the work, CPU time of one thread says little.
+inline double wall_time() {
+    return time_of(CLOCK_MONOTONIC);
+}
+
+/// ns of wall time that a call takes.
+template <class Call> double wall_time_of(Call const& call) {
+    double const begin = wall_time();
+    call();
+    return wall_time() - begin;
+}
+
+/// A rival that is not installed.
+struct missing_variant {
+    std::string name;
+    std::string reason;
+};
+
+/// Variants that are measured in turns. The first one is a reference, unless others are named.
 class interleaved {
   public:
-    /// clock           gives ns
+    /// clock           returns ns; of variants that `add` adds
     explicit interleaved(double (*clock)() = thread_time) : clock_(clock) {}
 
     /// operations      how many operations one call of `run` is
     void add(std::string name, std::size_t operations, std::function<void()> run) {
-        variants_.push_back({std::move(name), operations, std::move(run), {}});
+        auto const count = static_cast<double>(operations);
+        add_timed(std::move(name), [clock = clock_, count, run = std::move(run)](variant&) {
+            double const start = clock();
+            run();
+            return (clock() - start) / count;
+        });
+    }
+
+    /// Operations that wait for another process, each so long that it is timed by itself, by wall time: a round
+    /// takes the median of so many.
+    void add_each(std::string name, std::size_t operations, std::function<void()> run) {
+        add_timed(std::move(name), [operations, run = std::move(run)](variant& self) {
+            std::vector<double> times(operations);
+            for (double& time : times) {
+                time = wall_time_of(run);
+            }
+            if (self.is_warm) {
+                self.single.insert(self.single.end(), times.begin(), times.end());
+            }
+            return quantile(std::move(times), 0.5);
+        });
+    }
+
+    /// A variant that measures itself.
+    ///
+    /// run             returns ns per operation
+    void add_measured(std::string name, std::function<double()> run) {
+        add_timed(std::move(name), [run = std::move(run)](variant&) { return run(); });
+    }
+
+    /// Names a rival that cannot be measured here, so that the table says so.
+    void add_missing(std::string name, std::string reason) {
+        missing_.push_back({std::move(name), std::move(reason)});
+    }
+
+    /// Measures the variant twice in each round: it is what others are compared with.
+    void measure_twice(std::string const& name) { find(name).is_reference = true; }
+
+    /// Says that physics lets no variant of that name be faster than `bound`, such as a bare round trip.
+    void not_faster(std::string const& name, std::string const& bound) {
+        static_cast<void>(find(bound)); // throws if there is none
+        find(name).bound = bound;
     }
 
     void measure(std::size_t rounds) {
-        for (auto& each : variants_) {
-            each.run(); // warms caches and branch predictors
+        if (std::ranges::none_of(variants_, &variant::is_reference)) {
+            variants_.front().is_reference = true;
         }
+        std::vector<turn> turns;
+        for (std::size_t i = 0; i < variants_.size(); ++i) {
+            variants_[i].run(variants_[i]); // warms caches and branch predictors
+            variants_[i].is_warm = true;
+            turns.push_back({i, false});
+            if (variants_[i].is_reference) {
+                turns.push_back({i, true});
+            }
+        }
+        std::mt19937_64 random(1);
         for (std::size_t round = 0; round < rounds; ++round) {
-            for (auto& each : variants_) {
-                double const start = clock_();
-                each.run();
-                each.times.push_back((clock_() - start) / static_cast<double>(each.operations));
+            std::ranges::shuffle(turns, random); // nobody always has the same neighbours
+            for (auto const& [place, is_control] : turns) {
+                auto& each = variants_[place];
+                (is_control ? each.again : each.times).push_back(each.run(each));
             }
         }
     }
@@ -87,13 +159,20 @@ class interleaved {
         return (quantile(times, 0.75) - quantile(times, 0.25)) / quantile(times, 0.5);
     }
 
-    /// The median over the rounds of one variant's time divided by another's in the same round.
-    [[nodiscard]] double ratio(std::string const& name, std::string const& base) const {
-        auto const& over = find(name).times;
-        auto const& under = find(base).times;
-        std::vector<double> ratios(over.size());
-        std::ranges::transform(over, under, ratios.begin(), std::divides<>());
-        return quantile(std::move(ratios), 0.5);
+    /// Of the rounds, or of single operations where these were timed.
+    [[nodiscard]] std::optional<modes> modes_of(std::string const& name) const {
+        auto const& each = find(name);
+        return two_modes(each.single.empty() ? each.times : each.single);
+    }
+
+    /// One variant's time divided by another's in the same round.
+    [[nodiscard]] comparison ratio(std::string const& name, std::string const& base) const {
+        return compare(name, base, std::divides<>());
+    }
+
+    /// How many ns a variant takes more than another in the same round.
+    [[nodiscard]] comparison difference(std::string const& name, std::string const& base) const {
+        return compare(name, base, std::minus<>());
     }
 
     [[nodiscard]] std::vector<std::string> names() const {
@@ -104,13 +183,39 @@ class interleaved {
         return result;
     }
 
+    [[nodiscard]] std::vector<missing_variant> const& missing() const { return missing_; }
+
+    /// The null control of a reference: its second measurement by its first. Nothing for other variants.
+    [[nodiscard]] std::optional<comparison> control(std::string const& name) const {
+        auto const& each = find(name);
+        if (each.again.empty()) {
+            return std::nullopt;
+        }
+        comparison result = compare_rounds(each.again, each.times, std::divides<>());
+        result.control = result.median;
+        return result;
+    }
+
   private:
     struct variant {
         std::string name;
-        std::size_t operations;
-        std::function<void()> run;
-        std::vector<double> times;
+        std::function<double(variant&)> run;
+        bool is_reference = false;
+        bool is_warm = false;
+        std::string bound{};
+        std::vector<double> times{};  ///< ns per operation, of each round
+        std::vector<double> again{};  ///< the same, of a reference
+        std::vector<double> single{}; ///< of operations that were timed by themselves
     };
+
+    struct turn {
+        std::size_t place;
+        bool is_control;
+    };
+
+    void add_timed(std::string name, std::function<double(variant&)> run) {
+        variants_.push_back({std::move(name), std::move(run)});
+    }
 
     [[nodiscard]] variant const& find(std::string const& name) const {
         auto const found = std::ranges::find(variants_, name, &variant::name);
@@ -119,9 +224,51 @@ class interleaved {
         }
         return *found;
     }
+    [[nodiscard]] variant& find(std::string const& name) {
+        return const_cast<variant&>(std::as_const(*this).find(name));
+    }
+
+    template <class Of>
+    [[nodiscard]] comparison compare(std::string const& name, std::string const& base,
+                                     Of of) const {
+        comparison result = compare_rounds(find(name).times, find(base).times, of);
+        // The controls of these two; without one, those of the whole group.
+        double worst = worst_control({name, base});
+        if (std::isnan(worst)) {
+            worst = worst_control(names());
+        }
+        result.control = worst;
+        if (deviation(worst) > max_control) {
+            result.doubt = "null control";
+        } else if (is_too_fast(name) || is_too_fast(base)) {
+            result.doubt = "faster than its bound";
+        }
+        return result;
+    }
+
+    /// NaN if none of them was measured twice.
+    [[nodiscard]] double worst_control(std::vector<std::string> const& of) const {
+        double worst = std::numeric_limits<double>::quiet_NaN();
+        for (auto const& name : of) {
+            if (auto const found = control(name);
+                found && (std::isnan(worst) || deviation(found->median) > deviation(worst))) {
+                worst = found->median;
+            }
+        }
+        return worst;
+    }
+
+    [[nodiscard]] bool is_too_fast(std::string const& name) const {
+        constexpr double tolerance = 0.95;
+        auto const& each = find(name);
+        return !each.bound.empty() &&
+               compare_rounds(each.times, find(each.bound).times, std::divides<>()).median <
+                   tolerance;
+    }
 
     double (*clock_)();
     std::vector<variant> variants_;
+    std::vector<missing_variant> missing_;
 };
 
 } // namespace benchmark

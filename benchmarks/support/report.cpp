@@ -5,9 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <iomanip>
 #include <iostream>
+#include <limits>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -40,23 +42,101 @@ std::string compiler() {
 #endif
 }
 
-} // namespace
-
-void record(std::string const& title, std::vector<row> const& rows, std::string const& base) {
-    auto written = nlohmann::json::array();
-    for (auto const& [name, ns, spread, ratio] : rows) {
-        written.push_back({{"name", name}, {"ns", ns}, {"spread", spread}, {"ratio", ratio}});
+/// The values of a comparison, under the names that they have in the file.
+nlohmann::json written(comparison const& of) {
+    nlohmann::json result = {{"lower", of.lower}, {"upper", of.upper}};
+    if (!std::isnan(of.control)) {
+        result["control"] = of.control;
     }
-    tables().push_back({{"title", title}, {"base", base}, {"rows", std::move(written)}});
+    if (!of.doubt.empty()) {
+        result["doubt"] = of.doubt;
+    }
+    return result;
 }
 
-void print(std::string const& title, std::vector<row> const& rows, std::string const& base) {
-    record(title, rows, base);
-    std::cout << '\n' << title << "\n       ns  spread   ratio\n" << std::fixed;
-    for (auto const& [name, ns, spread, ratio] : rows) {
-        std::cout << std::setprecision(1) << std::setw(9) << ns << std::setw(7) << 100 * spread
-                  << '%' << std::setprecision(2) << std::setw(8) << ratio << "  " << name << '\n';
+nlohmann::json written(row const& of) {
+    nlohmann::json result = {
+        {"name", of.name}, {"ns", of.ns}, {"spread", of.spread}, {"ratio", of.ratio.median}};
+    result.update(written(of.ratio));
+    if (of.both) {
+        result["modes"] = {{"low", of.both->low},
+                           {"high", of.both->high},
+                           {"share_of_high", of.both->share_of_high}};
     }
+    return result;
+}
+
+void print(row const& of) {
+    std::cout << std::setprecision(1) << std::setw(9) << of.ns << std::setw(7) << 100 * of.spread
+              << '%' << std::setprecision(2) << std::setw(8) << of.ratio.median << std::setw(8)
+              << of.ratio.lower << " -" << std::setw(6) << of.ratio.upper << "  " << of.name;
+    if (!of.ratio.doubt.empty()) {
+        std::cout << "  VOID: " << of.ratio.doubt;
+    }
+    if (of.both) {
+        std::cout << std::setprecision(0) << "  two modes: " << of.both->low << " and "
+                  << of.both->high << " ns (" << 100 * of.both->share_of_high << " %)";
+    }
+    std::cout << '\n';
+}
+
+} // namespace
+
+table table_of(std::string title, interleaved const& group, std::string base, double operations) {
+    table result{std::move(title), std::move(base), {}, {}, group.missing()};
+    for (auto const& name : group.names()) {
+        auto both = group.modes_of(name);
+        if (both) {
+            both->low *= operations;
+            both->high *= operations;
+        }
+        double const ns = operations * group.median(name);
+        result.rows.push_back({name, ns, group.spread(name), group.ratio(name, result.base), both});
+        if (auto const control = group.control(name)) {
+            result.controls.push_back({name + ", again", ns * control->median,
+                                       (control->upper - control->lower) / control->median,
+                                       *control});
+        }
+    }
+    return result;
+}
+
+void record(table const& of) {
+    auto const all = [](std::vector<row> const& rows) {
+        auto result = nlohmann::json::array();
+        for (auto const& each : rows) {
+            result.push_back(written(each));
+        }
+        return result;
+    };
+    auto missing = nlohmann::json::array();
+    for (auto const& [name, reason] : of.missing) {
+        missing.push_back({{"name", name}, {"reason", reason}});
+    }
+    tables().push_back({{"title", of.title},
+                        {"base", of.base},
+                        {"rows", all(of.rows)},
+                        {"controls", all(of.controls)},
+                        {"missing", std::move(missing)}});
+}
+
+void print(table const& of) {
+    record(of);
+    std::cout << '\n' << of.title << "\n       ns  spread   ratio   quartiles\n" << std::fixed;
+    for (auto const& each : of.rows) {
+        print(each);
+    }
+    std::cout << "null control\n";
+    for (auto const& each : of.controls) {
+        print(each);
+    }
+    for (auto const& [name, reason] : of.missing) {
+        std::cout << "missing: " << name << ": " << reason << '\n';
+    }
+}
+
+void print(std::string const& title, interleaved const& group, std::string const& base) {
+    print(table_of(title, group, base));
 }
 
 void goals::report(std::string const& file) const {
@@ -66,35 +146,63 @@ void goals::report(std::string const& file) const {
     }
 }
 
-void goals::add(goal added, std::string const& control) {
-    added.is_void = !added.ok && std::ranges::any_of(goals_, [&](goal const& each) {
-        return each.id == control && !each.ok;
-    });
+void goals::missing(std::string const& id, std::string const& reason) {
+    constexpr double nothing = std::numeric_limits<double>::quiet_NaN();
+    goal added{id, nothing, "", nothing, false};
+    added.missing = reason;
     goals_.push_back(std::move(added));
+}
+
+void goals::add(goal added, std::string const& control) {
+    if (std::ranges::any_of(goals_,
+                            [&](goal const& each) { return each.id == control && !each.ok; })) {
+        added.doubt = control;
+    }
+    added.ok = added.ok && added.doubt.empty();
+    goals_.push_back(std::move(added));
+}
+
+void goals::add(comparison const& of, goal added, std::string const& control) {
+    added.quartiles = of;
+    added.doubt = of.doubt;
+    add(std::move(added), control);
 }
 
 void goals::print() const {
     std::cout << "\n    value     goal\n" << std::fixed << std::setprecision(3);
     for (auto const& each : goals_) {
+        if (!each.missing.empty()) {
+            std::cout << std::setw(18) << "missing"
+                      << "  " << each.id << ": " << each.missing << '\n';
+            continue;
+        }
         std::cout << std::setw(9) << each.value << std::setw(9) << each.bound
-                  << (each.ok        ? "  ok      "
-                      : each.is_void ? "  void    "
-                                     : "  MISSED  ")
-                  << each.id << '\n';
+                  << (!each.doubt.empty() ? "  void    "
+                      : each.ok           ? "  ok      "
+                                          : "  MISSED  ")
+                  << each.id << (each.doubt.empty() ? "" : ": " + each.doubt) << '\n';
     }
 }
 
 void goals::write(std::string const& file) const {
-    auto written = nlohmann::json::array();
+    auto all = nlohmann::json::array();
     for (auto const& each : goals_) {
-        written.push_back({{"id", each.id},
-                           {"value", each.value},
-                           {"relation", each.relation},
-                           {"goal", each.bound},
-                           {"ok", each.ok},
-                           {"void", each.is_void}});
+        if (!each.missing.empty()) {
+            all.push_back({{"id", each.id}, {"ok", false}, {"missing", each.missing}});
+            continue;
+        }
+        nlohmann::json text = {
+            {"id", each.id},      {"value", each.value}, {"relation", each.relation},
+            {"goal", each.bound}, {"ok", each.ok},       {"void", !each.doubt.empty()}};
+        if (!each.doubt.empty()) {
+            text["doubt"] = each.doubt;
+        }
+        if (each.quartiles) {
+            text.update(written(*each.quartiles));
+        }
+        all.push_back(std::move(text));
     }
-    nlohmann::json const report = {{"goals", written},
+    nlohmann::json const report = {{"goals", all},
                                    {"tables", tables()},
                                    {"machine",
                                     {{"cpu", processor()},

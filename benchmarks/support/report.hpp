@@ -4,6 +4,9 @@
 // Measurements in, a table and a JSON file out. What was printed is kept for the file: a benchmark need not hand its tables
 // around.
 
+#include <support/measure.hpp>
+
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,40 +15,47 @@ namespace benchmark {
 /// What a table says of one variant.
 struct row {
     std::string name;
-    double ns;     ///< the median
-    double spread; ///< a share of the median
-    double ratio;  ///< to the base
+    double ns;                   ///< the median
+    double spread;               ///< a share of the median
+    comparison ratio;            ///< to the base
+    std::optional<modes> both{}; ///< where the times have two modes
 };
 
-/// Has the file say what `print` prints: per variant ns, spread and ratio as shares, not percent.
-void record(std::string const& title, std::vector<row> const& rows, std::string const& base);
-
-/// Prints every variant with its median, its spread and its time relative to `base`.
-void print(std::string const& title, std::vector<row> const& rows, std::string const& base);
-
-/// The rows of variants that were measured, in the order in which the group names them.
-///
-/// Group           `interleaved`, or what has its names, median, spread and ratio
-template <class Group> std::vector<row> rows_of(Group const& group, std::string const& base) {
+/// A comparison of variants, with its null controls and the rivals that are not installed.
+struct table {
+    std::string title;
+    std::string base;
     std::vector<row> rows;
-    for (auto const& name : group.names()) {
-        rows.push_back({name, group.median(name), group.spread(name), group.ratio(name, base)});
-    }
-    return rows;
-}
-template <class Group>
-void record(std::string const& title, Group const& group, std::string const& base) {
-    record(title, rows_of(group, base), base);
-}
-template <class Group>
-void print(std::string const& title, Group const& group, std::string const& base) {
-    print(title, rows_of(group, base), base);
-}
+    std::vector<row> controls{}; ///< second measurements of the references
+    std::vector<missing_variant> missing{};
+};
 
-/// The goals of a benchmark and whether they were met. One that is not is void if the machine failed
-/// its control, a goal that was added before.
+/// The table of what was measured.
+///
+/// operations      of which a row gives the time together
+table table_of(std::string title, interleaved const& group, std::string base,
+               double operations = 1);
+
+/// Has the file say what `print` prints.
+void record(table const& of);
+
+/// Prints every variant with its median, its spread and its time relative to the base, the controls, and what is missing.
+void print(table const& of);
+void print(std::string const& title, interleaved const& group, std::string const& base);
+
+/// The goals of a benchmark and whether they were met. One is void, neither met nor missed, if the comparison is, or if
+/// the machine failed its control, a goal that was added before.
 class goals {
   public:
+    /// control         a goal that was added before; empty: the comparison's own control is enough
+    void at_most(std::string const& id, comparison const& of, double bound,
+                 std::string const& control = {}) {
+        add(of, {id, of.median, "<=", bound, of.median <= bound}, control);
+    }
+    void at_least(std::string const& id, comparison const& of, double bound,
+                  std::string const& control = {}) {
+        add(of, {id, of.median, ">=", bound, of.median >= bound}, control);
+    }
     void at_most(std::string const& id, double value, double bound,
                  std::string const& control = {}) {
         add({id, value, "<=", bound, value <= bound}, control);
@@ -61,6 +71,9 @@ class goals {
         add({id, value, "<", bound, value < bound});
     }
 
+    /// A goal that cannot be measured here.
+    void missing(std::string const& id, std::string const& reason);
+
     /// Prints them, and writes them with the tables and the machine.
     ///
     /// file            empty: nothing is written
@@ -73,10 +86,13 @@ class goals {
         std::string relation;
         double bound;
         bool ok;
-        bool is_void = false;
+        std::string doubt{};                   ///< why it is void
+        std::string missing{};                 ///< why there is no value
+        std::optional<comparison> quartiles{}; ///< where it is one
     };
 
     void add(goal added, std::string const& control = {});
+    void add(comparison const& of, goal added, std::string const& control);
     void print() const;
     void write(std::string const& file) const;
 

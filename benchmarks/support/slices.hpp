@@ -91,14 +91,27 @@ class scaling {
     explicit scaling(std::size_t calls) : calls_(static_cast<double>(calls)) {}
 
     template <class Work> void measure(std::size_t slices, Work const& work) {
-        add(alone_, run_slices(1, slices, work));
-        add(together_, run_slices(2, slices, work));
+        auto const alone = clean_times(run_slices(1, slices, work));
+        auto const together = clean_times(run_slices(2, slices, work));
+        alone_.insert(alone_.end(), alone.begin(), alone.end());
+        together_.insert(together_.end(), together.begin(), together.end());
+        if (!alone.empty() && !together.empty()) {
+            rounds_alone_.push_back(median(alone));
+            rounds_together_.push_back(median(together));
+        }
     }
 
     /// ns a call
     [[nodiscard]] double alone() const { return median(alone_) / calls_; }
     [[nodiscard]] double together() const { return median(together_) / calls_; }
-    [[nodiscard]] double factor() const { return 2 * alone() / together(); }
+    /// The median over the rounds, with its quartiles.
+    [[nodiscard]] comparison factor() const {
+        if (rounds_alone_.empty()) {
+            return {std::nan(""), std::nan(""), std::nan(""), std::nan(""), "no clean slices"};
+        }
+        return compare_rounds(rounds_alone_, rounds_together_,
+                              [](double one, double two) { return 2 * one / two; });
+    }
     /// Slices that counted, of two threads together.
     [[nodiscard]] std::size_t counted() const { return together_.size(); }
 
@@ -107,14 +120,11 @@ class scaling {
         return times.empty() ? std::nan("") : quantile(times, 0.5);
     }
 
-    static void add(std::vector<double>& times, std::vector<std::vector<slice>> const& slices) {
-        auto const clean = clean_times(slices);
-        times.insert(times.end(), clean.begin(), clean.end());
-    }
-
     double calls_;
     std::vector<double> alone_;
     std::vector<double> together_;
+    std::vector<double> rounds_alone_; ///< medians
+    std::vector<double> rounds_together_;
 };
 
 } // namespace benchmark

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Where the kernel does the work, CPU time of one thread says little: the same turns, by the clock on the wall. And
-// processes that measure together.
+// Processes that measure together.
 
 #include <support/measure.hpp>
 
 #include <algorithm>
 #include <cstddef>
-#include <ctime>
 #include <examples/support/workers.hpp>
 #include <exception>
 #include <iostream>
@@ -16,13 +14,6 @@
 #include <vector>
 
 namespace benchmark {
-
-/// ns
-inline double wall_time() {
-    timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
-}
 
 /// Runs body(0) … body(count - 1), each in a process of its own, and gives what they returned.
 template <class Body> std::vector<double> children(std::size_t count, Body const& body) {
