@@ -15,6 +15,7 @@
 #include "support/temp_dir.hpp"
 #include <memo/backends/libmemcached.hpp>
 #include <memo/backends/memcached.hpp>
+#include <memo/backends/tiered.hpp>
 #include <memo/detail/memcached/deadline.hpp>
 #include <memo/detail/memcached/memcached_scope.hpp>
 #include <memo/detail/memcached/servers.hpp>
@@ -227,7 +228,8 @@ TEMPLATE_LIST_TEST_CASE("no fault on the wire returns another key's value", "", 
         CHECK(before.right > 0);
         CHECK(partition.stats().errors == 0);
 
-        proxy.inject(every(3, fault));
+        // The library's first operation on a connection has three answers.
+        proxy.inject(every(4, fault));
         int const operations = memo_test::trials(is_library ? 100 : waits ? 30 : 1000);
         tally const during = use(partition, static_cast<std::uint64_t>(operations), 0, !is_library);
         CHECK(during.wrong == 0);
@@ -490,7 +492,7 @@ TEMPLATE_LIST_TEST_CASE("a server that is killed and started again is used again
     CHECK_FALSE(partition.get(key_of(1)).has_value());
     CHECK(partition.stats().errors > 0);
     server.restart();
-    // A record may be lost once more, with the generation that the server has forgotten.
+    // The breaker is open for a second.
     memo::lookup_result<std::string> kept;
     auto const back = time_of([&] {
         while (!kept) {
@@ -514,6 +516,44 @@ TEMPLATE_LIST_TEST_CASE("a server that restarts between two calls costs none of 
     CHECK_FALSE(partition.get(key_of(1)).has_value());
     CHECK(partition.stats().errors == 0);
     CHECK(partition.stats().reconnects == 1);
+}
+
+TEMPLATE_LIST_TEST_CASE("all processes find what is stored after a server has restarted", "",
+                        backends) {
+    memcached_server server;
+    auto const chosen = settings_for(server.address());
+    TestType const backend(chosen);
+    auto const partition = backend.template partition<std::string>(scope);
+    auto const another_function = backend.template partition<std::string>({33, 34});
+    auto const has = [&](memo::key128 function) {
+        return TestType(chosen)
+            .template partition<std::string>(function)
+            .get(key_of(1))
+            .has_value();
+    };
+    partition.put(key_of(1), value_of(1), {});
+    another_function.put(key_of(1), value_of(1), {});
+    server.restart(); // and has forgotten the generations, which this process read a moment ago
+    CHECK_FALSE(has(scope)); // another process makes new ones
+    CHECK_FALSE(has({33, 34}));
+    partition.put(key_of(1), value_of(1), {});
+    CHECK(has(scope));
+    another_function.put(key_of(1), value_of(1), {}); // on the connection that is open again
+    CHECK(has({33, 34}));
+}
+
+TEST_CASE("a stopped near server costs one timeout per call") {
+    memcached_server const stopped;
+    memcached_server const server;
+    memo::memcached const near(settings_for(stopped.address(), 50ms));
+    memo::memcached const far(settings_for(server.address()));
+    auto const f = memo::memoize(memo::ignore_state([](int x) { return 2 * x; }),
+                                 {.name = "near/stopped", .version = "1"}, memo::tiered(near, far));
+    CHECK(f(1) == 2);
+    stopped.stop();
+    CHECK(f(2) == 4);
+    CHECK(near.stats().timeouts == 1);
+    stopped.go_on();
 }
 
 TEMPLATE_LIST_TEST_CASE("an unreachable server changes no result", "", backends) {

@@ -23,6 +23,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -181,15 +182,39 @@ template <class Near, class Far> class tiered {
             return sum(detail::events_of(near_), detail::events_of(far_));
         }
 
-        /// The far tier elects the leader, because more processes share it.
+        /// Leads in each tier that elects leaders: among the processes of the near tier, then, for all of
+        /// them, among those of the far one. So one process of a machine waits for other machines, and an
+        /// unreachable far tier leaves the near tier's leader.
         [[nodiscard]] auto lead(key128 key) const
             requires(leading_partition<near_type> || leading_partition<far_type>) {
-            return leading().lead(key);
+            if constexpr (!leads_near) {
+                return far_.lead(key);
+            } else if constexpr (!leading_partition<far_type>) {
+                return near_.lead(key);
+            } else {
+                using near_lead = decltype(near_.lead(key));
+                using far_lead = decltype(far_.lead(key));
+                return leads<near_lead, far_lead>{near_.lead(key), far_.lead(key)};
+            }
         }
 
         [[nodiscard]] auto try_lead(key128 key) const
             requires(leading_partition<near_type> || leading_partition<far_type>) {
-            return leading().try_lead(key);
+            if constexpr (!leads_near) {
+                return far_.try_lead(key);
+            } else if constexpr (!leading_partition<far_type>) {
+                return near_.try_lead(key);
+            } else {
+                using near_lead = std::remove_cvref_t<decltype(*near_.try_lead(key))>;
+                using far_lead = std::remove_cvref_t<decltype(*far_.try_lead(key))>;
+                std::optional<leads<near_lead, far_lead>> both;
+                if (auto near = near_.try_lead(key)) {
+                    if (auto far = far_.try_lead(key)) {
+                        both.emplace(leads<near_lead, far_lead>{*std::move(near), *std::move(far)});
+                    }
+                }
+                return both;
+            }
         }
 
       private:
@@ -200,13 +225,15 @@ template <class Near, class Far> class tiered {
                        : lookup_result<Record>(detail::last_reason(near, far.reason()));
         }
 
-        [[nodiscard]] auto const& leading() const {
-            if constexpr (leading_partition<far_type>) {
-                return far_;
-            } else {
-                return near_;
-            }
-        }
+        /// Ends in reverse order.
+        template <class NearLead, class FarLead> struct leads {
+            NearLead near;
+            FarLead far;
+        };
+
+        /// Whether the near tier elects leaders; it has no records that are merged.
+        static constexpr bool leads_near =
+            leading_partition<near_type> && !(is_merged && leading_partition<far_type>);
 
         /// Calls erase(tier). Far first: otherwise a concurrent lookup would copy the far record to the
         /// near tier again. The near tier is invalidated even if the far tier throws.

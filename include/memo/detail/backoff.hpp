@@ -21,15 +21,20 @@ class backoff {
     using microseconds = std::chrono::duration<std::uint32_t, std::micro>;
 
     /// first_wait      0: the second attempt follows at once
-    backoff(std::chrono::nanoseconds limit, microseconds first_wait, microseconds max_wait);
+    /// longest_wait    above max_wait, waits grow with the time since the start, to an eighth of it and at
+    ///                 most to this
+    backoff(std::chrono::nanoseconds limit, microseconds first_wait, microseconds max_wait,
+            microseconds longest_wait = microseconds(0));
 
     /// Sleeps for half of the current wait to all of it; false, at once, when the limit has passed.
     [[nodiscard]] bool wait();
 
   private:
+    clock::time_point begin_;
     clock::time_point until_;
     microseconds wait_;
     microseconds max_wait_;
+    microseconds longest_wait_;
 };
 
 } // namespace memo::detail

@@ -12,11 +12,16 @@
 namespace memo::detail {
 
 MEMO_DEFINITION backoff::backoff(std::chrono::nanoseconds limit, microseconds first_wait,
-                                 microseconds max_wait)
-    : until_(clock::now() + limit), wait_(first_wait), max_wait_(max_wait) {}
+                                 microseconds max_wait, microseconds longest_wait)
+    : begin_(clock::now()),
+      until_(begin_ + limit),
+      wait_(first_wait),
+      max_wait_(max_wait),
+      longest_wait_((std::max)(max_wait, longest_wait)) {}
 
 MEMO_DEFINITION bool backoff::wait() {
-    if (clock::now() >= until_) {
+    clock::time_point const now = clock::now();
+    if (now >= until_) {
         return false;
     }
     if (wait_.count() != 0) {
@@ -25,7 +30,10 @@ MEMO_DEFINITION bool backoff::wait() {
         std::this_thread::sleep_for(microseconds(time(random)));
     }
     constexpr microseconds min_wait(20); // about three round trips to a local server
-    wait_ = std::clamp(2 * wait_, min_wait, max_wait_);
+    auto const grown = std::chrono::duration_cast<std::chrono::microseconds>((now - begin_) / 8);
+    std::chrono::microseconds const max_wait =
+        std::clamp<std::chrono::microseconds>(grown, max_wait_, longest_wait_);
+    wait_ = std::clamp(2 * wait_, min_wait, microseconds(max_wait));
     return true;
 }
 

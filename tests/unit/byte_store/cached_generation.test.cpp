@@ -24,6 +24,15 @@ TEST_CASE("a generation is fresh for a second after it was read") {
     CHECK(generation.number() == 7);
 }
 
+TEST_CASE("a generation that was read before the store was replaced is not fresh") {
+    cached_generation generation;
+    generation.loaded(0, 7, now);
+    CHECK(generation.fresh(now + 2ms, now) == 7);
+    CHECK(generation.fresh(now + 2ms, now + 1ms) == 0);
+    generation.loaded(7, 9, now + 1ms);
+    CHECK(generation.fresh(now + 2ms, now + 1ms) == 9);
+}
+
 TEST_CASE("no generation is fresh while a clear is pending, nor before the next read") {
     cached_generation generation;
     generation.loaded(0, 7, now);

@@ -108,6 +108,51 @@ TEMPLATE_LIST_TEST_CASE("a lease that is given up goes to a waiter", "", backend
     CHECK(other.try_claim(3).run() == 6);
 }
 
+TEST_CASE("the near tier elects the leader while the far tier is unreachable") {
+    std::atomic<int> runs{0};
+    auto near = leased();
+    auto far = leased();
+    far.servers = {memo_test::on_loopback(memo_test::unused_port())};
+    auto const tiers = [&](memo::memcached_settings const& chosen) {
+        return memo::tiered(memo::memcached(chosen), memo::memcached(far));
+    };
+    auto const here = doubled(runs, tiers(near));
+    auto const other = doubled(runs, tiers(elsewhere(near)));
+    {
+        auto const mine = here.try_claim(1);
+        CHECK(mine.state() == claim_state::claimed);
+        CHECK(other.try_claim(1).state() == claim_state::busy);
+    }
+    CHECK(other.try_claim(1).run() == 2);
+    CHECK(here(1) == 2);
+    CHECK(runs == 1);
+}
+
+TEST_CASE("a leader of the near tier that is not the far tier's ends its lease") {
+    std::atomic<int> runs{0};
+    auto const near = leased();
+    auto const far = leased();
+    auto const function = memo::ignore_state([&runs](int x) {
+        ++runs;
+        return 2 * x;
+    });
+    auto const wrapped = [&](auto backend) {
+        return memo::memoize(function, {.name = "leased near and far", .version = "1"},
+                             std::move(backend));
+    };
+    auto const here = wrapped(memo::tiered(memo::memcached(near), memo::memcached(far)));
+    auto const machine = wrapped(memo::memcached(near));
+    auto const other = wrapped(memo::memcached(elsewhere(far)));
+    {
+        auto const theirs = other.try_claim(1);
+        CHECK(theirs.state() == claim_state::claimed);
+        CHECK(here.try_claim(1).state() == claim_state::busy);
+        CHECK(machine.try_claim(1).state() == claim_state::claimed);
+    }
+    CHECK(here(1) == 2);
+    CHECK(machine.try_claim(1).state() == claim_state::hit);
+}
+
 TEMPLATE_LIST_TEST_CASE("one of the processes that ask for one key at once evaluates it", "",
                         backends) {
     auto const settings = leased();

@@ -59,7 +59,7 @@ deadline soon() {
 
 /// What the next operation gets: the generation of its items, or a failure.
 wire_code ask(memcached_scope& scope, counting& server, std::uint64_t& generation) {
-    return scope.in_generation(server, 0, soon(), [&](std::uint64_t number) {
+    return scope.in_generation(server, 0, soon(), {}, [&](std::uint64_t number) {
         generation = number;
         return wire_code::done;
     });

@@ -25,11 +25,13 @@ class cached_generation {
     /// How long another process may use a generation after a clear().
     static constexpr std::chrono::seconds max_age{1};
 
+    /// since           numbers that were read before are of a store that may have been replaced
     /// Returns:        the number; 0 if it is unknown or too old, or a clear is pending
-    [[nodiscard]] std::uint64_t fresh(clock::time_point now) const noexcept {
-        bool const is_fresh =
-            !is_clear_pending() &&
-            now.time_since_epoch().count() < fresh_until_.load(std::memory_order_relaxed);
+    [[nodiscard]] std::uint64_t fresh(clock::time_point now,
+                                      clock::time_point since = {}) const noexcept {
+        clock::time_point const until(
+            clock::duration(fresh_until_.load(std::memory_order_relaxed)));
+        bool const is_fresh = !is_clear_pending() && now < until && since + max_age <= until;
         return is_fresh ? number() : 0;
     }
 

@@ -54,7 +54,9 @@ template <class Lock> class lease {
     ///                 exception, as of a user's serialize(): the caller does without the lock
     template <class Predicate>
     void wait(std::chrono::nanoseconds limit, Predicate const& is_stored) {
-        backoff between(limit, backoff::microseconds(500), backoff::microseconds(16'000));
+        // Thousands of workers may wait for one key, whose server answers all of them.
+        backoff between(limit, backoff::microseconds(500), backoff::microseconds(16'000),
+                        backoff::microseconds(250'000));
         try {
             while (between.wait() && !is_stored().value_or(true) && !take().value_or(true)) {
             }

@@ -33,8 +33,11 @@ inline void remember_failed_lookup(std::uint64_t scope, key128 key) {
     failed_lookup_of_this_thread = {scope, key, std::chrono::steady_clock::now()};
 }
 
-inline void forget_failed_lookup() {
-    failed_lookup_of_this_thread.scope = 0;
+/// Forgets that of the scope: another tier of the same call may have failed.
+inline void forget_failed_lookup(std::uint64_t scope) {
+    if (failed_lookup_of_this_thread.scope == scope) {
+        failed_lookup_of_this_thread.scope = 0;
+    }
 }
 
 /// Whether this lookup has just failed.
@@ -50,7 +53,7 @@ inline void forget_failed_lookup() {
     failed_lookup const& last = failed_lookup_of_this_thread;
     bool const failed = last.scope == scope && last.key == key;
     if (failed) {
-        forget_failed_lookup();
+        forget_failed_lookup(scope);
     }
     return failed;
 }

@@ -92,7 +92,7 @@ std::optional<miss_reason> memcached_records<Connection>::look_up(key128 key, bo
         failed("get", key, item.code);
         return miss_reason::unavailable;
     }
-    forget_failed_lookup();
+    forget_failed_lookup(scope_->number);
     return item.code == wire_code::done ? std::nullopt : std::optional(miss_reason::absent);
 }
 

@@ -50,11 +50,14 @@ class memcached_scope {
 
     /// Runs operation(generation). Passes a pending clear() to the server first.
     ///
-    /// Complexity:     one round trip more in a second, and after a clear()
+    /// connected       the last time that this process connected to the server: it may have started anew,
+    ///                 without the generation that was read before
+    /// Complexity:     one round trip more in a second, after a clear() and after `connected`
     template <wire_connection Connection, class Operation>
     [[nodiscard]] wire_code in_generation(Connection& connection, std::size_t server,
-                                          deadline const& by, Operation const& operation) {
-        std::uint64_t const fresh = generations_[server].fresh(by.begun());
+                                          deadline const& by, deadline::clock::time_point connected,
+                                          Operation const& operation) {
+        std::uint64_t const fresh = generations_[server].fresh(by.begun(), connected);
         if (fresh != 0) {
             return operation(fresh);
         }

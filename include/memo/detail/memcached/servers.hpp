@@ -7,6 +7,7 @@
 #include <memo/backends/memcached_settings.hpp>
 #include <memo/detail/breaker.hpp>
 #include <memo/detail/memcached/check_memcached_settings.hpp>
+#include <memo/detail/memcached/deadline.hpp>
 #include <memo/detail/memcached/endpoint.hpp>
 #include <memo/detail/memcached/memcached_scope.hpp>
 #include <memo/detail/memcached/pool.hpp>
@@ -16,6 +17,7 @@
 #include <memo/key128.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -32,9 +34,22 @@ template <wire_connection Connection> struct memcached_server {
     memcached_server(std::string const& as_written, connection_settings const& settings)
         : where(resolve(as_written)), pool(where, settings) {}
 
+    /// When this process connected to it last.
+    [[nodiscard]] deadline::clock::time_point connected() const noexcept {
+        return deadline::clock::time_point(
+            deadline::clock::duration(connected_.load(std::memory_order_relaxed)));
+    }
+    void connect_now() noexcept {
+        connected_.store(deadline::clock::now().time_since_epoch().count(),
+                         std::memory_order_relaxed);
+    }
+
     endpoint const where;
     breaker guard;
     connection_pool<Connection> pool;
+
+  private:
+    std::atomic<deadline::clock::rep> connected_{0};
 };
 
 /// One visit to one server: any number of requests on one connection.
@@ -61,9 +76,10 @@ template <wire_connection Connection> class server_visit {
             }
             deadline const by(settings_->operation_timeout);
             auto const run = [&] {
-                return scope_->in_generation(**lease_, number_, by, [&](std::uint64_t generation) {
+                auto const in = [&](std::uint64_t generation) {
                     return operation(**lease_, generation, by);
-                });
+                };
+                return scope_->in_generation(**lease_, number_, by, server_->connected(), in);
             };
             code = run();
             if (code == wire_code::closed && was_idle && (code = open()) == wire_code::done) {
@@ -102,8 +118,11 @@ template <wire_connection Connection> class server_visit {
             return wire_code::done;
         }
         wire_code const code = (**lease_).open();
-        if (code == wire_code::done && (**lease_).times_opened() > 1) {
-            count_one(scope_->counters.reconnects);
+        if (code == wire_code::done) {
+            server_->connect_now();
+            if ((**lease_).times_opened() > 1) {
+                count_one(scope_->counters.reconnects);
+            }
         }
         return code;
     }
