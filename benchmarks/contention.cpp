@@ -106,7 +106,9 @@ void run(bool quick, std::string const& file) {
     auto const f = memo::memoize(memo::fn<&of_int>{});
     auto const growing =
         memo::memoize(memo::fn<&of_int>{}, {}, memo::memory({.max_entries = 100'000}));
-    auto const hash = [](int x) { return static_cast<double>(benchmark::limit::key(x).low); };
+    auto const hash = [key = benchmark::keys()](int x) {
+        return static_cast<double>(key(x).low());
+    };
     for (int x = 0; x < 1000; ++x) {
         if (f(x) != of_int(x) || growing(x) != of_int(x)) {
             throw std::logic_error("the variants do not agree");

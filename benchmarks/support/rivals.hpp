@@ -4,6 +4,7 @@
 // What a hit is compared with: the least that a hit can cost, and what people write by hand.
 
 #include <memo/detail/key/call_key.hpp>
+#include <memo/index_set.hpp>
 #include <support/xxhash.hpp>
 
 #include <cereal/archives/binary.hpp>
@@ -31,12 +32,15 @@ struct tuple_hash {
     static std::uint64_t add(std::uint64_t seed, std::int64_t value) {
         return mix(seed, static_cast<std::uint64_t>(value));
     }
-    static std::uint64_t add(std::uint64_t seed, std::vector<std::int64_t> const& values) {
+    template <class T> static std::uint64_t add(std::uint64_t seed, std::vector<T> const& values) {
         seed = mix(seed, values.size());
-        for (std::int64_t const value : values) {
-            seed = add(seed, value);
+        for (T const value : values) {
+            seed = mix(seed, static_cast<std::uint64_t>(value));
         }
         return seed;
+    }
+    static std::uint64_t add(std::uint64_t seed, memo::index_set const& values) {
+        return add(seed, values.words());
     }
     template <class... Ts> std::size_t operator()(std::tuple<Ts...> const& values) const {
         return std::apply(
@@ -74,6 +78,14 @@ template <class Function, class Key> class naive {
     std::unordered_map<Key, double, tuple_hash> values_;
 };
 
+/// What cereal can write of an argument.
+template <class T> T const& for_cereal(T const& value) {
+    return value;
+}
+inline std::vector<std::uint64_t> const& for_cereal(memo::index_set const& value) {
+    return value.words();
+}
+
 /// The arguments through a stream and cereal, hashed, then a map behind a mutex.
 template <class Function> class obvious {
   public:
@@ -83,7 +95,7 @@ template <class Function> class obvious {
         std::ostringstream stream;
         {
             cereal::BinaryOutputArchive archive(stream);
-            archive(name_, args...);
+            archive(name_, for_cereal(args)...);
         }
         std::string const bytes = stream.str();
         memo::key128 const key = xxhash128(bytes.data(), bytes.size());
@@ -106,28 +118,42 @@ template <class Function> class obvious {
     std::unordered_map<memo::key128, double> values_;
 };
 
+/// Keys as memo makes them: the function's part of the hash is made once.
+class keys {
+  public:
+    template <class... Args>
+    [[nodiscard]] memo::detail::unfinalized_key operator()(Args const&... args) const {
+        return memo::detail::call_key(midstate_, args...);
+    }
+
+  private:
+    /// A digest that the compiler does not know.
+    [[nodiscard]] static memo::key128 digest() {
+        memo::key128 scope{0x243f6a8885a308d3, 0x13198a2e03707344};
+        asm volatile("" : "+r"(scope.low), "+r"(scope.high));
+        return scope;
+    }
+
+    memo::detail::hash_midstate midstate_{digest()};
+};
+
 /// The least: the call's key, and one word of a line of a table as large as the memory backend's.
 class limit {
   public:
     explicit limit(std::size_t entries) : lines_(std::bit_ceil(entries * 5 / 12 + 1)) {}
 
-    /// All of the key, made anew at each call: a loop must not share a part of it.
-    template <class... Args> [[nodiscard]] static memo::key128 key(Args const&... args) {
-        memo::key128 scope{0x243f6a8885a308d3, 0x13198a2e03707344};
-        asm volatile("" : "+r"(scope.low), "+r"(scope.high));
-        memo::key128 const key = memo::detail::call_key(scope, args...);
-        asm volatile("" : : "r"(key.high));
-        return key;
-    }
-
     template <class... Args> double operator()(Args const&... args) const {
-        return lines_[key(args...).low & (lines_.size() - 1)].value;
+        auto const key = key_(args...);
+        auto const tag = key.tag(); // a part of the key, as what is compared
+        asm volatile("" : : "r"(tag));
+        return lines_[key.low() & (lines_.size() - 1)].value;
     }
 
   private:
     struct alignas(64) line {
         double value = 1;
     };
+    keys key_;
     std::vector<line> lines_;
 };
 
