@@ -625,6 +625,31 @@ TEST_CASE("a bound holds while processes write") {
     CHECK(fs::file_size(directory / "v1/data.mdb") <= 4 * bound);
 }
 
+TEST_CASE("a process that writes without a pause leaves the lock to others") {
+    memo_test::temp_dir const directory;
+    struct state {
+        std::atomic<bool> begun;
+        std::atomic<bool> stop;
+    };
+    memo_test::shared<state> shared;
+    process busy([&] {
+        memo::detail::disk_store store({.directory = directory.path()});
+        while (!shared->stop) {
+            store.write([&](memo::detail::write_transaction const&) {
+                shared->begun = true;
+                ::usleep(20'000);
+                return true;
+            });
+        }
+    });
+    memo_test::seconds_until([&] { return shared->begun.load(); });
+    memo::disk const backend({.directory = directory.path(), .max_wait = 3s});
+    CHECK_NOTHROW(store_values(backend, 0, 10));
+    shared->stop = true;
+    CHECK(busy.wait() == 0);
+    CHECK(count_values(backend, 10) == 10);
+}
+
 TEST_CASE("used records stay, and unused ones are evicted") {
     memo_test::temp_dir const directory;
     memo::disk const backend({.directory = directory.path(), .max_bytes = 2'000'000});

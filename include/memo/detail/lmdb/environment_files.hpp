@@ -49,7 +49,7 @@ inline void unlock_byte(file& locked, std::int64_t offset) noexcept {
 /// The open files of a disk_environment.
 struct disk_files {
     file users;                    ///< users.lock: a shared lock while the data is open
-    file writes;                   ///< write.lock: byte 0 for the writer, byte n for the process n
+    file writes;                   ///< write.lock: see write_lock; byte n for the process n
     std::shared_ptr<file> flights; ///< flight.lock: a byte per key that is being computed
     lmdb_environment environment;
     file_identity identity;                     ///< of data.mdb
@@ -89,13 +89,16 @@ struct disk_files {
 };
 
 /// The lock of the writing process, released by the destructor. A read-only process has none.
+///
+/// Processes ask for it again and again, so one that writes without a pause could keep the others
+/// waiting: it releases the lock for microseconds. A process that has waited for 0.1 s therefore
+/// locks another byte, and who sees that leaves the lock to others for a moment
+/// (docs/decisions/0056-bounded-locks.md).
 class write_lock {
   public:
     /// Waits for max_wait at most; is_held() returns whether it succeeded.
     write_lock(file& lock, std::chrono::nanoseconds max_wait)
-        : lock_(lock),
-          is_held_(!lock.is_open() ||
-                   poll_for_lock([&] { return lock_byte(lock, F_WRLCK, 0); }, max_wait)) {}
+        : lock_(lock), is_held_(!lock.is_open() || wait(max_wait)) {}
     write_lock(write_lock const&) = delete;
     write_lock& operator=(write_lock const&) = delete;
     ~write_lock() {
@@ -105,7 +108,54 @@ class write_lock {
     }
     [[nodiscard]] bool is_held() const noexcept { return is_held_; }
 
+    /// Returns when no process waits for long, or after 20 ms.
+    static void yield_to_waiting(file const& lock) {
+        if (lock.is_open() && is_byte_locked(lock, waits_for_long)) {
+            poll_for_lock([&] { return !is_byte_locked(lock, waits_for_long); }, yield_time);
+        }
+    }
+
   private:
+    static constexpr std::int64_t waits_for_long = std::int64_t{1} << 32U; // beyond all process ids
+    static constexpr std::chrono::nanoseconds patience = std::chrono::milliseconds(100);
+    static constexpr std::chrono::nanoseconds yield_time = std::chrono::milliseconds(20);
+    static constexpr std::chrono::nanoseconds max_pause = std::chrono::milliseconds(1);
+
+    /// Tells the others that this process has waited for long. One process at a time does.
+    class announcement {
+      public:
+        explicit announcement(file& lock) : lock_(lock) {}
+        announcement(announcement const&) = delete;
+        announcement& operator=(announcement const&) = delete;
+        ~announcement() {
+            if (is_made_) {
+                unlock_byte(lock_, waits_for_long);
+            }
+        }
+        void try_make() { is_made_ = is_made_ || lock_byte(lock_, F_WRLCK, waits_for_long); }
+
+      private:
+        file& lock_;
+        bool is_made_ = false;
+    };
+
+    bool wait(std::chrono::nanoseconds max_wait) {
+        auto const try_lock = [&] { return lock_byte(lock_, F_WRLCK, 0); };
+        if (poll_for_lock(try_lock, (std::min)(max_wait, patience))) [[likely]] {
+            return true;
+        }
+        if (max_wait <= patience) {
+            return false;
+        }
+        announcement announced(lock_);
+        return poll_for_lock(
+            [&] {
+                announced.try_make();
+                return try_lock();
+            },
+            max_wait - patience, max_pause);
+    }
+
     file& lock_;
     bool is_held_;
 };

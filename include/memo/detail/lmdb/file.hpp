@@ -451,12 +451,14 @@ class trusted_directory {
 /// Repeats try_lock() until it succeeds: waits for file locks have no timeout. Each pause is a
 /// sixteenth of the elapsed time, so that the total wait is little longer than necessary.
 ///
+/// max_pause       0.05 ms or more
 /// Returns:        false after max_wait; 0: a single try
-template <class Try> bool poll_for_lock(Try const& try_lock, std::chrono::nanoseconds max_wait) {
+template <class Try>
+bool poll_for_lock(Try const& try_lock, std::chrono::nanoseconds max_wait,
+                   std::chrono::nanoseconds max_pause = std::chrono::milliseconds(20)) {
     using clock = std::chrono::steady_clock;
     constexpr std::chrono::nanoseconds yield_time = std::chrono::microseconds(100);
     constexpr std::chrono::nanoseconds min_pause = std::chrono::microseconds(50);
-    constexpr std::chrono::nanoseconds max_pause = std::chrono::milliseconds(20);
     if (try_lock()) [[likely]] {
         return true;
     }
@@ -519,6 +521,17 @@ inline bool lock_byte(file const& locked, short kind, std::int64_t offset) {
     return try_lock_interruptible(
         [&] { return ::fcntl(locked.descriptor(), F_OFD_SETLK, &range); });
     // NOLINTEND(cppcoreguidelines-pro-type-vararg)
+}
+
+/// Whether another owner has a byte of a file locked.
+[[nodiscard]] inline bool is_byte_locked(file const& tested, std::int64_t offset) noexcept {
+    struct flock range {};
+    range.l_type = F_WRLCK;
+    range.l_whence = SEEK_SET;
+    range.l_start = offset;
+    range.l_len = 1;
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): signature of fcntl(2)
+    return ::fcntl(tested.descriptor(), F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
 }
 
 /// The text of a small open file; nothing on failure, and errno is set.

@@ -138,9 +138,18 @@ class write_transaction {
         environment_.require_open();
         environment_.require_current("put");
         mark_dirty_once(max_wait);
+        yield_once_per_tick();
         process_lock_.emplace(environment_.files_.writes, max_wait);
         if (!process_lock_->is_held()) {
             environment_.throw_timeout();
+        }
+    }
+
+    void yield_once_per_tick() {
+        std::int64_t const now = coarse_ticks();
+        if (environment_.last_yield_ != now) {
+            environment_.last_yield_ = now;
+            write_lock::yield_to_waiting(environment_.files_.writes);
         }
     }
 
