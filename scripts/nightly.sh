@@ -36,7 +36,7 @@ headers() {
     cmake --build --preset gcc --target all_verify_interface_header_sets
 }
 
-need build test demo benchmarks clang tidy
+need build test demo benchmarks clang tidy portability
 step "g++, header-only and optimized, package consumers" check gcc-header-only
 step "every header alone" headers
 step "clang, header-only and optimized" check clang-header-only
@@ -44,6 +44,7 @@ step "address and undefined-behaviour sanitizers" check asan-ubsan
 step "thread sanitizer" check tsan
 step "clang-tidy on every source" tidy
 step "long faults" long_faults
+step "other libraries and processors" scripts/portability.sh
 step "fuzzers" scripts/fuzz.sh 600
 step "site: pages, reference, links" scripts/site.sh
 step "packages" packages

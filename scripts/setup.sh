@@ -31,6 +31,11 @@ packages_of() {
         server) printf '%s %s\n' memcached memcached ;;
         clang) printf '%s %s\n' clang-19 clang++-19 libclang-rt-19-dev clang++-19 ;;
         format) printf '%s %s\n' clang-format-14 clang-format-14 ;;
+        portability)
+            printf '%s %s\n' libc++-19-dev clang++-19 libc++abi-19-dev clang++-19 \
+                g++-aarch64-linux-gnu aarch64-linux-gnu-g++ g++-riscv64-linux-gnu riscv64-linux-gnu-g++ \
+                qemu-user qemu-aarch64
+            ;;
         tidy) printf '%s %s\n' clang-tidy-14 clang-tidy-14 ;;
         *) echo "setup: no group of packages is named $1" >&2 ;;
     esac

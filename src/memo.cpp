@@ -19,6 +19,7 @@
 #include <memo/detail/key/long_hash.ipp>
 #include <memo/detail/key/name_registry.ipp>
 #include <memo/detail/key/scope_digest.ipp>
+#include <memo/detail/key/type_name.ipp>
 #include <memo/detail/key/words.ipp>
 #include <memo/detail/memory/block.ipp>
 #include <memo/detail/memory/bucket.ipp>

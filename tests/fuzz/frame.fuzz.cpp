@@ -32,7 +32,7 @@ void require(bool holds) {
 
 /// Reads the payload of a whole frame as a record of this type.
 template <class Record> void read_as(detail::frame_header header, bytes frame) {
-    header.type = detail::type_tag(typeid(Record));
+    header.type = detail::type_tag<Record>();
     require(detail::seal(frame, header));
     detail::unix_time const now{std::chrono::seconds(header.created)};
     std::size_t const before = memo_test::allocated();

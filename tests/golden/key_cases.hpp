@@ -78,6 +78,17 @@ inline double score(memo::index_set const& subset) {
 inline double norm(point const& value) {
     return value.x;
 }
+template <class T> struct labelled {
+    T value;
+    template <class Archive> void serialize(Archive& archive) { archive(value); }
+};
+using table = std::map<std::string, std::optional<std::array<std::int64_t, 2>>>;
+inline std::uint64_t total(table const& rows, std::chrono::milliseconds span,
+                           std::span<float const> row, std::filesystem::path const& path,
+                           labelled<std::u16string> const& text) {
+    return rows.size() + static_cast<std::uint64_t>(span.count()) + row.size() +
+           path.native().size() + text.value.size();
+}
 inline std::int32_t answer() {
     return 42;
 }
@@ -148,6 +159,8 @@ inline std::vector<key_case> argument_cases() {
         {"index_set 1 3 64", key(memo::index_set{64, 3, 1})},
         {"as_set of int32", key(memo::as_set<std::vector<std::int32_t>>{3, 1, 3})},
         {"as_set of string", key(memo::as_set<strings>{std::string("b"), std::string("a")})},
+        {"char 228", key(static_cast<char>(0xe4))},
+        {"wchar_t -1", key(static_cast<wchar_t>(-1))},
         {"fingerprint of int32 1, string a", memo::fingerprint(std::int32_t{1}, std::string("a"))},
     };
 }
@@ -168,6 +181,9 @@ inline std::vector<key_case> function_cases() {
         memo::memoize<memo::memory>(memo::fn<&score>{}, {.name = "score", .version = "1"});
     auto const norms =
         memo::memoize<memo::memory>(memo::fn<&norm>{}, {.name = "norm", .version = "1"});
+    auto const totals =
+        memo::memoize<memo::memory>(memo::fn<&total>{}, {.name = "total", .version = "1"});
+    std::vector<float> const row{0.5F};
     auto const answers =
         memo::memoize<memo::memory>(memo::fn<&answer>{}, {.name = "answer", .version = "1"});
     auto const bases = memo::memoize<memo::memory, memo::ignore<1>>(
@@ -186,6 +202,9 @@ inline std::vector<key_case> function_cases() {
         {"score 1: {1, 3, 64}", scores.key({64, 3, 1})},
         {"norm 1: point 1 2", norms.key({1, 2})},
         {"answer 1", answers.key()},
+        {"total 1: standard types",
+         totals.key(table{{"a", {{1, 2}}}, {"b", {}}}, std::chrono::seconds(2), row, "a/b",
+                    labelled<std::u16string>{u"ab"})},
     };
 }
 

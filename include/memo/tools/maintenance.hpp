@@ -86,8 +86,8 @@ struct stored_entry {
     /// Complexity:     linear in the payload
     template <class T> [[nodiscard]] std::optional<T> value_as() const {
         using verified_record = std::pair<T, std::vector<std::uint64_t>>;
-        static std::uint32_t const value_tag = detail::type_tag(typeid(T));
-        static std::uint32_t const verified_tag = detail::type_tag(typeid(verified_record));
+        static std::uint32_t const value_tag = detail::type_tag<T>();
+        static std::uint32_t const verified_tag = detail::type_tag<verified_record>();
         try {
             if (type == value_tag) {
                 return detail::decode_record<T>(payload);

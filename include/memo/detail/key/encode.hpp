@@ -138,6 +138,11 @@ template <word_scalar T> constexpr std::uint64_t word_from(T value) noexcept {
             std::conditional_t<sizeof(T) == 8, std::uint64_t,
                                std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint16_t>>;
         return std::bit_cast<bits>(value);
+    } else if constexpr (std::is_same_v<T, char>) {
+        return static_cast<unsigned char>(
+            value); // char is signed on some processors, unsigned on others
+    } else if constexpr (std::is_same_v<T, wchar_t>) {
+        return static_cast<std::uint32_t>(value); // likewise
     } else {
         return static_cast<std::uint64_t>(value); // sign-extended if signed
     }

@@ -30,7 +30,7 @@ struct function_name {
     std::string const& hash_prefix;
 };
 
-/// The types of a function, by names of std::type_info, and the kind of its record.
+/// The types of a function, by type_name(), and the kind of its record.
 struct signature_names {
     /// Null for a parameter outside the key. The positions are part of the identity: two functions of
     /// three numbers may ignore different ones.
@@ -58,8 +58,8 @@ struct function_identity {
     std::string version;
     std::string hash_prefix;
     code_identity code;                  ///< in the digest if there is no version
-    std::vector<std::string> parameters; ///< types, mangled; empty for a parameter outside the key
-    std::string result;                  ///< type, mangled
+    std::vector<std::string> parameters; ///< types; empty for a parameter outside the key
+    std::string result;                  ///< its type
     std::string_view record;             ///< kind of the record
     key128 state;                        ///< of memo::keyed; zero without
     key128 scope;

@@ -5,12 +5,12 @@
 // values, so memo refuses a callable with state until the user declares that state.
 
 #include <memo/detail/key/archive.hpp>
+#include <memo/detail/key/type_name.hpp>
 #include <memo/key128.hpp>
 
 #include <concepts>
 #include <functional>
 #include <type_traits>
-#include <typeinfo>
 #include <utility>
 
 namespace memo::detail {
@@ -19,7 +19,7 @@ namespace memo::detail {
 template <class... Ts> [[nodiscard]] key128 typed_digest(Ts const&... values) {
     word_stream stream;
     stream.put(sizeof...(Ts)); // otherwise a value could have the words of the next type's name
-    (detail::encode(stream, std::string_view(typeid(Ts).name())), ...);
+    (detail::encode(stream, std::string_view(type_name<Ts>())), ...);
     if constexpr ((true && ... && encodable<Ts>)) {
         encode_all(stream, values...);
     } else {

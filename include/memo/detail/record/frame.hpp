@@ -6,6 +6,7 @@
 // and checksum before a codec reads the payload. frame_codec.hpp encodes and decodes frames.
 
 #include <memo/detail/key/hash.hpp>
+#include <memo/detail/key/type_name.hpp>
 #include <memo/detail/record/kind.hpp>
 #include <memo/key128.hpp>
 #include <memo/time_span.hpp>
@@ -21,7 +22,6 @@
 #include <span>
 #include <string_view>
 #include <type_traits>
-#include <typeinfo>
 #include <vector>
 
 namespace memo::detail {
@@ -29,9 +29,9 @@ namespace memo::detail {
 inline constexpr std::uint16_t frame_format = 1;
 inline constexpr std::uint32_t frame_magic = 0x6f6d656d; ///< "memo"
 
-/// 32 bits of a type's name in the Itanium C++ ABI, which g++ and clang share.
-[[nodiscard]] inline std::uint32_t type_tag(std::type_info const& type) {
-    std::string_view const name = type.name();
+/// 32 bits of the digest of a type's name.
+template <class T> [[nodiscard]] std::uint32_t type_tag() {
+    std::string_view const name = type_name<T>();
     return static_cast<std::uint32_t>(hash64(name.data(), name.size()));
 }
 

@@ -55,7 +55,7 @@ shorter_ttl(std::chrono::nanoseconds one, std::chrono::nanoseconds other) noexce
 ///
 /// expires         ns since 1970; any value of the field
 [[nodiscard]] inline std::int64_t remaining_ns(std::int64_t expires, unix_time now) noexcept {
-    return saturated_sum(expires, -now.time_since_epoch().count());
+    return saturated_sum<std::int64_t>(expires, -now.time_since_epoch().count());
 }
 
 /// Converts records of one function to frames and back.
@@ -63,7 +63,7 @@ shorter_ttl(std::chrono::nanoseconds one, std::chrono::nanoseconds other) noexce
 /// Thread safety:  safe
 template <class Record> class frame_codec {
   public:
-    explicit frame_codec(key128 scope) : scope_(scope), type_(type_tag(typeid(Record))) {}
+    explicit frame_codec(key128 scope) : scope_(scope), type_(type_tag<Record>()) {}
 
     /// The header of a record that is stored now.
     ///

@@ -9,8 +9,13 @@
 
 namespace memo::detail {
 
-/// The exception that unwinds a cancelled thread. Catch it before all others, and rethrow it.
+/// The exception that unwinds a cancelled thread. Catch it before all others, and rethrow it. libc++abi has no type
+/// for it: there a thread that is cancelled in user code that memo calls ends the process.
+#if defined(_LIBCPPABI_VERSION)
+class thread_cancelled {};
+#else
 using thread_cancelled = abi::__forced_unwind;
+#endif
 
 /// Defers the cancellation of its thread, so that an operation completes.
 class not_cancelled {

@@ -21,9 +21,9 @@ MEMO_DEFINITION void explain_function(explanation& parts, function_identity cons
     put_texts(modules, identity.code.all_modules);
     parts.all_modules = modules.digest();
     for (auto const& type : identity.parameters) {
-        parts.parameters.push_back(type.empty() ? "" : readable(type.c_str()));
+        parts.parameters.push_back(type);
     }
-    parts.result = readable(identity.result.c_str());
+    parts.result = identity.result;
     parts.record = identity.record;
     parts.state = identity.state;
 }

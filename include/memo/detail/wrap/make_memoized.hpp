@@ -6,6 +6,7 @@
 #include <memo/backend.hpp>
 #include <memo/detail/key/scope_digest.hpp>
 #include <memo/detail/key/state.hpp>
+#include <memo/detail/key/type_name.hpp>
 #include <memo/detail/optional_members.hpp>
 #include <memo/memoized.hpp>
 
@@ -13,7 +14,6 @@
 #include <cstddef>
 #include <tuple>
 #include <type_traits>
-#include <typeinfo>
 #include <utility>
 
 namespace memo::detail {
@@ -31,13 +31,11 @@ make_memoized(callable_with_state<F, StateFn> callable, typename Evaluation::opt
         "memo::backend_of for the members of a backend");
     using parameters = std::tuple<std::type_identity<std::remove_cvref_t<P>>...>;
     std::array<char const*, sizeof...(P) + 1> names{}; // null for a parameter outside the key
-    ((names[InKey] = typeid(typename std::tuple_element_t<InKey, parameters>::type).name()), ...);
+    ((names[InKey] = type_name<typename std::tuple_element_t<InKey, parameters>::type>()), ...);
     function_identity identity = identify<F, R(P...)>(
         callable.function, {options.name, options.version, options.hash_prefix},
         Backend::persistent,
-        {{names.data(), sizeof...(P)},
-         typeid(typename Evaluation::sample).name(),
-         Evaluation::kind},
+        {{names.data(), sizeof...(P)}, type_name<typename Evaluation::sample>(), Evaluation::kind},
         callable.fixed_state);
     describe(backend, identity.scope, options.name, options.version);
     return memoized<Backend, callable_with_state<F, StateFn>, R(P...), Evaluation,
