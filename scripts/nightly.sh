@@ -1,11 +1,23 @@
 #!/usr/bin/env bash
-# nightly.sh [--on-a-throwaway-machine]: what .ci/run leaves out because it takes hours. For each night and each release. Packages
-# are built; they are installed and tried only on a machine that can be thrown away.
+# nightly.sh [--on-a-throwaway-machine] [STEP...]: what .ci/run leaves out because it takes hours; all steps, or these. For each night
+# and each release. Packages are built; they are installed and tried only on a machine that can be thrown away.
+#   gcc, clang, asan, tsan   everything, built and tested with this compiler or sanitizer
+#   headers, tidy            every header alone, and clang-tidy on every source
+#   faults                   each fault at more places: MEMO_FAULT_TRIALS, 500 by default
+#   portability, fuzz, site, packages
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/setup.sh
-[[ ${1:-} =~ ^(|--on-a-throwaway-machine)$ ]] || { sed -n '2,3s/^# \{0,1\}//p' "$0" >&2; exit 2; }
-throwaway=${1:-}
+steps=(gcc headers clang asan tsan tidy faults portability fuzz site packages)
+throwaway=
+if [ "${1:-}" = --on-a-throwaway-machine ]; then
+    throwaway=$1
+    shift
+fi
+[ $# -gt 0 ] || set -- "${steps[@]}"
+for name in "$@"; do
+    [[ " ${steps[*]} " == *" $name "* ]] || { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+done
 
 # check PRESET ARGUMENT...: builds everything and runs all tests of the preset.
 check() {
@@ -14,11 +26,9 @@ check() {
     run_tests "$@"
 }
 
-# Each fault at more places, and each of more damaged files: minutes for some tests.
-long_faults() {
+headers() {
     cmake --preset gcc
-    cmake --build --preset gcc --target tests/all
-    MEMO_FAULT_TRIALS=500 run_tests gcc -L 'faults|identity' --timeout 7200
+    cmake --build --preset gcc --target all_verify_interface_header_sets
 }
 
 tidy() {
@@ -26,26 +36,32 @@ tidy() {
     cmake --build --preset tidy -- -k 0
 }
 
+# Some of these tests then take minutes.
+long_faults() {
+    cmake --preset gcc
+    cmake --build --preset gcc --target tests/all
+    MEMO_FAULT_TRIALS=${MEMO_FAULT_TRIALS:-500} run_tests gcc -L 'faults|identity' --timeout 7200
+}
+
 packages() {
     scripts/packages.sh
     [ -z "$throwaway" ] || tests/package/debs.sh "$throwaway"
 }
 
-headers() {
-    cmake --preset gcc
-    cmake --build --preset gcc --target all_verify_interface_header_sets
-}
-
 need build test demo benchmarks clang tidy portability
-step "g++, header-only and optimized, package consumers" check gcc-header-only
-step "every header alone" headers
-step "clang, header-only and optimized" check clang-header-only
-step "address and undefined-behaviour sanitizers" check asan-ubsan
-step "thread sanitizer" check tsan
-step "clang-tidy on every source" tidy
-step "long faults" long_faults
-step "other libraries and processors" scripts/portability.sh
-step "fuzzers" scripts/fuzz.sh 600
-step "site: pages, reference, links" scripts/site.sh
-step "packages" packages
+for name in "$@"; do
+    case $name in
+        gcc) step "g++, header-only and optimized, package consumers" check gcc-header-only ;;
+        headers) step "every header alone" headers ;;
+        clang) step "clang, header-only and optimized" check clang-header-only ;;
+        asan) step "address and undefined-behaviour sanitizers" check asan-ubsan ;;
+        tsan) step "thread sanitizer" check tsan ;;
+        tidy) step "clang-tidy on every source" tidy ;;
+        faults) step "long faults" long_faults ;;
+        portability) step "other libraries and processors" scripts/portability.sh ;;
+        fuzz) step "fuzzers" scripts/fuzz.sh 600 ;;
+        site) step "site: pages, reference, links" scripts/site.sh ;;
+        packages) step "packages" packages ;;
+    esac
+done
 echo "== all: $SECONDS s"

@@ -72,6 +72,6 @@ tests/package/by_pkg_config.sh g++ "$room/compiled_by_pkg_config" compiled disk 
 
 say "gone again"
 apt purge -y libmemo-dev memo-cache
-left=$(find /usr/include/memo /usr/lib -path '*memo/*' -o -name 'libmemo*.a' 2>/dev/null)
+left=$(find /usr -path '*/memo/*' -o -name 'memo*.pc' -o -name 'memo-cache*' -o -name 'libmemo[-._]*')
 [ -z "$left" ] || fail "something of memo is left: $left"
 say "all is well"
