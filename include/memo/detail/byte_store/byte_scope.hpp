@@ -83,7 +83,10 @@ class byte_scope {
                     return stored;
                 }
                 std::uint64_t const first = random_number();
-                auto const token = item ? std::optional(item->token) : std::nullopt;
+                std::optional<token_of<Store>> token{};
+                if (item) {
+                    token = item->token;
+                }
                 if (store.exchange(names.generation(), token, bytes_of(first),
                                    std::chrono::nanoseconds(0))) {
                     return first;
