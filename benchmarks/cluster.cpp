@@ -165,7 +165,7 @@ std::size_t distinct_of(std::vector<std::vector<std::uint32_t>> const& keys) {
         all.insert(all.end(), of_worker.begin(), of_worker.end());
     }
     std::ranges::sort(all);
-    return static_cast<std::size_t>(std::ranges::unique(all).begin() - all.begin());
+    return static_cast<std::size_t>(std::unique(all.begin(), all.end()) - all.begin());
 }
 
 /// A key as an argument: its bits.
@@ -514,7 +514,9 @@ void burst_without_far_ring(server_group& servers, size const& chosen, report& a
 }
 
 std::vector<double> thousand_times(int x) {
-    return std::vector<double>(1000, x);
+    std::vector<double> numbers(1000);
+    std::ranges::fill(numbers, x);
+    return numbers;
 }
 
 /// Evaluations of a second pass over 1000 results of 8 KB, after a first one.

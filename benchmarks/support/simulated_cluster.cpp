@@ -30,7 +30,6 @@ struct simulated_clock {
     using rep = duration::rep;
     using period = duration::period;
     using time_point = std::chrono::time_point<simulated_clock>;
-    static constexpr bool is_steady = true;
 
     static time_point now() noexcept { return time_point(duration(current)); }
 
@@ -59,8 +58,8 @@ template <class T> class task {
                 bool await_ready() noexcept { return false; }
                 std::coroutine_handle<>
                 await_suspend(std::coroutine_handle<promise_type> ended) noexcept {
-                    std::coroutine_handle<> const caller = ended.promise().caller;
-                    return caller ? caller : std::noop_coroutine();
+                    std::coroutine_handle<> const next = ended.promise().caller;
+                    return next ? next : std::noop_coroutine();
                 }
                 void await_resume() noexcept {}
             };
