@@ -27,7 +27,7 @@ namespace memo::detail {
 
 /// An argument of a template.
 struct name_argument {
-    char const* type; ///< its name; null: a number
+    char const* type = nullptr; ///< its name; null: a number
     std::intmax_t number = 0;
 };
 
