@@ -758,12 +758,14 @@ TEMPLATE_LIST_TEST_CASE("idle connections of a process are soon free for another
     visitor<TestType> other(chosen);
     static_cast<void>(one.fill());
     CHECK(other.ask() != wire_code::absent);
+    int refusals = 0;
     double const taken = memo_test::seconds_until([&] {
-        CHECK(one.ask() == wire_code::absent);
+        refusals += one.ask() == wire_code::absent ? 0 : 1;
         std::this_thread::sleep_for(1ms); // as long as the function takes
         return other.ask() == wire_code::absent;
     });
     CHECK(taken < 10);
+    CHECK(refusals == 0);
 }
 
 TEMPLATE_LIST_TEST_CASE("threads beyond the server's connection limit hit once there are fewer", "",
