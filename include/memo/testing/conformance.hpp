@@ -15,6 +15,7 @@
 // cases of update() and of averaged functions.
 
 #include <memo/backend.hpp>
+#include <memo/function.hpp>
 #include <memo/memo.hpp>
 #include <memo/testing/together.hpp>
 
@@ -33,6 +34,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <type_traits>
 #include <typeinfo>
 #include <vector>
@@ -450,6 +452,22 @@ template <class Fixture> void serves_a_memoized_function() {
     CHECK(s.errors == 0);
 }
 
+template <class Fixture> void is_held_by_its_signature() {
+    Fixture const made;
+    auto const f = memo::memoize(
+        [](int x) { return x + 1; },
+        {.name = std::string("next on ") + typeid(Fixture).name(), .version = "1"}, made.backend);
+    memo::function<int(int)> const held = f;
+    CHECK(held.outcome(1).source == source::computed);
+    CHECK(held(1) == 2);
+    CHECK(held.lookup(1) == f.lookup(1));
+    CHECK(held.many(std::vector<std::tuple<int>>{{1}, {2}})[1].value() == 3);
+    CHECK(held.stats().calls == 4);
+    CHECK(held.forget(1));
+    CHECK_FALSE(held.contains(1));
+    CHECK_FALSE(held.estimate(2));
+}
+
 template <class Fixture> void counts_every_sample() {
     Fixture const made;
     std::atomic<std::uint64_t> drawn{0};
@@ -510,6 +528,7 @@ template <class Fixture> bool register_backend(std::string const& name) {
         &asks_validity_as_it_stores<Fixture>);
     add("a backend serves several threads", &serves_several_threads<Fixture>);
     add("a memoized function works on the backend", &serves_a_memoized_function<Fixture>);
+    add("a memo::function holds a function on the backend", &is_held_by_its_signature<Fixture>);
     if constexpr (merges<Fixture>) {
         add("an update merges into the stored record, or creates one", &updates_or_begins<Fixture>);
         add("an update keeps the expiry of the record", &keeps_the_expiry_on_update<Fixture>);
