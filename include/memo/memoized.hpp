@@ -225,7 +225,8 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
                      options.on_miss == on_miss_policy::compute, options.on_disagreement,
                      cache.counters()),
               callable(std::move(function)),
-              registration(identity.title(), cache.counters()) {}
+              registration(identity.title(), detail::digest_of_text(identity.title()),
+                           cache.counters()) {}
 
         Backend const backend;
         memoized::cache cache;

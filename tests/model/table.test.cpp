@@ -75,8 +75,8 @@ class history {
     /// Erases the entry that eviction chose. All have different words.
     void evict() {
         auto const victim = entries_.evict(0);
-        REQUIRE(victim.has_value());
-        CHECK(std::erase_if(now_, [&](auto const& each) { return same(each.second, *victim); }) ==
+        REQUIRE(victim.exists());
+        CHECK(std::erase_if(now_, [&](auto const& each) { return same(each.second, victim); }) ==
               1);
         note();
     }

@@ -9,10 +9,17 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
 namespace memo::detail {
+
+/// Appends texts. An expression of many `+` would compile to many times as much code in each file.
+void append(std::string& out, std::initializer_list<std::string_view> texts);
+
+/// The texts one after another.
+[[nodiscard]] std::string joined(std::initializer_list<std::string_view> texts);
 
 /// The shortest decimal text that parses to the same number.
 [[nodiscard]] std::string number_text(double number);

@@ -9,11 +9,23 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cxxabi.h>
-#include <memory>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
 namespace memo::detail {
+
+MEMO_DEFINITION void append(std::string& out, std::initializer_list<std::string_view> texts) {
+    for (std::string_view const text : texts) {
+        out.append(text.data(), text.size());
+    }
+}
+
+MEMO_DEFINITION std::string joined(std::initializer_list<std::string_view> texts) {
+    std::string out;
+    append(out, texts);
+    return out;
+}
 
 MEMO_DEFINITION std::string number_text(double number) {
     std::array<char, 32> digits; // NOLINT(cppcoreguidelines-pro-type-member-init): written next
@@ -75,13 +87,17 @@ MEMO_DEFINITION std::string utf8_text(std::string_view text) {
 }
 
 MEMO_DEFINITION bool is_control(std::string_view character) {
-    // NOLINTBEGIN(misc-misleading-bidirectional): the source has escapes, not the characters
-    return (character.size() == 1 && (character < " " || character == "\x7f")) ||
-           (character >= "\xc2\x80" && character <= "\xc2\x9f") ||         // U+0080 to U+009F
-           (character >= "\xe2\x80\x8e" && character <= "\xe2\x80\x8f") || // U+200E, U+200F
-           (character >= "\xe2\x80\xa8" && character <= "\xe2\x80\xae") || // U+2028 to U+202E
-           (character >= "\xe2\x81\xa6" && character <= "\xe2\x81\xa9");   // U+2066 to U+2069
-    // NOLINTEND(misc-misleading-bidirectional)
+    std::uint32_t bytes = 0; // the first one highest: they compare as the characters do
+    for (char const c : character) {
+        bytes = bytes << 8U | static_cast<unsigned char>(c);
+    }
+    auto const is_between = [&](std::uint32_t first, std::uint32_t last) {
+        return bytes >= first && bytes <= last;
+    };
+    return bytes < ' ' || bytes == 0x7f || is_between(0xc280, 0xc29f) || // U+0080 to U+009F
+           is_between(0xe2808e, 0xe2808f) ||                             // U+200E, U+200F
+           is_between(0xe280a8, 0xe280ae) ||                             // U+2028 to U+202E
+           is_between(0xe281a6, 0xe281a9);                               // U+2066 to U+2069
 }
 
 MEMO_DEFINITION std::string printable(std::string_view name) {
@@ -134,14 +150,18 @@ MEMO_DEFINITION std::string prometheus_label(std::string_view text) {
 }
 
 MEMO_DEFINITION std::string readable(char const* name) {
-    struct free_text {
+    struct demangled_name {
+        explicit demangled_name(char const* mangled)
+            : text(abi::__cxa_demangle(mangled, nullptr, nullptr, nullptr)) {}
+        demangled_name(demangled_name const&) = delete;
+        demangled_name& operator=(demangled_name const&) = delete;
         // NOLINTNEXTLINE(cppcoreguidelines-no-malloc): malloc allocated it
-        void operator()(char* text) const { std::free(text); }
+        ~demangled_name() { std::free(text); }
+
+        char* const text; ///< null for a name that is not mangled
     };
-    int status = 0;
-    std::unique_ptr<char, free_text> const demangled(
-        abi::__cxa_demangle(name, nullptr, nullptr, &status));
-    return status == 0 ? demangled.get() : name;
+    demangled_name const demangled(name);
+    return demangled.text != nullptr ? demangled.text : name;
 }
 
 MEMO_DEFINITION void print_error(std::string const& text) {

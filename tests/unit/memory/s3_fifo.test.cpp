@@ -8,17 +8,17 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <random>
 #include <utility>
 #include <vector>
 
+using memo::detail::key_use;
 using memo::detail::s3_fifo;
 using memo_test::key_of;
 
 namespace {
 
-constexpr auto never_visited = [](std::uint64_t) { return std::optional(false); };
+constexpr auto never_visited = [](std::uint64_t) { return key_use::unvisited; };
 
 } // namespace
 
@@ -27,11 +27,11 @@ TEST_CASE("an order of stale keys has no victim") {
     order.insert(1);
     order.insert(2);
     CHECK(order.victim([](std::uint64_t key) {
-        return key == 2 ? std::optional(false) : std::nullopt;
+        return key == 2 ? key_use::unvisited : key_use::stale;
     }) == 2U);
     order.insert(3);
-    CHECK_FALSE(order.victim([](std::uint64_t) { return std::optional<bool>(); }).has_value());
-    CHECK_FALSE(order.victim(never_visited).has_value());
+    CHECK(order.victim([](std::uint64_t) { return key_use::stale; }) == 0);
+    CHECK(order.victim(never_visited) == 0);
 }
 
 TEST_CASE("visited entries are evicted after the others") {
@@ -41,7 +41,7 @@ TEST_CASE("visited entries are evicted after the others") {
     }
     bool visited = true;
     auto const test_and_clear_visited = [&](std::uint64_t key) {
-        return std::optional(key == 1 && std::exchange(visited, false));
+        return key == 1 && std::exchange(visited, false) ? key_use::visited : key_use::unvisited;
     };
     CHECK(order.victim(test_and_clear_visited) == 2U);
     CHECK(order.victim(test_and_clear_visited) == 3U);
@@ -52,7 +52,7 @@ TEST_CASE("endless visits do not prevent eviction") {
     s3_fifo order;
     order.insert(1);
     order.insert(2);
-    CHECK(order.victim([](std::uint64_t) { return std::optional(true); }).has_value());
+    CHECK(order.victim([](std::uint64_t) { return key_use::visited; }) != 0);
 }
 
 TEST_CASE("a split preserves the order of both halves") {
@@ -63,8 +63,8 @@ TEST_CASE("a split preserves the order of both halves") {
     for (std::uint64_t const parity : {0U, 1U}) {
         auto half = order.copy_if([&](std::uint64_t key) { return key % 2 == parity; });
         std::vector<std::uint64_t> keys;
-        while (auto const key = half.victim(never_visited)) {
-            keys.push_back(*key);
+        while (std::uint64_t const key = half.victim(never_visited)) {
+            keys.push_back(key);
         }
         CHECK(keys.size() == 100);
         CHECK(std::ranges::is_sorted(keys));
@@ -82,7 +82,7 @@ TEST_CASE("keys that are erased and inserted again do not lengthen the order") {
     int checks = 0;
     auto const test_and_clear_visited = [&](std::uint64_t key) {
         ++checks;
-        return key == 1 ? std::optional(false) : std::nullopt;
+        return key == 1 ? key_use::unvisited : key_use::stale;
     };
     CHECK(order.victim(test_and_clear_visited) == 1U);
     CHECK(checks <= 70);

@@ -3,6 +3,7 @@
 
 #include <memo/detail/cache/function_cache_base.hpp>
 #include <memo/detail/optional_members.hpp>
+#include <memo/detail/text.hpp>
 #include <memo/error.hpp>
 
 #include <cstddef>
@@ -130,12 +131,13 @@ MEMO_DEFINITION record_origin function_cache_base::evaluate(pending_call& call, 
         explanation parts;
         call.explain(parts);
         parts.miss = reason;
-        throw error(errc::miss, "replay " + to_string(call.key()) +
-                                    ": what is stored does not serve this call, and on_miss = fail "
-                                    "forbids to run the function. Run it with on_miss = compute "
-                                    "first, or see which part of the key is not the one that was "
-                                    "stored:\n" +
-                                    to_string(parts));
+        throw error(errc::miss,
+                    joined({"replay ", to_string(call.key()),
+                            ": what is stored does not serve this call, and on_miss = fail "
+                            "forbids to run the function. Run it with on_miss = compute "
+                            "first, or see which part of the key is not the one that was "
+                            "stored:\n",
+                            to_string(parts)}));
     }
     std::uint64_t count_of_runs = 0;
     do {
@@ -184,7 +186,7 @@ MEMO_DEFINITION void function_cache_base::failed(char const* verb) const {
     }
     counters_.add(&statistics::errors);
     if (options_.on_error == on_error_policy::strict) {
-        throw error(errc::backend, std::string("backend ") + verb + ": " + what);
+        throw error(errc::backend, joined({"backend ", verb, ": ", what}));
     }
 }
 

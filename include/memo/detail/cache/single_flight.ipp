@@ -3,6 +3,7 @@
 
 #include <memo/detail/cache/single_flight.hpp>
 #include <memo/detail/key/words.hpp>
+#include <memo/detail/key_map.hpp>
 #include <memo/detail/system/cancellation.hpp>
 #include <memo/detail/system/fork.hpp>
 #include <memo/detail/system/process.hpp>
@@ -175,28 +176,31 @@ class flight_map {
     /// Adds a wrapper to the flights of a scope on a store, and returns them.
     [[nodiscard]] scope_flights& open(key128 place) {
         std::scoped_lock const lock(mutex_);
-        entry& opened = map_[place];
-        ++opened.wrappers;
-        return opened.flights;
+        entry* opened = map_.find(place);
+        if (opened == nullptr) {
+            opened = &map_.add(place);
+        }
+        ++opened->wrappers;
+        return opened->flights;
     }
 
     /// Removes a wrapper.
     void close(key128 place) noexcept {
         std::scoped_lock const lock(mutex_);
-        auto const closed = map_.find(place);
-        if (closed != map_.end() && --closed->second.wrappers == 0) {
-            map_.erase(closed);
+        entry* const closed = map_.find(place);
+        if (closed != nullptr && --closed->wrappers == 0) {
+            map_.erase(place);
         }
     }
 
   private:
-    struct entry {
+    struct entry : mapped {
         std::size_t wrappers = 0;
         scope_flights flights;
     };
 
     mutex mutex_;
-    std::unordered_map<key128, entry> map_;
+    key_map<entry> map_;
 };
 
 /// The key of a scope's flights on a store.

@@ -4,7 +4,6 @@
 #include <memo/detail/key/identity.hpp>
 #include <memo/detail/system/fork.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -65,7 +64,10 @@ MEMO_DEFINITION int visit_module(dl_phdr_info* info, std::size_t, void* data) {
         found.offset -= info->dlpi_addr;
     }
     auto& all = found.all_modules;
-    all.insert(std::upper_bound(all.begin(), all.end(), build_id), std::move(build_id));
+    all.push_back(std::move(build_id));
+    for (std::size_t i = all.size() - 1; i > 0 && all[i] < all[i - 1]; --i) {
+        all[i].swap(all[i - 1]);
+    }
     return 0;
 }
 

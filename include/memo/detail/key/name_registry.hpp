@@ -4,6 +4,7 @@
 // The names that callables of this process have claimed. A second, different callable under one name and
 // version is refused before it can serve the first one's values.
 
+#include <memo/detail/key_map.hpp>
 #include <memo/detail/system/compiled.hpp>
 #include <memo/detail/system/fork.hpp>
 #include <memo/key128.hpp>
@@ -11,7 +12,6 @@
 #include <cstdint>
 #include <string>
 #include <typeinfo>
-#include <unordered_map>
 
 namespace memo::detail {
 
@@ -21,12 +21,15 @@ namespace memo::detail {
 [[nodiscard]] bool is_one_in_all_modules(std::type_info const& type);
 
 /// A callable that claims a name.
-struct claimant {
-    std::string type;     ///< mangled, to compare
-    std::string readable; ///< demangled
-    std::string module;   ///< build-id of its module; empty if that has none
+struct claimant : mapped {
+    std::string type;   ///< mangled
+    std::string target; ///< type of a std::function's target; otherwise empty
+    std::string module; ///< build-id of its module; empty if that has none
     std::uint64_t offset = 0;
-    bool one_in_all_modules = false; ///< whether the type alone identifies the function
+    bool one_in_all_modules = false; ///< whether the types alone identify the function
+
+    /// The types, demangled.
+    [[nodiscard]] std::string readable() const;
 
     /// Whether both are one function: the same code, or an inline function in two modules. The other
     /// module may be closed.
@@ -40,13 +43,14 @@ class name_registry {
     void claim(key128 claim, std::string const& name, claimant const& who);
 
   private:
-    /// The only copy of a claimant, shared by all its names. The caller holds the lock.
-    claimant const& interned(claimant const& who);
+    struct claimed : mapped {
+        claimant const* by = nullptr;
+    };
 
     mutex mutex_;
     // Claims are never erased: records under a name may outlive all its claimants.
-    std::unordered_map<key128, claimant const*> claims_;
-    std::unordered_map<std::string, claimant> claimants_;
+    key_map<claimed> claims_;
+    key_map<claimant> claimants_; ///< by their digests: one copy of each, shared by all its names
 };
 
 } // namespace memo::detail

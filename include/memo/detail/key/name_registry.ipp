@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memo/detail/key/name_registry.hpp>
+#include <memo/detail/key/words.hpp>
 #include <memo/detail/text.hpp>
 #include <memo/error.hpp>
 
@@ -44,31 +45,42 @@ MEMO_DEFINITION bool is_one_in_all_modules(std::type_info const& type) {
 MEMO_DEFINITION bool claimant::same_function(claimant const& other) const {
     bool const same_code = module == other.module && offset == other.offset;
     bool const same_module = module == other.module && !module.empty();
-    return type == other.type && (same_code || (!same_module && one_in_all_modules));
+    return type == other.type && target == other.target &&
+           (same_code || (!same_module && one_in_all_modules));
+}
+
+MEMO_DEFINITION std::string claimant::readable() const {
+    return joined({detail::readable(type.c_str()), target.empty() ? "" : " of ",
+                   target.empty() ? "" : detail::readable(target.c_str())});
 }
 
 MEMO_DEFINITION void name_registry::claim(key128 claim, std::string const& name,
                                           claimant const& who) {
-    std::scoped_lock const lock(mutex_);
-    auto const found = claims_.find(claim);
-    if (found == claims_.end()) {
-        claims_.emplace(claim, &interned(who));
-    } else if (claimant const& first = *found->second; !first.same_function(who)) {
-        throw error(
-            errc::name_conflict,
-            "memoize \"" + printable(name) +
-                "\": two different callables claim this name and version: " + first.readable +
-                " and " +
-                (first.readable == who.readable ? "another one of this type" : who.readable) +
-                "; they would serve each other's values. Give one of them another name "
-                "or version");
+    word_stream words;
+    for (std::string const* text : {&who.type, &who.target, &who.module}) {
+        words.put(text->size());
+        words.put_bytes(text->data(), text->size());
     }
-}
-
-MEMO_DEFINITION claimant const& name_registry::interned(claimant const& who) {
-    return claimants_
-        .try_emplace(who.type + '\n' + who.module + '\n' + std::to_string(who.offset), who)
-        .first->second;
+    words.put(who.offset);
+    key128 const identity = words.digest();
+    std::scoped_lock const lock(mutex_);
+    claimed* first = claims_.find(claim);
+    if (first == nullptr) {
+        claimant const* known = claimants_.find(identity);
+        if (known == nullptr) {
+            known = &claimants_.add(identity, who);
+        }
+        claims_.add(claim).by = known;
+    } else if (!first->by->same_function(who)) {
+        std::string const one = first->by->readable();
+        std::string const other = who.readable();
+        throw error(errc::name_conflict,
+                    joined({"memoize \"", printable(name),
+                            "\": two different callables claim this name and version: ", one,
+                            " and ", one == other ? "another one of this type" : other,
+                            "; they would serve each other's values. Give one of them another name "
+                            "or version"}));
+    }
 }
 
 } // namespace memo::detail

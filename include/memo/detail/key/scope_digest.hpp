@@ -81,6 +81,8 @@ template <class F> void const* code_address(F const& callable) {
     }
 }
 
+[[nodiscard]] key128 digest_of_text(std::string_view text);
+
 /// Adds texts to a stream, with the words that they have as an argument.
 void put_texts(word_stream& stream, std::vector<std::string> const& texts);
 

@@ -20,7 +20,7 @@ MEMO_DEFINITION std::string function_identity::title() const {
     if (name.empty()) {
         return readable(callable.c_str());
     }
-    return version.empty() ? name : name + " (" + version + ')';
+    return version.empty() ? name : joined({name, " (", version, ")"});
 }
 
 /// The code identity of a callable: by address for a function, by type for anything else; for a
@@ -36,12 +36,14 @@ MEMO_DEFINITION code_identity identity_of_callable(callable_code const& callable
 
 /// The claimant of a name.
 MEMO_DEFINITION claimant claimant_of(callable_code const& callable, code_identity const& code) {
-    claimant who{callable.type.name() + code.target, readable(callable.type.name()), code.module,
-                 code.offset, callable.function == nullptr && is_one_in_all_modules(callable.type)};
-    if (callable.target != nullptr) {
-        who.readable += " of " + readable(callable.target->name());
-        who.one_in_all_modules = who.one_in_all_modules && is_one_in_all_modules(*callable.target);
-    }
+    claimant who;
+    who.type = callable.type.name();
+    who.target = code.target;
+    who.module = code.module;
+    who.offset = code.offset;
+    who.one_in_all_modules =
+        callable.function == nullptr && is_one_in_all_modules(callable.type) &&
+        (callable.target == nullptr || is_one_in_all_modules(*callable.target));
     return who;
 }
 
@@ -49,6 +51,12 @@ MEMO_DEFINITION claimant claimant_of(callable_code const& callable, code_identit
 MEMO_DEFINITION void put_text(word_stream& stream, std::string_view text) {
     stream.put(text.size());
     stream.put_bytes(text.data(), text.size());
+}
+
+MEMO_DEFINITION key128 digest_of_text(std::string_view text) {
+    word_stream stream;
+    put_text(stream, text);
+    return stream.digest();
 }
 
 MEMO_DEFINITION void put_texts(word_stream& stream, std::vector<std::string> const& texts) {
@@ -88,9 +96,9 @@ MEMO_DEFINITION function_identity identify(callable_code const& callable,
                                            signature_names const& types, key128 state) {
     bool const has_version = !function.version.empty();
     if (function.name.empty() && has_version) {
-        throw error(errc::configuration, "memoize: .version = \"" + printable(function.version) +
-                                             "\" without .name; a version belongs to a name. Give "
-                                             ".name too");
+        throw error(errc::configuration,
+                    joined({"memoize: .version = \"", printable(function.version),
+                            "\" without .name; a version belongs to a name. Give .name too"}));
     }
     function_identity identity;
     identity.name = function.name;
@@ -104,7 +112,7 @@ MEMO_DEFINITION function_identity identify(callable_code const& callable,
                                     "or give .name and .version");
     }
     for (char const* const parameter : types.parameters) {
-        identity.parameters.emplace_back(parameter == nullptr ? "" : parameter);
+        identity.parameters.push_back(parameter == nullptr ? "" : parameter);
     }
     identity.result = types.result;
     identity.record = types.record;

@@ -18,7 +18,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <utility>
 
 namespace memo::detail {
@@ -51,10 +50,10 @@ class memory_store {
         }
         bool stored = false;
         try {
-            std::optional<slot_value> old;
+            slot_value old;
             stored = partition.entries.put_if(key, value, valid, old);
-            if (!stored || old) {
-                partitions_.release(partition, stored ? *old : value);
+            if (!stored || old.exists()) {
+                partitions_.release(partition, stored ? old : value);
             }
         } catch (...) { // no memory to grow
             partitions_.release(partition, value);
@@ -98,12 +97,12 @@ class memory_store {
     }
 
     bool erase_if(partition& partition, key128 key, function_ref<bool(slot_value)> predicate) {
-        auto const old = partition.entries.erase_if(key, predicate);
-        if (old) {
-            partitions_.release(partition, *old);
+        slot_value const old = partition.entries.erase_if(key, predicate);
+        if (old.exists()) {
+            partitions_.release(partition, old);
             process_wide<reclaimer>().reclaim_if_due();
         }
-        return old.has_value();
+        return old.exists();
     }
 
     void clear(partition& partition) noexcept { partitions_.clear(partition); }
@@ -142,11 +141,11 @@ class memory_store {
     /// Evicts until `more` fits, and subtracts the weight of the evicted entries from `more`.
     [[nodiscard]] bool make_room(partition& partition, key128 key, weight& more) noexcept {
         while (partitions_.exceeds_bound(more)) {
-            auto const freed = partitions_.evict_one(partition, key);
-            if (!freed) {
+            weight const freed = partitions_.evict_one(partition, key);
+            if (freed.entries == 0) {
                 return false;
             }
-            more -= *freed;
+            more -= freed;
         }
         return true;
     }

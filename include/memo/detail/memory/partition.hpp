@@ -3,6 +3,7 @@
 
 // The entries of one function in a memory store, and what they count for its bounds.
 
+#include <memo/detail/key_map.hpp>
 #include <memo/detail/memory/table.hpp>
 #include <memo/key128.hpp>
 
@@ -46,7 +47,7 @@ struct alignas(128) usage {
 };
 
 /// The entries and counters of one function. Does not depend on the record type.
-struct partition {
+struct partition : mapped {
     partition(key128 function, bool evicts) : scope(function), entries(evicts) {}
 
     key128 const scope;

@@ -12,6 +12,7 @@
 
 #include <memo/backend.hpp>
 #include <memo/backends/memory_settings.hpp>
+#include <memo/detail/key_map.hpp>
 #include <memo/detail/memory/block.hpp>
 #include <memo/detail/memory/partition.hpp>
 #include <memo/detail/memory/reclaim.hpp>
@@ -25,9 +26,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
-#include <optional>
 #include <shared_mutex>
-#include <unordered_map>
 
 namespace memo::detail {
 
@@ -42,9 +41,10 @@ class partition_map {
     partition_map(partition_map const&) = delete;
     partition_map& operator=(partition_map const&) = delete;
     ~partition_map() {
-        for (auto& [scope, each] : by_scope_) {
+        by_scope_.for_each([&](partition& each) {
             clear(each);
-        }
+            return true;
+        });
     }
 
     [[nodiscard]] bool bounded() const noexcept { return max_entries_ != 0 || max_bytes_ != 0; }
@@ -54,14 +54,14 @@ class partition_map {
     /// Throws:         std::bad_alloc, and nothing is changed
     [[nodiscard]] partition& open(key128 scope) {
         std::scoped_lock const lock(mutex_);
-        auto const [found, is_new] = by_scope_.try_emplace(scope, scope, bounded());
-        if (is_new) {
-            update_single();
+        partition* opened = by_scope_.find(scope);
+        if (opened == nullptr) {
+            opened = &by_scope_.add(scope, scope, bounded());
+            single_.store(by_scope_.size() == 1 ? opened : nullptr, std::memory_order_release);
         }
-        partition& opened = found->second;
-        charge_table(opened, 0);
-        ++opened.users;
-        return opened;
+        charge_table(*opened, 0);
+        ++opened->users;
+        return *opened;
     }
 
     /// Decrements the users of a partition.
@@ -119,10 +119,9 @@ class partition_map {
     /// Evicts an entry to make room for a key of `requester`.
     ///
     /// Returns:        its weight, which moves to the usage of `requester` and stays in the total:
-    ///                 most insertions into a full store change neither sum. Nothing if there is no
-    ///                 entry
+    ///                 most insertions into a full store change neither sum. Empty if there is no entry
     // The key serves as random bits: they choose the partition, and the segment within it.
-    [[nodiscard]] std::optional<weight> evict_one(partition& requester, key128 key) noexcept {
+    [[nodiscard]] weight evict_one(partition& requester, key128 key) noexcept {
         if (single_.load(std::memory_order_acquire) == &requester) {
             return evict_from(requester, requester, key.low).freed;
         }
@@ -137,10 +136,9 @@ class partition_map {
         }
         if (result.emptied) {
             std::scoped_lock const lock(mutex_);
-            auto const empty = by_scope_.find(*result.emptied);
-            if (empty != by_scope_.end() && empty->second.users == 0 &&
-                empty->second.used.entries == 0) {
-                remove_empty(empty->second);
+            partition* const empty = by_scope_.find(result.scope);
+            if (empty != nullptr && empty->users == 0 && empty->used.entries == 0) {
+                remove_empty(*empty);
             } // else another thread removed or opened it
         }
         return result.freed;
@@ -159,9 +157,10 @@ class partition_map {
     [[nodiscard]] backend_statistics stats() const {
         std::shared_lock const lock(mutex_);
         backend_statistics sum = of_removed_;
-        for (auto const& [scope, each] : by_scope_) {
+        by_scope_.for_each([&](partition const& each) {
             sum += stats(each);
-        }
+            return true;
+        });
         return sum;
     }
 
@@ -204,17 +203,18 @@ class partition_map {
         charge_table(empty, 0);
         of_removed_ += stats(empty);
         by_scope_.erase(key128(empty.scope));
-        update_single();
-    }
-
-    void update_single() noexcept {
-        single_.store(by_scope_.size() == 1 ? &by_scope_.begin()->second : nullptr,
-                      std::memory_order_release);
+        partition* first = nullptr;
+        by_scope_.for_each([&](partition& each) {
+            first = &each;
+            return false;
+        });
+        single_.store(by_scope_.size() == 1 ? first : nullptr, std::memory_order_release);
     }
 
     struct eviction {
-        std::optional<weight> freed;   ///< nothing if there was no entry
-        std::optional<key128> emptied; ///< the scope of an idle partition that lost its last entry
+        weight freed;         ///< empty if there was no entry
+        bool emptied = false; ///< whether an idle partition lost its last entry
+        key128 scope{};       ///< of that partition
     };
 
     /// Evicts from a partition that is drawn with a probability proportional to its share; from any
@@ -224,33 +224,37 @@ class partition_map {
                             ShareOf share_of) noexcept {
         std::size_t offset = key.high % std::max<std::size_t>(sum, 1);
         partition* from = nullptr;
-        for (auto& [scope, each] : by_scope_) {
+        by_scope_.for_each([&](partition& each) {
             std::size_t const share = share_of(each);
             if (offset < share) {
                 from = &each;
-                break;
+                return false;
             }
             offset -= share;
-        }
+            return true;
+        });
         eviction result;
         if (from != nullptr) {
             result = evict_from(*from, requester, key.low);
         }
-        for (auto each = by_scope_.begin(); !result.freed && each != by_scope_.end(); ++each) {
-            result = evict_from(each->second, requester, key.low);
+        if (result.freed.entries == 0) {
+            by_scope_.for_each([&](partition& each) {
+                result = evict_from(each, requester, key.low);
+                return result.freed.entries == 0;
+            });
         }
         return result;
     }
 
     eviction evict_from(partition& from, partition& requester, std::uint64_t random) noexcept {
         auto const value = from.entries.evict(random);
-        if (!value) {
+        if (!value.exists()) {
             return {};
         }
-        weight freed = weight_of(*value);
-        retire(*value);
+        weight freed = weight_of(value);
+        retire(value);
         if (&from == &requester) {
-            return {freed, std::nullopt};
+            return {freed};
         }
         if (from.idle_table != 0) {
             freed.bytes -= slot_bytes; // still charged for the table
@@ -259,7 +263,7 @@ class partition_map {
         requester.used += freed;
         from.used += weight{} -= freed;
         bool const is_empty = from.users == 0 && from.used.entries == 0;
-        return {freed, is_empty ? std::optional(from.scope) : std::nullopt};
+        return {freed, is_empty, from.scope};
     }
 
     std::size_t const max_entries_; ///< 0: unbounded
@@ -268,7 +272,7 @@ class partition_map {
     std::atomic<std::size_t> waste_{0};       ///< the sum of waste_of()
     std::atomic<partition*> single_{nullptr}; ///< null unless there is exactly one partition
     mutable shared_mutex mutex_;
-    std::unordered_map<key128, partition> by_scope_;
+    key_map<partition> by_scope_;
     backend_statistics of_removed_; ///< the counters of removed partitions
 };
 

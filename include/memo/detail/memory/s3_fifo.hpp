@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -112,6 +111,9 @@ class small_set {
     std::array<std::uint64_t, 2048> keys_{};
 };
 
+/// Whether an entry was hit since eviction last examined its key; `stale`: the entry was removed.
+enum class key_use { stale, unvisited, visited };
+
 /// The order in which one segment evicts its entries. Stores keys, not slots, so that relocated
 /// entries change nothing here. The key of a removed entry stays as a stale key until victim() or
 /// compact() reaches it.
@@ -130,13 +132,11 @@ class s3_fifo {
         }
     }
 
-    /// Removes and returns the key to evict; nothing if all keys are stale.
+    /// Removes and returns the key to evict; 0, which is no key, if all keys are stale.
     ///
-    /// test_and_clear_visited  takes a key; returns and clears the visited bit of its entry, or
-    ///                         returns nothing if the key is stale
+    /// test_and_clear_visited  takes a key; returns its key_use, and clears the visited bit
     template <class TestAndClear>
-    [[nodiscard]] std::optional<std::uint64_t>
-    victim(TestAndClear test_and_clear_visited) noexcept {
+    [[nodiscard]] std::uint64_t victim(TestAndClear test_and_clear_visited) noexcept {
         // Bounded to two rounds: readers may set visited bits as fast as they are cleared.
         std::size_t second_chances = 2 * (small_.size() + main_.size());
         while (!small_.empty() || !main_.empty()) {
@@ -144,12 +144,12 @@ class s3_fifo {
                 main_.empty() || small_.size() * 10 > small_.size() + main_.size();
             auto& queue = from_small && !small_.empty() ? small_ : main_;
             std::uint64_t const key = queue.pop();
-            std::optional<bool> const visited = test_and_clear_visited(key);
-            if (!visited) {
+            key_use const use = test_and_clear_visited(key);
+            if (use == key_use::stale) {
                 continue;
             }
             // Without memory for its second chance the key is evicted: there must be a victim.
-            if (*visited && second_chances > 0 && main_.try_push(key)) {
+            if (use == key_use::visited && second_chances > 0 && main_.try_push(key)) {
                 --second_chances;
                 continue;
             }
@@ -158,7 +158,7 @@ class s3_fifo {
             }
             return key;
         }
-        return std::nullopt;
+        return 0;
     }
 
     /// Removes stale keys and duplicates once they outnumber the entries, so that keys that are

@@ -13,7 +13,6 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <utility>
 
 namespace memo::detail {
@@ -88,15 +87,18 @@ class alignas(64) segment {
         return old;
     }
 
-    /// Evicts an entry and returns its value; nothing without eviction or entries.
-    std::optional<slot_value> evict() noexcept {
+    /// Evicts an entry and returns its value; an empty one without eviction or entries.
+    slot_value evict() noexcept {
         if (!order_) {
-            return std::nullopt;
+            return {};
         }
-        auto const low =
+        std::uint64_t const low =
             order_->victim([&](std::uint64_t key) { return test_and_clear_visited(key); });
-        evictions_ += low ? 1U : 0U;
-        return low ? std::optional(remove(locate_low(*low))) : std::nullopt;
+        if (low == 0) {
+            return {};
+        }
+        ++evictions_;
+        return remove(locate_low(low));
     }
 
     /// Removes stale keys from the order of eviction once they outnumber the entries.
@@ -269,15 +271,15 @@ class alignas(64) segment {
         return probe(low, [&](bucket const& b) { return b.find_low(low); });
     }
 
-    /// Returns and clears the visited bit of an entry; nothing if the key is absent.
-    [[nodiscard]] std::optional<bool> test_and_clear_visited(std::uint64_t low) const {
+    /// Returns and clears the visited bit of an entry.
+    [[nodiscard]] key_use test_and_clear_visited(std::uint64_t low) const {
         position const entry = locate_low(low);
         if (!entry.exists()) {
-            return std::nullopt;
+            return key_use::stale;
         }
         bool const visited = entry.at->was_visited(entry.slot);
         entry.at->clear_visited(entry.slot);
-        return visited;
+        return visited ? key_use::visited : key_use::unvisited;
     }
 
     bucket* const buckets_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <memo/detail/memory/bucket_memory.hpp>
 #include <memo/detail/memory/s3_fifo.hpp>
 #include <memo/detail/memory/segment.hpp>
 #include <memo/detail/memory/segment_directory.hpp>
@@ -55,21 +56,21 @@ struct segment_directory::growth {
                          ///< after a segment's mutex
     segment::memory buckets;
     std::forward_list<segment> segments;
-    std::forward_list<std::unique_ptr<directory::line[]>> directories; ///< newest first; the first
-                                                                       ///< one is not in use yet
+    std::forward_list<aligned_memory>
+        directories;           ///< newest first; the first one is not in use yet
     std::size_t untouched = 0; ///< leading lines of the first one
 
     growth() { add_directory(1); }
 
     void add_directory(unsigned depth) {
         std::size_t const lines = directory::lines_for(depth);
-        directories.push_front(std::make_unique_for_overwrite<directory::line[]>(lines));
+        directories.emplace_front(lines * sizeof(directory::line), alignof(directory::line));
         untouched = lines;
     }
 
     /// A directory in the memory that is ready. Allocates the memory of its successor.
     directory allocate_next(unsigned depth) {
-        directory::line* const ready = directories.front().get();
+        directory::line* const ready = next();
         add_directory(depth + 1);
         return {ready, depth};
     }
@@ -77,7 +78,12 @@ struct segment_directory::growth {
     void touch_next() noexcept {
         constexpr std::size_t page = 4096 / sizeof(directory::line);
         untouched -= (std::min)(untouched, page);
-        directories.front()[untouched].bytes.front() = std::byte{0};
+        next()[untouched].bytes.front() = std::byte{0};
+    }
+
+  private:
+    [[nodiscard]] directory::line* next() {
+        return static_cast<directory::line*>(directories.front().begin());
     }
 };
 

@@ -21,7 +21,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 
 namespace memo::detail {
 
@@ -57,17 +56,16 @@ class table {
     /// Prefetches the bucket in which a lookup of this key begins.
     void prefetch(key128 key) const { __builtin_prefetch(&home_of(slot_key(key).low)); }
 
-    /// Stores a value; returns the old one.
+    /// Stores a value; returns the old one, or an empty one.
     ///
     /// Throws:         std::bad_alloc, and nothing is changed
-    std::optional<slot_value> put(key128 key, slot_value value);
+    slot_value put(key128 key, slot_value value);
 
     /// Stores a value if it is still valid; else returns false.
     ///
-    /// old             set to the value that it replaces
+    /// old             set to the value that it replaces, or to an empty one
     /// Throws:         std::bad_alloc, and nothing is changed
-    bool put_if(key128 key, slot_value value, validity const& valid,
-                std::optional<slot_value>& old);
+    bool put_if(key128 key, slot_value value, validity const& valid, slot_value& old);
 
     /// Stores `desired` if the current value is still `expected`, and `desired` still valid; else
     /// returns false.
@@ -75,13 +73,13 @@ class table {
     /// Throws:         std::bad_alloc, and nothing is changed
     bool exchange(key128 key, slot_value expected, slot_value desired, validity const& valid);
 
-    /// Removes a key if `predicate(value)`; returns the removed value.
-    std::optional<slot_value> erase_if(key128 key, function_ref<bool(slot_value)> predicate);
+    /// Removes a key if `predicate(value)`; returns the removed value, or an empty one.
+    slot_value erase_if(key128 key, function_ref<bool(slot_value)> predicate);
 
-    /// Evicts an entry of the first segment that has one; returns its value.
+    /// Evicts an entry of the first segment that has one; returns its value, or an empty one.
     ///
     /// random          bits that choose the first segment
-    std::optional<slot_value> evict(std::uint64_t random) noexcept;
+    slot_value evict(std::uint64_t random) noexcept;
 
     /// The number of entries that evict() removed.
     ///

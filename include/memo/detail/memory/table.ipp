@@ -11,7 +11,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
-#include <optional>
 #include <utility>
 
 namespace memo::detail {
@@ -76,21 +75,22 @@ MEMO_DEFINITION slot_value table::find_in(bucket* buckets, slot_key bits, bool i
     return {};
 }
 
-MEMO_DEFINITION std::optional<slot_value> table::put(key128 key, slot_value value) {
-    std::optional<slot_value> old;
+MEMO_DEFINITION slot_value table::put(key128 key, slot_value value) {
+    slot_value old;
     put_if(key, value, {}, old);
     return old;
 }
 
 MEMO_DEFINITION bool table::put_if(key128 key, slot_value value, validity const& valid,
-                                   std::optional<slot_value>& old) {
+                                   slot_value& old) {
     slot_key const bits(key);
     auto const [home, lock] = lock_with_free_slot(bits.low);
     if (!valid()) {
         return false;
     }
-    if (auto const found = home->locate(bits); found.exists()) {
-        old = found.value();
+    auto const found = home->locate(bits);
+    old = found.exists() ? found.value() : slot_value{};
+    if (found.exists()) {
         home->replace(found, value);
     } else {
         home->add(bits, value);
@@ -116,24 +116,23 @@ MEMO_DEFINITION bool table::exchange(key128 key, slot_value expected, slot_value
     return same;
 }
 
-MEMO_DEFINITION std::optional<slot_value>
-table::erase_if(key128 key, function_ref<bool(slot_value)> predicate) {
+MEMO_DEFINITION slot_value table::erase_if(key128 key, function_ref<bool(slot_value)> predicate) {
     slot_key const bits(key);
     auto const [home, lock] = lock_segment(bits.low);
     auto const found = home->locate(bits);
     if (!found.exists() || !predicate(found.value())) {
-        return std::nullopt;
+        return {};
     }
     slot_value const old = home->remove(found);
     home->compact_order();
     return old;
 }
 
-MEMO_DEFINITION std::optional<slot_value> table::evict(std::uint64_t random) noexcept {
-    std::optional<slot_value> victim;
+MEMO_DEFINITION slot_value table::evict(std::uint64_t random) noexcept {
+    slot_value victim;
     for_each_segment(random, [&](segment& each) {
         victim = each.evict();
-        return !victim;
+        return !victim.exists();
     });
     return victim;
 }

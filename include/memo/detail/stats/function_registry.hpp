@@ -3,16 +3,18 @@
 
 // The counters of all memoized functions of the process, including destroyed ones.
 
+#include <memo/detail/key_map.hpp>
 #include <memo/detail/stats/counters.hpp>
 #include <memo/detail/system/compiled.hpp>
 #include <memo/detail/system/fork.hpp>
+#include <memo/key128.hpp>
 #include <memo/statistics.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <forward_list>
 #include <string>
-#include <unordered_map>
+#include <utility>
 
 namespace memo::detail {
 
@@ -37,7 +39,10 @@ class function_registry {
     class entry;
 
     /// The functions of one title: the name and version, or the type of a callable without a name.
-    struct row {
+    struct row : mapped {
+        explicit row(std::string text) : title(std::move(text)) {}
+
+        std::string const title;
         function_totals destroyed;
         entry* live = nullptr; ///< head of a list
     };
@@ -45,7 +50,8 @@ class function_registry {
     /// Registers one function for the lifetime of the entry.
     class entry {
       public:
-        entry(std::string title, call_counters const& counters);
+        /// digest          of the title
+        entry(std::string const& title, key128 digest, call_counters const& counters);
         entry(entry const&) = delete;
         entry& operator=(entry const&) = delete;
         ~entry();
@@ -55,7 +61,7 @@ class function_registry {
 
         [[nodiscard]] function_totals now() const;
 
-        std::string const title_;
+        key128 const digest_;
         call_counters const& counters_;
         row* row_ = nullptr;
         entry* next_ = nullptr; ///< in the row's list
@@ -74,7 +80,7 @@ class function_registry {
 
   private:
     mutable mutex mutex_;
-    std::unordered_map<std::string, row> rows_;
+    key_map<row> rows_; ///< by the digests of their titles
     function_totals merged_;
     std::size_t merged_rows_ = 0;
     bool reports_ = false; ///< whether a report at exit is registered

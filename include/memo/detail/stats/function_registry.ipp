@@ -16,11 +16,13 @@ MEMO_DEFINITION function_totals& function_totals::operator+=(function_totals con
     return *this;
 }
 
-MEMO_DEFINITION function_registry::entry::entry(std::string title, call_counters const& counters)
-    : title_(std::move(title)), counters_(counters) {
+MEMO_DEFINITION function_registry::entry::entry(std::string const& title, key128 digest,
+                                                call_counters const& counters)
+    : digest_(digest), counters_(counters) {
     auto& all = process_wide<function_registry>();
     std::scoped_lock const lock(all.mutex_);
-    row_ = &all.rows_[title_];
+    row* const found = all.rows_.find(digest);
+    row_ = found != nullptr ? found : &all.rows_.add(digest, title);
     next_ = row_->live; // NOLINT(cppcoreguidelines-prefer-member-initializer): under the lock
     if (next_ != nullptr) {
         next_->previous_ = this;
@@ -39,7 +41,7 @@ MEMO_DEFINITION function_registry::entry::~entry() {
     if (row_->live == nullptr && all.rows_.size() > max_rows) {
         all.merged_ += row_->destroyed;
         all.merged_rows_ += 1;
-        all.rows_.erase(title_);
+        all.rows_.erase(digest_);
     }
 }
 
@@ -51,13 +53,14 @@ MEMO_DEFINITION function_totals function_registry::entry::now() const {
 MEMO_DEFINITION std::forward_list<titled_totals> function_registry::all() const {
     std::forward_list<titled_totals> totals;
     std::scoped_lock const lock(mutex_);
-    for (auto const& [title, title_row] : rows_) {
-        function_totals sum = title_row.destroyed;
-        for (entry const* each = title_row.live; each != nullptr; each = each->next_) {
-            sum += each->now();
+    rows_.for_each([&](row const& each) {
+        function_totals sum = each.destroyed;
+        for (entry const* live = each.live; live != nullptr; live = live->next_) {
+            sum += live->now();
         }
-        totals.push_front({title, sum});
-    }
+        totals.push_front({each.title, sum});
+        return true;
+    });
     if (merged_rows_ != 0) {
         totals.push_front({std::to_string(merged_rows_) + " others that have ended", merged_});
     }

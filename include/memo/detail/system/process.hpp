@@ -50,6 +50,14 @@ namespace memo::detail {
     return hash;
 }
 
+/// A type of which the process has one object.
+struct process_type {
+    char const* name; ///< mangled
+    std::size_t size;
+    void* (*create)();
+    void (*destroy)(void* unused);
+};
+
 /// The objects of the process, by the names and sizes of their types. They are never destroyed, because
 /// threads and static objects use them until the end.
 class process_state {
@@ -62,26 +70,15 @@ class process_state {
     /// two threads create one at once, one of the objects is destroyed.
     ///
     /// Throws:         std::bad_alloc
-    template <class T> [[nodiscard]] T& object() {
-        slot& found =
-            find_or_add(typeid(T).name(), sizeof(T), slot_of<T>::create, slot_of<T>::destroy);
-        return static_cast<slot_of<T>&>(found).object;
-    }
+    [[nodiscard]] void* find_or_create(process_type const& type);
 
   private:
     struct slot {
-        char const* name = nullptr; ///< of the type, mangled
-        std::size_t size = 0;
-        slot* next = nullptr;
+        char const* name;
+        std::size_t size;
+        void* object;
+        slot* next;
     };
-    template <class T> struct slot_of : slot {
-        static slot* create() { return new slot_of; }
-        static void destroy(slot* unused) { delete static_cast<slot_of*>(unused); }
-        T object;
-    };
-
-    [[nodiscard]] slot& find_or_add(char const* name, std::size_t size, slot* (*create)(),
-                                    void (*destroy)(slot*));
 
     std::atomic<slot*> slots_{nullptr};
 };
@@ -131,8 +128,14 @@ inline process_root root_of_this_module{{nullptr}, process_abi()};
 
 /// A module's cached pointer to an object of the process.
 template <class T> struct [[gnu::visibility("hidden")]] process_slot {
-    [[gnu::visibility("hidden")]] static inline constinit std::atomic<T*> object{nullptr};
+    [[gnu::visibility("hidden")]] static inline constinit std::atomic<void*> object{nullptr};
 };
+
+/// Sets a module's pointer, and returns it.
+///
+/// Throws:         std::bad_alloc
+[[gnu::visibility("hidden")]] void* set_process_slot(std::atomic<void*>& slot,
+                                                     process_type const& type);
 
 /// The object of a type in the process: the same in all modules with one ABI. The first call creates it; it is
 /// never destroyed. Its constructor must have no other effect.
@@ -141,12 +144,13 @@ template <class T> struct [[gnu::visibility("hidden")]] process_slot {
 /// Thread safety:  safe; access to the object is as safe as T
 /// Throws:         std::bad_alloc, only at the first call in a module
 template <class T> [[nodiscard, gnu::visibility("hidden")]] inline T& process_wide() {
-    T* found = process_slot<T>::object.load(std::memory_order_acquire);
+    void* found = process_slot<T>::object.load(std::memory_order_acquire);
     if (found == nullptr) [[unlikely]] {
-        found = &state_of_process().object<T>();
-        process_slot<T>::object.store(found, std::memory_order_release);
+        found = set_process_slot(process_slot<T>::object,
+                                 {typeid(T).name(), sizeof(T), []() -> void* { return new T; },
+                                  [](void* unused) { delete static_cast<T*>(unused); }});
     }
-    return *found;
+    return *static_cast<T*>(found);
 }
 
 } // namespace memo::detail

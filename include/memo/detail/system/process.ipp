@@ -16,28 +16,33 @@
 
 namespace memo::detail {
 
-MEMO_DEFINITION process_state::slot& process_state::find_or_add(char const* name, std::size_t size,
-                                                                slot* (*create)(),
-                                                                void (*destroy)(slot*)) {
-    auto const find = [&](slot* first) {
-        while (first != nullptr && (std::strcmp(first->name, name) != 0 || first->size != size)) {
+MEMO_DEFINITION void* process_state::find_or_create(process_type const& type) {
+    auto const find = [&](slot const* first) -> void* {
+        while (first != nullptr &&
+               (std::strcmp(first->name, type.name) != 0 || first->size != type.size)) {
             first = first->next;
         }
-        return first;
+        return first != nullptr ? first->object : nullptr;
     };
     slot* first = slots_.load(std::memory_order_acquire);
-    if (slot* const found = find(first); found != nullptr) {
-        return *found;
+    if (void* const found = find(first); found != nullptr) {
+        return found;
     }
-    slot* const fresh = create();
-    *fresh = {name, size, first};
+    auto* const fresh = new slot{type.name, type.size, nullptr, first};
+    try {
+        fresh->object = type.create();
+    } catch (...) {
+        delete fresh;
+        throw;
+    }
     while (!slots_.compare_exchange_weak(fresh->next, fresh, std::memory_order_acq_rel)) {
-        if (slot* const found = find(fresh->next); found != nullptr) {
-            destroy(fresh);
-            return *found;
+        if (void* const found = find(fresh->next); found != nullptr) {
+            type.destroy(fresh->object);
+            delete fresh;
+            return found;
         }
     }
-    return *fresh;
+    return fresh->object;
 }
 
 #if defined(__ELF__)
@@ -141,6 +146,12 @@ MEMO_DEFINITION process_state& state_of_process() {
         pin_this_module();
     }
     return *state;
+}
+
+MEMO_DEFINITION void* set_process_slot(std::atomic<void*>& slot, process_type const& type) {
+    void* const object = state_of_process().find_or_create(type);
+    slot.store(object, std::memory_order_release);
+    return object;
 }
 
 } // namespace memo::detail

@@ -87,10 +87,10 @@ MEMO_DEFINITION void auditor::audit(pending_call& hit) {
         return;
     }
     counters_.add(&statistics::disagreements);
-    report("memo: audit " + to_string(hit.key()) +
-           ": the function no longer returns the stored result. It reads something that is "
-           "not in the key, or it changed without a new version:\n" +
-           text);
+    report(joined({"memo: audit ", to_string(hit.key()),
+                   ": the function no longer returns the stored result. It reads something that is "
+                   "not in the key, or it changed without a new version:\n",
+                   text}));
 }
 
 MEMO_DEFINITION void auditor::report(std::string const& text) {
