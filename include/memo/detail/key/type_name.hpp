@@ -56,7 +56,9 @@ template <class T>
     return make_name(made_name<T>, typeid(std::type_identity<T>), arguments);
 }
 
+/// @cond
 template <class T> [[nodiscard]] char const* type_name();
+/// @endcond
 
 /// Makes the name of a type.
 template <class T> struct name_maker {
