@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: BSL-1.0
 // What stopping rules promise and what they hold: how many samples a mean takes, and how often it is then as near to
-// the true one as was asked for. A simulation with fixed seeds: the figures are the same on every run.
+// the true one as was asked for. A simulation with fixed seeds: the figures are the same on every run, except for the
+// time of a sample.
 
+#include <memo/detail/record/averaged.hpp>
+#include <memo/detail/record/bets.hpp>
 #include <memo/detail/record/moments.hpp>
 #include <memo/memo.hpp>
 #include <support/program.hpp>
 #include <support/report.hpp>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -23,6 +28,7 @@ namespace {
 
 using engine = std::mt19937_64;
 using options = memo::averaged_options<double>;
+using betting_options = memo::betting_options<double>;
 
 // The distributions of <random> differ between libraries.
 
@@ -81,10 +87,10 @@ struct rule {
 };
 
 /// One of memo's own, over calls with different arguments that each draw until the mean is settled.
-rule of_memo(std::string name, options chosen, bool ranged) {
+template <class Options = options> rule of_memo(std::string name, Options chosen, bool ranged) {
     chosen.repeat = memo::until_settled;
     auto const run = [chosen, ranged](law const& from, std::size_t trials) {
-        options mine = chosen;
+        Options mine = chosen;
         if (ranged) {
             mine.range = from.range;
         }
@@ -161,48 +167,209 @@ std::vector<law> all_laws() {
             rare_large_loss()};
 }
 
+betting_options betting(effort effort) {
+    return {.rtol_stderr = 0.05,
+            .atol_stderr = 0.01,
+            .max_repetitions = effort.most,
+            .confidence = 0.95,
+            .interval = memo::betting};
+}
+
+options bernstein(effort effort) {
+    return {.rtol_stderr = 0.05,
+            .atol_stderr = 0.01,
+            .max_repetitions = effort.most,
+            .confidence = 0.95,
+            .interval = memo::empirical_bernstein};
+}
+
 std::vector<rule> all_rules(effort effort) {
     options const standard_error{
         .rtol_stderr = 0.05, .atol_stderr = 0.01, .max_repetitions = effort.most};
     options t95 = standard_error;
     t95.confidence = 0.95;
-    options bernstein = t95;
-    bernstein.interval = memo::empirical_bernstein;
     return {of_pydvl("pyDVL's rule, rtol 0.05, min 3", 0.05, 3, 1000),
             of_memo("memo's default: rtol 0.1, min 3, max 100", {}, false),
             of_memo("standard error, rtol 0.05, atol 0.01", standard_error, false),
             of_memo("confidence 0.95, rtol 0.05, atol 0.01", t95, false),
             of_memo("the same, with range", t95, true),
-            of_memo("empirical Bernstein, the same", bernstein, true)};
+            of_memo("empirical Bernstein, the same", bernstein(effort), true),
+            of_memo("betting, the same", betting(effort), true)};
 }
 
-constexpr std::size_t with_range = 4; ///< which of the rules the goal is about
+// Which of the rules the goals are about.
+constexpr std::size_t with_range = 4;
+constexpr std::size_t by_bernstein = 5;
+constexpr std::size_t by_betting = 6;
+
+using rows = std::vector<std::vector<row>>; ///< by rule and law
 
 /// A row for every law under every rule.
-///
-/// Returns         the smallest share that held under t with a range, of all laws that it promises
-///                 something for
-double tabulate(effort effort) {
+rows tabulate(effort effort) {
     auto const laws = all_laws();
-    auto const rules = all_rules(effort);
-    double smallest = 1;
-    for (std::size_t r = 0; r < rules.size(); ++r) {
-        std::cout << rules[r].name << '\n';
+    rows all;
+    for (rule const& by : all_rules(effort)) {
+        std::cout << by.name << '\n';
         std::cout << "  evaluations  P(held)   bias/tol   variance 0   settled\n";
-        for (std::size_t l = 0; l < laws.size(); ++l) {
-            row const of = measure(rules[r], laws[l], effort.trials);
+        all.emplace_back();
+        for (law const& each : laws) {
+            row const of = measure(by, each, effort.trials);
             std::cout << std::fixed << std::setprecision(1) << std::setw(13) << of.evaluations
                       << std::setprecision(3) << std::setw(9) << of.held << std::showpos
                       << std::setprecision(2) << std::setw(11) << of.bias << std::noshowpos
                       << std::setprecision(3) << std::setw(13) << of.unvaried << std::setw(10)
-                      << of.settled << "  " << laws[l].name << '\n';
-            if (r == with_range && l + 1 < laws.size()) {
-                smallest = std::min(smallest, of.held);
-            }
+                      << of.settled << "  " << each.name << std::endl;
+            all.back().push_back(of);
         }
         std::cout << '\n';
     }
-    return smallest;
+    return all;
+}
+
+using betting_moments = memo::detail::betting_moments<double>;
+
+/// The interval of the samples so far.
+auto interval_of(betting_moments const& m, law const& from) {
+    return m.bets_on().interval(m.count(), from.range, 0.95);
+}
+
+/// Whether the interval contains the mean of the law.
+bool covers(betting_moments const& m, law const& from) {
+    auto const excludes = [&](double lower, double upper) {
+        return m.bets_on().is_within({lower, upper}, m.count(), from.range, 0.95);
+    };
+    return !excludes(from.mean, from.range.high) && !excludes(from.range.low, from.mean);
+}
+
+/// The share of streams whose interval contains the true mean after each of their samples.
+double anytime_coverage(law const& from, std::size_t trials, std::uint64_t samples) {
+    engine random(2);
+    std::size_t covered = 0;
+    for (std::size_t i = 0; i < trials; ++i) {
+        betting_moments m;
+        bool always = true;
+        while (always && m.count() < samples) {
+            m.add(from.draw(random), from.range);
+            always = covers(m, from);
+        }
+        covered += always ? 1U : 0U;
+    }
+    return static_cast<double>(covered) / static_cast<double>(trials);
+}
+
+/// Four streams of 250 samples, merged, against one of 1000.
+struct merging {
+    double coverage; ///< of the merged interval
+    double width;    ///< mean width, in those of one stream
+};
+
+merging merge_streams(law const& from, std::size_t trials) {
+    engine random(3);
+    auto const draw = [&](int samples) {
+        betting_moments m;
+        for (int i = 0; i < samples; ++i) {
+            m.add(from.draw(random), from.range);
+        }
+        return m;
+    };
+    std::size_t covered = 0;
+    double merged_width = 0;
+    double width = 0;
+    for (std::size_t i = 0; i < trials; ++i) {
+        std::array<betting_moments, 4> streams;
+        std::ranges::generate(streams, [&] { return draw(250); });
+        betting_moments merged;
+        for (std::size_t const stream : {2U, 0U, 3U, 1U}) {
+            merged.merge(streams.at(stream));
+        }
+        covered += covers(merged, from) ? 1U : 0U;
+        auto const several = interval_of(merged, from);
+        auto const one = interval_of(draw(1000), from);
+        merged_width += several.upper - several.lower;
+        width += one.upper - one.lower;
+    }
+    return {static_cast<double>(covered) / static_cast<double>(trials), merged_width / width};
+}
+
+/// Microseconds of one more sample of a key in memory, with the decision whether the mean is settled: the median of
+/// several runs.
+double sample_time() {
+    engine random(4);
+    auto const mean = memo::memoize<memo::memory, memo::averaged>(
+        memo::ignore_state([&](int) { return uniform(random); }),
+        {.rtol_stderr = 0,
+         .atol_stderr = 1e-6,
+         .max_repetitions = std::uint64_t{1} << 40,
+         .confidence = 0.95,
+         .range = memo::sample_range{0, 1},
+         .interval = memo::betting});
+    std::vector<double> times;
+    for (int run = 0; run < 21; ++run) {
+        constexpr int samples = 2000;
+        auto const start = std::chrono::steady_clock::now();
+        for (int i = 0; i < samples; ++i) {
+            static_cast<void>(mean(1));
+        }
+        std::chrono::duration<double, std::micro> const taken =
+            std::chrono::steady_clock::now() - start;
+        times.push_back(taken.count() / samples);
+    }
+    std::ranges::sort(times);
+    return times[times.size() / 2];
+}
+
+/// What `interval = memo::betting` promises.
+void report_betting(benchmark::goals& goals, rows const& all, effort effort) {
+    auto const laws = all_laws();
+    double held = 1;
+    double vs_t = 0;
+    double vs_bernstein = 0;
+    double coverage = 1;
+    merging merged{1, 0};
+    std::cout << "Betting: evaluations in those of t with range, and of Bernstein; coverage after "
+                 "every sample;\n"
+                 "coverage of four merged streams of 250, and their width in that of one stream of "
+                 "1000\n";
+    for (std::size_t l = 0; l < laws.size(); ++l) {
+        bool const is_rare = l + 1 == laws.size(); // t promises nothing for it
+        row of_betting = all[by_betting][l];
+        row of_bernstein = all[by_bernstein][l];
+        if (of_bernstein.settled < 1) { // the limit was too low
+            auto const more = effort.trials / 20;
+            auto unlimited = [&](auto chosen) {
+                chosen.max_repetitions = 100 * effort.most;
+                return measure(of_memo("unlimited", chosen, true), laws[l], more);
+            };
+            of_betting.evaluations = unlimited(betting(effort)).evaluations;
+            of_bernstein = unlimited(bernstein(effort));
+        }
+        double const of_t = of_betting.evaluations / all[with_range][l].evaluations;
+        double const to_bernstein = of_betting.evaluations / of_bernstein.evaluations;
+        double const anytime =
+            anytime_coverage(laws[l], effort.trials, is_rare ? effort.most / 3 : effort.most / 10);
+        merging const four = merge_streams(laws[l], effort.trials);
+        std::cout << std::setprecision(2) << std::setw(8) << of_t << std::setprecision(3)
+                  << std::setw(9) << to_bernstein << std::setw(9) << anytime << std::setw(9)
+                  << four.coverage << std::setw(9) << four.width << "  " << laws[l].name
+                  << std::endl;
+        held = std::min(held, of_betting.held);
+        if (laws[l].name != "bernoulli(.1)" && !is_rare) {
+            vs_t = std::max(vs_t, of_t);
+        }
+        vs_bernstein = std::max(vs_bernstein, to_bernstein);
+        coverage = std::min(coverage, anytime);
+        merged = {std::min(merged.coverage, four.coverage), std::max(merged.width, four.width)};
+    }
+    std::cout << '\n';
+    goals.at_least("betting_anytime_coverage_min", coverage, 0.95);
+    goals.at_least("betting_held_min", held, 0.95);
+    goals.at_most("betting_samples_vs_t_max", vs_t, 3.2);
+    goals.at_most("betting_samples_vs_bernstein_max", vs_bernstein, 0.35);
+    goals.at_most("betting_samples_bernoulli_01", all[by_betting][5].evaluations, 6000);
+    goals.at_least("betting_merged_coverage_min", merged.coverage, 0.95);
+    goals.at_most("betting_merged_width_max", merged.width, 1.3);
+    goals.at_most("betting_sample_us", sample_time(), 2);
+    goals.at_most("betting_record_bytes", sizeof(memo::detail::betting_record<double>), 1024);
 }
 
 law constant(double value) {
@@ -213,7 +380,14 @@ void run(bool quick, std::string const& file) {
     effort const much = quick ? effort{50, 500} : effort{4000, 30'000};
     std::cout << much.trials << " trials a row\n\n";
     benchmark::goals goals;
-    goals.at_least("t95_range_coverage_min", tabulate(much), 0.93);
+    rows const all = tabulate(much);
+    double smallest = 1;
+    for (std::size_t l = 0; l + 1 < all[with_range].size();
+         ++l) { // t promises nothing for the last
+        smallest = std::min(smallest, all[with_range][l].held);
+    }
+    goals.at_least("t95_range_coverage_min", smallest, 0.93);
+    report_betting(goals, all, much);
 
     auto const by_default = of_memo("default", {}, false);
     auto const with_atol = of_memo("default with atol", {.atol_stderr = 0.02}, false);

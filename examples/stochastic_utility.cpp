@@ -48,7 +48,6 @@ namespace {
 using namespace examples;
 
 constexpr stochastic_gradient_descent training{.draws = 60, .rate = 0.05};
-constexpr double bar_width = 1.96; ///< standard errors on each side of a value: 95 %
 
 struct settings {
     std::size_t groups = 10;
@@ -106,16 +105,13 @@ template <class Utility> player_values values_of(std::size_t players, Utility co
     return exact_shapley(game(players, std::ref(utility), worth_of_guessing));
 }
 
-/// The half-widths of the error bars of the values.
+/// The 95 % error bars of the values.
 template <class Utility>
-std::vector<double> error_bars_of(std::size_t players, Utility const& utility) {
-    auto bars = exact_shapley_errors(players, [&](memo::index_set const& chosen) {
-        return utility.estimate(chosen).standard_error;
+std::vector<error_bar> error_bars_of(std::size_t players, Utility const& utility) {
+    return exact_shapley_bars(players, [&](memo::index_set const& chosen) -> error_bar {
+        memo::estimate const mean = utility.estimate(chosen);
+        return {mean.mean - mean.lower, mean.upper - mean.mean};
     });
-    for (double& each : bars) {
-        each *= bar_width;
-    }
-    return bars;
 }
 
 /// The values of one policy, in two runs over one cache.
@@ -144,7 +140,7 @@ constexpr std::array<char const*, policies> policy_names{"fresh", "frozen", "per
 /// All policies, once, with the random numbers of this run.
 struct run {
     std::array<valuation, policies> by;
-    std::vector<double> error_bars; ///< of until_settled
+    std::vector<error_bar> error_bars; ///< of until_settled
 };
 
 run value_by_all(sample_groups const& groups, settings const& chosen, std::size_t number) {
@@ -178,20 +174,24 @@ run value_by_all(sample_groups const& groups, settings const& chosen, std::size_
     return result;
 }
 
-struct reference_values {
+/// Values with their error bars.
+struct values_with_bars {
     player_values values;
-    std::vector<double> error_bars;
+    std::vector<error_bar> error_bars;
 };
 
-/// The values by a fixed number of trainings for each coalition.
-reference_values value_by_many(sample_groups const& groups, std::uint64_t draws,
+/// The values by a fixed number of trainings for each coalition, with intervals by betting: they hold
+/// for any law of the accuracy, and would hold had the number been chosen by what they show.
+values_with_bars value_by_many(sample_groups const& groups, std::uint64_t draws,
                                progress_bar& progress) {
     auto const utility = memo::memoize<memo::memory, memo::averaged>(
         numbered_training(groups),
-        named(memo::averaged_options<double>{.rtol_stderr = 0,
-                                             .min_repetitions = draws,
-                                             .max_repetitions = draws,
-                                             .repeat = memo::until_settled},
+        named(memo::betting_options<double>{.rtol_stderr = 0,
+                                            .min_repetitions = draws,
+                                            .max_repetitions = draws,
+                                            .range = memo::sample_range{0, 1},
+                                            .interval = memo::betting,
+                                            .repeat = memo::until_settled},
               "reference"));
     in_parallel((std::size_t{1} << groups.size()) - 1, progress, [&](std::size_t index) {
         static_cast<void>(utility(coalition_of(index + 1, groups.size())));
@@ -209,7 +209,7 @@ struct summary {
 };
 
 struct experiment {
-    reference_values reference;
+    values_with_bars reference;
     std::vector<run> runs;
     std::array<summary, policies> by;
     double within_error_bars = 0; ///< share of until_settled's bars that the reference lies in
@@ -244,9 +244,10 @@ double share_within_error_bars(experiment const& all) {
     double bars = 0;
     for (run const& each : all.runs) {
         for (std::size_t player = 0; player < each.error_bars.size(); ++player) {
-            double const error =
-                std::abs(each.by[until_settled].values[player] - all.reference.values[player]);
-            within += error <= each.error_bars[player] ? 1 : 0;
+            double const above =
+                all.reference.values[player] - each.by[until_settled].values[player];
+            error_bar const bar = each.error_bars[player];
+            within += -bar.below <= above && above <= bar.above ? 1 : 0;
             bars += 1;
         }
     }
@@ -306,34 +307,66 @@ void print_policies(std::ostream& out, experiment const& all) {
         << " % of the error bars of until_settled.\n";
 }
 
+/// What the error bar of a value says of its sign.
+char const* sign_of(double value, error_bar const& bar) {
+    return value > bar.below ? "positive" : value < -bar.above ? "negative" : "not certain";
+}
+
 void print_values(std::ostream& out, sample_groups const& groups, experiment const& all) {
     run const& first = all.runs.front();
-    out << "group   wrong labels   reference   until_settled       frozen   (percentage points)\n"
+    out << "group   wrong labels        reference            sign   until_settled     frozen   "
+           "(percentage points)\n"
         << std::fixed << std::setprecision(2);
+    auto const print_bar = [&](error_bar const& bar) {
+        out << " -" << std::setw(4) << 100 * bar.below << " +" << std::setw(4) << 100 * bar.above;
+    };
     for (std::size_t group = 0; group < groups.size(); ++group) {
+        error_bar const& bar = all.reference.error_bars[group];
+        double const value = all.reference.values[group];
         out << std::setw(5) << group + 1 << std::setw(10) << groups.wrong_labels[group] << " of "
-            << rows_per_group << std::setw(10) << 100 * all.reference.values[group] << std::setw(10)
-            << 100 * first.by[until_settled].values[group] << " +- " << std::setw(4)
-            << 100 * first.error_bars[group] << std::setw(10)
-            << 100 * first.by[frozen].values[group] << '\n';
+            << rows_per_group << std::setw(8) << 100 * value;
+        print_bar(bar);
+        out << std::setw(13) << sign_of(value, bar) << std::setw(8)
+            << 100 * first.by[until_settled].values[group];
+        print_bar(first.error_bars[group]);
+        out << std::setw(8) << 100 * first.by[frozen].values[group] << '\n';
     }
 }
 
 void write_csv(std::ostream& out, sample_groups const& groups, experiment const& all) {
     run const& first = all.runs.front();
-    out << "group,rows,wrong_labels,reference,reference_half_width";
+    out << "group,rows,wrong_labels,reference,reference_lower,reference_upper,reference_sign";
     for (char const* const name : policy_names) {
         out << ',' << name;
     }
-    out << ",until_settled_half_width\n" << std::setprecision(17);
+    out << ",until_settled_lower,until_settled_upper\n" << std::setprecision(17);
+    auto const write_ends = [&](double value, error_bar const& bar) {
+        out << ',' << value - bar.below << ',' << value + bar.above;
+    };
     for (std::size_t group = 0; group < groups.size(); ++group) {
         out << group + 1 << ',' << rows_per_group << ',' << groups.wrong_labels[group] << ','
-            << all.reference.values[group] << ',' << all.reference.error_bars[group];
+            << all.reference.values[group];
+        write_ends(all.reference.values[group], all.reference.error_bars[group]);
+        out << ',' << sign_of(all.reference.values[group], all.reference.error_bars[group]);
         for (auto const& of : first.by) {
             out << ',' << of.values[group];
         }
-        out << ',' << first.error_bars[group] << '\n';
+        write_ends(first.by[until_settled].values[group], first.error_bars[group]);
+        out << '\n';
     }
+}
+
+nlohmann::ordered_json with_ends(values_with_bars const& of) {
+    auto all = nlohmann::ordered_json::array();
+    for (std::size_t player = 0; player < of.values.size(); ++player) {
+        double const value = of.values[player];
+        error_bar const& bar = of.error_bars[player];
+        all.push_back({{"value", value},
+                       {"lower", value - bar.below},
+                       {"upper", value + bar.above},
+                       {"sign", sign_of(value, bar)}});
+    }
+    return all;
 }
 
 void write_json(std::ostream& out, settings const& chosen, experiment const& all) {
@@ -357,9 +390,9 @@ void write_json(std::ostream& out, settings const& chosen, experiment const& all
                                   {"rmse_settled_to_fresh", is.to_fresh},
                                   {"rerun_changes_no_value", is.reproducible},
                                   {"reference_within_error_bars", all.within_error_bars},
-                                  {"reference", all.reference.values},
-                                  {"values", first.by[until_settled].values},
-                                  {"half_widths", first.error_bars}}
+                                  {"reference", with_ends(all.reference)},
+                                  {"values",
+                                   with_ends({first.by[until_settled].values, first.error_bars})}}
                .dump(2)
         << '\n';
 }
@@ -369,6 +402,13 @@ std::vector<double> in_points(std::vector<double> values) {
         each *= 100;
     }
     return values;
+}
+
+std::vector<error_bar> in_points(std::vector<error_bar> bars) {
+    for (error_bar& each : bars) {
+        each = {100 * each.below, 100 * each.above};
+    }
+    return bars;
 }
 
 void draw(std::filesystem::path const& svg, settings const& chosen, experiment const& all) {

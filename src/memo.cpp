@@ -27,6 +27,7 @@
 #include <memo/detail/memory/reclaim.ipp>
 #include <memo/detail/memory/segment_directory.ipp>
 #include <memo/detail/memory/table.ipp>
+#include <memo/detail/record/bets.ipp>
 #include <memo/detail/record/moments.ipp>
 #include <memo/detail/record/sample_id.ipp>
 #include <memo/detail/record/stopping.ipp>

@@ -3,6 +3,7 @@
 
 // A chart of points with error bars, side by side for each player: values in, SVG file out.
 
+#include "exact_shapley.hpp"
 #include "gnuplot.hpp"
 #include <array>
 #include <cstddef>
@@ -17,7 +18,7 @@ namespace examples {
 struct estimates {
     std::string label;
     std::vector<double> values;
-    std::vector<double> half_widths; ///< of the error bars; empty if there are none
+    std::vector<error_bar> bars; ///< empty if there are none
 };
 
 /// The texts of the chart.
@@ -43,8 +44,10 @@ inline void draw_error_bar_chart(std::filesystem::path const& svg,
         double const beside =
             0.16 * (static_cast<double>(e) - (static_cast<double>(all.size()) - 1) / 2);
         for (std::size_t player = 0; player < all[e].values.size(); ++player) {
-            script << static_cast<double>(player + 1) + beside << ' ' << all[e].values[player]
-                   << ' ' << (all[e].half_widths.empty() ? 0 : all[e].half_widths[player]) << '\n';
+            double const value = all[e].values[player];
+            error_bar const bar = all[e].bars.empty() ? error_bar{} : all[e].bars[player];
+            script << static_cast<double>(player + 1) + beside << ' ' << value << ' '
+                   << value - bar.below << ' ' << value + bar.above << '\n';
         }
         script << "END\n";
     }
@@ -58,10 +61,10 @@ inline void draw_error_bar_chart(std::filesystem::path const& svg,
            << "set offsets graph 0.03, graph 0.03, graph 0.05, graph 0.05\n"
            << "plot ";
     for (std::size_t e = 0; e < all.size(); ++e) {
-        script << (e == 0 ? "" : ", ") << "$estimates" << e << " using 1:2:3 with "
-               << (all[e].half_widths.empty() ? "points" : "yerrorbars") << " pointtype "
-               << shapes.at(e) << " pointsize 0.6 linewidth 1.6 linecolor '" << colours.at(e)
-               << "' title " << literal(all[e].label);
+        script << (e == 0 ? "" : ", ") << "$estimates" << e << " using 1:2:3:4 with "
+               << (all[e].bars.empty() ? "points" : "yerrorbars") << " pointtype " << shapes.at(e)
+               << " pointsize 0.6 linewidth 1.6 linecolor '" << colours.at(e) << "' title "
+               << literal(all[e].label);
     }
     script << '\n';
     gnuplot::run(script.str());

@@ -72,31 +72,40 @@ namespace examples {
     return values;
 }
 
-/// The standard errors of all values, if every utility is a mean with its own standard error and the
-/// errors are independent.
+/// The distances of a value from the ends of its interval.
+struct error_bar {
+    double below = 0;
+    double above = 0;
+};
+
+/// The error bars of all values, if every utility is a mean with its own interval and the errors are
+/// independent. Source: Zou and Donner 2008, Statistics in Medicine 27(10), p. 1693: the distances of
+/// a sum's ends are the roots of the sums of the squared distances.
 ///
 /// players         n, at most 63
-/// error_of        called as `double error_of(coalition)` for each that is not empty
+/// bar_of          called as `error_bar bar_of(coalition)` for each that is not empty
 /// Complexity:     2^n requests
-template <class ErrorOf>
-[[nodiscard]] std::vector<double> exact_shapley_errors(std::size_t players,
-                                                       ErrorOf const& error_of) {
+template <class BarOf>
+[[nodiscard]] std::vector<error_bar> exact_shapley_bars(std::size_t players, BarOf const& bar_of) {
     auto const weight = shapley_weights(players);
-    std::vector<double> variances(players);
+    std::vector<error_bar> bars(players);
     for (std::uint64_t bits = 1; bits < std::uint64_t{1} << players; ++bits) {
         auto const coalition = coalition_of(bits, players);
         std::size_t const size = coalition.size();
-        double const error = error_of(coalition);
+        error_bar const bar = bar_of(coalition);
         for (std::size_t player = 0; player < players; ++player) {
-            bool const inside = (bits >> player & 1) != 0;
-            double const counted = weight[inside ? size - 1 : size] * error;
-            variances[player] += counted * counted;
+            bool const inside = (bits >> player & 1) != 0; // otherwise its utility is subtracted
+            double const counted = weight[inside ? size - 1 : size];
+            double const below = counted * (inside ? bar.below : bar.above);
+            double const above = counted * (inside ? bar.above : bar.below);
+            bars[player].below += below * below;
+            bars[player].above += above * above;
         }
     }
-    for (double& each : variances) {
-        each = std::sqrt(each);
+    for (error_bar& each : bars) {
+        each = {std::sqrt(each.below), std::sqrt(each.above)};
     }
-    return variances;
+    return bars;
 }
 
 } // namespace examples

@@ -14,22 +14,30 @@ namespace memo {
 /// Value           double, or a vector or array of double, one for each element of a sample
 template <class Value> struct basic_estimate {
     Value mean{};
-    Value variance{};           ///< of the samples, unbiased
-    Value standard_error{};     ///< of the mean
-    Value half_width{};         ///< of the interval around the mean at `confidence`, or at 0.95
-    std::uint64_t count = 0;    ///< samples in the mean
+    Value variance{};        ///< of the samples, unbiased
+    Value standard_error{};  ///< of the mean
+    Value lower{};           ///< end of the interval for the mean at `confidence`, or at 0.95
+    Value upper{};           ///< its other end; with `interval = betting` the range without samples
+    Value half_width{};      ///< the larger distance of the mean from an end of the interval
+    std::uint64_t count = 0; ///< samples in the mean
     std::uint64_t rejected = 0; ///< samples outside the mean that on_nan = count counts
     bool settled = false;       ///< whether the mean meets the stopping rule
 };
 
 using estimate = basic_estimate<double>;
 
-/// Prints `0.912 +- 0.004 (5 samples)`; inside the parentheses also `unsettled` if it is.
+/// Prints `0.912 +- 0.004 (5 samples)`, or `0.912 in [0.905, 0.916] (5 samples)` if the interval is not
+/// symmetric; inside the parentheses also `unsettled` if it is.
 template <class Traits>
 std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
                                              estimate const& e) {
-    out << e.mean << " +- " << e.half_width << " (" << e.count
-        << (e.count == 1 ? " sample" : " samples");
+    bool const is_symmetric = !(e.lower > e.mean - e.half_width || e.upper < e.mean + e.half_width);
+    if (is_symmetric) {
+        out << e.mean << " +- " << e.half_width;
+    } else {
+        out << e.mean << " in [" << e.lower << ", " << e.upper << "]";
+    }
+    out << " (" << e.count << (e.count == 1 ? " sample" : " samples");
     return out << (e.settled ? ")" : ", unsettled)");
 }
 

@@ -11,7 +11,6 @@
 #include <memo/callable.hpp>
 #include <memo/detail/wrap/make_memoized.hpp>
 #include <memo/detail/wrap/policy_traits.hpp>
-#include <memo/detail/wrap/requirements.hpp>
 #include <memo/error.hpp>
 #include <memo/estimate.hpp>
 #include <memo/fingerprint.hpp>
@@ -27,7 +26,6 @@
 #include <memo/tools/report.hpp>
 #include <memo/version.hpp>
 
-#include <type_traits>
 #include <utility>
 
 namespace memo {
@@ -48,18 +46,18 @@ template <class Backend = memory, class... Policies, class F>
 [[nodiscard, gnu::visibility("hidden")]] auto
 memoize(F&& callable, detail::options_for<F, Policies...> const& options = {},
         Backend backend = {}) {
-    using signature = detail::signature_for<F, Policies...>;
-    using full = detail::full_signature_for<F, Policies...>;
-    constexpr bool accepted =
-        detail::check_state<std::decay_t<F>>() && detail::check_policies<Policies...>() &&
-        detail::requirements<std::decay_t<F>, signature, full, Policies...>::check();
-    if constexpr (accepted) {
-        auto own = std::decay_t<F>(std::forward<F>(callable));
-        return detail::make_memoized<detail::evaluation_for<F, Policies...>>(
-            detail::with_state(std::move(own)), options, std::move(backend),
-            typename signature::function{},
-            typename detail::key_parameters<signature, Policies...>::indices{});
-    }
+    return detail::check_and_memoize<detail::evaluation_for<F, Policies...>, Policies...>(
+        std::forward<F>(callable), options, std::move(backend));
+}
+
+/// The same with `interval = memo::betting`.
+template <class Backend = memory, class... Policies, class F>
+[[nodiscard, gnu::visibility("hidden")]] auto
+memoize(F&& callable,
+        typename detail::betting_evaluation_for<F, Policies...>::options const& options,
+        Backend backend = {}) {
+    return detail::check_and_memoize<detail::betting_evaluation_for<F, Policies...>, Policies...>(
+        std::forward<F>(callable), options, std::move(backend));
 }
 
 } // namespace memo

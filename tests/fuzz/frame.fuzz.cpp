@@ -80,6 +80,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     read_as<std::string>(header, frame);
     read_as<std::vector<std::vector<int>>>(header, frame);
     read_as<detail::averaged_record<std::vector<double>>>(header, frame);
+    read_as<detail::betting_record<std::vector<double>>>(header, frame);
 
     std::size_t const bit = claimed->checksum % (8 * size);
     frame[bit / 8] ^= static_cast<std::byte>(1U << (bit % 8));

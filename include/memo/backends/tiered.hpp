@@ -64,8 +64,7 @@ template <class Near, class Far> class tiered {
             decltype(detail::open_unfiltered<Record>(std::declval<Near const&>(), {}, {}));
         using far_type =
             decltype(detail::open_admitting<Record>(std::declval<Far const&>(), {}, {}));
-        static constexpr bool is_merged =
-            detail::kind_of_record<Record> == detail::record_kind::moments;
+        static constexpr bool is_merged = detail::is_merged(detail::kind_of_record<Record>);
 
       public:
         static constexpr bool validates =

@@ -27,6 +27,9 @@ inline double hypot(double x, double y) noexcept {
 inline double pow(double x, double y) noexcept {
     return __builtin_pow(x, y);
 }
+inline double exp(double x) noexcept {
+    return __builtin_exp(x);
+}
 inline double log(double x) noexcept {
     return __builtin_log(x);
 }

@@ -502,6 +502,45 @@ template <class Fixture> void counts_every_sample() {
     at_rest(f);
 }
 
+template <class Fixture> void merges_bets_of_all_threads() {
+    Fixture const made;
+    auto const options = [](std::string const& name) {
+        return betting_options<double>{.name = name,
+                                       .version = "1",
+                                       .single_flight = false,
+                                       .min_repetitions = 161,
+                                       .max_repetitions = 1000,
+                                       .range = sample_range{0, 20},
+                                       .interval = betting};
+    };
+    std::atomic<std::uint64_t> drawn{0};
+    auto const draw = [&](int) { return std::sqrt(static_cast<double>(++drawn)); };
+    auto const f = memo::memoize<backend_in<Fixture>, averaged>(
+        ignore_state(draw), options(std::string("bets on ") + typeid(Fixture).name()),
+        made.backend);
+    together(8, [&](std::size_t) {
+        for (int i = 0; i < 20; ++i) {
+            f(1);
+        }
+    });
+    CHECK(f.stats().errors == 0);
+    auto const several = f.estimate(1); // and one more
+    drawn = 0;
+    auto serial = options(std::string("serial bets on ") + typeid(Fixture).name());
+    serial.repeat = until_settled;
+    serial.max_repetitions = 161;
+    auto const one = memo::memoize<memory, averaged>(ignore_state(draw), serial).estimate(1);
+    CHECK(several.count == 161);
+    CHECK(one.count == 161);
+    CHECK(several.mean == Approx(one.mean).epsilon(1e-9));
+    CHECK(several.variance == Approx(one.variance).epsilon(1e-9));
+    CHECK(several.lower == Approx(one.lower).epsilon(1e-9));
+    CHECK(several.upper == Approx(one.upper).epsilon(1e-9));
+    CHECK(one.lower > 6);
+    CHECK(one.upper < 12);
+    at_rest(f);
+}
+
 /// Registers every case of the suite for a fixture.
 ///
 /// name            of the backend: the last part of each case's name
@@ -535,6 +574,8 @@ template <class Fixture> bool register_backend(std::string const& name) {
         add("an update whose merge throws changes nothing", &survives_a_merge_that_throws<Fixture>);
         add("no update is lost among threads", &loses_no_update<Fixture>);
         add("every sample of an averaged function counts", &counts_every_sample<Fixture>);
+        add("bets on the samples of all threads are those of the serial samples",
+            &merges_bets_of_all_threads<Fixture>);
     }
     return true;
 }

@@ -35,10 +35,10 @@ MEMO_DISK_DEFINITION stored_entry stored_entry::of(std::span<std::byte const> by
         entry.check = entry_check::passed;
         entry.payload = detail::payload_of(bytes);
     }
-    entry.kind = header->kind == detail::record_kind::value     ? entry_kind::value
-                 : header->kind == detail::record_kind::moments ? entry_kind::moments
-                 : header->kind == detail::record_kind::name    ? entry_kind::name
-                                                                : entry_kind::unknown;
+    entry.kind = header->kind == detail::record_kind::value  ? entry_kind::value
+                 : detail::is_merged(header->kind)           ? entry_kind::moments
+                 : header->kind == detail::record_kind::name ? entry_kind::name
+                                                             : entry_kind::unknown;
     entry.is_name = entry.kind == entry_kind::name;
     entry.scope = header->scope;
     entry.key = header->key;
@@ -51,8 +51,9 @@ MEMO_DISK_DEFINITION stored_entry stored_entry::of(std::span<std::byte const> by
 }
 
 MEMO_DISK_DEFINITION std::optional<stored_moments> stored_entry::moments() const {
-    auto const found =
-        kind == entry_kind::moments ? detail::decode_averaged(payload) : std::nullopt;
+    auto const found = kind == entry_kind::moments
+                           ? detail::decode_averaged(payload, detail::header_of(frame)->kind)
+                           : std::nullopt;
     if (!found) {
         return std::nullopt;
     }

@@ -7,8 +7,10 @@
 
 #include <catch2/catch.hpp>
 
+#include <array>
 #include <chrono>
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -72,6 +74,41 @@ TEST_CASE("a cache directory lists functions and visits their entries") {
     CHECK(found.names == 2);
     CHECK(found.corrupt + found.corrupt_names == 0);
     CHECK_FALSE(found.damaged_pages);
+}
+
+TEST_CASE("the moments of records with bets are read, whatever the type of a sample is") {
+    memo_test::temp_dir const directory;
+    memo::disk const backend({.directory = directory.path()});
+    auto const store = [&]<class Sample>(std::string const& name, Sample const& sample) {
+        auto const f = memo::memoize<memo::disk, memo::averaged>(
+            memo::ignore_state([sample](int) { return sample; }),
+            memo::betting_options<Sample>{.name = name,
+                                          .version = "1",
+                                          .min_repetitions = 4,
+                                          .max_repetitions = 4,
+                                          .range = memo::sample_range{0, 1},
+                                          .interval = memo::betting,
+                                          .repeat = memo::until_settled},
+            backend);
+        static_cast<void>(f(1));
+    };
+    store("number", 0.5);
+    store("vector", std::vector<double>{0.5, 1, 0});
+    store("array", std::array<float, 2>{0.5, 0.25});
+    store("single", std::vector<int>{1});
+    memo::cache_directory cache({.directory = directory.path()});
+    std::map<std::vector<double>, bool> found;
+    cache.for_each([&](memo::stored_entry const& entry) {
+        if (entry.kind == memo::entry_kind::moments) {
+            auto const moments = entry.moments();
+            REQUIRE(moments);
+            CHECK(moments->count == 4);
+            CHECK(moments->variance.at(0) == 0);
+            found[moments->mean] = moments->is_list;
+        }
+    });
+    CHECK(found == std::map<std::vector<double>, bool>{
+                       {{0.5}, false}, {{0.5, 1, 0}, true}, {{0.5, 0.25}, false}, {{1}, true}});
 }
 
 TEST_CASE("entries are inserted into another directory once, and only intact ones") {

@@ -35,7 +35,7 @@ namespace memo::detail {
 
 /// Refuses records that this store cannot store.
 template <class Store, class Record> consteval bool check_byte_store() {
-    static_assert(kind_of_record<Record> != record_kind::moments || exchanging_byte_store<Store>,
+    static_assert(!is_merged(kind_of_record<Record>) || exchanging_byte_store<Store>,
                   "memo: an averaged function merges its samples, and this byte store cannot "
                   "replace bytes atomically. Give it load_versioned(name) and exchange(name, "
                   "token, bytes, ttl), see memo/byte_store.hpp");
@@ -91,8 +91,7 @@ template <byte_store Store, class Record> class byte_partition {
     /// Complexity:     one load_versioned and one exchange, and both again after a concurrent update
     template <class Merge>
     std::optional<Record> update(key128 key, Merge const& merge, put_options about) const {
-        static_assert(exchanging_byte_store<Store> ||
-                          kind_of_record<Record> == record_kind::moments,
+        static_assert(exchanging_byte_store<Store> || is_merged(kind_of_record<Record>),
                       "memo: this byte store cannot replace bytes atomically. Give it "
                       "load_versioned(name) and exchange(name, token, bytes, ttl), see "
                       "memo/byte_store.hpp");
@@ -152,8 +151,7 @@ template <byte_store Store, class Record> class byte_partition {
     /// Waits while another process holds the lease of this key, until the record is stored or the lease is
     /// free, and takes it then. Moments have no lease: all processes draw samples.
     [[nodiscard]] lease_type lead(key128 key) const requires locking_byte_store<Store> {
-        constexpr bool is_merged = kind_of_record<Record> == record_kind::moments;
-        if (is_merged || shared_->settings.lease.is_zero()) {
+        if (is_merged(kind_of_record<Record>) || shared_->settings.lease.is_zero()) {
             return {};
         }
         lease_type mine(byte_lock<Store>(shared_, *scope_, key));

@@ -221,8 +221,9 @@ class function_cache : public function_cache_base {
                     record.emplace();
                 }
                 if (cache_.evaluation_.accepts(drawn)) {
-                    record.emplace(Evaluation::add(drawn, {})(&*record));
-                    drawn_ = &drawn;
+                    auto const& addend = cache_.evaluation_.addend_of(drawn);
+                    record.emplace(Evaluation::add(addend, {})(&*record));
+                    drawn_ = &addend;
                     merge(since, cost);
                     return;
                 }
@@ -318,7 +319,7 @@ class function_cache : public function_cache_base {
         call_id const& id_;
         Evaluation const& wanted_;
         [[no_unique_address]] if_merges<sample_id> by_{}; ///< of the last sample
-        [[no_unique_address]] if_merges<typename Evaluation::sample const*>
+        [[no_unique_address]] if_merges<typename Evaluation::addend const*>
             drawn_{}; ///< null: rejected
         [[no_unique_address]] if_merges<std::optional<typename Evaluation::record>> stored_{};
     };

@@ -60,7 +60,7 @@ struct function_identity {
     code_identity code;                  ///< in the digest if there is no version
     std::vector<std::string> parameters; ///< types; empty for a parameter outside the key
     std::string result;                  ///< its type
-    std::string_view record;             ///< kind of the record
+    std::string record;                  ///< kind of the record
     key128 state;                        ///< of memo::keyed; zero without
     key128 scope;
     std::string callable; ///< its type, mangled

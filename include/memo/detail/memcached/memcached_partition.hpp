@@ -90,7 +90,7 @@ template <class Connection, class Record> class memcached_partition {
     /// Waits while another process holds the lease of this key, until the record is stored or the lease is
     /// free, and takes it then. Moments have no lease: all processes draw samples.
     [[nodiscard]] lease_type lead(key128 key) const {
-        if constexpr (kind_of_record<Record> == record_kind::moments) {
+        if constexpr (is_merged(kind_of_record<Record>)) {
             return {};
         } else {
             return records_.lead(key, [&](std::span<std::byte const> frame) {

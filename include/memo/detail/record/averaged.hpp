@@ -5,6 +5,7 @@
 // ids.
 
 #include <memo/detail/math.hpp>
+#include <memo/detail/record/bets.hpp>
 #include <memo/detail/record/bytes.hpp>
 #include <memo/detail/record/drift.hpp>
 #include <memo/detail/record/kind.hpp>
@@ -16,17 +17,20 @@
 #include <memo/key128.hpp>
 #include <memo/options.hpp>
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace memo::detail {
 
-/// The record of an averaged function.
-template <class Sample> struct averaged_record {
-    moments<Sample> samples;
+/// A record with moments, or with moments and the bets on them.
+template <class Moments> struct merged_record {
+    Moments samples;
     std::uint64_t rejected = 0;    ///< samples that count as repetitions but are not in the mean
     std::uint64_t begun = 0;       ///< assigned sample numbers
     std::uint64_t incarnation = 0; ///< separates this record from its successors under the same key
@@ -34,7 +38,7 @@ template <class Sample> struct averaged_record {
     template <class Archive> void serialize(Archive& archive) {
         archive(samples, rejected, begun, incarnation);
         if constexpr (Archive::is_loading::value) {
-            constexpr std::uint64_t max_count = moments<Sample>::max_samples;
+            constexpr std::uint64_t max_count = Moments::max_samples;
             if (rejected > max_count || begun > max_count) {
                 throw malformed_record();
             }
@@ -42,26 +46,45 @@ template <class Sample> struct averaged_record {
     }
 
     /// Bytes outside the object.
-    friend std::size_t memo_footprint(averaged_record const& r) noexcept {
+    friend std::size_t memo_footprint(merged_record const& r) noexcept {
         return memo_footprint(r.samples);
+    }
+};
+
+/// The record of an averaged function.
+template <class Sample> struct averaged_record : merged_record<moments<Sample>> {
+    template <class Archive> void serialize(Archive& archive) {
+        merged_record<moments<Sample>>::serialize(archive);
+    }
+};
+
+/// The record of an averaged function with `interval = memo::betting`.
+template <class Sample> struct betting_record : merged_record<betting_moments<Sample>> {
+    template <class Archive> void serialize(Archive& archive) {
+        merged_record<betting_moments<Sample>>::serialize(archive);
     }
 };
 
 template <class Sample>
 inline constexpr record_kind kind_of_record<averaged_record<Sample>> = record_kind::moments;
+template <class Sample>
+inline constexpr record_kind kind_of_record<betting_record<Sample>> = record_kind::bets;
 
 /// Averages the samples of a function. Converts between records, samples and results.
 ///
 /// Numbered        whether the function has a `replicate` parameter
+/// Bets            whether `interval` is memo::betting
 /// Thread safety:  safe
-template <class Sample, bool Numbered> class averaging {
+template <class Sample, bool Numbered, bool Bets = false> class averaging {
     using form = shape<Sample>;
 
   public:
     using sample = Sample;
     using result = typename form::value;
-    using record = averaged_record<Sample>;
-    using options = averaged_options<Sample>;
+    using record = std::conditional_t<Bets, betting_record<Sample>, averaged_record<Sample>>;
+    using options = std::conditional_t<Bets, betting_options<Sample>, averaged_options<Sample>>;
+    /// A sample as add() takes it.
+    using addend = std::conditional_t<Bets, betting_moments<Sample>, Sample>;
     struct key_material {};
     static constexpr bool merges = true;
     static constexpr bool numbered = Numbered;
@@ -70,14 +93,23 @@ template <class Sample, bool Numbered> class averaging {
         detail::mutex mutex;
         drift<Sample> samples; ///< guarded by the mutex
     };
-    static constexpr std::string_view kind = Numbered ? "averaged, numbered" : "averaged";
+
+    /// The kind of the record, a part of every key. Bets on another range are another kind.
+    static auto kind(options const& chosen) {
+        constexpr std::string_view plain = Numbered ? "averaged, numbered" : "averaged";
+        if constexpr (Bets) {
+            sample_range const range = chosen.range.value_or(sample_range{0, 0});
+            auto const bits = [](double x) { return std::bit_cast<std::uint64_t>(x + 0.0); };
+            return std::string(plain) + ", betting " +
+                   to_string(key128{bits(range.low), bits(range.high)});
+        } else {
+            return plain;
+        }
+    }
 
     /// Throws:         memo::error (configuration)
     explicit averaging(options const& chosen)
-        : stopping_({chosen.rtol_stderr, chosen.atol_stderr, chosen.min_repetitions,
-                     chosen.max_repetitions, chosen.confidence, chosen.range, chosen.interval,
-                     chosen.decides},
-                    true),
+        : stopping_(rule_of(chosen), !Bets),
           store_if_(chosen.store_if),
           repeat_(chosen.repeat),
           on_nan_(chosen.on_nan) {
@@ -86,6 +118,9 @@ template <class Sample, bool Numbered> class averaging {
                 errc::configuration,
                 "averaged function: time_threshold would exclude quick samples from the mean; "
                 "leave it at 0");
+        }
+        if constexpr (Bets) {
+            check_betting(chosen.range);
         }
         if (chosen.decides && *chosen.decides >= form::max_size) {
             refuse_decides(errc::configuration);
@@ -176,6 +211,18 @@ template <class Sample, bool Numbered> class averaging {
     /// Whether a rejected sample counts as a repetition.
     [[nodiscard]] bool counts_rejected() const noexcept { return on_nan_ == count; }
 
+    /// Computes what add() adds, once for all of its calls.
+    [[nodiscard]] std::conditional_t<Bets, addend, Sample const&>
+    addend_of(Sample const& value) const {
+        if constexpr (Bets) {
+            addend one;
+            one.add(value, *stopping_.rule().range);
+            return one;
+        } else {
+            return value;
+        }
+    }
+
     // Merge functions for backend.update. They commute.
 
     static auto begin(std::uint64_t incarnation) {
@@ -188,8 +235,14 @@ template <class Sample, bool Numbered> class averaging {
     }
 
     /// Discards a sample numbered by an erased record: its successor may reuse the number.
-    static auto add(Sample const& value, sample_id by) {
-        return change(by, [&value](record& now) { now.samples.add(value); });
+    static auto add(addend const& one, sample_id by) {
+        return change(by, [&one](record& now) {
+            if constexpr (Bets) {
+                now.samples.merge(one);
+            } else {
+                now.samples.add(one);
+            }
+        });
     }
 
     static auto add_rejected(sample_id by) {
@@ -197,6 +250,16 @@ template <class Sample, bool Numbered> class averaging {
     }
 
   private:
+    static stopping_rule rule_of(options const& chosen) {
+        stopping_rule rule{chosen.rtol_stderr,     chosen.atol_stderr, chosen.min_repetitions,
+                           chosen.max_repetitions, chosen.confidence,  chosen.range};
+        rule.decides = chosen.decides;
+        if constexpr (!Bets) {
+            rule.interval = chosen.interval;
+        }
+        return rule;
+    }
+
     /// code            configuration if no result can have the element; sample if one result lacks
     ///                 it
     [[noreturn]] static void refuse_decides(errc code) {

@@ -22,6 +22,7 @@ template <class R> class single_result {
   public:
     using sample = R; ///< what the function returns
     using result = R; ///< what a caller gets
+    using addend = R; ///< a sample of an averaged function, as its record takes it
     using options = memo::options<R>;
 
     static constexpr bool merges = false;   ///< whether a record can take more samples
@@ -53,7 +54,7 @@ template <class R> class single_result {
 template <class R> struct exact : single_result<R> {
     using record = R;
     struct key_material {};
-    static constexpr std::string_view kind = "exact";
+    static constexpr std::string_view kind(memo::options<R> const&) noexcept { return "exact"; }
 
     using single_result<R>::single_result;
 
@@ -70,7 +71,9 @@ template <class R> struct exact : single_result<R> {
 template <class R> struct exact_verified : single_result<R> {
     using record = std::pair<R, std::vector<std::uint64_t>>;
     using key_material = std::vector<std::uint64_t>;
-    static constexpr std::string_view kind = "exact, witnessed";
+    static constexpr std::string_view kind(memo::options<R> const&) noexcept {
+        return "exact, witnessed";
+    }
 
     using single_result<R>::single_result;
 

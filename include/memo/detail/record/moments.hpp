@@ -87,7 +87,7 @@ template <class Number>
     requires std::is_arithmetic_v<Number>
 struct shape<Number> {
     using value = double;
-    using spreads = std::array<spread, 1>;
+    template <class Element> using elements = std::array<Element, 1>;
     static constexpr std::size_t max_size = 1;
     static constexpr std::size_t size(Number) noexcept { return 1; }
     static double at(Number sample, std::size_t) noexcept { return static_cast<double>(sample); }
@@ -98,7 +98,7 @@ template <class Number>
     requires std::is_arithmetic_v<Number>
 struct shape<std::vector<Number>> {
     using value = std::vector<double>;
-    using spreads = std::vector<spread>;
+    template <class Element> using elements = std::vector<Element>;
     static constexpr std::size_t max_size = (std::numeric_limits<std::size_t>::max)();
     static std::size_t size(std::vector<Number> const& sample) noexcept { return sample.size(); }
     static double at(std::vector<Number> const& sample, std::size_t i) {
@@ -117,7 +117,7 @@ template <class Number, std::size_t N>
     requires std::is_arithmetic_v<Number>
 struct shape<std::array<Number, N>> {
     using value = std::array<double, N>;
-    using spreads = std::array<spread, N>;
+    template <class Element> using elements = std::array<Element, N>;
     static constexpr std::size_t max_size = N;
     static constexpr std::size_t size(std::array<Number, N> const&) noexcept { return N; }
     static double at(std::array<Number, N> const& sample, std::size_t i) {
@@ -144,8 +144,10 @@ concept can_be_averaged = requires {
 /// Thread safety:  none; backends merge under their own lock
 template <can_be_averaged Sample> class moments {
     using form = shape<Sample>;
+    using spreads = typename form::template elements<spread>;
 
   public:
+    using sample_type = Sample;
     using value = typename form::value;
 
     /// Throws:         memo::error (sample) if its length differs from the samples before
@@ -212,15 +214,13 @@ template <can_be_averaged Sample> class moments {
 
     /// Bytes outside the object.
     friend std::size_t memo_footprint(moments const& m) noexcept {
-        return std::is_same_v<typename form::spreads, std::vector<spread>>
-                   ? m.size() * sizeof(spread)
-                   : 0;
+        return std::is_same_v<spreads, std::vector<spread>> ? m.size() * sizeof(spread) : 0;
     }
 
   private:
     [[nodiscard]] bool is_possible() const noexcept {
         bool possible = count_ <= max_samples && (count_ == 0 || !spreads_.empty());
-        if constexpr (std::is_same_v<typename form::spreads, std::vector<spread>>) {
+        if constexpr (std::is_same_v<spreads, std::vector<spread>>) {
             possible = possible && (count_ > 0 || spreads_.empty());
         }
         for (auto const& each : spreads_) {
@@ -243,7 +243,7 @@ template <can_be_averaged Sample> class moments {
     }
 
     std::uint64_t count_ = 0;
-    typename form::spreads spreads_{};
+    spreads spreads_{};
 };
 
 } // namespace memo::detail

@@ -4,6 +4,7 @@
 // The stopping rule: the error of a mean, and whether it is settled.
 
 #include <memo/detail/math.hpp>
+#include <memo/detail/record/bets.hpp>
 #include <memo/detail/record/moments.hpp>
 #include <memo/detail/record/student.hpp>
 #include <memo/detail/system/compiled.hpp>
@@ -15,8 +16,12 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 
 namespace memo::detail {
+
+/// Throws:         memo::error (configuration) for a range that bets cannot use, or none
+void check_betting(std::optional<sample_range> const& range);
 
 /// A valid stopping rule.
 ///
@@ -31,14 +36,15 @@ class stopping {
     [[nodiscard]] stopping_rule const& rule() const noexcept { return rule_; }
 
     /// Whether the mean meets the tolerance.
-    template <class Sample> [[nodiscard]] bool is_settled(moments<Sample> const& m) const {
+    ///
+    /// m               moments, or betting_moments
+    template <class Moments> [[nodiscard]] bool is_settled(Moments const& m) const {
         if (m.count() < std::max<std::uint64_t>(rule_.min_repetitions, 2)) {
             return false;
         }
         auto const is_within = [&](std::size_t i) {
-            double const error = error_of(m, i); // infinite if m2 overflows
-            return math::is_finite(error) &&
-                   error <= rule_.atol_stderr + rule_.rtol_stderr * math::abs(m.mean(i));
+            return has_error_within(m, i,
+                                    rule_.atol_stderr + rule_.rtol_stderr * math::abs(m.mean(i)));
         };
         if (rule_.decides) {
             return *rule_.decides < m.size() && is_within(*rule_.decides);
@@ -54,19 +60,21 @@ class stopping {
     /// Whether sampling ends.
     ///
     /// rejected        samples that count as repetitions but are not in the moments
-    template <class Sample>
-    [[nodiscard]] bool is_enough(moments<Sample> const& m, std::uint64_t rejected) const {
+    template <class Moments>
+    [[nodiscard]] bool is_enough(Moments const& m, std::uint64_t rejected) const {
         return m.count() + rejected >= rule_.max_repetitions || is_settled(m);
     }
 
-    template <class Sample>
-    [[nodiscard]] auto estimate_of(moments<Sample> const& m, std::uint64_t rejected) const {
-        using form = shape<Sample>;
+    template <class Moments>
+    [[nodiscard]] auto estimate_of(Moments const& m, std::uint64_t rejected) const {
+        using form = shape<typename Moments::sample_type>;
         auto const all = [&](auto const& get) { return form::make(m.size(), get); };
         basic_estimate<typename form::value> result;
         result.mean = all([&](std::size_t i) { return m.mean(i); });
         result.variance = all([&](std::size_t i) { return m.variance(i); });
         result.standard_error = all([&](std::size_t i) { return m.standard_error(i); });
+        result.lower = all([&](std::size_t i) { return interval(m, i).lower; });
+        result.upper = all([&](std::size_t i) { return interval(m, i).upper; });
         result.half_width = all([&](std::size_t i) { return half_width(m, i); });
         result.count = m.count();
         result.rejected = rejected;
@@ -76,6 +84,36 @@ class stopping {
 
   private:
     [[nodiscard]] double confidence() const { return rule_.confidence.value_or(0.95); }
+
+    template <class Sample>
+    [[nodiscard]] bool has_error_within(moments<Sample> const& m, std::size_t i,
+                                        double tolerance) const {
+        double const error = error_of(m, i); // infinite if m2 overflows
+        return math::is_finite(error) && error <= tolerance;
+    }
+
+    template <class Sample>
+    [[nodiscard]] bool has_error_within(betting_moments<Sample> const& m, std::size_t i,
+                                        double tolerance) const {
+        double const mean = m.mean(i);
+        return math::is_finite(mean) &&
+               m.bets_on(i).is_within({mean - tolerance, mean + tolerance}, m.count(), *rule_.range,
+                                      confidence());
+    }
+
+    template <class Sample>
+    [[nodiscard]] bounds interval(moments<Sample> const& m, std::size_t i) const {
+        double const error = half_width(m, i);
+        return {m.mean(i) - error, m.mean(i) + error};
+    }
+
+    template <class Sample>
+    [[nodiscard]] bounds interval(betting_moments<Sample> const& m, std::size_t i) const {
+        if (m.count() > 0 && !math::is_finite(m.mean(i))) {
+            return {m.mean(i), m.mean(i)};
+        }
+        return m.bets_on(i).interval(m.count(), *rule_.range, confidence());
+    }
 
     template <class Sample>
     [[nodiscard]] double error_of(moments<Sample> const& m, std::size_t i) const {
@@ -96,6 +134,12 @@ class stopping {
         }
         return math::hypot(t_->quantile(m.count() - 1) * m.standard_error(i),
                            guard(m, i, confidence()));
+    }
+
+    template <class Sample>
+    [[nodiscard]] double half_width(betting_moments<Sample> const& m, std::size_t i) const {
+        auto const [lower, upper] = interval(m, i);
+        return (std::max)(m.mean(i) - lower, upper - m.mean(i));
     }
 
     /// The half-width for values that no sample has had yet; 0 without a range.

@@ -9,17 +9,26 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace memo::detail {
 
+MEMO_DEFINITION void require(bool condition, char const* message) {
+    if (!condition) {
+        throw error(errc::configuration, std::string("averaged function: ") + message);
+    }
+}
+
+MEMO_DEFINITION void check_betting(std::optional<sample_range> const& range) {
+    require(range.has_value(),
+            "interval = betting needs a declared range; add .range = {lowest, highest}");
+    require(math::is_finite(range->high - range->low),
+            "the range is wider than the largest double; interval = betting needs a narrower one");
+}
+
 /// Throws:         memo::error (configuration) for an invalid rule
 MEMO_DEFINITION void check(stopping_rule const& rule) {
-    auto const require = [](bool condition, char const* message) {
-        if (!condition) {
-            throw error(errc::configuration, std::string("averaged function: ") + message);
-        }
-    };
     auto const is_tolerance = [](double x) { return x >= 0 && math::is_finite(x); };
     require(is_tolerance(rule.rtol_stderr) && is_tolerance(rule.atol_stderr),
             "a tolerance is negative or not finite; set rtol_stderr and atol_stderr to 0 or more");

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Creates a memoized function, after requirements.hpp has checked its types.
+// Checks the types of a callable, and creates a memoized function of it.
 
 #include <memo/backend.hpp>
 #include <memo/detail/key/scope_digest.hpp>
 #include <memo/detail/key/state.hpp>
 #include <memo/detail/key/type_name.hpp>
 #include <memo/detail/optional_members.hpp>
+#include <memo/detail/wrap/policy_traits.hpp>
+#include <memo/detail/wrap/requirements.hpp>
 #include <memo/memoized.hpp>
 
 #include <array>
@@ -35,12 +37,30 @@ make_memoized(callable_with_state<F, StateFn> callable, typename Evaluation::opt
     function_identity identity = identify<F, R(P...)>(
         callable.function, {options.name, options.version, options.hash_prefix},
         Backend::persistent,
-        {{names.data(), sizeof...(P)}, type_name<typename Evaluation::sample>(), Evaluation::kind},
+        {{names.data(), sizeof...(P)},
+         type_name<typename Evaluation::sample>(),
+         Evaluation::kind(options)},
         callable.fixed_state);
     describe(backend, identity.scope, options.name, options.version);
     return memoized<Backend, callable_with_state<F, StateFn>, R(P...), Evaluation,
                     std::index_sequence<InKey...>>(std::move(callable), options, std::move(backend),
                                                    std::move(identity));
+}
+
+/// Wraps a callable, after checks of all its types.
+template <class Evaluation, class... Policies, class F, class Backend>
+[[nodiscard, gnu::visibility("hidden")]] auto
+check_and_memoize(F&& callable, typename Evaluation::options const& options, Backend backend) {
+    using signature = signature_for<F, Policies...>;
+    using full = full_signature_for<F, Policies...>;
+    constexpr bool accepted = check_state<std::decay_t<F>>() && check_policies<Policies...>() &&
+                              requirements<std::decay_t<F>, signature, full, Policies...>::check();
+    if constexpr (accepted) {
+        auto own = std::decay_t<F>(std::forward<F>(callable));
+        return make_memoized<Evaluation>(
+            with_state(std::move(own)), options, std::move(backend), typename signature::function{},
+            typename key_parameters<signature, Policies...>::indices{});
+    }
 }
 
 } // namespace memo::detail

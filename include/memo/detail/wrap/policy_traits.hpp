@@ -122,6 +122,12 @@ struct evaluation_of<R, Numbered, Policies...> {
     using type = averaging<R, Numbered>;
 };
 
+/// The evaluation of averaged functions with `interval = memo::betting`; of other ones none.
+template <class Evaluation> struct betting_evaluation_of {};
+template <class R, bool Numbered> struct betting_evaluation_of<averaging<R, Numbered>> {
+    using type = averaging<R, Numbered, true>;
+};
+
 template <class Signature> struct result_of_signature;
 template <class R, class... P> struct result_of_signature<signature<R(P...)>> {
     using type = std::conditional_t<std::is_void_v<R>, unknown_result, std::decay_t<R>>;
@@ -146,6 +152,9 @@ using evaluation_for =
     typename evaluation_of<typename result_of_signature<signature_for<F, Policies...>>::type,
                            numbered_signature<full_signature_for<F, Policies...>>::numbered,
                            Policies...>::type;
+
+template <class F, class... Policies>
+using betting_evaluation_for = typename betting_evaluation_of<evaluation_for<F, Policies...>>::type;
 
 template <class F, class... Policies>
 using options_for = typename evaluation_for<F, Policies...>::options;
