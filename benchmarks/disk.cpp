@@ -25,6 +25,7 @@
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -268,6 +269,37 @@ void measure_hits_of_many(settings const& chosen, std::size_t memory, double goa
     fs::remove_all(at);
 }
 
+/// Puts of one thread, and of four that wait for one another.
+void measure_threads(settings const& chosen, benchmark::goals& goals) {
+    memo::disk const backend({.directory = chosen.directory / "threads"});
+    auto const records = backend.partition<std::string>(scope);
+    std::size_t const count = chosen.quick ? 400 : 20'000;
+    std::uint64_t next = 0;
+    puts(next, count, [&](auto key, auto const& value) { records.put(key, value, {}); })();
+    auto const put_by = [&](std::size_t threads) {
+        return [&, threads] {
+            std::uint64_t const from = next;
+            std::vector<std::jthread> running;
+            for (std::size_t thread = 0; thread < threads; ++thread) {
+                running.emplace_back([&, thread] {
+                    for (std::size_t i = thread; i < count; i += threads) {
+                        records.put(key_of(from + i), value_of(from + i), {});
+                    }
+                });
+            }
+            running.clear();
+            next += count;
+        };
+    };
+    benchmark::interleaved group(benchmark::wall_time);
+    group.add("1 thread", count, put_by(1));
+    group.add("4 threads", count, put_by(4));
+    group.add("8 threads", count, put_by(8));
+    group.measure(chosen.quick ? 3 : 15);
+    benchmark::print("put, 100 B, by threads (wall time of a put of all)", group, "1 thread");
+    goals.at_least("put_4_threads_vs_1", group.ratio("1 thread", "4 threads"), 1.5);
+}
+
 void measure_writes(settings const& chosen, benchmark::goals& goals) {
     fs::path const at = chosen.directory / "writes";
     memo::disk const backend({.directory = at / "memo"});
@@ -402,6 +434,7 @@ void run(settings const& chosen) {
     benchmark::goals goals;
     measure_processes(chosen, goals); // first: its children must not inherit what the others open
     measure_writes(chosen, goals);
+    measure_threads(chosen, goals);
     measure_hits(chosen, goals);
     if (chosen.many) {
         if (chosen.memory != 0) {

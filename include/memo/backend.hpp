@@ -45,7 +45,7 @@ class validity {
 struct put_options {
     std::chrono::nanoseconds cost{0}; ///< duration of the evaluation
     std::chrono::nanoseconds ttl{0};  ///< time to live; 0: no limit
-    validity valid{};                 ///< may be called until the operation returns
+    validity valid{};                 ///< may be called by any thread until the operation returns
 };
 
 /// The function that `update` calls with the stored record, or null, and that returns the record to

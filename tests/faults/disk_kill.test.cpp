@@ -149,6 +149,55 @@ TEST_CASE("killed writers lose no record and block no process") {
               << " puts; the longest that a living writer stood still: " << longest << " s\n";
 }
 
+TEST_CASE("a killed process loses no put that returned in any of its threads") {
+    memo_test::temp_dir const directory;
+    memo_test::shared<board> told;
+    int const rounds = memo_test::trials(6);
+    for (int round = 0; round < rounds; ++round) {
+        process running([&] {
+            memo::disk const backend({.directory = directory.path()});
+            auto const values = backend.partition<std::string>(values_scope);
+            std::vector<std::thread> threads;
+            for (std::size_t writer = 0; writer < writers; ++writer) {
+                threads.emplace_back([&, writer] {
+                    for (std::uint64_t put = (*told)[writer].puts;; ++put) {
+                        std::uint64_t const number = number_of(writer, put);
+                        values.put(key_of(number), value_of(number), {});
+                        (*told)[writer].puts = put + 1;
+                    }
+                });
+            }
+            std::ranges::for_each(threads, &std::thread::join);
+        });
+        std::array<std::uint64_t, writers> before{};
+        std::ranges::transform(*told, before.begin(),
+                               [](auto const& each) { return each.puts.load(); });
+        REQUIRE(memo_test::seconds_until([&] {
+                    for (std::size_t writer = 0; writer < writers; ++writer) {
+                        if ((*told)[writer].puts < before[writer] + 100) {
+                            return false;
+                        }
+                    }
+                    return true;
+                }) < 30);
+        running.kill();
+        CHECK(memo_test::in_process([&] {
+                  memo::disk const backend({.directory = directory.path()});
+                  auto const values = backend.partition<std::string>(values_scope);
+                  for (std::size_t writer = 0; writer < writers; ++writer) {
+                      for (std::uint64_t put = 0; put < (*told)[writer].puts; ++put) {
+                          std::uint64_t const number = number_of(writer, put);
+                          auto const found = values.get(key_of(number));
+                          if (!found || found->record != value_of(number)) {
+                              return 1;
+                          }
+                      }
+                  }
+                  return 0;
+              }) == 0);
+    }
+}
+
 TEST_CASE("a waiting process continues when the computing one is killed") {
     memo_test::temp_dir const directory;
     struct state {

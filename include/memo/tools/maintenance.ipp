@@ -224,7 +224,8 @@ MEMO_DISK_DEFINITION insertion cache_directory::insert(stored_entry const& entry
             write.insert(place, entry.frame);
             return insertion::stored;
         }
-        return store_->insert_frame(write, store_->open(header->scope), header->key, entry.frame)
+        return store_->insert_frame(write, store_->open(header->scope), header->key, entry.frame,
+                                    store_->now())
                    ? insertion::stored
                    : insertion::too_large;
     });

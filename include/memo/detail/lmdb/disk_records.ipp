@@ -61,11 +61,13 @@ disk_records::look_up(key128 key, std::uint32_t type, bool in_place, bool is_use
 
 MEMO_DISK_DEFINITION bool disk_records::put(key128 key, std::span<std::byte const> frame,
                                             validity const& valid) const {
-    return store_->write(
-        [&](write_transaction const& write) {
-            return valid() && store_->insert_frame(write, *function_, key, frame);
-        },
-        function_);
+    unix_time const time = now(); // by the clock of the user, in the thread of the put
+    auto const insert = [&](write_transaction const& write) {
+        return valid() && store_->insert_frame(write, *function_, key, frame, time);
+    };
+    constexpr std::size_t max_combined = std::size_t{64} << 10U; // a larger one gains nothing
+    return frame.size() <= max_combined ? store_->put(insert, *function_)
+                                        : store_->write(insert, function_);
 }
 
 MEMO_DISK_DEFINITION bool disk_records::update(
@@ -79,7 +81,7 @@ MEMO_DISK_DEFINITION bool disk_records::update(
             }
             std::vector<std::byte> frame;
             return compose(old.get(), frame) && valid() &&
-                   store_->insert_frame(write, *function_, key, frame);
+                   store_->insert_frame(write, *function_, key, frame, now());
         },
         function_);
 }

@@ -188,6 +188,19 @@ class disk_store {
         });
     }
 
+    /// Like write(), for a change that stores one small record and runs no code of the user but a
+    /// validity: another thread may run it, in one transaction with other puts.
+    bool put(put_change const& change, disk_function& function) {
+        std::chrono::nanoseconds const max_wait = max_lock_wait(settings_);
+        return retry_after_recovery(&function, [&](disk_environment& environment) {
+            if (auto const stored = put_together(environment, max_wait, change)) {
+                return *stored;
+            }
+            store_names_again();
+            return transact(environment, max_wait, change);
+        });
+    }
+
     /// Adds the entries and bytes of size() to the counters, or counts an error if it fails.
     template <class Size>
     [[nodiscard]] static backend_statistics
@@ -231,9 +244,11 @@ class disk_store {
 
     /// Inserts a frame within a write, and evicts to respect the bound. False if the frame is too
     /// large.
+    ///
+    /// time            of the put, for the expiry of records that may be evicted
     [[nodiscard]] bool insert_frame(write_transaction const& write, disk_function& function,
-                                    key128 key, bytes_view frame) {
-        disk_limits const limits = limits_of(write.environment().map_size());
+                                    key128 key, bytes_view frame, unix_time time) {
+        disk_limits const limits = limits_of(write.environment().map_size(), time);
         if (frame.size() > limits.max_bytes / 2) {
             function.too_large.fetch_add(1, std::memory_order_relaxed);
             return false;
@@ -241,7 +256,7 @@ class disk_store {
         record_place const place = place_of(function.scope, key);
         write.insert(place, frame);
         if (!function.is_named) {
-            insert_name(write, function);
+            insert_name(write, function, time);
         }
         clock_.touch(key, write.environment().tick());
         enforce_bound(write, frame.size(), clock_, limits, [&](key128 scope) {
@@ -289,11 +304,10 @@ class disk_store {
     }
 
     // Bounded by the map, too: LMDB cannot even erase a record in a full map.
-    [[nodiscard]] disk_limits limits_of(std::uint64_t map_size) const {
+    [[nodiscard]] disk_limits limits_of(std::uint64_t map_size, unix_time time) const {
         std::uint64_t const room = map_size / 16 * 15;
         std::uint64_t const bound =
             settings_.max_bytes == 0 ? room : (std::min)(settings_.max_bytes, room);
-        unix_time const time = now();
         return {bound, oldest_created(time), time};
     }
 
@@ -311,8 +325,9 @@ class disk_store {
         }
     }
 
-    void insert_name(write_transaction const& write, disk_function& function) const {
-        auto const frame = name_frame(function.scope, {function.name, function.version}, now());
+    static void insert_name(write_transaction const& write, disk_function& function,
+                            unix_time time) {
+        auto const frame = name_frame(function.scope, {function.name, function.version}, time);
         if (!frame.empty()) {
             name_place const place = name_place_of(function.scope);
             write.insert(place, frame);

@@ -18,6 +18,7 @@
 #include <memo/detail/lmdb/mapped_file.hpp>
 #include <memo/detail/lmdb/page_check/page_format.hpp>
 #include <memo/detail/lmdb/page_check/page_view.hpp>
+#include <memo/detail/lmdb/put_queue.hpp>
 #include <memo/detail/lmdb/reader_pool.hpp>
 #include <memo/detail/system/fork.hpp>
 #include <memo/error.hpp>
@@ -100,6 +101,8 @@ class disk_environment {
     [[nodiscard]] bool durable() const noexcept { return options_.durable; }
     /// Bytes of address space, the maximal size of the file.
     [[nodiscard]] std::uint64_t map_size() const noexcept { return options_.map_size; }
+    /// The puts of threads that wait for their turn.
+    [[nodiscard]] put_queue& puts() noexcept { return puts_; }
     /// flight.lock; null if the environment is read-only or closed.
     [[nodiscard]] std::shared_ptr<file> flights() {
         std::scoped_lock const lock(flights_mutex_);
@@ -148,6 +151,7 @@ class disk_environment {
   private:
     friend class read_transaction;
     friend class write_transaction;
+    friend class write_turn;
 
     [[nodiscard]] bool this_thread_writes() const noexcept {
         return writer_.load(std::memory_order_relaxed) == std::this_thread::get_id();
@@ -266,6 +270,7 @@ class disk_environment {
 
     environment_options const options_;
     std::timed_mutex mutex_;
+    put_queue puts_;
     breaker waits_;       ///< for writers of other processes
     mutex flights_mutex_; ///< guards files_.flights
     disk_files files_;

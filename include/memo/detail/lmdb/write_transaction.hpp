@@ -17,6 +17,8 @@
 #include <memo/detail/lmdb/page_check/page_accounting.hpp>
 #include <memo/detail/lmdb/page_check/page_validator.hpp>
 #include <memo/detail/lmdb/page_check/page_view.hpp>
+#include <memo/detail/lmdb/put_queue.hpp>
+#include <memo/detail/system/cancellation.hpp>
 #include <memo/detail/system/fork.hpp>
 #include <memo/error.hpp>
 
@@ -31,13 +33,76 @@
 
 namespace memo::detail {
 
+/// The turn of one thread of this process to write.
+class write_turn {
+  public:
+    /// Takes the turn if no other thread has it.
+    ///
+    /// max_wait        for other threads and processes
+    /// Throws:         memo::error within a write of the calling thread
+    write_turn(disk_environment& environment, std::chrono::nanoseconds max_wait)
+        : environment_(environment), lock_(environment.mutex_, std::defer_lock) {
+        if (environment.this_thread_writes()) {
+            throw error(
+                errc::backend,
+                "disk put: a merge or a serialize() stores a record while its own record is "
+                "stored; store the other record before");
+        }
+        max_wait_ = environment.waits_.lets_pass(max_wait) ? max_wait : std::chrono::nanoseconds(0);
+        lock_.try_lock();
+    }
+
+    [[nodiscard]] disk_environment& environment() const noexcept { return environment_; }
+    [[nodiscard]] bool is_taken() const noexcept { return lock_.owns_lock(); }
+    /// For the lock of other processes.
+    [[nodiscard]] std::chrono::nanoseconds max_wait() const noexcept { return max_wait_; }
+
+    /// Blocks until no other thread has the turn, and takes it.
+    ///
+    /// Throws:         disk_error (ETIMEDOUT)
+    void wait() {
+        if (!is_taken() && !wait_by([&] { return lock_.try_lock_for(max_wait_); })) {
+            time_out();
+        }
+    }
+
+    /// Takes the turn, unless has_ended() returns true before. False after max_wait.
+    template <class HasEnded> [[nodiscard]] bool wait_unless(HasEnded const& has_ended) {
+        return wait_by([&] {
+            return poll_for_lock([&] { return has_ended() || lock_.try_lock(); }, max_wait_);
+        });
+    }
+
+    [[noreturn]] void time_out() const {
+        environment_.waits_.failed(true);
+        environment_.throw_timeout();
+    }
+
+    /// In a child of the process that took it.
+    void abandon() noexcept { static_cast<void>(lock_.release()); }
+
+  private:
+    template <class Lock> bool wait_by(Lock const& lock) {
+        auto const begin = std::chrono::steady_clock::now();
+        bool const succeeded = lock();
+        // The previous thread may have waited for another process in vain.
+        max_wait_ = environment_.waits_.is_open()
+                        ? std::chrono::nanoseconds(0)
+                        : max_wait_ - (std::chrono::steady_clock::now() - begin);
+        return succeeded;
+    }
+
+    disk_environment& environment_;
+    std::unique_lock<std::timed_mutex> lock_;
+    std::chrono::nanoseconds max_wait_{0};
+};
+
 /// Throws:         disk_error from every member; is_damage(its code) if a page that the write
 ///                 touches is invalid
 class write_transaction {
   public:
-    /// max_wait        for other threads and processes
-    write_transaction(disk_environment& environment, std::chrono::nanoseconds max_wait)
-        : write_transaction(unchecked{}, environment, max_wait) {
+    /// Waits for the turn if it is not taken.
+    explicit write_transaction(write_turn turn) : write_transaction(unchecked{}, std::move(turn)) {
         require_last_commit();
         check_pages();
     }
@@ -48,7 +113,7 @@ class write_transaction {
     ~write_transaction() {
         if (environment_.is_closed()) { // in a child of the process that began the transaction
             static_cast<void>(txn_.release());
-            static_cast<void>(thread_lock_.release());
+            turn_.abandon();
             return;
         }
         environment_.writer_.store({}, std::memory_order_relaxed);
@@ -100,46 +165,29 @@ class write_transaction {
     static constexpr std::int64_t seconds_between_writebacks = 5;
 
     // Delegated to, so that the destructor runs if the public constructor throws.
-    write_transaction(unchecked /*tag*/, disk_environment& environment,
-                      std::chrono::nanoseconds max_wait)
-        : environment_(environment), thread_lock_(environment.mutex_, std::defer_lock) {
-        if (environment.this_thread_writes()) {
-            throw error(
-                errc::backend,
-                "disk put: a merge or a serialize() stores a record while its own record is "
-                "stored; store the other record before");
-        }
-        bool const may_wait = environment.waits_.lets_pass(max_wait);
+    write_transaction(unchecked /*tag*/, write_turn turn)
+        : environment_(turn.environment()), turn_(std::move(turn)) {
+        turn_.wait();
         try {
-            lock(may_wait ? max_wait : std::chrono::nanoseconds(0));
+            lock();
         } catch (disk_error const& failure) {
             if (failure.code() == ETIMEDOUT) {
-                environment.waits_.failed(true);
+                environment_.waits_.failed(true);
             }
             throw;
         }
-        environment.waits_.succeeded();
+        environment_.waits_.succeeded();
         txn_ = begin(env(), 0);
         open_records(txn_.get());
-        environment.writer_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+        environment_.writer_.store(std::this_thread::get_id(), std::memory_order_relaxed);
     }
 
-    void lock(std::chrono::nanoseconds max_wait) {
-        if (!thread_lock_.try_lock()) {
-            auto const begin = std::chrono::steady_clock::now();
-            if (!thread_lock_.try_lock_for(max_wait)) {
-                environment_.throw_timeout();
-            }
-            // The previous thread may have waited for another process in vain.
-            max_wait = environment_.waits_.is_open()
-                           ? std::chrono::nanoseconds(0)
-                           : max_wait - (std::chrono::steady_clock::now() - begin);
-        }
+    void lock() {
         environment_.require_open();
         environment_.require_current("put");
-        mark_dirty_once(max_wait);
+        mark_dirty_once();
         yield_once_per_tick();
-        process_lock_.emplace(environment_.files_.writes, max_wait);
+        process_lock_.emplace(environment_.files_.writes, turn_.max_wait());
         if (!process_lock_->is_held()) {
             environment_.throw_timeout();
         }
@@ -174,8 +222,8 @@ class write_transaction {
         }
         page_view const& pages = environment_.pages_;
         snapshot_ = pages.snapshot_to_write();
-        if (!snapshot_ || !page_validator(pages).free_lists_are_valid(snapshot_->free_pages,
-                                                                      snapshot_->page_count)) {
+        if (!snapshot_ ||
+            !validator_.free_lists_are_valid(snapshot_->free_pages, snapshot_->page_count)) {
             throw_lmdb_error("put", MDB_CORRUPTED);
         }
         if (!environment_.pages_counted_) {
@@ -189,15 +237,14 @@ class write_transaction {
     void require_valid_path(bytes_view place, page_validator::change kind) const {
         environment_.require_not_forked();
         if (snapshot_ &&
-            !page_validator(environment_.pages_)
-                 .path_is_valid(snapshot_->records, place, snapshot_->page_count, kind)) {
+            !validator_.path_is_valid(snapshot_->records, place, snapshot_->page_count, kind)) {
             throw_lmdb_error("put", MDB_CORRUPTED);
         }
     }
 
-    void mark_dirty_once(std::chrono::nanoseconds max_wait) {
+    void mark_dirty_once() {
         if (!environment_.dirty_ && !environment_.durable()) {
-            mark_dirty(environment_.options_, max_wait);
+            mark_dirty(environment_.options_, turn_.max_wait());
             environment_.dirty_ = true;
         }
     }
@@ -216,9 +263,10 @@ class write_transaction {
 
     interruption_guard const interruption_guard_{};
     disk_environment& environment_;
-    std::unique_lock<std::timed_mutex> thread_lock_;
+    write_turn turn_;
     std::optional<write_lock> process_lock_;
     lmdb_transaction txn_;
+    page_validator validator_{environment_.pages_};
     std::optional<page_snapshot>
         snapshot_; ///< at the begin of the write; nothing: LMDB reads the pages
 };
@@ -229,10 +277,70 @@ class write_transaction {
 template <class Change>
 auto transact(disk_environment& environment, std::chrono::nanoseconds max_wait,
               Change const& change) {
-    write_transaction transaction(environment, max_wait);
+    write_transaction transaction(write_turn(environment, max_wait));
     auto result = change(std::as_const(transaction));
     transaction.commit();
     return result;
+}
+
+/// Blocks until another thread has ended the put, or this one has the turn: then `waiting`.
+///
+/// Throws:         disk_error (ETIMEDOUT)
+[[gnu::noinline]] inline waiting_put::state wait_in_queue(write_turn& turn,
+                                                          put_change const& change) {
+    interruption_guard const guard;
+    put_queue& queue = turn.environment().puts();
+    waiting_put put(change);
+    queue.push(put);
+    auto const has_ended = [&] { return put.has_ended(); };
+    bool const in_time = turn.wait_unless(has_ended);
+    if (!queue.withdraw(put)) { // a writer took it, and waits for nobody
+        poll_for_lock(has_ended, (std::chrono::nanoseconds::max)());
+    } else if (!in_time) {
+        turn.time_out();
+    }
+    return put.outcome();
+}
+
+/// Runs the change of a put and commits it, with the puts of threads that wait meanwhile. While
+/// another thread writes, leaves the put to it.
+///
+/// Returns:        whether the put was stored; nothing if a transaction of several puts failed,
+///                 perhaps because of another put: then the caller puts alone
+/// Throws:         disk_error; exceptions of the change
+inline std::optional<bool> put_together(disk_environment& environment,
+                                        std::chrono::nanoseconds max_wait,
+                                        put_change const& change) {
+    write_turn turn(environment, max_wait);
+    if (!turn.is_taken()) {
+        auto const outcome = wait_in_queue(turn, change);
+        if (outcome == waiting_put::state::failed) {
+            return std::nullopt;
+        }
+        if (outcome != waiting_put::state::waiting) {
+            return outcome == waiting_put::state::stored;
+        }
+    }
+    write_transaction transaction(std::move(turn));
+    bool const is_stored = change(transaction);
+    if (environment.puts().size() == 0) [[likely]] {
+        transaction.commit();
+        return is_stored;
+    }
+    put_batch others(environment.puts());
+    try {
+        others.run(transaction);
+        transaction.commit();
+    } catch (thread_cancelled const&) {
+        throw;
+    } catch (...) {
+        if (environment.is_closed()) { // in a child of the process
+            others.abandon();
+        }
+        return std::nullopt;
+    }
+    others.committed();
+    return is_stored;
 }
 
 } // namespace memo::detail

@@ -17,6 +17,9 @@
 
 namespace memo::detail {
 
+/// The checks of one write, which checks a branch once: all paths of its records share the root.
+///
+/// Thread safety:  none
 class page_validator {
   public:
     explicit page_validator(page_view const& pages) noexcept : pages_(pages) {}
@@ -120,8 +123,9 @@ class page_validator {
     [[nodiscard]] std::optional<tree_page> valid_page(std::uint64_t number,
                                                       std::uint64_t page_count) const noexcept {
         auto const page = pages_.page_at(number, page_count);
-        if (!page) {
-            return std::nullopt;
+        std::uint64_t& valid_branch = valid_branches_[number % valid_branches_.size()];
+        if (!page || valid_branch == number) {
+            return page;
         }
         std::size_t sum = 0;
         for (std::size_t index = 0; index < page->count; ++index) {
@@ -144,7 +148,13 @@ class page_validator {
             }
             sum += size;
         }
-        return sum == page_format::page_size - page->upper ? page : std::nullopt;
+        if (sum != page_format::page_size - page->upper) {
+            return std::nullopt;
+        }
+        if (page->is_branch) {
+            valid_branch = number;
+        }
+        return page;
     }
 
     /// Whether the overflow pages of the key's value are valid. valid_page() has checked values
@@ -182,6 +192,7 @@ class page_validator {
     }
 
     page_view const& pages_;
+    mutable std::array<std::uint64_t, 64> valid_branches_{}; ///< page numbers; 0: none
 };
 
 } // namespace memo::detail
