@@ -120,3 +120,26 @@ array tint[6] = [ours, 0x909090, 0xe69f00, 0x009e73, 0xcc79a7, 0x000000]
 array shape[6] = [7, 2, 1, 4, 6, 8]
 plot series.'eviction.tsv' using (0):(-$0):yticlabels(1) with points pointtype -1 notitle, \
      for [k = 1:6] '' using (column(k + 1)):(-$0 + (3.5 - k) * 0.1) with points pointtype shape[k] pointsize (k == 1 ? 1.2 : 0.9) linewidth 1.5 linecolor rgb tint[k] title policy[k]
+
+# growth: a hit and a put by the number of entries, and their laws.
+eval begin('growth', 1000, 420)
+unset tmargin
+unset lmargin
+unset rmargin
+set multiplot layout 1,2 title 'Cost by the number of entries' font ',16' margins 0.08,0.97,0.14,0.83 spacing 0.09,0
+set ytics autofreq
+set format y '%.0f'
+set logscale y
+set xlabel 'entries'
+set format x '10^{%.0f}'
+set xrange [2.8:7.2]
+set yrange [*:*]
+set key top left vertical samplen 2
+curve(file, name, tint) = sprintf("'%sgrowth_%s.tsv' using 1:($2 / unit):(low($2, $3) / unit):(high($2, $3) / unit) with yerrorlines pointtype 7 linewidth 2 linecolor %d title '%s', '' using 1:($2 / $4 / unit) with lines dashtype 2 linewidth 2 linecolor %d title 'law'", series, file, tint, name, tint)
+unit = 1
+set title 'memory, ns' font ',13'
+eval 'plot '.curve('memory_hit', 'hit', ours)
+unit = 1000
+set title 'disk, µs'
+eval 'plot '.curve('disk_hit', 'hit', ours).', '.curve('disk_put', 'put', other)
+unset multiplot

@@ -67,6 +67,16 @@ END
     jq -r '{scaling_2t_control: "control: hash only", scaling_2t_1e3: "hits of 1000 keys",
             scaling_2t_hot_key: "hits of one key", scaling_2t_90_10: "9 hits to 1 new key"} as $names
         | .goals[] | select($names[.id]) | [$names[.id], .value, .goal] | @tsv' "$results/contention.json" >"$to/scaling.tsv"
+    # Exponent of the entries instead of their number.
+    local curve title
+    while read -r curve title; do
+        table growth "^$title" '.name |= sub("10\\^"; "")' >"$to/growth_$curve.tsv"
+    done <<'END'
+memory_hit memory: hit
+memory_store memory: call that stores
+disk_hit disk: hit of
+disk_put disk: put of
+END
     # Name of the trace, then the share of each policy as the benchmark prints them.
     awk '/calls +distinct/ { inside = 1; next }
          inside && NF < 9 { exit }
