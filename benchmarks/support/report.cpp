@@ -126,7 +126,9 @@ void print(table const& of) {
     for (auto const& each : of.rows) {
         print(each);
     }
-    std::cout << "null control\n";
+    if (!of.controls.empty()) {
+        std::cout << "null control\n";
+    }
     for (auto const& each : of.controls) {
         print(each);
     }
