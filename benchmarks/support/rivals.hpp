@@ -137,16 +137,14 @@ class keys {
     memo::detail::hash_midstate midstate_{digest()};
 };
 
-/// The least: the call's key, and one word of a line of a table as large as the memory backend's.
+/// The least: the low word of the call's key, all of its hash steps done, and one word of a line of a table as large as
+/// the memory backend's.
 class limit {
   public:
     explicit limit(std::size_t entries) : lines_(std::bit_ceil(entries * 5 / 12 + 1)) {}
 
     template <class... Args> double operator()(Args const&... args) const {
-        auto const key = key_(args...);
-        auto const tag = key.tag(); // a part of the key, as what is compared
-        asm volatile("" : : "r"(tag));
-        return lines_[key.low() & (lines_.size() - 1)].value;
+        return lines_[memo::key128(key_(args...)).low & (lines_.size() - 1)].value;
     }
 
   private:

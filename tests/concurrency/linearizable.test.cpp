@@ -5,6 +5,7 @@
 #include "support/crew.hpp"
 #include "support/keys.hpp"
 #include <memo/backends/memory.hpp>
+#include <memo/detail/key/unfinalized_key.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -30,7 +31,8 @@ constexpr int turns = 8;
 
 /// Keys that begin in one bucket; half of them leave it when the first segment is split.
 memo::key128 key_of_bucket(std::size_t number) {
-    return {number << 63U | number << 40U | std::uint64_t{77} << 6U | 1, number};
+    return memo::detail::unfinalized_key(
+        number << 63U | number << 40U | std::uint64_t{77} << 6U | 1, number);
 }
 
 // A record is in the table's word or behind it.

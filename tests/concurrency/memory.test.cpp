@@ -3,6 +3,7 @@
 #include "support/crew.hpp"
 #include "support/keys.hpp"
 #include <memo/backends/memory.hpp>
+#include <memo/detail/key/unfinalized_key.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -109,7 +110,7 @@ TEST_CASE("readers of a bucket that is written all the time see no mixture of tw
     auto const partition = backend.partition<std::uint64_t>(memo::key128{1, 1});
     constexpr std::uint64_t keys = 4;
     auto const of_one_line = [](std::uint64_t number) {
-        return memo::key128{number << 32 | 1, number}; // one shard, one bucket of it
+        return memo::key128(memo::detail::unfinalized_key(number << 32 | 1, number));
     };
     std::atomic<bool> wrong{false};
     std::atomic<bool> over{false};

@@ -21,13 +21,14 @@ using memo::detail::content;
 using memo::detail::segment;
 using memo::detail::slot_value;
 using memo::detail::table;
+using memo::detail::unfinalized_key;
 using memo_test::readings;
 
 namespace {
 
 /// The keys of a reader's lookups, and further keys of their buckets.
 constexpr key128 of_bucket(std::uint64_t bucket, std::uint64_t number) {
-    return {bucket << 6 | number << 20 | 1, number};
+    return unfinalized_key(bucket << 6 | number << 20 | 1, number);
 }
 constexpr key128 a = of_bucket(1, 1);
 constexpr key128 b = of_bucket(1, 2);
@@ -93,7 +94,7 @@ class history {
     std::uint64_t check_lookups(std::vector<key128> const& keys) {
         return run(keys, [&](key128 key) { return std::optional(entries_.find(key)); }) +
                run(keys, [&](key128 key) {
-                   memo::detail::unfinalized_key const wanted(key);
+                   unfinalized_key const wanted(key);
                    slot_value found;
                    return entries_.try_find<false>(wanted, found) ==
                                       memo::detail::bucket::probe_result::hit ||
@@ -139,13 +140,14 @@ class history {
 
 /// The same key with another first bit: it moves when the first segment is split.
 constexpr key128 moving(key128 key) {
-    return {key.low | std::uint64_t{1} << 63, key.high};
+    unfinalized_key const bits(key);
+    return unfinalized_key(bits.low() | std::uint64_t{1} << 63, 0);
 }
 
 /// Puts keys until the next one splits the only segment; half of them move. No reader looks them up.
 void fill(history& changes) {
     for (std::uint64_t number = changes.entries(); number < segment::slot_count / 2; ++number) {
-        key128 const key{(1000 + number) << 20 | (number % 250 + 3) << 6 | 1, number};
+        key128 const key = of_bucket(number % 250 + 3, 1000 + number);
         changes.put(number % 2 == 0 ? key : moving(key), word(number));
     }
 }

@@ -3,6 +3,7 @@
 #include "support/fake_clock.hpp"
 #include "support/keys.hpp"
 #include <memo/backends/memory.hpp>
+#include <memo/detail/key/unfinalized_key.hpp>
 #include <memo/index_set.hpp>
 
 #include <catch2/catch.hpp>
@@ -376,18 +377,21 @@ TEST_CASE("the largest bound is never reached") {
 TEST_CASE("keys of one bucket are distinguished, and 0 is a key") {
     memo::memory const backend;
     auto const partition = backend.partition<int>(scope);
+    auto const of_one_bucket = [](std::uint64_t number) {
+        return memo::key128(memo::detail::unfinalized_key(number << 32, 5));
+    };
     for (std::uint64_t i = 0; i < 40; ++i) {
-        partition.put(memo::key128{i << 32, 5}, static_cast<int>(i), {});
+        partition.put(of_one_bucket(i), static_cast<int>(i), {});
     }
     partition.put(memo::key128{0, 6}, 100, {});
     for (std::uint64_t i = 0; i < 40; ++i) {
-        REQUIRE(partition.get(memo::key128{i << 32, 5})->record == static_cast<int>(i));
+        REQUIRE(partition.get(of_one_bucket(i))->record == static_cast<int>(i));
     }
     CHECK(partition.get(memo::key128{0, 6})->record == 100);
     for (std::uint64_t i = 0; i < 40; i += 2) {
-        REQUIRE(partition.erase(memo::key128{i << 32, 5}));
+        REQUIRE(partition.erase(of_one_bucket(i)));
     }
     for (std::uint64_t i = 0; i < 40; ++i) {
-        REQUIRE(partition.get(memo::key128{i << 32, 5}).has_value() == (i % 2 == 1));
+        REQUIRE(partition.get(of_one_bucket(i)).has_value() == (i % 2 == 1));
     }
 }

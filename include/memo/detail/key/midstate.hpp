@@ -61,10 +61,11 @@ class hash_midstate {
         }
         low += mixed_;
         low ^= all[size - 2] + all[size - 1];
-        high += mix(all[size - 2], all[size - 1], 2);
+        high += xxh3::folded_product(all[size - 2] ^ secret_[0], all[size - 1] ^ secret_[1]);
         high ^= sum_;
-        return {xxh3::avalanche(low + high), low * xxh3::prime64_1 + high * xxh3::prime64_4 +
-                                                 size * word_size * xxh3::prime64_2};
+        // XXH3's high word is low * prime64_1 + high * prime64_4 + a multiple of the size. Written by the sum,
+        // which the low word is made of, it needs one product fewer.
+        return {low + high, high * high_factor_ + size * word_size * xxh3::prime64_2};
     }
 
   private:
@@ -72,7 +73,10 @@ class hash_midstate {
     [[nodiscard]] constexpr std::uint64_t
     guard_of(std::span<std::uint64_t const, Count> rest) const noexcept {
         std::uint64_t sum = guard_;
-        for (std::size_t i = 0; i < Count; ++i) {
+        if constexpr (Count > 0) {
+            sum += rest[0] * first_factor_;
+        }
+        for (std::size_t i = 1; i < Count; ++i) {
             sum += rest[i] * guard_factors[scope_words + i];
         }
         return sum;
@@ -88,6 +92,12 @@ class hash_midstate {
     std::uint64_t guard_; ///< the scope's part of the guard
     std::uint64_t mixed_; ///< mix() of the scope's words
     std::uint64_t sum_;   ///< of the scope's words
+
+    // Constants of all streams. A constant of 64 bits takes an instruction and ten bytes of code in each call; a
+    // word of this object is an operand.
+    std::array<std::uint64_t, 2> secret_{xxh3::secret[2], xxh3::secret[3]};
+    std::uint64_t first_factor_ = guard_factors[scope_words];
+    std::uint64_t high_factor_ = xxh3::prime64_4 - xxh3::prime64_1;
 };
 
 } // namespace memo::detail
