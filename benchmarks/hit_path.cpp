@@ -192,9 +192,8 @@ benchmark::interleaved hits(std::string const& title, std::vector<Argument> cons
 
     benchmark::interleaved group;
     add_calls(group, ours, arguments, order, f);
-    add_calls(group, hash_only, arguments, order, [key = benchmark::keys()](Argument const& x) {
-        return memo::key128(key(x)).low;
-    });
+    add_calls(group, hash_only, arguments, order,
+              [key = benchmark::keys()](Argument const& x) { return memo::key128(key(x)).low; });
     add_calls(group, limit, arguments, order, least);
     add_calls(group, bounded, arguments, order, g);
     add_batches(group, batches, arguments, order, f);
