@@ -78,6 +78,7 @@ MEMO_DEFINITION void name_registry::claim(key128 claim, std::string const& name,
                     joined({"memoize \"", printable(name),
                             "\": two different callables claim this name and version: ", one,
                             " and ", one == other ? "another one of this type" : other,
+                            // NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one text
                             "; they would serve each other's values. Give one of them another name "
                             "or version"}));
     }

@@ -112,7 +112,7 @@ MEMO_DEFINITION function_identity identify(callable_code const& callable,
                                     "or give .name and .version");
     }
     for (char const* const parameter : types.parameters) {
-        identity.parameters.push_back(parameter == nullptr ? "" : parameter);
+        identity.parameters.emplace_back(parameter == nullptr ? "" : parameter);
     }
     identity.result = types.result;
     identity.record = types.record;

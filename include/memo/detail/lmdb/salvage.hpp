@@ -65,8 +65,9 @@ decode_averaged(std::span<std::byte const> payload, record_kind kind) {
     try {
         if (has_bets) {
             auto const record = decode_record<betting_record<std::vector<double>>>(bytes);
-            return averaged_numbers{
-                {{record.samples, record.rejected, record.begun, record.incarnation}}, has_count};
+            moments<std::vector<double>> const& samples = record.samples;
+            return averaged_numbers{{{samples, record.rejected, record.begun, record.incarnation}},
+                                    has_count};
         }
         return averaged_numbers{decode_record<averaged_record<std::vector<double>>>(bytes),
                                 has_count};

@@ -36,7 +36,7 @@ MEMO_DEFINITION void bets::merge(bets const& other) noexcept {
 
 /// The logarithms of the capitals of unit stakes.
 struct unit_capitals {
-    bets::numbers logarithms;
+    bets::numbers logarithms{};
     double largest = -std::numeric_limits<double>::infinity();
 
     unit_capitals(bets::numbers const& sums, double count, double m) noexcept {
