@@ -75,7 +75,7 @@ class history {
 
     /// Erases the entry that eviction chose. All have different words.
     void evict() {
-        auto const victim = entries_.evict(0);
+        auto const victim = entries_.evict({});
         REQUIRE(victim.exists());
         CHECK(std::erase_if(now_, [&](auto const& each) { return same(each.second, victim); }) ==
               1);

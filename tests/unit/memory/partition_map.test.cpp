@@ -135,3 +135,19 @@ TEST_CASE("the counters of a removed partition stay in the statistics of the sto
     CHECK(store.stats().entries == 10);
     CHECK(store.stats().evictions == 90);
 }
+
+TEST_CASE("a full store takes no more memory, however many entries pass through it") {
+    constexpr std::uint64_t bound = 30'000; // most segments are nearly full
+    memo::memory const store({.max_entries = bound});
+    auto const partition = store.partition<double>(scope);
+    std::uint64_t number = 0;
+    for (; number < bound; ++number) {
+        partition.put(key_of(number), 0.5, {});
+    }
+    auto const when_full = memo_test::heap.live.load();
+    for (; number < 10 * bound; ++number) {
+        partition.put(key_of(number), 0.5, {});
+    }
+    CHECK(store.stats().entries == bound);
+    CHECK(memo_test::heap.live.load() <= when_full + 8);
+}

@@ -120,10 +120,10 @@ class partition_map {
     ///
     /// Returns:        its weight, which moves to the usage of `requester` and stays in the total:
     ///                 most insertions into a full store change neither sum. Empty if there is no entry
-    // The key serves as random bits: they choose the partition, and the segment within it.
+    // The key also serves as random bits that choose the partition.
     [[nodiscard]] weight evict_one(partition& requester, key128 key) noexcept {
         if (single_.load(std::memory_order_acquire) == &requester) {
-            return evict_from(requester, requester, key.low).freed;
+            return evict_from(requester, requester, key).freed;
         }
         eviction result;
         {
@@ -235,19 +235,19 @@ class partition_map {
         });
         eviction result;
         if (from != nullptr) {
-            result = evict_from(*from, requester, key.low);
+            result = evict_from(*from, requester, key);
         }
         if (result.freed.entries == 0) {
             by_scope_.for_each([&](partition& each) {
-                result = evict_from(each, requester, key.low);
+                result = evict_from(each, requester, key);
                 return result.freed.entries == 0;
             });
         }
         return result;
     }
 
-    eviction evict_from(partition& from, partition& requester, std::uint64_t random) noexcept {
-        auto const value = from.entries.evict(random);
+    eviction evict_from(partition& from, partition& requester, key128 key) noexcept {
+        auto const value = from.entries.evict(key);
         if (!value.exists()) {
             return {};
         }

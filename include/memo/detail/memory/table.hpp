@@ -76,10 +76,9 @@ class table {
     /// Removes a key if `predicate(value)`; returns the removed value, or an empty one.
     slot_value erase_if(key128 key, function_ref<bool(slot_value)> predicate);
 
-    /// Evicts an entry of the first segment that has one; returns its value, or an empty one.
-    ///
-    /// random          bits that choose the first segment
-    slot_value evict(std::uint64_t random) noexcept;
+    /// Evicts an entry of the key's segment, or of the next one that has entries; returns its value, or
+    /// an empty one. A full table whose insertions evict by their own keys never splits a segment.
+    slot_value evict(key128 key) noexcept;
 
     /// The number of entries that evict() removed.
     ///

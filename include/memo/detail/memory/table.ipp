@@ -128,9 +128,9 @@ MEMO_DEFINITION slot_value table::erase_if(key128 key, function_ref<bool(slot_va
     return old;
 }
 
-MEMO_DEFINITION slot_value table::evict(std::uint64_t random) noexcept {
+MEMO_DEFINITION slot_value table::evict(key128 key) noexcept {
     slot_value victim;
-    for_each_segment(random, [&](segment& each) {
+    for_each_segment(slot_key(key).low, [&](segment& each) {
         victim = each.evict();
         return !victim.exists();
     });
