@@ -22,7 +22,7 @@ MEMO_DEFINITION void require(bool condition, char const* message) {
 
 MEMO_DEFINITION void check_betting(std::optional<sample_range> const& range) {
     require(range.has_value(),
-            "interval = betting needs a declared range; add .range = {lowest, highest}");
+            "interval = betting needs a declared range; add .range = {{lowest, highest}}");
     require(math::is_finite(range->high - range->low),
             "the range is wider than the largest double; interval = betting needs a narrower one");
 }
@@ -38,10 +38,10 @@ MEMO_DEFINITION void check(stopping_rule const& rule) {
             "confidence is not between 0 and 1; set it to 0.95, for example");
     require(!rule.range || (math::is_finite(rule.range->low) && math::is_finite(rule.range->high) &&
                             rule.range->low < rule.range->high),
-            "range is empty or not finite; set it to {lowest, highest}");
+            "range is empty or not finite; set it to {{lowest, highest}}");
     require(
         rule.interval == student || rule.range,
-        "interval = empirical_bernstein needs a declared range; add .range = {lowest, highest}");
+        "interval = empirical_bernstein needs a declared range; add .range = {{lowest, highest}}");
 }
 
 MEMO_DEFINITION stopping::stopping(stopping_rule const& rule, bool precompute) : rule_(rule) {
