@@ -153,6 +153,25 @@ TEST_CASE("a sample outside the range throws and enters neither mean nor bets") 
     CHECK(f.estimate(1).count == 2);
 }
 
+TEST_CASE("an element outside the range throws beside a NaN that propagates") {
+    std::vector<double> next{no_number, 0.5};
+    auto const draw = memo::ignore_state([&next](int) { return next; });
+    auto const check = [&](auto const& f) {
+        next = {no_number, 0.5};
+        f(1);
+        next = {no_number, 1.5};
+        CHECK(code_of([&] { f(1); }) == memo::errc::sample);
+        next = {std::numeric_limits<double>::infinity(), 0.7};
+        f(1);
+        CHECK(f.estimate(1).count == 3); // and one more
+        CHECK(f.estimate(1).mean[1] < 0.7);
+    };
+    check(memo::memoize<memo::memory, memo::averaged>(draw,
+                                                      {.range = unit, .on_nan = memo::propagate}));
+    check(memo::memoize<memo::memory, memo::averaged>(
+        draw, {.range = unit, .interval = memo::betting, .on_nan = memo::propagate}));
+}
+
 TEST_CASE("samples that are no numbers enter no bet") {
     for (memo::on_nan_policy const policy : {memo::reject, memo::count, memo::propagate}) {
         int runs = 0;

@@ -197,11 +197,10 @@ template <class Sample, bool Numbered, bool Bets = false> class averaging {
         if (form::size(value) == 0) {
             return false;
         }
-        bool const numbers = is_number(value);
-        if ((!numbers && on_nan_ != propagate) || (store_if_ && !store_if_(value))) {
+        if ((on_nan_ != propagate && !is_number(value)) || (store_if_ && !store_if_(value))) {
             return false;
         }
-        if (numbers && !in_range(value)) {
+        if (!in_range(value)) {
             throw error(errc::sample, "averaged function: a result lies outside of .range, which "
                                       "invalidates every interval; declare a wider range");
         }
@@ -299,11 +298,12 @@ template <class Sample, bool Numbered, bool Bets = false> class averaging {
         return true;
     }
 
+    /// NaN and the infinities are in every range: on_nan decides about them.
     [[nodiscard]] bool in_range(Sample const& value) const {
         auto const& range = stopping_.rule().range;
         for (std::size_t i = 0; range && i < form::size(value); ++i) {
             double const x = form::at(value, i);
-            if (x < range->low || x > range->high) {
+            if (math::is_finite(x) && (x < range->low || x > range->high)) {
                 return false;
             }
         }
