@@ -324,29 +324,70 @@ TEST_CASE("a sample outside the range only widens the interval") {
 }
 
 TEST_CASE("bets that no samples can have are refused") {
-    auto const is_possible = [](double up, double down, std::uint64_t count) {
-        std::array<std::array<double, bets::size>, 2> sums{};
-        sums[0].fill(up);
-        sums[1].fill(down);
+    using numbers = bets::numbers;
+    auto const is_possible = [](numbers const& up, numbers const& down, std::uint64_t count) {
         std::vector<std::byte> bytes;
-        REQUIRE(memo::detail::encode_record(bytes, sums));
+        REQUIRE(memo::detail::encode_record(bytes, std::array{up, down}));
         bytes.push_back(std::byte{0xc5});
         return memo::detail::decode_record<bets>(bytes).is_possible(count);
     };
-    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-    CHECK(is_possible(0, 0, 0));
-    CHECK(is_possible(0, 5, 1));
-    CHECK(is_possible(5.5, 0, 1));
-    CHECK_FALSE(is_possible(1, 0, 0));
-    CHECK_FALSE(is_possible(0, 6, 1));
-    CHECK_FALSE(is_possible(6, 0, 1));
-    CHECK_FALSE(is_possible(-1, 0, 1));
-    CHECK_FALSE(is_possible(nan, 0, 1));
-    CHECK_FALSE(is_possible(0, nan, 1));
-    CHECK_FALSE(is_possible(std::numeric_limits<double>::infinity(), 0, 1));
+    /// The sums of equal samples.
+    auto const sums = [](double y, double count) {
+        numbers all = bets::odds;
+        for (double& each : all) {
+            each = count * std::log(1 + each * y);
+        }
+        return all;
+    };
+    auto const all_equal = [](double sum) {
+        numbers all{};
+        all.fill(sum);
+        return all;
+    };
+    numbers const none{};
+    CHECK(is_possible(none, none, 0));
+    CHECK(is_possible(none, none, 1)); // of a sample outside the range
+    CHECK(is_possible(none, sums(1, 1), 1));
+    CHECK(is_possible(sums(1, 1), none, 1));
+    CHECK(is_possible(sums(0.3, 7), sums(0.7, 7), 7));
+    CHECK(is_possible(sums(0.3, 1e9), sums(0.7, 1e9), 1'000'000'000));
+    CHECK_FALSE(is_possible(sums(1, 1), none, 0));
+    CHECK_FALSE(is_possible(none, sums(1.01, 1), 1));
+    CHECK_FALSE(is_possible(sums(1.01, 1), none, 1));
+    CHECK_FALSE(is_possible(sums(1, 2), none, 1));
+    // The sides contradict each other: the end of one would lie beyond that of the other.
+    CHECK_FALSE(is_possible(sums(1, 50), sums(1, 50), 50));
+    CHECK_FALSE(is_possible(sums(0.31, 7), sums(0.7, 7), 7));
+    CHECK_FALSE(is_possible(all_equal(5), none, 1)); // too much at the smallest odds
+    for (double const sum :
+         {-1., std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+        CHECK_FALSE(is_possible(all_equal(sum), none, 1));
+        CHECK_FALSE(is_possible(none, all_equal(sum), 1));
+        numbers one = sums(1, 1);
+        one[5] = sum;
+        CHECK_FALSE(is_possible(one, none, 1));
+    }
     CHECK(of({0, 0.5, 1}).is_possible(3));
     CHECK(of(std::vector<double>(3, 1)).is_possible(3));
     CHECK_FALSE(of(std::vector<double>(3, 1)).is_possible(2));
+}
+
+TEST_CASE("the mean lies in the interval also in a range of few doubles") {
+    constexpr double least = std::numeric_limits<double>::denorm_min();
+    for (sample_range const range : {sample_range{0, least}, sample_range{-least, least}}) {
+        memo::detail::stopping const stopping({.range = range}, false);
+        for (auto const& [first, others] :
+             {bounds{range.low, range.high}, bounds{range.high, range.low}}) {
+            betting_moments<double> m;
+            m.add(first, range);
+            for (int i = 0; i < 100; ++i) {
+                m.add(others, range);
+            }
+            auto const e = stopping.estimate_of(m, 0);
+            CHECK(e.lower <= e.mean);
+            CHECK(e.mean <= e.upper);
+        }
+    }
 }
 
 TEST_CASE("a decoded betting record equals the encoded one, and refuses other counts") {

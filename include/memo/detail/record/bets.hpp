@@ -99,10 +99,8 @@ class bets {
         return log_capital(down_, count, one_minus_m);
     }
 
-    /// Whether `count` samples can have these sums.
-    [[nodiscard]] bool is_possible(std::uint64_t count) const noexcept {
-        return is_possible(up_, count) && is_possible(down_, count);
-    }
+    /// Whether `count` samples can have these sums: those of both sides agree on a mean.
+    [[nodiscard]] bool is_possible(std::uint64_t count) const noexcept;
 
     template <class Archive> void serialize(Archive& archive) { archive(up_, down_); }
 
@@ -111,7 +109,7 @@ class bets {
     [[nodiscard]] static bool excludes(numbers const& sums, double count, double m,
                                        double limit) noexcept;
     [[nodiscard]] static double lowest(numbers const& sums, double count, double limit) noexcept;
-    [[nodiscard]] static bool is_possible(numbers const& sums, std::uint64_t count) noexcept;
+    [[nodiscard]] static double least_mean(numbers const& sums, double count) noexcept;
 
     numbers up_{};   ///< for each of the odds: the sum of log(1 + odds * y)
     numbers down_{}; ///< the same of 1 - y

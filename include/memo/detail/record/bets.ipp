@@ -121,13 +121,32 @@ MEMO_DEFINITION bool bets::is_within(bounds outer, std::uint64_t count, sample_r
             excludes(down_, n, (range.high - outer.upper) / width, limit));
 }
 
-MEMO_DEFINITION bool bets::is_possible(numbers const& sums, std::uint64_t count) noexcept {
-    double const largest = static_cast<double>(count) * math::log(1 + odds.front()) * (1 + 1e-6);
-    bool possible = sums.front() <= largest && sums.back() >= 0;
-    for (std::size_t j = 1; j < size; ++j) {
-        possible = possible && sums[j] <= sums[j - 1];
+/// Samples with one of the sums have at least this mean: that of as many equal ones (Jensen).
+MEMO_DEFINITION double bets::least_mean(numbers const& sums, double count) noexcept {
+    double least = 0;
+    for (std::size_t j = 0; j < size; ++j) {
+        least = (std::max)(least, (math::exp(sums[j] / count) - 1) / odds[j]);
     }
-    return possible;
+    return least;
+}
+
+MEMO_DEFINITION bool bets::is_possible(std::uint64_t count) const noexcept {
+    auto const is_ordered = [](numbers const& sums) { // false if one of them is NaN
+        bool ordered = sums.back() >= 0;
+        for (std::size_t j = 1; j < size; ++j) {
+            ordered = ordered && sums[j] <= sums[j - 1];
+        }
+        return ordered;
+    };
+    if (!is_ordered(up_) || !is_ordered(down_)) {
+        return false;
+    }
+    if (count == 0) {
+        return up_.front() == 0 && down_.front() == 0;
+    }
+    constexpr double rounding = 1e-5; // of the sums of 10^9 samples
+    auto const n = static_cast<double>(count);
+    return least_mean(up_, n) + least_mean(down_, n) <= 1 + rounding;
 }
 
 } // namespace memo::detail

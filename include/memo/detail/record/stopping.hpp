@@ -109,10 +109,16 @@ class stopping {
 
     template <class Sample>
     [[nodiscard]] bounds interval(betting_moments<Sample> const& m, std::size_t i) const {
-        if (m.count() > 0 && !math::is_finite(m.mean(i))) {
-            return {m.mean(i), m.mean(i)};
+        double const mean = m.mean(i);
+        if (m.count() > 0 && !math::is_finite(mean)) {
+            return {mean, mean};
         }
-        return m.bets_on(i).interval(m.count(), *rule_.range, confidence());
+        bounds const ends = m.bets_on(i).interval(m.count(), *rule_.range, confidence());
+        if (m.count() == 0) {
+            return ends;
+        }
+        // Rounding may exclude the mean: in a range of few doubles, and of 10^8 equal samples.
+        return {(std::min)(ends.lower, mean), (std::max)(ends.upper, mean)};
     }
 
     template <class Sample>
