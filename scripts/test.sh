@@ -7,5 +7,5 @@ source scripts/setup.sh
 need build test demo
 
 cmake --preset gcc
-cmake --build --preset gcc --target tests/all examples/all tools/all
+cmake --build --preset gcc --target tests/all examples/all tools/all benchmark_frame
 run_tests gcc --label-exclude 'benchmark|package' "$@"
