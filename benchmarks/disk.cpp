@@ -6,6 +6,7 @@
 #include <memo/detail/lmdb/entry.hpp>
 #include <memo/detail/lmdb/lmdb.hpp>
 #include <memo/memo.hpp>
+#include <support/disk_entries.hpp>
 #include <support/file_store.hpp>
 #include <support/measure.hpp>
 #include <support/memory_limit.hpp>
@@ -16,7 +17,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <iostream>
@@ -34,6 +34,10 @@ namespace {
 
 namespace fs = std::filesystem;
 namespace detail = memo::detail;
+using benchmark::key_of;
+using benchmark::removed_at_the_end;
+using benchmark::scope_of_entries;
+using benchmark::value_of;
 
 struct settings {
     bool quick = false;
@@ -42,29 +46,6 @@ struct settings {
     std::string file;
     fs::path directory;
 };
-
-/// However a run ends.
-struct removed_at_the_end {
-    fs::path const& directory;
-
-    ~removed_at_the_end() {
-        std::error_code ignored;
-        fs::remove_all(directory, ignored);
-    }
-};
-
-constexpr memo::key128 scope{0x243f6a8885a308d3, 0x13198a2e03707344};
-
-memo::key128 key_of(std::uint64_t number) {
-    return detail::hash128(&number, sizeof number);
-}
-
-/// 100 bytes that begin with a number.
-std::string value_of(std::uint64_t number, std::size_t size = 100) {
-    std::string value(size, 'v');
-    std::memcpy(value.data(), &number, sizeof number);
-    return value;
-}
 
 /// LMDB as one would use it for this, without a check of what is read.
 class raw_lmdb {
@@ -150,7 +131,7 @@ void measure_hits(settings const& chosen, benchmark::goals& goals) {
     fs::path const at = chosen.directory / "1e5";
     std::uint64_t const entries = chosen.quick ? 500 : 100'000;
     memo::disk const backend({.directory = at / "memo"});
-    auto const records = backend.partition<std::string>(scope);
+    auto const records = backend.partition<std::string>(scope_of_entries);
     benchmark::file_store const files(at / "files");
     raw_lmdb raw(at / "raw");
     for (std::uint64_t number = 0; number < entries; ++number) {
@@ -221,7 +202,7 @@ void measure_hits_of_many(settings const& chosen, std::size_t memory, double goa
     }
     auto const records = [&] {
         of_memo.enter();
-        return memo::disk({.directory = at / "memo"}).partition<std::string>(scope);
+        return memo::disk({.directory = at / "memo"}).partition<std::string>(scope_of_entries);
     };
     auto const files = [&] {
         of_files.enter();
@@ -272,7 +253,7 @@ void measure_hits_of_many(settings const& chosen, std::size_t memory, double goa
 /// Puts of one thread, and of four that wait for one another.
 void measure_threads(settings const& chosen, benchmark::goals& goals) {
     memo::disk const backend({.directory = chosen.directory / "threads"});
-    auto const records = backend.partition<std::string>(scope);
+    auto const records = backend.partition<std::string>(scope_of_entries);
     std::size_t const count = chosen.quick ? 400 : 20'000;
     std::uint64_t next = 0;
     puts(next, count, [&](auto key, auto const& value) { records.put(key, value, {}); })();
@@ -303,10 +284,10 @@ void measure_threads(settings const& chosen, benchmark::goals& goals) {
 void measure_writes(settings const& chosen, benchmark::goals& goals) {
     fs::path const at = chosen.directory / "writes";
     memo::disk const backend({.directory = at / "memo"});
-    auto const records = backend.partition<std::string>(scope);
+    auto const records = backend.partition<std::string>(scope_of_entries);
     std::uint64_t const bound = chosen.quick ? 1'000'000 : 20'000'000;
     memo::disk const bounded({.directory = at / "bounded", .max_bytes = bound});
-    auto const bounded_records = bounded.partition<std::string>(scope);
+    auto const bounded_records = bounded.partition<std::string>(scope_of_entries);
     std::size_t const count = chosen.quick ? 200 : 5000;
     benchmark::file_store const files(at / "files");
     for (std::uint64_t number = 0; bounded.stats().evictions < 1000; number += 1) {
@@ -332,7 +313,7 @@ void measure_writes(settings const& chosen, benchmark::goals& goals) {
     goals.at_least("put_vs_file", group.ratio("file for each entry", "memo"), 1.5);
     goals.at_most("put_at_limit", group.ratio("memo, at its bound", "memo"), 3.0);
 
-    auto const counters = backend.partition<std::uint64_t>(scope);
+    auto const counters = backend.partition<std::uint64_t>(scope_of_entries);
     auto const one_more = [](std::uint64_t const* old) { return old != nullptr ? *old + 1 : 1; };
     benchmark::interleaved updates(benchmark::wall_time);
     updates.add("memo", count, [&] {
@@ -374,7 +355,7 @@ void measure_processes(settings const& chosen, benchmark::goals& goals) {
     fs::path const at = chosen.directory / "processes";
     {
         memo::disk const backend({.directory = at / "memo"});
-        auto const records = backend.partition<std::string>(scope);
+        auto const records = backend.partition<std::string>(scope_of_entries);
         benchmark::file_store const files(at / "files");
         for (std::uint64_t number = 0; number < 20'000; ++number) {
             records.put(key_of(number), value_of(number), {});
@@ -385,16 +366,15 @@ void measure_processes(settings const& chosen, benchmark::goals& goals) {
     benchmark::interleaved group;
     group.add_measured("memo", [&] {
         return 1e9 / rate_of_processes(seconds, [&] {
-                   return
-                       [records =
-                            memo::disk({.directory = at / "memo"}).partition<std::string>(scope)](
-                           std::uint64_t number, bool puts_now) {
-                           if (puts_now) {
-                               records.put(key_of(number), value_of(number), {});
-                           } else {
-                               benchmark::keep(records.get(key_of(number))->record.size());
-                           }
-                       };
+                   return [records = memo::disk({.directory = at / "memo"})
+                                         .partition<std::string>(scope_of_entries)](
+                              std::uint64_t number, bool puts_now) {
+                       if (puts_now) {
+                           records.put(key_of(number), value_of(number), {});
+                       } else {
+                           benchmark::keep(records.get(key_of(number))->record.size());
+                       }
+                   };
                });
     });
     group.add_measured("file for each entry", [&] {
@@ -416,7 +396,7 @@ void measure_processes(settings const& chosen, benchmark::goals& goals) {
     std::uint64_t const bound = 8'000'000;
     double const most = benchmark::max_of_children(4, [&](int worker) {
         memo::disk const backend({.directory = at / "bounded", .max_bytes = bound});
-        auto const records = backend.partition<std::string>(scope);
+        auto const records = backend.partition<std::string>(scope_of_entries);
         double largest = 0;
         for (std::uint64_t i = 0; i < (chosen.quick ? 3000U : 60'000U); ++i) {
             std::uint64_t const number = i * 4 + static_cast<std::uint64_t>(worker);

@@ -8,6 +8,7 @@
 #include <memo/detail/record/codec.hpp>
 #include <memo/detail/record/frame_codec.hpp>
 #include <memo/memo.hpp>
+#include <support/disk_entries.hpp>
 #include <support/measure.hpp>
 #include <support/memory_use.hpp>
 #include <support/program.hpp>
@@ -37,22 +38,16 @@ namespace {
 
 namespace fs = std::filesystem;
 namespace detail = memo::detail;
+using benchmark::key_of;
+using benchmark::removed_at_the_end;
+using benchmark::scope_of_entries;
+using benchmark::value_of;
 
 struct settings {
     bool quick = false;
     std::size_t largest = 7; ///< the most entries are 10^largest
     std::string file;
     fs::path directory;
-};
-
-/// However a run ends.
-struct removed_at_the_end {
-    fs::path const& directory;
-
-    ~removed_at_the_end() {
-        std::error_code ignored;
-        fs::remove_all(directory, ignored);
-    }
 };
 
 std::string power_of_ten(std::size_t exponent) {
@@ -180,23 +175,11 @@ void measure_memory(settings const& chosen, benchmark::goals& goals) {
 
 // Disk.
 
-constexpr memo::key128 scope{0x243f6a8885a308d3, 0x13198a2e03707344};
-
-memo::key128 key_of(std::uint64_t number) {
-    return detail::hash128(&number, sizeof number);
-}
-
-std::string value_of(std::uint64_t number) {
-    std::string value(100, 'v');
-    value.replace(0, 20, std::to_string(number + 10'000'000'000'000'000'000U));
-    return value;
-}
-
 /// Stores entries, a thousand in a transaction.
 void fill(fs::path const& directory, std::uint64_t entries) {
     detail::disk_store store({.directory = directory});
-    detail::frame_codec<std::string> const codec(scope);
-    detail::disk_function& function = store.open(scope);
+    detail::frame_codec<std::string> const codec(scope_of_entries);
+    detail::disk_function& function = store.open(scope_of_entries);
     auto const time = store.now();
     for (std::uint64_t next = 0; next < entries;) {
         store.write([&](detail::write_transaction const& write) {
@@ -247,7 +230,7 @@ void measure_disk(settings const& chosen, benchmark::goals& goals) {
     for (std::size_t exponent = smallest; exponent <= chosen.largest; ++exponent) {
         backends.push_back(
             std::make_unique<memo::disk>(memo::disk_settings{.directory = at(exponent)}));
-        auto const records = backends.back()->partition<std::string>(scope);
+        auto const records = backends.back()->partition<std::string>(scope_of_entries);
         std::uint64_t const entries = entries_of(exponent);
         gets.add(power_of_ten(exponent), count, [=, round = std::uint64_t{0}]() mutable {
             std::size_t found = 0;
@@ -338,7 +321,7 @@ void measure_batches(settings const& chosen) {
 void measure_threads(settings const& chosen) {
     auto const cores = static_cast<double>(std::thread::hardware_concurrency());
     memo::disk const backend({.directory = chosen.directory / "threads"});
-    auto const records = backend.partition<std::string>(scope);
+    auto const records = backend.partition<std::string>(scope_of_entries);
     std::uint64_t next = 0;
     std::size_t const count = chosen.quick ? 400 : 20'000;
     benchmark::interleaved puts(benchmark::wall_time);
@@ -390,7 +373,7 @@ void measure_processes(settings const& chosen) {
             double const seconds = chosen.quick ? 0.05 : 0.4;
             double const rate = benchmark::sum_of_children(processes, [&](int worker) {
                 memo::disk const backend({.directory = at});
-                auto const records = backend.partition<std::string>(scope);
+                auto const records = backend.partition<std::string>(scope_of_entries);
                 std::mt19937_64 random(static_cast<std::uint64_t>(worker) + 1);
                 std::size_t operations = 0;
                 double const begin = benchmark::wall_time();
