@@ -58,8 +58,7 @@ MEMO_DEFINITION void name_registry::claim(key128 claim, std::string const& name,
                                           claimant const& who) {
     word_stream words;
     for (std::string const* text : {&who.type, &who.target, &who.module}) {
-        words.put(text->size());
-        words.put_bytes(text->data(), text->size());
+        words.put_text(*text);
     }
     words.put(who.offset);
     key128 const identity = words.digest();

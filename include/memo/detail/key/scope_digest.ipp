@@ -47,22 +47,16 @@ MEMO_DEFINITION claimant claimant_of(callable_code const& callable, code_identit
     return who;
 }
 
-// own_encoder would add the same words, and compile more slowly.
-MEMO_DEFINITION void put_text(word_stream& stream, std::string_view text) {
-    stream.put(text.size());
-    stream.put_bytes(text.data(), text.size());
-}
-
 MEMO_DEFINITION key128 digest_of_text(std::string_view text) {
     word_stream stream;
-    put_text(stream, text);
+    stream.put_text(text);
     return stream.digest();
 }
 
 MEMO_DEFINITION void put_texts(word_stream& stream, std::vector<std::string> const& texts) {
     stream.put(texts.size());
     for (std::string const& text : texts) {
-        put_text(stream, text);
+        stream.put_text(text);
     }
 }
 
@@ -72,22 +66,22 @@ MEMO_DEFINITION key128 digest_without_state(function_identity const& identity) {
     bool const has_version = !identity.version.empty();
     word_stream stream;
     stream.put(key_format);
-    put_text(stream, identity.hash_prefix);
-    put_text(stream, identity.name);
-    put_text(stream, identity.version);
+    stream.put_text(identity.hash_prefix);
+    stream.put_text(identity.name);
+    stream.put_text(identity.version);
     stream.put(has_version ? 1 : 0);
     if (!has_version) {
         code_identity const& code = identity.code;
         put_texts(stream, code.all_modules);
-        put_text(stream, code.module);
+        stream.put_text(code.module);
         stream.put(code.offset);
         if (!code.target.empty()) {
-            put_text(stream, code.target);
+            stream.put_text(code.target);
         }
     }
     put_texts(stream, identity.parameters);
-    put_text(stream, identity.result);
-    put_text(stream, identity.record);
+    stream.put_text(identity.result);
+    stream.put_text(identity.record);
     return stream.digest();
 }
 

@@ -22,6 +22,7 @@
 #include <cstring>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace memo::detail {
@@ -133,6 +134,10 @@ class word_stream {
 
     /// Bytes in their order in memory, padded with zeros to whole words, or the digest of long ones.
     void put_bytes(void const* bytes, std::size_t size);
+
+    /// A text, by the words that it has as an argument.
+    // The encoder would add the same words, and compile more slowly.
+    void put_text(std::string_view text);
 
     /// The number of words so far; long bytes count in full.
     [[nodiscard]] std::uint64_t position() const noexcept { return flushed_ + count_ + skipped_; }

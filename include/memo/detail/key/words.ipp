@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 
 namespace memo::detail {
 
@@ -28,6 +29,11 @@ MEMO_DEFINITION void word_stream::put_bytes(void const* bytes, std::size_t size)
     words_[count_ + whole - 1] = 0;
     std::memcpy(&words_[count_], bytes, size);
     count_ += whole;
+}
+
+MEMO_DEFINITION void word_stream::put_text(std::string_view text) {
+    put(text.size());
+    put_bytes(text.data(), text.size());
 }
 
 MEMO_DEFINITION key128 word_stream::digest() noexcept {

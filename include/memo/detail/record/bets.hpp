@@ -109,7 +109,7 @@ class bets {
     [[nodiscard]] static bool excludes(numbers const& sums, double count, double m,
                                        double limit) noexcept;
     [[nodiscard]] static double lowest(numbers const& sums, double count, double limit) noexcept;
-    [[nodiscard]] static double least_mean(numbers const& sums, double count) noexcept;
+    [[nodiscard]] static double min_mean(numbers const& sums, double count) noexcept;
 
     numbers up_{};   ///< for each of the odds: the sum of log(1 + odds * y)
     numbers down_{}; ///< the same of 1 - y

@@ -122,7 +122,7 @@ MEMO_DEFINITION bool bets::is_within(bounds outer, std::uint64_t count, sample_r
 }
 
 /// Samples with one of the sums have at least this mean: that of as many equal ones (Jensen).
-MEMO_DEFINITION double bets::least_mean(numbers const& sums, double count) noexcept {
+MEMO_DEFINITION double bets::min_mean(numbers const& sums, double count) noexcept {
     double least = 0;
     for (std::size_t j = 0; j < size; ++j) {
         least = (std::max)(least, (math::exp(sums[j] / count) - 1) / odds[j]);
@@ -146,7 +146,7 @@ MEMO_DEFINITION bool bets::is_possible(std::uint64_t count) const noexcept {
     }
     constexpr double rounding = 1e-5; // of the sums of 10^9 samples
     auto const n = static_cast<double>(count);
-    return least_mean(up_, n) + least_mean(down_, n) <= 1 + rounding;
+    return min_mean(up_, n) + min_mean(down_, n) <= 1 + rounding;
 }
 
 } // namespace memo::detail
