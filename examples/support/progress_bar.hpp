@@ -14,7 +14,8 @@
 
 namespace examples {
 
-/// Shows the share of `total` steps that are done; the destructor erases it.
+/// Shows the share of `total` steps that are done, the time that has passed, and an estimate of the time that is
+/// left, as if all steps took equally long. The destructor erases it.
 class progress_bar {
   public:
     explicit progress_bar(std::size_t total)
@@ -27,7 +28,7 @@ class progress_bar {
 
     ~progress_bar() {
         if (visible_) {
-            std::cerr << '\r' << std::string(line_length, ' ') << '\r' << std::flush;
+            std::cerr << '\r' << std::setw(line_length) << "" << '\r' << std::flush;
         }
     }
 
@@ -38,19 +39,24 @@ class progress_bar {
     }
 
   private:
-    static constexpr std::size_t bar_length = 40;
-    static constexpr std::size_t line_length = 70;
+    static constexpr std::size_t bar_length = 32;
+    static constexpr int line_length = 76;
 
     void draw() const {
         if (!visible_) {
             return;
         }
         std::size_t const filled = bar_length * done_ / total_;
+        double const elapsed = running_.seconds();
         std::ostringstream line;
         line << '[' << std::string(filled, '#') << std::string(bar_length - filled, '.') << "] "
              << std::setw(3) << 100 * done_ / total_ << " %  " << std::fixed << std::setprecision(0)
-             << running_.seconds() << " s";
-        std::cerr << '\r' << line.str() << std::flush;
+             << elapsed << " s elapsed";
+        if (done_ > 0) {
+            auto const left = static_cast<double>(total_ - done_) / static_cast<double>(done_);
+            line << ", " << elapsed * left << " s left";
+        }
+        std::cerr << '\r' << std::left << std::setw(line_length) << line.str() << std::flush;
     }
 
     std::size_t total_;
