@@ -13,7 +13,8 @@ packages_of() {
             printf '%s %s\n' catch2 catch2/catch.hpp libeigen3-dev eigen3/Eigen/Core \
                 memcached memcached libmemcached-dev libmemcached/memcached.h \
                 libsasl2-dev sasl/sasl.h pkg-config pkg-config \
-                libhiredis-dev hiredis/hiredis.h redis-server redis-server
+                libhiredis-dev hiredis/hiredis.h redis-server redis-server \
+                libtbb-dev oneapi/tbb/parallel_for.h
             ;;
         package)
             printf '%s %s\n' nlohmann-json3-dev nlohmann/json.hpp libcli11-dev CLI/CLI.hpp \

@@ -1,6 +1,6 @@
 # Reads pages, and writes one C++ program of their ```cpp blocks.
 #
-#   awk -f snippets.awk README.md docs/guide.md … > snippets.cpp
+#   awk -v found="openmp" -f snippets.awk README.md docs/guide.md … > snippets.cpp
 #
 # Each block becomes the body of a function; its #include lines go to the top of the program. An ```output block after it has
 # its output, where "…" matches anything. Compilers report errors by page and line. A comment in the line above a block
@@ -8,6 +8,7 @@
 #
 #   <!-- snippet: continues -->   continues the block before it
 #   <!-- snippet: compiled -->    is compiled and not run, because a test lacks what it needs
+#   <!-- snippet: needs NAME -->  is left out if NAME is not in `found`: the libraries of the machine
 #   <!-- snippet: declares -->    is the body of a namespace, for definitions that a function cannot have
 #   <!-- snippet: file NAME -->   is a file of a page that is tested as a whole, see run_page.sh
 
@@ -64,7 +65,7 @@ inside != "" && /^```/ {
     next
 }
 
-inside != "" && mode == "file" { next }
+inside != "" && (mode == "file" || mode == "left out") { next }
 
 inside == "cpp" {
     if ($0 ~ /^#include/) {
@@ -88,6 +89,10 @@ inside != "" { next }
 
 /^<!-- snippet: / {
     mode = $3
+    if (mode == "needs") {
+        mode = index(" " found " ", " " $4 " ") ? "" : "left out"
+        next
+    }
     if (mode != "continues" && mode != "compiled" && mode != "declares" && mode != "file") {
         fail("no snippet is " mode)
     }
@@ -103,6 +108,10 @@ inside != "" { next }
         fail("write ```cpp")
     }
     if (mode == "file") {
+        next
+    }
+    if (mode == "left out") {
+        last = mode # what it prints belongs to no block
         next
     }
     if (inside == "cpp") {
