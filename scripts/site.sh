@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Builds the site, build/site/html/index.html: the guide by MkDocs, the reference by Doxygen. A warning or a dead link is
-# an error.
+# Builds the site, build/site/html/index.html, by MkDocs; the reference is Doxygen's. A warning or a dead link is an error.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/setup.sh
@@ -27,13 +26,10 @@ sed 's|](docs/|](|g' CONTRIBUTING.md >"$pages/contributing.md"
         printf -- '- [%s](%s)\n' "$(sed -n '1s/^# //p' "$decision" | sed 's/\. /\\. /')" "$(basename "$decision")"
     done
 } >"$pages/decisions/index.md"
-cat >>"$pages/reference.md" <<'END'
-
-All names: [namespaces and functions](reference/namespacememo.html), [classes](reference/annotated.html),
-[concepts](reference/concepts.html).
-END
 
 doxygen scripts/site/Doxyfile
-mkdocs build --strict --quiet --config-file scripts/site/mkdocs.yml
+cp scripts/site/mkdocs.yml build/site/mkdocs.yml
+python3 scripts/site/reference.py build/site/doxygen "$pages/reference" >>build/site/mkdocs.yml
+mkdocs build --strict --quiet --config-file build/site/mkdocs.yml
 python3 scripts/site/check_links.py build/site/html
 echo "site: build/site/html/index.html"

@@ -5,9 +5,11 @@
 /^ *private:$/ && FILENAME ~ /memo\/((backends|tools|testing|types)\/)?[a-z_]+\.hpp$/ {
     private_end = $0
     sub(/  private:$/, "};", private_end)
+    public_again = $0
+    sub(/private/, "public", public_again)
     is_private = 1
 }
-is_private && ($0 == private_end || $0 ~ /^ *public:$/) { is_private = 0 }
+is_private && ($0 == private_end || $0 == public_again) { is_private = 0 }
 is_private { next }
 
 match($0, /^ *\/\/\/ +/) {
@@ -20,9 +22,10 @@ match($0, /^ *\/\/\/ +/) {
         print lead substr(text, RLENGTH + 1)
         next
     }
-    if (match(text, /^[A-Za-z_0-9,]+(, [A-Za-z_0-9]+)*   +/)) {
-        name = text
-        sub(/   +.*/, "", name)
+    # A name, several names, or a call.
+    if (match(text, /^([A-Za-z_0-9]+(, [A-Za-z_0-9]+)*  |[a-z_]+\([a-z_, ]*\)) +/)) {
+        name = substr(text, 1, RLENGTH)
+        sub(/ +$/, "", name)
         print lead "- `" name "`: " substr(text, RLENGTH + 1)
         next
     }
