@@ -7,9 +7,11 @@
 #include <memo/backends/memcached.hpp>
 #include <memo/backends/tiered.hpp>
 #include <memo/memo.hpp>
+#include <support/cores.hpp>
 #include <support/measure.hpp>
 #include <support/program.hpp>
 #include <support/report.hpp>
+#include <support/server_apart.hpp>
 
 #include "tests/support/memcached_server.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -106,8 +108,8 @@ memo::memcached_settings settings_for(memcached_server const& server, std::strin
 }
 
 struct servers {
-    memcached_server tcp;
-    memcached_server local{memcached_server::transport::unix_socket};
+    memcached_server tcp = benchmark::server_apart();
+    memcached_server local = benchmark::server_apart(memcached_server::transport::unix_socket);
 };
 
 /// One function over every backend.
@@ -150,6 +152,7 @@ groups measure(std::string const& kind, std::string const& name_space, servers c
 
 void run(bool quick, std::string const& file) {
     benchmark::parked_thread const parked;
+    benchmark::pinned const client(0);
     effort const chosen = quick ? effort{3, 10, 5, 1} : effort{31, 500, 50, 3};
     servers const at;
     auto const doubles = measure<memo::fn<&number>>("double", "double", at, chosen);

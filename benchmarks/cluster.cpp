@@ -31,7 +31,7 @@
 #include <functional>
 #include <iomanip>
 #include <iostream>
-#include <limits>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -246,27 +246,21 @@ benchmark::cluster_plan plan_of(server_group const& servers, size const& chosen,
     return plan;
 }
 
-void print_heading() {
-    std::cout << "\n seconds  evaluations  per key   near   requests  imbalance  errors  wrong\n";
+/// What is known of a run, real or simulated.
+benchmark::plain_table::row row_of(run_result const& done) {
+    return {done.name,
+            {done.seconds, static_cast<double>(done.evaluations), done.evaluations_per_key(),
+             done.near_share(), static_cast<double>(done.requests()),
+             done.imbalance(0, done.servers.size()), static_cast<double>(done.errors),
+             static_cast<double>(done.wrong)}};
 }
-
-void print(run_result const& done) {
-    std::cout << std::fixed << std::setprecision(2) << std::setw(8) << done.seconds << std::setw(13)
-              << done.evaluations << std::setprecision(4) << std::setw(9)
-              << done.evaluations_per_key() << std::setprecision(3) << std::setw(7)
-              << done.near_share() << std::setw(11) << done.requests() << std::setprecision(2)
-              << std::setw(11) << done.imbalance(0, done.servers.size()) << std::setw(8)
-              << done.errors << std::setw(7) << done.wrong << "  " << done.name << std::endl;
-}
-
-void print(benchmark::cluster_outcome const& done, std::string const& name) {
-    std::cout << std::fixed << std::setprecision(2) << std::setw(8) << done.seconds << std::setw(13)
-              << done.evaluations << std::setprecision(4) << std::setw(9)
-              << done.evaluations_per_key() << std::setprecision(3) << std::setw(7)
-              << static_cast<double>(done.near_hits) / static_cast<double>(done.calls)
-              << std::setw(11) << done.all_requests() << std::setprecision(2) << std::setw(11)
-              << done.imbalance() << std::setw(8) << done.timeouts << std::setw(7) << 0 << "  "
-              << name << std::endl;
+benchmark::plain_table::row row_of(benchmark::cluster_outcome const& done,
+                                   std::string const& name) {
+    return {name + ", simulated",
+            {done.seconds, static_cast<double>(done.evaluations), done.evaluations_per_key(),
+             static_cast<double>(done.near_hits) / static_cast<double>(done.calls),
+             static_cast<double>(done.all_requests()), done.imbalance(),
+             static_cast<double>(done.timeouts), 0}};
 }
 
 /// How far the simulation is off, as a share.
@@ -277,19 +271,20 @@ double error_of(double simulated, double real) {
 class report {
   public:
     void real(run_result const& done) {
-        print(done);
         wrong_ += done.wrong;
-        add(done.name, done.seconds);
+        rows_.push_back(row_of(done));
     }
 
-    /// Has the file say what was printed since the last time.
-    void record(std::string const& title) {
-        benchmark::record({title, rows_.front().name, std::exchange(rows_, {})});
+    /// Prints the runs since the last time.
+    void print(std::string const& title) {
+        benchmark::print({title,
+                          {"seconds", "evaluations", "evaluations per key", "share of near hits",
+                           "requests", "imbalance", "errors", "wrong values"},
+                          std::exchange(rows_, {})});
     }
 
     void simulated(run_result const& real, benchmark::cluster_outcome const& done) {
-        print(done, real.name + ", simulated");
-        add(real.name + ", simulated", done.seconds);
+        rows_.push_back(row_of(done, real.name));
         worst_requests_ =
             std::max(worst_requests_, error_of(static_cast<double>(done.all_requests()),
                                                static_cast<double>(real.requests())));
@@ -302,13 +297,7 @@ class report {
     [[nodiscard]] double worst_seconds() const { return worst_seconds_; }
 
   private:
-    void add(std::string const& name, double seconds) {
-        double const ratio = rows_.empty() ? 1 : seconds * 1e9 / rows_.front().ns;
-        constexpr double none = std::numeric_limits<double>::quiet_NaN();
-        rows_.push_back({name, seconds * 1e9, 0, {ratio, ratio, ratio, none}});
-    }
-
-    std::vector<benchmark::row> rows_; ///< wall time
+    std::vector<benchmark::plain_table::row> rows_;
     std::uint64_t wrong_ = 0;
     double worst_requests_ = 0;
     double worst_seconds_ = 0;
@@ -331,9 +320,6 @@ void exact_runs(server_group& servers, size const& chosen, benchmark::cluster_ti
         result.faults = std::move(faults);
         return result;
     };
-    std::cout << "\nExact values of " << chosen.groups << " groups of digits, " << distinct
-              << " coalitions, each asked for by " << chosen.workers << " workers";
-    print_heading();
     auto const over = [&](topology how, std::string const& name,
                           std::function<void(cluster_run&)> const& during) {
         cluster_run run(
@@ -349,8 +335,8 @@ void exact_runs(server_group& servers, size const& chosen, benchmark::cluster_ti
     auto const undisturbed = over(topology::one_ring, "one ring", benchmark::begin);
     auto const control = over(topology::one_ring, "one ring once more", benchmark::begin);
     all.goals.at_most("control_seconds",
-                      std::max(undisturbed.seconds, control.seconds) /
-                          std::min(undisturbed.seconds, control.seconds),
+                      benchmark::measured_once(std::max(undisturbed.seconds, control.seconds) /
+                                               std::min(undisturbed.seconds, control.seconds)),
                       1.1);
     all.simulated(undisturbed, benchmark::simulate(plan(topology::one_ring, {}), times));
     over(topology::one_ring, "one ring, a server killed and started again",
@@ -362,13 +348,17 @@ void exact_runs(server_group& servers, size const& chosen, benchmark::cluster_ti
                       plan(topology::two_rings, {{0.25, last, true}, {0.5, last, false}}), times));
     auto const on_disk = over(topology::disk_and_ring, "disk and one ring, the same",
                               benchmark::kill_and_start(last, distinct));
-    all.record("exact values of " + std::to_string(chosen.groups) + " groups, " +
-               std::to_string(chosen.workers) + " workers");
-    all.goals.at_most("evaluations_per_subset", undisturbed.evaluations_per_key(), 1.01);
-    all.goals.at_most("evaluations_per_subset_two_rings_killed", mirrored.evaluations_per_key(),
+    all.print("exact values of " + std::to_string(chosen.groups) + " groups of digits, " +
+              std::to_string(distinct) + " coalitions, each asked for by " +
+              std::to_string(chosen.workers) +
+              " workers; the near hits of real runs are also those of the values that follow");
+    using benchmark::counted;
+    all.goals.at_most("evaluations_per_subset", counted(undisturbed.evaluations_per_key()), 1.01);
+    all.goals.at_most("evaluations_per_subset_two_rings_killed",
+                      counted(mirrored.evaluations_per_key()), 1.01);
+    all.goals.at_most("evaluations_per_subset_disk_killed", counted(on_disk.evaluations_per_key()),
                       1.01);
-    all.goals.at_most("evaluations_per_subset_disk_killed", on_disk.evaluations_per_key(), 1.01);
-    all.goals.at_most("ring_imbalance", undisturbed.imbalance(0, servers.size()), 1.25);
+    all.goals.at_most("ring_imbalance", counted(undisturbed.imbalance(0, servers.size())), 1.25);
 }
 
 void monte_carlo_runs(server_group& servers, size const& chosen,
@@ -386,9 +376,6 @@ void monte_carlo_runs(server_group& servers, size const& chosen,
         self.end_part();
         return wrong;
     };
-    std::cout << "\nA Monte-Carlo run, " << chosen.calls << " calls of each worker by Zipf's law, "
-              << distinct << " distinct keys, evaluations of 20 ms";
-    print_heading();
     auto const over = [&](topology how, std::string const& name,
                           std::vector<benchmark::cluster_fault> const& faults,
                           std::function<void(cluster_run&)> const& during) {
@@ -412,9 +399,13 @@ void monte_carlo_runs(server_group& servers, size const& chosen,
     auto const mirrored =
         over(topology::two_rings, "two rings, a near server killed and started again",
              {{0.25, 0, true}, {0.5, 0, false}}, benchmark::kill_and_start(0, distinct));
-    all.record("Monte-Carlo run, " + std::to_string(chosen.workers) + " workers");
-    all.goals.at_most("evaluations_per_key", undisturbed.evaluations_per_key(), 1.01);
-    all.goals.at_most("evaluations_per_key_two_rings_killed", mirrored.evaluations_per_key(), 1.01);
+    all.print("Monte-Carlo run of " + std::to_string(chosen.workers) + " workers, " +
+              std::to_string(chosen.calls) + " calls of each by Zipf's law, " +
+              std::to_string(distinct) + " distinct keys, evaluations of 20 ms");
+    using benchmark::counted;
+    all.goals.at_most("evaluations_per_key", counted(undisturbed.evaluations_per_key()), 1.01);
+    all.goals.at_most("evaluations_per_key_two_rings_killed",
+                      counted(mirrored.evaluations_per_key()), 1.01);
 }
 
 /// All workers reconnect at once, then ask for one key at once.
@@ -478,7 +469,7 @@ void bursts(server_group& servers, size const& chosen, report& all) {
               << " evaluation, longest call " << 1e3 * seen[1].longest << " ms\n";
     all.goals.exactly("reconnect_errors", static_cast<double>(done.errors), 0);
     all.goals.at_most("reconnect_evaluations_per_key",
-                      static_cast<double>(seen[0].evaluations) / keys, 1.01);
+                      benchmark::counted(static_cast<double>(seen[0].evaluations) / keys), 1.01);
     all.goals.exactly("hot_key_evaluations", static_cast<double>(seen[1].evaluations), 1);
     all.goals.exactly("burst_wrong_values", static_cast<double>(done.wrong), 0);
 }
@@ -574,8 +565,8 @@ double busiest(benchmark::cluster_outcome const& done) {
     return 100 * std::ranges::max(done.busy) / done.seconds / static_cast<double>(cores_of_server);
 }
 
-void simulate_hot_key(std::size_t workers, double evaluation, double timeout, bool grow,
-                      benchmark::cluster_times const& times) {
+benchmark::plain_table::row simulate_hot_key(std::size_t workers, double evaluation, double timeout,
+                                             bool grow, benchmark::cluster_times const& times) {
     auto plan = large_plan(workers, 1, 1);
     plan.keys = 1;
     plan.calls = 1;
@@ -584,19 +575,18 @@ void simulate_hot_key(std::size_t workers, double evaluation, double timeout, bo
     plan.operation_timeout = timeout;
     plan.waits_grow = grow;
     auto const done = benchmark::simulate(plan, times);
-    std::cout << std::setw(8) << workers << std::setprecision(1) << std::setw(9) << evaluation
-              << " s" << std::setw(7) << timeout << " s" << (grow ? "    grow" : "   16 ms")
-              << std::setw(13) << done.evaluations << std::setprecision(2) << std::setw(13)
-              << done.longest_call << " s" << std::setw(10) << done.all_requests()
-              << std::setprecision(1) << std::setw(10) << 1e3 * done.mean_request << " ms"
-              << std::setw(7) << busiest(done) << '%' << std::setw(10) << done.timeouts
-              << std::endl;
+    return {grow ? "waits that grow" : "waits of at most 16 ms",
+            {static_cast<double>(workers), evaluation, timeout,
+             static_cast<double>(done.evaluations), done.longest_call,
+             static_cast<double>(done.all_requests()), 1e3 * done.mean_request, busiest(done),
+             static_cast<double>(done.timeouts)}};
 }
 
-void simulate_job(std::size_t workers, std::size_t servers, std::size_t rings, double evaluation,
-                  std::vector<std::vector<std::uint32_t>> const& keys,
-                  std::vector<benchmark::cluster_fault> faults,
-                  benchmark::cluster_times const& times) {
+benchmark::plain_table::row simulate_job(std::size_t workers, std::size_t servers,
+                                         std::size_t rings, double evaluation,
+                                         std::vector<std::vector<std::uint32_t>> const& keys,
+                                         std::vector<benchmark::cluster_fault> faults,
+                                         benchmark::cluster_times const& times) {
     auto plan = large_plan(workers, servers, rings);
     for (auto const& of_worker : keys) {
         plan.keys = std::max<std::size_t>(plan.keys, 1 + std::ranges::max(of_worker));
@@ -610,51 +600,54 @@ void simulate_job(std::size_t workers, std::size_t servers, std::size_t rings, d
     auto const calls = static_cast<double>(done.calls);
     plan.faults.clear();
     double const ideal = benchmark::simulate(plan, {}).seconds;
-    std::cout << std::setw(8) << workers << std::setw(9) << servers << std::setw(7) << rings
-              << std::setprecision(3) << std::setw(10) << evaluation << " s"
-              << (is_killed ? "     one" : "       -") << std::setprecision(4) << std::setw(11)
-              << done.evaluations_per_key() << std::setprecision(2) << std::setw(7)
-              << static_cast<double>(done.near_hits) / calls << std::setw(11)
-              << static_cast<double>(done.all_requests()) / calls << std::setw(11)
-              << done.imbalance() << std::setprecision(1) << std::setw(7) << busiest(done) << '%'
-              << std::setprecision(2) << std::setw(9) << 1e3 * done.mean_request << " ms"
-              << std::setw(9) << done.seconds << std::setw(10) << done.seconds / ideal << std::endl;
+    return {is_killed ? "one killed and started again" : "undisturbed",
+            {static_cast<double>(workers), static_cast<double>(servers), static_cast<double>(rings),
+             evaluation, done.evaluations_per_key(), static_cast<double>(done.near_hits) / calls,
+             static_cast<double>(done.all_requests()) / calls, done.imbalance(), busiest(done),
+             1e3 * done.mean_request, done.seconds, done.seconds / ideal}};
 }
 
 void simulate_large(size const& chosen, benchmark::cluster_times times) {
     times.network = 200e-6; // within a data center
     std::size_t const most = chosen.simulated_workers;
     std::size_t const servers = chosen.simulated_servers;
-    std::cout << "\nSimulated: servers of " << cores_of_server << " cores, " << std::setprecision(1)
-              << times.server * 1e6
-              << " us of a core for a request, 200 us on the network\n"
-                 "\nA key asked for by all at once, of one server; waits of at most 16 ms, or that "
-                 "grow\n"
-                 " workers evaluation  timeout   waits  evaluations   longest call  requests  "
-                 "a request    busy  timeouts\n";
+    std::ostringstream machines;
+    machines << "simulated, servers of " << cores_of_server << " cores, " << std::fixed
+             << std::setprecision(1) << times.server * 1e6
+             << " us of a core for a request, 200 us on the network: ";
+    benchmark::plain_table hot{machines.str() + "a key that all ask one server for at once",
+                               {"workers", "evaluation, s", "timeout, s", "evaluations",
+                                "longest call, s", "requests", "a request, ms", "server busy, %",
+                                "timeouts"}};
     for (std::size_t const workers : {most / 100, most / 10, most}) {
-        simulate_hot_key(workers, 0.1, 0.1, true, times);
+        hot.rows.push_back(simulate_hot_key(workers, 0.1, 0.1, true, times));
         for (bool const grow : {false, true}) {
-            simulate_hot_key(workers, 10, 0.1, grow, times);
+            hot.rows.push_back(simulate_hot_key(workers, 10, 0.1, grow, times));
         }
     }
     for (double const timeout : {0.1, 1.0}) {
-        simulate_hot_key(4 * most, 10, timeout, true, times);
+        hot.rows.push_back(simulate_hot_key(4 * most, 10, timeout, true, times));
     }
-    std::cout << "\nJobs of 50 calls of each worker by Zipf's law; their time by that of requests "
-                 "without cost\n"
-                 " workers  servers  rings  evaluation  killed    per key   near   requests  "
-                 "imbalance    busy   a request  seconds  slowdown\n";
+    benchmark::print(hot);
+    benchmark::plain_table jobs{
+        machines.str() +
+            "jobs of 50 calls of each worker by Zipf's law; the slowdown is to requests "
+            "without cost",
+        {"workers", "servers", "rings", "evaluation, s", "evaluations per key",
+         "share of near hits", "requests per call", "imbalance", "busiest server, %",
+         "a request, ms", "seconds", "slowdown"}};
     auto const keys = zipf_keys(most, 50, 40 * most);
     for (double const evaluation : {0.002, 0.1, 1.0}) {
         for (std::size_t const count : {servers / 10, servers}) {
-            simulate_job(most, count, 1, evaluation, keys, {}, times);
+            jobs.rows.push_back(simulate_job(most, count, 1, evaluation, keys, {}, times));
         }
     }
     for (std::size_t const rings : {std::size_t{1}, std::size_t{2}}) {
-        simulate_job(most, servers, rings, 0.1, keys,
-                     {{0.25, servers - 1, true}, {0.5, servers - 1, false}}, times);
+        jobs.rows.push_back(simulate_job(most, servers, rings, 0.1, keys,
+                                         {{0.25, servers - 1, true}, {0.5, servers - 1, false}},
+                                         times));
     }
+    benchmark::print(jobs);
 }
 
 void run(bool quick, std::string const& file) {
@@ -668,8 +661,9 @@ void run(bool quick, std::string const& file) {
     burst_without_far_ring(servers, chosen, all);
     full_server(all);
     all.goals.exactly("wrong_values", all.wrong(), 0);
-    all.goals.at_most("simulated_requests_error", all.worst_requests(), 0.15);
-    all.goals.at_most("simulated_seconds_error", all.worst_seconds(), 0.15, "control_seconds");
+    all.goals.at_most("simulated_requests_error", benchmark::counted(all.worst_requests()), 0.15);
+    all.goals.at_most("simulated_seconds_error", benchmark::measured_once(all.worst_seconds()),
+                      0.15, "control_seconds");
     simulate_large(chosen, times);
     all.goals.report(file);
 }

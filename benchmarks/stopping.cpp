@@ -7,16 +7,16 @@
 #include <memo/detail/record/bets.hpp>
 #include <memo/detail/record/moments.hpp>
 #include <memo/memo.hpp>
+#include <support/measure.hpp>
 #include <support/program.hpp>
 #include <support/report.hpp>
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <examples/support/parallel.hpp>
 #include <functional>
-#include <iomanip>
 #include <iostream>
 #include <limits>
 #include <numbers>
@@ -26,6 +26,7 @@
 
 namespace {
 
+using benchmark::simulated;
 using engine = std::mt19937_64;
 using options = memo::averaged_options<double>;
 using betting_options = memo::betting_options<double>;
@@ -188,13 +189,13 @@ std::vector<rule> all_rules(effort effort) {
         .rtol_stderr = 0.05, .atol_stderr = 0.01, .max_repetitions = effort.most};
     options t95 = standard_error;
     t95.confidence = 0.95;
-    return {of_pydvl("pyDVL's rule, rtol 0.05, min 3", 0.05, 3, 1000),
-            of_memo("memo's default: rtol 0.1, min 3, max 100", {}, false),
-            of_memo("standard error, rtol 0.05, atol 0.01", standard_error, false),
-            of_memo("confidence 0.95, rtol 0.05, atol 0.01", t95, false),
-            of_memo("the same, with range", t95, true),
-            of_memo("empirical Bernstein, the same", bernstein(effort), true),
-            of_memo("betting, the same", betting(effort), true)};
+    return {of_pydvl("pyDVL", 0.05, 3, 1000),
+            of_memo("default", {}, false),
+            of_memo("standard error", standard_error, false),
+            of_memo("t 0.95", t95, false),
+            of_memo("t 0.95, range", t95, true),
+            of_memo("Bernstein", bernstein(effort), true),
+            of_memo("betting", betting(effort), true)};
 }
 
 // Which of the rules the goals are about.
@@ -204,26 +205,39 @@ constexpr std::size_t by_betting = 6;
 
 using rows = std::vector<std::vector<row>>; ///< by rule and law
 
-/// A row for every law under every rule.
 rows tabulate(effort effort) {
     auto const laws = all_laws();
-    rows all;
-    for (rule const& by : all_rules(effort)) {
-        std::cout << by.name << '\n';
-        std::cout << "  evaluations  P(held)   bias/tol   variance 0   settled\n";
-        all.emplace_back();
-        for (law const& each : laws) {
-            row const of = measure(by, each, effort.trials);
-            std::cout << std::fixed << std::setprecision(1) << std::setw(13) << of.evaluations
-                      << std::setprecision(3) << std::setw(9) << of.held << std::showpos
-                      << std::setprecision(2) << std::setw(11) << of.bias << std::noshowpos
-                      << std::setprecision(3) << std::setw(13) << of.unvaried << std::setw(10)
-                      << of.settled << "  " << each.name << std::endl;
-            all.back().push_back(of);
-        }
-        std::cout << '\n';
-    }
+    auto const rules = all_rules(effort);
+    rows all(rules.size(), std::vector<row>(laws.size()));
+    examples::progress_bar progress(rules.size() * laws.size());
+    examples::in_parallel(rules.size() * laws.size(), progress, [&](std::size_t i) {
+        std::size_t const l = i % laws.size();
+        all[i / laws.size()][l] = measure(rules[i / laws.size()], laws[l], effort.trials);
+    });
     return all;
+}
+
+/// A table of each figure: by law and rule.
+void print(rows const& all, effort effort) {
+    auto const print_one = [&](std::string const& title, double row::*figure) {
+        benchmark::plain_table table{title, {}};
+        for (rule const& by : all_rules(effort)) {
+            table.columns.push_back(by.name);
+        }
+        auto const laws = all_laws();
+        for (std::size_t l = 0; l < laws.size(); ++l) {
+            table.rows.push_back({laws[l].name, {}});
+            for (auto const& of_rule : all) {
+                table.rows.back().values.push_back(of_rule[l].*figure);
+            }
+        }
+        benchmark::print(table);
+    };
+    print_one("samples of a mean", &row::evaluations);
+    print_one("share of means within the tolerance", &row::held);
+    print_one("mean error, in tolerances", &row::bias);
+    print_one("share of means whose samples were all equal", &row::unvaried);
+    print_one("share of means that ended before the limit", &row::settled);
 }
 
 using betting_moments = memo::detail::betting_moments<double>;
@@ -291,9 +305,8 @@ merging merge_streams(law const& from, std::size_t trials) {
     return {static_cast<double>(covered) / static_cast<double>(trials), merged_width / width};
 }
 
-/// Microseconds of one more sample of a key in memory, with the decision whether the mean is settled: the median of
-/// several runs.
-double sample_time() {
+/// Microseconds of one more sample of a key in memory, with the decision whether the mean is settled.
+benchmark::comparison sample_time() {
     engine random(4);
     auto const mean = memo::memoize<memo::memory, memo::averaged>(
         memo::ignore_state([&](int) { return uniform(random); }),
@@ -304,72 +317,92 @@ double sample_time() {
          .range = memo::sample_range{0, 1},
          .interval = memo::betting});
     std::vector<double> times;
-    for (int run = 0; run < 21; ++run) {
+    for (int run = 0; run < 42; ++run) {
         constexpr int samples = 2000;
-        auto const start = std::chrono::steady_clock::now();
+        double const start = benchmark::thread_time();
         for (int i = 0; i < samples; ++i) {
             static_cast<void>(mean(1));
         }
-        std::chrono::duration<double, std::micro> const taken =
-            std::chrono::steady_clock::now() - start;
-        times.push_back(taken.count() / samples);
+        times.push_back((benchmark::thread_time() - start) / 1e3 / samples);
     }
-    std::ranges::sort(times);
-    return times[times.size() / 2];
+    return benchmark::figure_of(times);
+}
+
+/// What `interval = memo::betting` holds with one law.
+struct betting_row {
+    double held;
+    double vs_t; ///< samples
+    double vs_bernstein;
+    double coverage; ///< after every sample
+    merging merged;
+};
+
+/// is_rare         t promises nothing for it
+betting_row measure_betting(rows const& all, std::size_t l, law const& from, bool is_rare,
+                            effort effort) {
+    row of_betting = all[by_betting][l];
+    row of_bernstein = all[by_bernstein][l];
+    if (of_bernstein.settled < 1) { // the limit was too low
+        auto const more = effort.trials / 20;
+        auto unlimited = [&](auto chosen) {
+            chosen.max_repetitions = 100 * effort.most;
+            return measure(of_memo("unlimited", chosen, true), from, more);
+        };
+        of_betting.evaluations = unlimited(betting(effort)).evaluations;
+        of_bernstein = unlimited(bernstein(effort));
+    }
+    return {of_betting.held, of_betting.evaluations / all[with_range][l].evaluations,
+            of_betting.evaluations / of_bernstein.evaluations,
+            anytime_coverage(from, effort.trials, is_rare ? effort.most / 3 : effort.most / 10),
+            merge_streams(from, effort.trials)};
 }
 
 /// What `interval = memo::betting` promises.
 void report_betting(benchmark::goals& goals, rows const& all, effort effort) {
     auto const laws = all_laws();
+    std::size_t const rare = laws.size() - 1;
+    std::vector<betting_row> measured(laws.size());
+    examples::progress_bar progress(laws.size());
+    examples::in_parallel(laws.size(), progress, [&](std::size_t i) {
+        std::size_t const l = rare - i; // the longest first
+        measured[l] = measure_betting(all, l, laws[l], l == rare, effort);
+    });
     double held = 1;
     double vs_t = 0;
     double vs_bernstein = 0;
     double coverage = 1;
     merging merged{1, 0};
-    std::cout << "Betting: evaluations in those of t with range, and of Bernstein; coverage after "
-                 "every sample;\n"
-                 "coverage of four merged streams of 250, and their width in that of one stream of "
-                 "1000\n";
+    benchmark::plain_table table{
+        "betting: samples of a mean by those of other rules, share of streams whose interval "
+        "covers "
+        "the mean after every sample, and four merged streams of 250 samples beside one of 1000",
+        {"samples / t 0.95, range", "samples / Bernstein", "always covered", "merged covered",
+         "merged width / width"}};
     for (std::size_t l = 0; l < laws.size(); ++l) {
-        bool const is_rare = l + 1 == laws.size(); // t promises nothing for it
-        row of_betting = all[by_betting][l];
-        row of_bernstein = all[by_bernstein][l];
-        if (of_bernstein.settled < 1) { // the limit was too low
-            auto const more = effort.trials / 20;
-            auto unlimited = [&](auto chosen) {
-                chosen.max_repetitions = 100 * effort.most;
-                return measure(of_memo("unlimited", chosen, true), laws[l], more);
-            };
-            of_betting.evaluations = unlimited(betting(effort)).evaluations;
-            of_bernstein = unlimited(bernstein(effort));
+        betting_row const& of = measured[l];
+        table.rows.push_back(
+            {laws[l].name,
+             {of.vs_t, of.vs_bernstein, of.coverage, of.merged.coverage, of.merged.width}});
+        held = std::min(held, of.held);
+        if (laws[l].name != "bernoulli(.1)" && l != rare) {
+            vs_t = std::max(vs_t, of.vs_t);
         }
-        double const of_t = of_betting.evaluations / all[with_range][l].evaluations;
-        double const to_bernstein = of_betting.evaluations / of_bernstein.evaluations;
-        double const anytime =
-            anytime_coverage(laws[l], effort.trials, is_rare ? effort.most / 3 : effort.most / 10);
-        merging const four = merge_streams(laws[l], effort.trials);
-        std::cout << std::setprecision(2) << std::setw(8) << of_t << std::setprecision(3)
-                  << std::setw(9) << to_bernstein << std::setw(9) << anytime << std::setw(9)
-                  << four.coverage << std::setw(9) << four.width << "  " << laws[l].name
-                  << std::endl;
-        held = std::min(held, of_betting.held);
-        if (laws[l].name != "bernoulli(.1)" && !is_rare) {
-            vs_t = std::max(vs_t, of_t);
-        }
-        vs_bernstein = std::max(vs_bernstein, to_bernstein);
-        coverage = std::min(coverage, anytime);
-        merged = {std::min(merged.coverage, four.coverage), std::max(merged.width, four.width)};
+        vs_bernstein = std::max(vs_bernstein, of.vs_bernstein);
+        coverage = std::min(coverage, of.coverage);
+        merged = {std::min(merged.coverage, of.merged.coverage),
+                  std::max(merged.width, of.merged.width)};
     }
-    std::cout << '\n';
-    goals.at_least("betting_anytime_coverage_min", coverage, 0.95);
-    goals.at_least("betting_held_min", held, 0.95);
-    goals.at_most("betting_samples_vs_t_max", vs_t, 3.2);
-    goals.at_most("betting_samples_vs_bernstein_max", vs_bernstein, 0.35);
-    goals.at_most("betting_samples_bernoulli_01", all[by_betting][5].evaluations, 6000);
-    goals.at_least("betting_merged_coverage_min", merged.coverage, 0.95);
-    goals.at_most("betting_merged_width_max", merged.width, 1.3);
+    benchmark::print(table);
+    goals.at_least("betting_anytime_coverage_min", simulated(coverage), 0.95);
+    goals.at_least("betting_held_min", simulated(held), 0.95);
+    goals.at_most("betting_samples_vs_t_max", simulated(vs_t), 3.2);
+    goals.at_most("betting_samples_vs_bernstein_max", simulated(vs_bernstein), 0.35);
+    goals.at_most("betting_samples_bernoulli_01", simulated(all[by_betting][5].evaluations), 6000);
+    goals.at_least("betting_merged_coverage_min", simulated(merged.coverage), 0.95);
+    goals.at_most("betting_merged_width_max", simulated(merged.width), 1.3);
     goals.at_most("betting_sample_us", sample_time(), 2);
-    goals.at_most("betting_record_bytes", sizeof(memo::detail::betting_record<double>), 1024);
+    goals.at_most("betting_record_bytes",
+                  benchmark::counted(sizeof(memo::detail::betting_record<double>)), 1024);
 }
 
 law constant(double value) {
@@ -381,20 +414,21 @@ void run(bool quick, std::string const& file) {
     std::cout << much.trials << " trials a row\n\n";
     benchmark::goals goals;
     rows const all = tabulate(much);
+    print(all, much);
     double smallest = 1;
     for (std::size_t l = 0; l + 1 < all[with_range].size();
          ++l) { // t promises nothing for the last
         smallest = std::min(smallest, all[with_range][l].held);
     }
-    goals.at_least("t95_range_coverage_min", smallest, 0.93);
+    goals.at_least("t95_range_coverage_min", simulated(smallest), 0.93);
     report_betting(goals, all, much);
 
     auto const by_default = of_memo("default", {}, false);
     auto const with_atol = of_memo("default with atol", {.atol_stderr = 0.02}, false);
     auto const negative = gauss("negative", -0.3, 0.1);
     goals.at_least("default_stops_negative",
-                   std::min(measure(by_default, negative, much.trials).settled,
-                            measure(by_default, constant(-1), much.trials).settled),
+                   simulated(std::min(measure(by_default, negative, much.trials).settled,
+                                      measure(by_default, constant(-1), much.trials).settled)),
                    1);
 
     // Relative to 0 no mean is ever exact enough: atol ends it, or else max_repetitions.
@@ -402,10 +436,11 @@ void run(bool quick, std::string const& file) {
     auto const ended = by_default.run(zero, much.trials);
     auto const by_limit = std::ranges::count_if(
         ended, [](trial const& each) { return each.evaluations <= options{}.max_repetitions; });
-    goals.at_least("default_stops_zero_mean",
-                   std::min(static_cast<double>(by_limit) / static_cast<double>(much.trials),
-                            measure(with_atol, zero, much.trials).settled),
-                   1);
+    goals.at_least(
+        "default_stops_zero_mean",
+        simulated(std::min(static_cast<double>(by_limit) / static_cast<double>(much.trials),
+                           measure(with_atol, zero, much.trials).settled)),
+        1);
 
     double furthest = 3;
     for (double const value : {1., 0.7, 0., -0.7, -1.}) {

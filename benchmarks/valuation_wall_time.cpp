@@ -102,7 +102,7 @@ void run(bool quick, std::string const& file) {
     });
     add(disk_warm,
         [&] { return value_groups(groups, memo::disk({.directory = folder / "again"})); });
-    group.measure(players - 1); // and the turn that warms up: every player once
+    group.measure(players / 2); // two turns of each, and the one that warms up: every player once
 
     examples::player_values expected;
     for (std::size_t player = 0; player < players; ++player) {

@@ -103,4 +103,50 @@ inline double deviation(double control) {
     return control > 0 ? std::max(control, 1 / control) : std::numeric_limits<double>::infinity();
 }
 
+/// The comparison with this control: void if the control is too far off.
+inline comparison controlled(comparison of, double control) {
+    of.control = control;
+    if (deviation(control) > max_control) {
+        of.doubt = "null control";
+    }
+    return of;
+}
+
+/// A figure that is compared with nothing, such as a time in ms: the median of the samples, with its
+/// quartiles. Every second sample belongs to a second measurement, the control.
+inline comparison figure_of(std::vector<double> const& samples) {
+    std::vector<double> figure;
+    std::vector<double> again;
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+        (i % 2 == 0 ? figure : again).push_back(samples[i]);
+    }
+    again.resize(std::min(again.size(), figure.size()));
+    figure.resize(again.size());
+    return controlled(compare_rounds(figure, again, [](double value, double) { return value; }),
+                      quantile(again, 0.5) / quantile(figure, 0.5));
+}
+
+/// A figure without quartiles, and why it has none.
+struct single {
+    double value;
+    std::string reason;
+};
+
+/// No clock is in it, such as bytes or calls.
+inline single counted(double value) {
+    return {value, "count"};
+}
+/// Random numbers are in it, the same in every run.
+inline single simulated(double value) {
+    return {value, "fixed seeds"};
+}
+/// The longest or the shortest of many.
+inline single extreme(double value) {
+    return {value, "extreme of many"};
+}
+/// Too long to be repeated.
+inline single measured_once(double value) {
+    return {value, "measured once"};
+}
+
 } // namespace benchmark

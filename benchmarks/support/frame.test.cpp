@@ -129,3 +129,13 @@ TEST_CASE("operations that are timed by themselves have modes of their own") {
     CHECK(calls == 100 * (1 + 2 * 3)); // it warms up and is measured twice
     CHECK(group.median("each") >= 0);
 }
+
+TEST_CASE("a figure is the median of every second sample, and the others are its control") {
+    auto const figure = benchmark::figure_of({10, 10.5, 14, 14.5, 12, 12.5, 11, 11.5, 13, 13.5});
+    CHECK(figure.median == 12);
+    CHECK(figure.lower == 11);
+    CHECK(figure.upper == 13);
+    CHECK(figure.control == Approx(12.5 / 12));
+    CHECK(figure.doubt.empty());
+    CHECK(benchmark::figure_of({10, 12, 10, 12}).doubt == "null control");
+}

@@ -237,10 +237,8 @@ class interleaved {
         if (std::isnan(worst)) {
             worst = worst_control(names());
         }
-        result.control = worst;
-        if (deviation(worst) > max_control) {
-            result.doubt = "null control";
-        } else if (is_too_fast(name) || is_too_fast(base)) {
+        result = controlled(std::move(result), worst);
+        if (result.doubt.empty() && (is_too_fast(name) || is_too_fast(base))) {
             result.doubt = "faster than its bound";
         }
         return result;

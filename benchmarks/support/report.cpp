@@ -10,6 +10,7 @@
 #include <iomanip>
 #include <iostream>
 #include <limits>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -20,6 +21,10 @@ namespace {
 
 /// What was printed so far.
 nlohmann::json& tables() {
+    static nlohmann::json all = nlohmann::json::array();
+    return all;
+}
+nlohmann::json& plain_tables() {
     static nlohmann::json all = nlohmann::json::array();
     return all;
 }
@@ -44,7 +49,10 @@ std::string compiler() {
 
 /// The values of a comparison, under the names that they have in the file.
 nlohmann::json written(comparison const& of) {
-    nlohmann::json result = {{"lower", of.lower}, {"upper", of.upper}};
+    nlohmann::json result = nlohmann::json::object();
+    if (!std::isnan(of.lower)) {
+        result = {{"lower", of.lower}, {"upper", of.upper}};
+    }
     if (!std::isnan(of.control)) {
         result["control"] = of.control;
     }
@@ -55,8 +63,10 @@ nlohmann::json written(comparison const& of) {
 }
 
 nlohmann::json written(row const& of) {
-    nlohmann::json result = {
-        {"name", of.name}, {"ns", of.ns}, {"spread", of.spread}, {"ratio", of.ratio.median}};
+    nlohmann::json result = {{"name", of.name}, {"value", of.value}, {"ratio", of.ratio.median}};
+    if (!std::isnan(of.spread)) {
+        result["spread"] = of.spread;
+    }
     result.update(written(of.ratio));
     if (of.both) {
         result["modes"] = {{"low", of.both->low},
@@ -66,10 +76,26 @@ nlohmann::json written(row const& of) {
     return result;
 }
 
+/// Nothing of a number that is not there.
+std::string text_of(double value, int places, std::string const& unit = {}) {
+    std::ostringstream out;
+    if (!std::isnan(value)) {
+        out << std::fixed << std::setprecision(places) << value << unit;
+    }
+    return out.str();
+}
+
+/// Some four digits; none behind the point of a whole number.
+int places_of(double value) {
+    double const size = std::abs(value);
+    return value == std::round(value) ? 0 : size < 1 ? 4 : size < 10 ? 3 : size < 100 ? 2 : 1;
+}
+
 void print(row const& of) {
-    std::cout << std::setprecision(1) << std::setw(9) << of.ns << std::setw(7) << 100 * of.spread
-              << '%' << std::setprecision(2) << std::setw(8) << of.ratio.median << std::setw(8)
-              << of.ratio.lower << " -" << std::setw(6) << of.ratio.upper << "  " << of.name;
+    std::cout << std::setw(9) << text_of(of.value, places_of(of.value)) << std::setw(8)
+              << text_of(100 * of.spread, 1, "%") << std::setw(8) << text_of(of.ratio.median, 2)
+              << std::setw(8) << text_of(of.ratio.lower, 2) << std::setw(9)
+              << text_of(of.ratio.upper, 2) << "  " << of.name;
     if (!of.ratio.doubt.empty()) {
         std::cout << "  VOID: " << of.ratio.doubt;
     }
@@ -80,7 +106,13 @@ void print(row const& of) {
     std::cout << '\n';
 }
 
+constexpr double nothing = std::numeric_limits<double>::quiet_NaN();
+
 } // namespace
+
+row row_of(std::string name, double value, double base) {
+    return {std::move(name), value, nothing, {value / base, nothing, nothing, nothing}};
+}
 
 table table_of(std::string title, interleaved const& group, std::string base, double operations) {
     table result{std::move(title), std::move(base), {}, {}, group.missing()};
@@ -115,6 +147,7 @@ void record(table const& of) {
     }
     tables().push_back({{"title", of.title},
                         {"base", of.base},
+                        {"unit", of.unit},
                         {"rows", all(of.rows)},
                         {"controls", all(of.controls)},
                         {"missing", std::move(missing)}});
@@ -122,7 +155,10 @@ void record(table const& of) {
 
 void print(table const& of) {
     record(of);
-    std::cout << '\n' << of.title << "\n       ns  spread   ratio   quartiles\n" << std::fixed;
+    std::cout << '\n'
+              << of.title << '\n'
+              << std::setw(9) << of.unit << "  spread   ratio   lower    upper quartile\n"
+              << std::fixed;
     for (auto const& each : of.rows) {
         print(each);
     }
@@ -141,6 +177,26 @@ void print(std::string const& title, interleaved const& group, std::string const
     print(table_of(title, group, base));
 }
 
+void print(plain_table const& of) {
+    auto rows = nlohmann::json::array();
+    constexpr int width = 12;
+    std::cout << '\n' << of.title << '\n';
+    for (auto const& column : of.columns) {
+        std::cout << std::setw((std::max)(width, static_cast<int>(column.size()) + 2)) << column;
+    }
+    std::cout << '\n';
+    for (auto const& [name, values] : of.rows) {
+        rows.push_back({{"name", name}, {"values", values}});
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            std::cout << std::setw((std::max)(width, static_cast<int>(of.columns[i].size()) + 2))
+                      << text_of(values[i], places_of(values[i]));
+        }
+        std::cout << "  " << name << '\n';
+    }
+    std::cout << std::flush;
+    plain_tables().push_back({{"title", of.title}, {"columns", of.columns}, {"rows", rows}});
+}
+
 void goals::report(std::string const& file) const {
     print();
     if (!file.empty()) {
@@ -149,16 +205,15 @@ void goals::report(std::string const& file) const {
 }
 
 void goals::missing(std::string const& id, std::string const& reason) {
-    constexpr double nothing = std::numeric_limits<double>::quiet_NaN();
     goal added{id, nothing, "", nothing, false};
     added.missing = reason;
     goals_.push_back(std::move(added));
 }
 
-void goals::add(goal added, std::string const& control) {
-    if (std::ranges::any_of(goals_,
-                            [&](goal const& each) { return each.id == control && !each.ok; })) {
-        added.doubt = control;
+void goals::add(goal added) {
+    if (std::ranges::any_of(
+            goals_, [&](goal const& each) { return each.id == added.control && !each.ok; })) {
+        added.doubt = added.control;
     }
     added.ok = added.ok && added.doubt.empty();
     goals_.push_back(std::move(added));
@@ -167,7 +222,14 @@ void goals::add(goal added, std::string const& control) {
 void goals::add(comparison const& of, goal added, std::string const& control) {
     added.quartiles = of;
     added.doubt = of.doubt;
-    add(std::move(added), control);
+    added.control = control;
+    add(std::move(added));
+}
+
+void goals::add(single const& of, goal added, std::string const& control) {
+    added.single = of.reason;
+    added.control = control;
+    add(std::move(added));
 }
 
 void goals::print() const {
@@ -199,13 +261,19 @@ void goals::write(std::string const& file) const {
         if (!each.doubt.empty()) {
             text["doubt"] = each.doubt;
         }
+        if (!each.control.empty()) {
+            text["control_goal"] = each.control;
+        }
         if (each.quartiles) {
             text.update(written(*each.quartiles));
+        } else {
+            text["single"] = each.single;
         }
         all.push_back(std::move(text));
     }
     nlohmann::json const report = {{"goals", all},
                                    {"tables", tables()},
+                                   {"plain_tables", plain_tables()},
                                    {"machine",
                                     {{"cpu", processor()},
                                      {"cores", std::thread::hardware_concurrency()},

@@ -5,14 +5,14 @@
 // off its core now and then, and then the rest of them run alone; so work is cut into slices, and only those count in
 // which the thread kept its core while the others were at it too.
 
+#include <support/cores.hpp>
 #include <support/measure.hpp>
 #include <support/wall.hpp>
 
 #include <algorithm>
 #include <barrier>
-#include <cmath>
 #include <cstddef>
-#include <functional>
+#include <optional>
 #include <sys/resource.h>
 #include <thread>
 #include <vector>
@@ -26,7 +26,7 @@ struct slice {
     bool kept_core; ///< the kernel did not take the thread's core away
 };
 
-/// Runs work(thread, slice) `slices` times in each of `threads` threads, all at once.
+/// Runs work(thread, slice) `slices` times in each of `threads` threads, all at once, each on a core of its own.
 template <class Work>
 std::vector<std::vector<slice>> run_slices(std::size_t threads, std::size_t slices,
                                            Work const& work) {
@@ -40,6 +40,7 @@ std::vector<std::vector<slice>> run_slices(std::size_t threads, std::size_t slic
     };
     for (std::size_t thread = 0; thread < threads; ++thread) {
         running.emplace_back([&, thread] {
+            pinned const place(thread);
             all[thread].reserve(slices);
             start.arrive_and_wait();
             for (std::size_t i = 0; i < slices; ++i) {
@@ -84,47 +85,23 @@ inline std::vector<double> clean_times(std::vector<std::vector<slice>> const& al
     return times;
 }
 
-/// How much faster two threads are together than one: 2 if they do not disturb each other.
-class scaling {
-  public:
-    /// calls           in a slice
-    explicit scaling(std::size_t calls) : calls_(static_cast<double>(calls)) {}
+/// ns of a slice, at the median: of one thread, and of two at once.
+struct scaling {
+    double alone;
+    double together;
 
-    template <class Work> void measure(std::size_t slices, Work const& work) {
-        auto const alone = clean_times(run_slices(1, slices, work));
-        auto const together = clean_times(run_slices(2, slices, work));
-        alone_.insert(alone_.end(), alone.begin(), alone.end());
-        together_.insert(together_.end(), together.begin(), together.end());
-        if (!alone.empty() && !together.empty()) {
-            rounds_alone_.push_back(median(alone));
-            rounds_together_.push_back(median(together));
-        }
-    }
-
-    /// ns a call
-    [[nodiscard]] double alone() const { return median(alone_) / calls_; }
-    [[nodiscard]] double together() const { return median(together_) / calls_; }
-    /// The median over the rounds, with its quartiles.
-    [[nodiscard]] comparison factor() const {
-        if (rounds_alone_.empty()) {
-            return {std::nan(""), std::nan(""), std::nan(""), std::nan(""), "no clean slices"};
-        }
-        return compare_rounds(rounds_alone_, rounds_together_,
-                              [](double one, double two) { return 2 * one / two; });
-    }
-    /// Slices that counted, of two threads together.
-    [[nodiscard]] std::size_t counted() const { return together_.size(); }
-
-  private:
-    static double median(std::vector<double> const& times) {
-        return times.empty() ? std::nan("") : quantile(times, 0.5);
-    }
-
-    double calls_;
-    std::vector<double> alone_;
-    std::vector<double> together_;
-    std::vector<double> rounds_alone_; ///< medians
-    std::vector<double> rounds_together_;
+    /// How much faster two threads are together than one: 2 if they do not disturb each other.
+    [[nodiscard]] double factor() const { return 2 * alone / together; }
 };
+
+/// Nothing if no slice counts.
+template <class Work> std::optional<scaling> measure_scaling(std::size_t slices, Work const& work) {
+    auto const alone = clean_times(run_slices(1, slices, work));
+    auto const together = clean_times(run_slices(2, slices, work));
+    if (alone.empty() || together.empty()) {
+        return std::nullopt;
+    }
+    return scaling{quantile(alone, 0.5), quantile(together, 0.5)};
+}
 
 } // namespace benchmark
