@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# benchmarks.sh [--quick | --page]: builds the benchmarks of the gcc preset and runs them one after the other. Writes their output
-# and JSON to build/benchmarks, and the figures to docs/benchmarks.md, its tables and its plots.
+# benchmarks.sh: builds the benchmarks of the gcc preset and runs them one after the other, for half an hour. Writes their
+# output and JSON to build/benchmarks, and the figures to docs/benchmarks.md, its tables and its plots.
 # --quick: fewer rounds; the figures mean nothing, and the page is build/benchmarks/quick/docs/benchmarks.md.
 # --page: runs nothing, and writes the page again from the JSON of the last run.
+# --again FOLDER: runs all again, writes to FOLDER, leaves the page as it is, and compares.
+# --compare FOLDER: runs nothing; names the goals whose values differ by more than 10 % between the last run and FOLDER.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/setup.sh
@@ -11,50 +13,81 @@ results=build/benchmarks
 docs=docs
 quick=()
 runs=true
-case ${1:-} in
-    '') ;;
-    --quick)
+page=true
+other=
+case "$# ${1:-}" in
+    '0 ') ;;
+    '1 --quick')
         quick=(--quick)
         results=build/benchmarks/quick
         docs=$results/docs
         ;;
-    --page) runs=false ;;
+    '1 --page') runs=false ;;
+    '2 --again')
+        other=$results
+        results=$2
+        page=false
+        ;;
+    '2 --compare')
+        other=$results
+        results=$2
+        runs=false
+        page=false
+        ;;
     *)
-        echo "usage: scripts/benchmarks.sh [--quick | --page]" >&2
+        echo "usage: scripts/benchmarks.sh [--quick | --page | --again FOLDER | --compare FOLDER]" >&2
         exit 2
         ;;
 esac
 
+# Runs every program, also after one that fails. Notes what ran, when, and how long.
 run_all() {
     cmake --preset gcc
     cmake --build --preset gcc --target benchmarks/all
-    local source program
+    local source program begin all=$SECONDS failed=()
+    rm -f "$results"/*.json "$results"/*.txt
     for source in benchmarks/*.cpp; do
         program=$(basename "$source" .cpp)
+        begin=$SECONDS
         echo "== $program"
-        "build/gcc/benchmarks/$program" "${quick[@]}" --json "$results/$program.json" | tee "$results/$program.txt"
+        "build/gcc/benchmarks/$program" "${quick[@]}" --json "$results/$program.json" | tee "$results/$program.txt" ||
+            failed+=("$program")
+        echo "== $program: $((SECONDS - begin)) s"
     done
+    all=$((SECONDS - all))
+    echo "== all: $all s"
+    printf '| %s | %s |\n' kernel "$(uname -sr)" \
+        measured "$(date -u +%F), commit $(git describe --always --dirty), in $(((all + 59) / 60)) minutes" >"$results/run.txt"
+    if [ ${#failed[@]} -gt 0 ]; then
+        echo "failed: ${failed[*]}; run these by hand with --json $results/PROGRAM.json, then benchmarks.sh --page" >&2
+        exit 1
+    fi
 }
 
-# table PROGRAM TITLE [FILTER]: name, ns, spread and ratio of the rows of the tables whose title matches.
+# table PROGRAM TITLE [FILTER]: name, value, spread and ratio of the rows of the tables whose title matches.
 table() {
     jq -r --arg title "$2" \
-        ".tables[] | select(.title | test(\$title)) | . as \$table | .rows[] | ${3:-.} | [.name, .ns, .spread, .ratio] | @tsv" \
+        ".tables[] | select(.title | test(\$title)) | . as \$table | .rows[] | ${3:-.} | [.name, .value, .spread // 0, .ratio] | @tsv" \
+        "$results/$1.json"
+}
+
+# plain_table PROGRAM TITLE: the columns' names, then name and values of each row.
+plain_table() {
+    jq -r --arg title "$2" \
+        '.plain_tables[] | select(.title == $title) | (["", .columns[]], (.rows[] | [.name, .values[]])) | @tsv' \
         "$results/$1.json"
 }
 
 # The data of the plots.
 series() {
-    local to=$results/series kind variant name
+    local to=$results/series variant name
     mkdir -p "$to"
     table hit_path '^hit of f\(int\), 1000 entries' >"$to/hit_small.tsv"
     table hit_path '^hit of f\(int\), [0-9]{5,} entries' >"$to/hit_large.tsv"
-    for kind in double string; do
-        table backends "^hit of .*$kind" 'select(.name | test("many") | not)' >"$to/backends_hit_$kind.tsv"
-        table backends "^hit of .*$kind" 'select(.name | test("many")) | .name |= sub(", many.*"; "")' \
-            >"$to/backends_many_$kind.tsv"
-        table backends "^miss .*$kind" >"$to/backends_miss_$kind.tsv"
-    done
+    table backends '^hit of a 100 B string' 'select(.name | test("many") | not)' >"$to/backends_hit.tsv"
+    table backends '^hit of a 100 B string' 'select(.name | test("many")) | .name |= sub(", many.*"; "")' \
+        >"$to/backends_many.tsv"
+    table backends '^miss and store of a 100 B string' >"$to/backends_miss.tsv"
     while read -r variant name; do
         table key_cost '^key of' \
             "select(.name == \"$name\") | .name = (\$table.title | sub(\"key of \"; \"\"))" >"$to/key_$variant.tsv"
@@ -64,9 +97,10 @@ memo memo
 obvious stringstream, cereal, hash
 END
     table valuation_wall_time '^exact Shapley' >"$to/wall_time.tsv"
-    jq -r '{scaling_2t_control: "control: hash only", scaling_2t_1e3: "hits of 1000 keys",
+    jq -r '{scaling_2t_control: "loop that shares nothing", scaling_2t_1e3: "hits of 1000 keys",
             scaling_2t_hot_key: "hits of one key", scaling_2t_90_10: "9 hits to 1 new key"} as $names
-        | .goals[] | select($names[.id]) | [$names[.id], .value, .goal] | @tsv' "$results/contention.json" >"$to/scaling.tsv"
+        | .goals[] | select($names[.id]) | [$names[.id], .value, .lower, .upper, .goal] | @tsv' \
+        "$results/contention.json" >"$to/scaling.tsv"
     # Exponent of the entries instead of their number.
     local curve title
     while read -r curve title; do
@@ -77,17 +111,15 @@ memory_store memory: call that stores
 disk_hit disk: hit of
 disk_put disk: put of
 END
-    # Name of the trace, then the share of each policy as the benchmark prints them.
-    awk '/calls +distinct/ { inside = 1; next }
-         inside && NF < 9 { exit }
-         inside { name = $9; for (i = 10; i <= NF; ++i) name = name " " $i
-                  print name "\t" $3 "\t" $4 "\t" $5 "\t" $6 "\t" $7 "\t" $8 }' "$results/eviction.txt" >"$to/eviction.tsv"
+    plain_table eviction 'share of hits when a tenth of the keys is kept' >"$to/eviction.tsv"
+    plain_table stopping 'samples of a mean' >"$to/stopping_samples.tsv"
+    plain_table stopping 'share of means within the tolerance' >"$to/stopping_held.tsv"
 }
 
 machine() {
-    jq -r --arg kernel "$(uname -sr)" --arg date "$(date -u +%F)" --arg commit "$(git describe --always --dirty)" \
-        '.machine | "| | |", "|---|---|", "| processor | \(.cpu), \(.cores) cores |", "| kernel | \($kernel) |",
-         "| compiler | \(.compiler), `\(.flags)` |", "| measured | \($date), commit \($commit) |"' "$results/hit_path.json"
+    jq -r '.machine | "| | |", "|---|---|", "| processor | \(.cpu), \(.cores) cores |", "| compiler | \(.compiler), `\(.flags)` |"' \
+        "$results/hit_path.json"
+    cat "$results/run.txt"
     jq -rs 'def percent: . * 1000 | round / 10;
         [.[].tables[]?.rows[].spread | select(. != null)] | sort
         | "| spread of all rows | median \(.[length / 2 | floor] | percent) %, nine of ten below \(.[length * 9 / 10 | floor] | percent) % |"' \
@@ -96,16 +128,16 @@ machine() {
 
 goals() {
     echo "| benchmark | what | value | quartiles | control | goal | |"
-    echo "|---|---|---|---|---|---|---|"
+    echo "|---|---|---:|---|---|---|---|"
     local file
     for file in "$results"/*.json; do
-        jq -r --arg program "$(basename "$file" .json)" 'def short: . * 1000 | round / 1000;
+        jq -r --arg program "$(basename "$file" .json)" "$short"'
             .goals[]
             | if .missing then "| \($program) | `\(.id)` | | | | | missing: \(.missing) |" else
               (if .void then "void: \(.doubt)" elif .ok then "met" else "**missed**" end) as $verdict
-              | (if .lower then "\(.lower | short) to \(.upper | short)" else "" end) as $quartiles
-              | (if .control then .control | short else "" end) as $control
-              | "| \($program) | `\(.id)` | \(if .value == null then "none" else (.value | short) end) | \($quartiles) | \($control) | \(.relation) \(.goal | short) | \($verdict) |"
+              | (if .lower then "\(.lower | short) to \(.upper | short)" else .single // "" end) as $quartiles
+              | (if .control_goal then "`\(.control_goal)`" elif .control then .control | short else "" end) as $control
+              | "| \($program) | `\(.id)` | \(.value | short) | \($quartiles) | \($control) | \(.relation) \(.goal | short) | \($verdict) |"
               end' \
             "$file"
     done
@@ -115,19 +147,30 @@ tables() {
     echo "# All tables"
     echo
     echo "Written by \`scripts/benchmarks.sh\`; [benchmarks.md](../benchmarks.md) says how they were measured. Spread is the distance"
-    echo "between the quartiles as a share of the median; a null control is a second measurement of the row above it by its name."
+    echo "between the quartiles as a share of the median; where there is none, the row was measured once. Ratios are to the row that"
+    echo "the title names. A null control is a second measurement of the row above it by its name."
     local file
     for file in "$results"/*.json; do
-        jq -r --arg program "$(basename "$file" .json)" 'def places(n): pow(10; n) as $p | . * $p | round / $p;
+        jq -r --arg program "$(basename "$file" .json)" "$short"'
+            def percent: if . == null then "" else "\(. * 1000 | round / 10) %" end;
+            def quartiles: if .lower then "\(.lower | short) to \(.upper | short)" else "" end;
             def remarks: [if .doubt then "void: \(.doubt)" else empty end,
-                          (.modes // empty | "two modes: \(.low | places(1)) and \(.high | places(1)) ns, \(.share_of_high * 100 | round) % in the second")]
+                          (.modes // empty | "two modes: \(.low | short) and \(.high | short), \(.share_of_high | percent) in the second")]
                 | join("; ");
-            .tables[]? | "\n## \($program): \(.title)\n\n| | ns | spread | ratio | quartiles | |\n|---|---:|---:|---:|---|---|",
-            (.rows[] | "| \(.name) | \(.ns | places(1)) | \(.spread * 100 | places(1)) % | \(.ratio | places(2)) | \(.lower | places(2)) to \(.upper | places(2)) | \(remarks) |"),
-            (.controls[]? | "| null control: \(.name) | \(.ns | places(1)) | \(.spread * 100 | places(1)) % | \(.ratio | places(2)) | \(.lower | places(2)) to \(.upper | places(2)) | |"),
-            (.missing[]? | "| \(.name) | | | | | missing: \(.reason) |")' "$file"
+            def line: "| \(.name) | \(.value | short) | \(.spread | percent) | \(.ratio | short) | \(quartiles) | \(remarks) |";
+            (.tables[]? | "\n## \($program): \(.title)\n\n| | \(.unit) | spread | ratio to \(.base) | quartiles | |\n|---|---:|---:|---:|---|---|",
+                (.rows[] | line),
+                (.controls[]? | .name |= "null control: \(.)" | line),
+                (.missing[]? | "| \(.name) | | | | | missing: \(.reason) |")),
+            (.plain_tables[]? | "\n## \($program): \(.title)\n\n| | \(.columns | join(" | ")) |\n|---|\(.columns | map("---:|") | join(""))",
+                (.rows[] | "| \(.name) | \(.values | map(short) | join(" | ")) |"))' "$file"
     done
 }
+
+# For jq: a number with some four digits.
+short='def short: if . == null then "none" else
+    (if . == 0 then 0 else fabs | log10 | floor end) as $exponent
+    | pow(10; [0, 3 - $exponent] | max) as $scale | . * $scale | round / $scale end;'
 
 # between NAME FILE: replaces the text between the page's two marks of that name by its standard input.
 between() {
@@ -144,10 +187,33 @@ write_page() {
     [ "$docs" = docs ] || cp docs/benchmarks.md "$docs"
     series
     gnuplot -c benchmarks/plots.gp "$results/series" "$docs/benchmarks"
+    sed -i -e '/^<title>/{a<style>' -e 'r benchmarks/plots.css' -e 'a</style>' -e '}' "$docs"/benchmarks/*.svg
     machine | between machine "$docs/benchmarks.md"
     goals | between goals "$docs/benchmarks.md"
     tables >"$docs/benchmarks/tables.md"
     echo "written: $docs/benchmarks.md"
+}
+
+# of_goals FOLDER: all goals of a run, with their programs.
+of_goals() {
+    local file
+    for file in "$1"/*.json; do
+        jq --arg program "$(basename "$file" .json)" '.goals[] | .program = $program' "$file"
+    done
+}
+
+compare() {
+    jq -rn --slurpfile one <(of_goals "$other") --slurpfile two <(of_goals "$results") "$short"'
+        def name: "\(.program) \(.id)";
+        ($two | INDEX(name)) as $again
+        | [$one[] | {one: ., two: $again[name]}] as $pairs
+        | ($pairs | map(select(.one.missing or .two == null or .two.missing))) as $missing
+        | ($pairs - $missing | map(select(.one.void or .two.void))) as $void
+        | ($pairs - $missing - $void
+           | map(select(.one.value != .two.value
+                        and ([.one.value, .two.value] | min <= 0 or max > 1.1 * min)))) as $different
+        | ($different[] | "\(.one | name): \(.one.value | short), then \(.two.value | short) (\(.one.single // "median"))"),
+          "\($pairs | length) goals: \($pairs - $missing - $void - $different | length) within 10 %, \($different | length) not, \($void | length) void in one run, \($missing | length) missing"'
 }
 
 mkdir -p "$results"
@@ -157,4 +223,8 @@ if $runs; then
 else
     need demo benchmarks
 fi
-write_page
+if $page; then
+    write_page
+else
+    compare
+fi
