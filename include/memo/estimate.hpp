@@ -5,8 +5,31 @@
 
 #include <cstdint>
 #include <iosfwd>
+#include <optional>
+#include <string_view>
 
 namespace memo {
+
+/// What ended the sampling of a mean.
+enum class stop_reason : std::uint8_t {
+    rule,              ///< the error meets the tolerance
+    identical_samples, ///< the same, and all samples are equal: without a declared range their error is 0,
+                       ///< which says little about a score with few values
+    max_repetitions, ///< the number of samples; the mean does not meet the rule
+};
+
+/// The name of the enumerator.
+[[nodiscard]] constexpr std::string_view to_string(stop_reason reason) noexcept {
+    switch (reason) {
+    case stop_reason::rule:
+        return "rule";
+    case stop_reason::identical_samples:
+        return "identical_samples";
+    case stop_reason::max_repetitions:
+        return "max_repetitions";
+    }
+    return "unknown";
+}
 
 /// The mean of one call with its error. Undefined numbers are NaN: the mean without samples, the others
 /// with fewer than two.
@@ -22,12 +45,13 @@ template <class Value> struct basic_estimate {
     std::uint64_t count = 0; ///< samples in the mean
     std::uint64_t rejected = 0; ///< samples outside the mean that on_nan = count counts
     bool settled = false;       ///< whether the mean meets the stopping rule
+    std::optional<stop_reason> settled_by{}; ///< nothing while a call would draw another sample
 };
 
 using estimate = basic_estimate<double>;
 
 /// Prints `0.912 +- 0.004 (5 samples)`, or `0.912 in [0.905, 0.916] (5 samples)` if the interval is not
-/// symmetric; inside the parentheses also `unsettled` if it is.
+/// symmetric; inside the parentheses also `unsettled` or `all equal` if it applies.
 template <class Traits>
 std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
                                              estimate const& e) {
@@ -38,6 +62,9 @@ std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& o
         out << e.mean << " in [" << e.lower << ", " << e.upper << "]";
     }
     out << " (" << e.count << (e.count == 1 ? " sample" : " samples");
+    if (e.settled_by == stop_reason::identical_samples) {
+        out << ", all equal";
+    }
     return out << (e.settled ? ")" : ", unsettled)");
 }
 

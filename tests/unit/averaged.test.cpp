@@ -129,6 +129,24 @@ TEST_CASE("an estimate has the moments of the mean and its error") {
     std::ostringstream text;
     text << e;
     CHECK(text.str() == "1 +- 0.248414 (3 samples)");
+    CHECK(e.settled_by == memo::stop_reason::rule);
+}
+
+TEST_CASE("an estimate of equal samples says so") {
+    script numbers{{0.9}};
+    auto const f = averaged(numbers, {.repeat = memo::until_settled});
+    auto const e = f.estimate(7);
+    CHECK(e.settled);
+    CHECK(e.settled_by == memo::stop_reason::identical_samples);
+    std::ostringstream text;
+    text << e;
+    CHECK(text.str() == "0.9 +- 0 (3 samples, all equal)");
+    CHECK(to_string(*e.settled_by) == "identical_samples");
+    script more{{0.9, 0.9, 0.9, 1, 0.8, 1, 0.8, 1}};
+    auto const g = averaged(more, {.max_repetitions = 5, .repeat = memo::until_settled});
+    CHECK(g.estimate(7).settled_by == memo::stop_reason::identical_samples);
+    CHECK(g.refine(7, {.rtol_stderr = 0.001, .min_repetitions = 4}).settled_by ==
+          memo::stop_reason::max_repetitions);
 }
 
 TEST_CASE("a negative, a zero and a constant mean settle") {

@@ -502,6 +502,57 @@ template <class Fixture> void counts_every_sample() {
     at_rest(f);
 }
 
+template <class Fixture> void tells_why_a_mean_is_settled() {
+    Fixture const made;
+    auto const check = [&]<class Sample>(auto options, std::string const& name, auto const& draw,
+                                         stop_reason reason) {
+        options.name = name + " on " + typeid(Fixture).name();
+        options.version = "1";
+        options.repeat = until_settled;
+        auto const open = [&] {
+            return memo::memoize<backend_in<Fixture>, averaged>(
+                ignore_state([&draw, n = 0](int) mutable -> Sample { return draw(n++); }), options,
+                made.backend);
+        };
+        INFO(options.name);
+        CHECK(open().estimate(1).settled_by == reason);
+        auto const again = open(); // reads the record
+        CHECK(again.outcome(1).source == source::hit);
+        CHECK(again.estimate(1).settled_by == reason);
+        CHECK(memo::function(again).estimate(1)->settled_by == reason);
+    };
+    auto const equal = [](int) { return 0.75; };
+    auto const close = [](int n) { return 0.75 + 0.01 * (n % 2); };
+    auto const far = [](int n) { return 1.0 * (n % 2); };
+    auto const both = [](int n) { return std::vector<double>{0.75, 0.75 + 0.01 * (n % 2)}; };
+    using plain = averaged_options<double>;
+    check.template operator()<double>(plain{.max_repetitions = 20}, "equal", equal,
+                                      stop_reason::identical_samples);
+    check.template operator()<double>(plain{.max_repetitions = 20}, "close", close,
+                                      stop_reason::rule);
+    check.template operator()<double>(plain{.rtol_stderr = 0.01, .max_repetitions = 20}, "far", far,
+                                      stop_reason::max_repetitions);
+    plain const bernstein{.rtol_stderr = 0.1,
+                          .max_repetitions = 2000,
+                          .range = sample_range{0, 1},
+                          .interval = empirical_bernstein};
+    check.template operator()<double>(bernstein, "equal, Bernstein", equal,
+                                      stop_reason::identical_samples);
+    check.template operator()<double>(bernstein, "close, Bernstein", close, stop_reason::rule);
+    betting_options<double> const bets{
+        .max_repetitions = 500, .range = sample_range{0, 1}, .interval = betting};
+    check.template operator()<double>(bets, "equal, betting", equal,
+                                      stop_reason::identical_samples);
+    check.template operator()<double>(bets, "close, betting", close, stop_reason::rule);
+    auto too_few = bets;
+    too_few.max_repetitions = 10;
+    check.template operator()<double>(too_few, "far, betting", far, stop_reason::max_repetitions);
+    using vectors = averaged_options<std::vector<double>>;
+    check.template operator()<std::vector<double>>(vectors{}, "vectors", both, stop_reason::rule);
+    check.template operator()<std::vector<double>>(vectors{.decides = 0}, "first of vectors", both,
+                                                   stop_reason::identical_samples);
+}
+
 template <class Fixture> void merges_bets_of_all_threads() {
     Fixture const made;
     auto const options = [](std::string const& name) {
@@ -574,6 +625,7 @@ template <class Fixture> bool register_backend(std::string const& name) {
         add("an update whose merge throws changes nothing", &survives_a_merge_that_throws<Fixture>);
         add("no update is lost among threads", &loses_no_update<Fixture>);
         add("every sample of an averaged function counts", &counts_every_sample<Fixture>);
+        add("an estimate says why its mean is settled", &tells_why_a_mean_is_settled<Fixture>);
         add("bets on the samples of all threads are those of the serial samples",
             &merges_bets_of_all_threads<Fixture>);
     }

@@ -18,10 +18,13 @@ namespace memo {
 /// computing s     spent in the function
 /// caching s       spent in the cache, a lower bound: the minimal measured latency of a lookup or store,
 ///                 for every lookup and store
-/// saved s         that hits would have spent in the function
+/// saved s         that hits and coalesced calls would have spent in the function
 /// speed-up        (computing + saved) / computing; empty if nothing was computed
 /// verdict         pays; pays little (less than 5 %); costs more than it saves; no call came twice; not
 ///                 called; audits disagree
+///
+/// A sentence below the table names the averaged functions whose means settled on identical samples although
+/// no `.range` was declared.
 ///
 /// Complexity:     linear in the functions; no operation on a backend
 /// Thread safety:  safe; calls in progress may be counted in part

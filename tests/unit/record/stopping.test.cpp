@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
+#include <optional>
 #include <vector>
 
 using memo::stopping_rule;
@@ -118,6 +119,56 @@ TEST_CASE("max_repetitions ends sampling without settling the mean") {
     CHECK(rule.is_enough(of({1, 2}), 1));
     CHECK_FALSE(rule.is_settled(of({1, 2, 3})));
     CHECK_FALSE(rule.estimate_of(of({1, 2, 3}), 0).settled);
+}
+
+TEST_CASE("an estimate says what ended the sampling, with each interval") {
+    using enum memo::stop_reason;
+    auto const reason = [](stopping_rule rule, std::initializer_list<double> samples,
+                           std::uint64_t rejected = 0) {
+        rule.rtol_stderr = 0;
+        rule.max_repetitions = 4;
+        auto const e = stopping(rule, false).estimate_of(of(samples), rejected);
+        CHECK(e.settled ==
+              (e.settled_by == memo::stop_reason::rule || e.settled_by == identical_samples));
+        return e.settled_by;
+    };
+    stopping_rule const student{.atol_stderr = 0.1, .confidence = 0.95};
+    CHECK(reason(student, {}) == std::nullopt);
+    CHECK(reason(student, {1, 1}) == std::nullopt);
+    CHECK(reason(student, {1, 1, 1}) == identical_samples);
+    CHECK(reason(student, {1, 1.01, 1}) == memo::stop_reason::rule);
+    CHECK(reason(student, {1, 2, 1}) == std::nullopt);
+    CHECK(reason(student, {1, 2, 1, 2}) == max_repetitions);
+    CHECK(reason(student, {1, 2}, 2) == max_repetitions);
+    stopping_rule ranged = student;
+    ranged.range = memo::sample_range{0, 1};
+    CHECK(reason(ranged, {1, 1, 1}) == std::nullopt); // the range has other values
+    ranged.atol_stderr = 0.999;
+    CHECK(reason(ranged, {1, 1, 1}) == identical_samples);
+    CHECK(reason(ranged, {1, 0.99, 1}) == memo::stop_reason::rule);
+    ranged.interval = memo::empirical_bernstein;
+    CHECK(reason(ranged, {1, 1, 1}) == std::nullopt);
+    ranged.atol_stderr = 20;
+    CHECK(reason(ranged, {1, 1, 1}) == identical_samples);
+    CHECK(reason(ranged, {1, 0.99, 1}) == memo::stop_reason::rule);
+}
+
+TEST_CASE("a vector has identical samples if all elements that count have") {
+    using enum memo::stop_reason;
+    moments<std::vector<double>> m;
+    m.add({1.0, 5.0});
+    m.add({1.0, 5.1});
+    m.add({1.0, 5.0});
+    auto const reason = [&](std::optional<std::size_t> decides) {
+        return stopping({.rtol_stderr = 0.1, .decides = decides}, false).reason_to_stop(m, 0);
+    };
+    CHECK(reason(std::nullopt) == memo::stop_reason::rule);
+    CHECK(reason(0) == identical_samples);
+    CHECK(reason(1) == memo::stop_reason::rule);
+    CHECK(reason(2) == std::nullopt);
+    CHECK(stopping({.decides = 0}, false).needs_range(m));
+    CHECK_FALSE(stopping({}, false).needs_range(m));
+    CHECK_FALSE(stopping({.range = memo::sample_range{0, 6}, .decides = 0}, false).needs_range(m));
 }
 
 TEST_CASE("a NaN mean is never settled") {

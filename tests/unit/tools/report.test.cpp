@@ -3,11 +3,13 @@
 #include "support/lines.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
+#include <memo/backends/disk.hpp>
 #include <memo/memo.hpp>
 
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
@@ -19,6 +21,7 @@
 #include <optional>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -55,6 +58,14 @@ std::vector<double> numbers_in(std::string const& line) {
 
 bool has(std::string const& text, std::string const& part) {
     return text.find(part) != std::string::npos;
+}
+
+/// Whether the sentence below the table names a function.
+bool warns_of(std::string const& title) {
+    std::string const last = lines_of(report()).back();
+    return last.starts_with("Some means settled on identical samples, whose error counts as 0. "
+                            "Declare .range = {{lowest, highest}} of the samples for: ") &&
+           has(last + ',', ' ' + title + ',');
 }
 
 void spend(std::chrono::nanoseconds time) {
@@ -162,11 +173,75 @@ TEST_CASE("the verdict compares the saved time with that of the function and the
     CHECK(memo::detail::verdict(a) == "pays");
     a.counted.hits = 0;
     a.counted.saved = 0ns;
-    a.counted.evaluations = 50;
+    a.counted.misses = 50;
     a.counted.coalesced = 50; // that waited for them
+    memo::detail::add_coalesced(a.counted);
+    CHECK(a.counted.saved == 1s);
     CHECK(memo::detail::verdict(a) == "pays");
     a.caching = 1s;
     CHECK(memo::detail::verdict(a) == "costs more than it saves");
+}
+
+TEST_CASE("a call that waited for another one's evaluation saves that time") {
+    constexpr int callers = 8;
+    std::atomic<int> waiting{0};
+    auto const f = memo::memoize(memo::ignore_state([&](int x) {
+                                     while (waiting < callers) { // until all have called
+                                         std::this_thread::yield();
+                                     }
+                                     spend(20ms);
+                                     return x;
+                                 }),
+                                 {.name = "report/waited"});
+    std::vector<std::thread> threads;
+    for (int i = 0; i < callers; ++i) {
+        threads.emplace_back([&] {
+            ++waiting;
+            CHECK(f(1) == 1);
+        });
+    }
+    for (auto& thread : threads) {
+        thread.join();
+    }
+    auto const s = f.stats();
+    REQUIRE(s.evaluations == 1);
+    std::string const line = line_of("report/waited");
+    CHECK(has(line, "  pays  "));
+    auto const numbers = numbers_in(line);
+    REQUIRE(numbers.size() == 7);
+    CHECK(numbers[6] == Approx(callers).epsilon(0.15)); // a late caller hits, which is less exact
+}
+
+TEST_CASE("the report names functions whose means settled on identical samples without a range") {
+    auto const score = [](std::string const& name, std::optional<memo::sample_range> range) {
+        return memo::memoize<memo::memory, memo::averaged>(
+            [](int x) { return x < 0 ? x * 1.5 : 0.9; },
+            {.name = name, .range = range, .repeat = memo::until_settled});
+    };
+    auto const without = score("report/equal", std::nullopt);
+    auto const with = score("report/in range", memo::sample_range{0, 1});
+    CHECK_FALSE(warns_of("report/equal"));
+    CHECK(without.estimate(1).settled_by == memo::stop_reason::identical_samples);
+    CHECK(with.estimate(1).settled_by == memo::stop_reason::identical_samples);
+    CHECK(warns_of("report/equal"));
+    CHECK_FALSE(warns_of("report/in range"));
+    without.reset_stats();
+    CHECK_FALSE(warns_of("report/equal"));
+}
+
+TEST_CASE("a mean that an earlier run settled on identical samples is named, too") {
+    memo_test::temp_dir const directory;
+    auto const ask = [&] {
+        auto const f = memo::memoize<memo::disk, memo::averaged>(
+            [](int) { return 0.9; },
+            {.name = "report/stored", .version = "1", .repeat = memo::until_settled},
+            memo::disk({.directory = directory.path()}));
+        return f.estimate(1);
+    };
+    REQUIRE(memo_test::in_process([&] { return ask().count == 3 ? 0 : 1; }) == 0);
+    CHECK_FALSE(warns_of("report/stored (1)"));
+    CHECK(ask().settled_by == memo::stop_reason::identical_samples);
+    CHECK(warns_of("report/stored (1)"));
 }
 
 TEST_CASE("functions of one name are one line, and stay after they end") {
@@ -196,10 +271,12 @@ TEST_CASE(
         dearest(x % 2);
     }
     std::string const text = report();
-    auto const lines = lines_of(text);
+    auto lines = lines_of(text);
+    while (!lines.back().ends_with("  all")) { // a sentence about means of other cases
+        lines.pop_back();
+    }
     CHECK(has(lines[0], "evaluations  computing s  caching s    saved s speed-up  verdict"));
     CHECK(lines[1].ends_with("  report/dearest (1)"));
-    CHECK(lines.back().ends_with("  all"));
     CHECK(has(text, "::increment\n"));
     CHECK(text.find("report/dear (1)") < text.find("::increment\n"));
     double calls = 0;

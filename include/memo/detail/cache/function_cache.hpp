@@ -225,6 +225,9 @@ class function_cache : public function_cache_base {
                     record.emplace(Evaluation::add(addend, {})(&*record));
                     drawn_ = &addend;
                     merge(since, cost);
+                    if (wanted_.needs_range(*record)) {
+                        cache_.counters().note_needed_range();
+                    }
                     return;
                 }
                 cache_.counters().add(&statistics::rejected);
@@ -441,6 +444,8 @@ class function_cache : public function_cache_base {
             found = miss_reason::other_stream;
         } else if (found && !evaluation_.is_enough(found->record)) {
             found = miss_reason::unsettled;
+        } else if (found && evaluation_.needs_range(found->record)) {
+            counters().note_needed_range();
         }
     }
 

@@ -181,6 +181,11 @@ template <class Sample, bool Numbered, bool Bets = false> class averaging {
         return seen.samples.add(key, stored.samples, fresh);
     }
 
+    /// See stopping::needs_range().
+    [[nodiscard]] bool needs_range(record const& stored) const {
+        return stopping_.needs_range(stored.samples);
+    }
+
     [[nodiscard]] auto estimate(record const& stored) const {
         return stopping_.estimate_of(stored.samples, stored.rejected);
     }

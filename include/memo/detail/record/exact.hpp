@@ -35,6 +35,7 @@ template <class R> class single_result {
 
     template <class Record> static bool has_result(Record const&) noexcept { return true; }
     template <class Record> static bool is_enough(Record const&) noexcept { return true; }
+    template <class Record> static bool needs_range(Record const&) noexcept { return false; }
     template <class Record> static bool can_serve(Record const&) noexcept { return true; }
     template <class Record> static bool needs_sample(Record const&, std::uint64_t) noexcept {
         return false;

@@ -42,19 +42,10 @@ class stopping {
         if (m.count() < std::max<std::uint64_t>(rule_.min_repetitions, 2)) {
             return false;
         }
-        auto const is_within = [&](std::size_t i) {
+        return holds_where_it_counts(m, [&](std::size_t i) {
             return has_error_within(m, i,
                                     rule_.atol_stderr + rule_.rtol_stderr * math::abs(m.mean(i)));
-        };
-        if (rule_.decides) {
-            return *rule_.decides < m.size() && is_within(*rule_.decides);
-        }
-        for (std::size_t i = 0; i < m.size(); ++i) {
-            if (!is_within(i)) {
-                return false;
-            }
-        }
-        return true;
+        });
     }
 
     /// Whether sampling ends.
@@ -63,6 +54,21 @@ class stopping {
     template <class Moments>
     [[nodiscard]] bool is_enough(Moments const& m, std::uint64_t rejected) const {
         return m.count() + rejected >= rule_.max_repetitions || is_settled(m);
+    }
+
+    /// Why sampling ends; nothing if it goes on. See is_enough().
+    template <class Moments>
+    [[nodiscard]] std::optional<stop_reason> reason_to_stop(Moments const& m,
+                                                            std::uint64_t rejected) const {
+        if (is_settled(m)) {
+            return has_identical_samples(m) ? stop_reason::identical_samples : stop_reason::rule;
+        }
+        return is_enough(m, rejected) ? std::optional(stop_reason::max_repetitions) : std::nullopt;
+    }
+
+    /// Whether the mean is settled on equal samples, and no range says which other ones there may be.
+    template <class Moments> [[nodiscard]] bool needs_range(Moments const& m) const {
+        return !rule_.range && has_identical_samples(m) && is_settled(m);
     }
 
     template <class Moments>
@@ -78,11 +84,34 @@ class stopping {
         result.half_width = all([&](std::size_t i) { return half_width(m, i); });
         result.count = m.count();
         result.rejected = rejected;
-        result.settled = is_settled(m);
+        result.settled_by = reason_to_stop(m, rejected);
+        result.settled = result.settled_by && *result.settled_by != stop_reason::max_repetitions;
         return result;
     }
 
   private:
+    /// Whether a condition holds for all elements, or for the one of .decides.
+    ///
+    /// holds           called with the index of an element
+    template <class Moments, class Condition>
+    [[nodiscard]] bool holds_where_it_counts(Moments const& m, Condition const& holds) const {
+        if (rule_.decides) {
+            return *rule_.decides < m.size() && holds(*rule_.decides);
+        }
+        for (std::size_t i = 0; i < m.size(); ++i) {
+            if (!holds(i)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /// The first sample is the origin of the moments, so equal ones leave a sum of squares of exactly 0.
+    template <class Moments> [[nodiscard]] bool has_identical_samples(Moments const& m) const {
+        return m.count() > 1 &&
+               holds_where_it_counts(m, [&](std::size_t i) { return m.m2(i) == 0; });
+    }
+
     [[nodiscard]] double confidence() const { return rule_.confidence.value_or(0.95); }
 
     template <class Sample>

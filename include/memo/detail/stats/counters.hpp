@@ -69,6 +69,17 @@ class call_counters {
     /// amount          a count, or a time in ns
     void add(counter_place counter, std::uint64_t amount = 1);
 
+    /// Remembers that a mean was settled on equal samples without a range, see stopping::needs_range().
+    void note_needed_range() noexcept {
+        if (!needs_range_.load(std::memory_order_relaxed)) {
+            needs_range_.store(true, std::memory_order_relaxed);
+        }
+    }
+    /// Whether that happened since the last reset.
+    [[nodiscard]] bool needs_range() const noexcept {
+        return needs_range_.load(std::memory_order_relaxed);
+    }
+
     /// The latency of lookups that missed the fast path.
     [[nodiscard]] latency& looking();
     /// The latency of stores of results.
@@ -110,6 +121,7 @@ class call_counters {
 
     std::array<std::atomic<tally*>, no_place + 1> by_thread_{}; ///< null at no_place
     bool const quick_;
+    std::atomic<bool> needs_range_{false};
     tally shared_; ///< of threads without a place, or without memory
     mutable mutex mutex_;
     statistics at_reset_;

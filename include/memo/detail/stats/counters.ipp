@@ -65,6 +65,7 @@ call_counters::caching(statistics const& counted) const noexcept {
 MEMO_DEFINITION void call_counters::reset() {
     std::scoped_lock const lock(mutex_);
     at_reset_ = total();
+    needs_range_.store(false, std::memory_order_relaxed);
 }
 
 MEMO_DEFINITION call_counters::tally& call_counters::of_this_thread() {

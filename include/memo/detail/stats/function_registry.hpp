@@ -22,6 +22,7 @@ namespace memo::detail {
 struct function_totals {
     statistics counted;
     std::chrono::nanoseconds caching{0}; ///< see call_counters::caching
+    bool needs_range = false;            ///< see call_counters::needs_range
 
     function_totals& operator+=(function_totals const& other);
 };

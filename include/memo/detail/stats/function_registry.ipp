@@ -13,6 +13,7 @@ namespace memo::detail {
 MEMO_DEFINITION function_totals& function_totals::operator+=(function_totals const& other) {
     counted += other.counted;
     caching += other.caching;
+    needs_range = needs_range || other.needs_range;
     return *this;
 }
 
@@ -47,7 +48,7 @@ MEMO_DEFINITION function_registry::entry::~entry() {
 
 MEMO_DEFINITION function_totals function_registry::entry::now() const {
     statistics const counted = counters_.since_reset();
-    return {counted, counters_.caching(counted)};
+    return {counted, counters_.caching(counted), counters_.needs_range()};
 }
 
 MEMO_DEFINITION std::forward_list<titled_totals> function_registry::all() const {

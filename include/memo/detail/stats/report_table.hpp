@@ -4,6 +4,7 @@
 // The table of memo::stats_report().
 
 #include <memo/detail/system/compiled.hpp>
+#include <memo/statistics.hpp>
 
 #include <string>
 
@@ -12,9 +13,15 @@ namespace memo::detail {
 /// A number with at least three significant digits, and at most six decimals.
 [[nodiscard]] std::string three_digits(double number);
 
+/// Adds the time that coalesced calls would have spent in the function to `saved`. Each would have led, so
+/// it saves what a leader spends on average.
+void add_coalesced(statistics& s);
+
 struct function_totals;
 
-/// Whether memoizing saves time. A coalesced call counts as a saved evaluation.
+/// Whether memoizing saves time.
+///
+/// totals          see add_coalesced()
 [[nodiscard]] std::string verdict(function_totals const& totals);
 
 /// See memo::stats_report().

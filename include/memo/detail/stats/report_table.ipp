@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <forward_list>
 #include <string>
 
@@ -26,7 +27,16 @@ MEMO_DEFINITION std::string three_digits(double number) {
     return fixed_text(number, std::clamp(2 - exponent, 0, 6));
 }
 
-/// The time without hits divided by the time with them; empty if nothing was computed.
+MEMO_DEFINITION void add_coalesced(statistics& s) {
+    constexpr double longest = 9.2e18;
+    double const leaders = (std::max)(1.0, static_cast<double>(s.misses + s.refinements));
+    double const ns =
+        static_cast<double>(s.computing.count()) / leaders * static_cast<double>(s.coalesced);
+    s.saved = saturated_sum(
+        s.saved, std::chrono::nanoseconds(static_cast<std::int64_t>((std::min)(ns, longest))));
+}
+
+/// The time without the cache divided by the time with it; empty if nothing was computed.
 MEMO_DEFINITION std::string speed_up(statistics const& s) {
     double const computing = seconds_of(s.computing);
     return computing > 0 ? three_digits((computing + seconds_of(s.saved)) / computing) : "";
@@ -44,8 +54,7 @@ MEMO_DEFINITION std::string verdict(function_totals const& totals) {
         return "no call came twice";
     }
     double const computing = seconds_of(s.computing);
-    double const runs = (std::max)(1.0, static_cast<double>(s.evaluations));
-    double const saved = seconds_of(s.saved) + computing / runs * static_cast<double>(s.coalesced);
+    double const saved = seconds_of(s.saved);
     if (saved <= seconds_of(totals.caching)) {
         return "costs more than it saves";
     }
@@ -78,6 +87,10 @@ MEMO_DEFINITION bool goes_before(titled_totals const& one, titled_totals const& 
 
 MEMO_DEFINITION std::string report_table() {
     std::forward_list<titled_totals> rows = process_wide<function_registry>().all();
+    std::string without_range;
+    for (auto& [title, sum] : rows) {
+        add_coalesced(sum.counted);
+    }
     rows.sort(goes_before);
     std::string table =
         "      calls       hits evaluations  computing s  caching s    saved s speed-up  verdict"
@@ -88,9 +101,17 @@ MEMO_DEFINITION std::string report_table() {
         table += report_line(title, sum, verdict(sum));
         all += sum;
         ++count;
+        if (sum.needs_range) {
+            append(without_range, {without_range.empty() ? "" : ", ", printable(title)});
+        }
     }
     if (count > 1) {
         table += report_line("all", all, "");
+    }
+    if (!without_range.empty()) {
+        append(table, {"Some means settled on identical samples, whose error counts as 0. Declare "
+                       ".range = {{lowest, highest}} of the samples for: ",
+                       without_range, "\n"});
     }
     return table;
 }
