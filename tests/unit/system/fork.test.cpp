@@ -63,6 +63,16 @@ template <class Mutex> int bad_children(int children) {
 
 } // namespace
 
+// In a process that runs only this case; see watches_forks.
+TEST_CASE("the handlers of fork are registered before the first use of memo") {
+    auto const generation = [] {
+        return static_cast<int>(
+            memo::detail::process_wide<memo::detail::thread_slots>().generation());
+    };
+    int const child = memo_test::in_process(generation);
+    CHECK(child == generation() + 1);
+}
+
 TEST_CASE("no child of fork has a mutex that another thread held") {
     CHECK(bad_children<memo::detail::mutex>(memo_test::trials(30)) == 0);
     CHECK(bad_children<memo::detail::shared_mutex>(memo_test::trials(30)) == 0);

@@ -41,4 +41,16 @@ namespace memo::detail {
     return slot;
 }
 
+/// Registers the handlers of fork() before the code of this module runs, by the first use of memo in the
+/// thread that loads it. Registered later, they would come too late for a fork that another thread has
+/// begun: its child would inherit the locks of the first use.
+[[gnu::visibility("hidden")]] inline bool const watches_forks = []() noexcept {
+    try {
+        static_cast<void>(this_thread_slot());
+        return true;
+    } catch (std::bad_alloc const&) {
+        return false; // the first use tries again
+    }
+}();
+
 } // namespace memo::detail

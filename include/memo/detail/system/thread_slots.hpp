@@ -71,7 +71,7 @@ class thread_slots {
 
     // Forks.
 
-    /// Registered once, by the first thread that takes a slot, under the lock.
+    /// Registered once, by the thread that loads the first module with memo, under the lock.
     void watch_forks();
 
     /// Returns when no other thread is inside a fork section. Other threads then wait before they enter one.
