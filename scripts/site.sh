@@ -10,15 +10,18 @@ rm -rf build/site
 mkdir -p "$pages"
 cp -r docs/. "$pages"
 cp scripts/site/site.css "$pages"
+sed -i 's|](../SECURITY.md)|](security.md)|g' "$pages"/*.md
 
 # Pages outside docs/: rewrites their links for the site.
 sed -e 's|](docs/decisions/)|](decisions/index.md)|g' -e 's|](docs/|](|g' -e 's|="docs/|="|g' \
-    -e 's|](examples/)|](examples.md)|g' -e 's|](CONTRIBUTING.md)|](contributing.md)|g' -e 's|](packaging/)|](packages.md)|g' README.md >"$pages/index.md"
+    -e 's|](examples/)|](examples.md)|g' -e 's|](CONTRIBUTING.md)|](contributing.md)|g' -e 's|](packaging/)|](packages.md)|g' \
+    -e 's|](SECURITY.md)|](security.md)|g' README.md >"$pages/index.md"
 sed -e 's|](data/README.md)|](examples_data.md)|' -e 's|](redis_backend/README.md)|](examples_redis.md)|' examples/README.md >"$pages/examples.md"
 cp examples/data/README.md "$pages/examples_data.md"
 sed 's|](../../docs/|](|' examples/redis_backend/README.md >"$pages/examples_redis.md"
 cp packaging/README.md "$pages/packages.md"
-cp CHANGELOG.md "$pages/changelog.md"
+sed 's|](docs/|](|g' CHANGELOG.md >"$pages/changelog.md"
+sed 's|](docs/|](|g' SECURITY.md >"$pages/security.md"
 sed 's|](docs/|](|g' CONTRIBUTING.md >"$pages/contributing.md"
 {
     printf '# Decisions\n\nDecisions with their measurements.\n\n'
