@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # run_page.sh PAGE FOLDER: follows a page as a reader does. Writes the blocks that the page marks as files
-# (<!-- snippet: file NAME -->) to the folder, runs run.sh there, and compares its output with printed.txt.
+# (<!-- snippet: file NAME -->; blocks of one name follow each other) to the folder, runs run.sh there, and looks for the text
+# of each printed*.txt in its output.
 set -euo pipefail
 page=$1 folder=$2
 
@@ -16,6 +17,8 @@ awk -v folder="$folder" '
 ' "$page"
 cd "$folder"
 output=$(sh -e run.sh)
-expected=$(cat printed.txt)
 echo "$output"
-[[ $output == *"$expected"* ]] || { echo "$page: it does not print: $expected"; exit 1; }
+for file in printed*.txt; do
+    expected=$(cat "$file")
+    [[ $output == *"$expected"* ]] || { echo "$page: it does not print: $expected"; exit 1; }
+done
