@@ -210,9 +210,11 @@ rows tabulate(effort effort) {
     auto const rules = all_rules(effort);
     rows all(rules.size(), std::vector<row>(laws.size()));
     examples::progress_bar progress(rules.size() * laws.size());
-    examples::in_parallel(rules.size() * laws.size(), progress, [&](std::size_t i) {
-        std::size_t const l = i % laws.size();
-        all[i / laws.size()][l] = measure(rules[i / laws.size()], laws[l], effort.trials);
+    std::size_t const last = rules.size() * laws.size() - 1;
+    examples::in_parallel(last + 1, progress, [&](std::size_t i) {
+        std::size_t const r = (last - i) / laws.size(); // the longest first
+        std::size_t const l = (last - i) % laws.size();
+        all[r][l] = measure(rules[r], laws[l], effort.trials);
     });
     return all;
 }
