@@ -399,3 +399,64 @@ TEST_CASE("a batch of hits in a large memory cache has the right values") {
     }
     CHECK(at_rest(f).hits == 999 + 5000);
 }
+
+TEST_CASE("a batch with one miss at any place has all values and counts in order") {
+    constexpr int size = 40;
+    for (int missing = 0; missing < size; ++missing) {
+        std::vector<int> ran;
+        auto const f = memo::memoize(memo::ignore_state([&ran](int x) {
+            ran.push_back(x);
+            return 3 * x;
+        }));
+        std::vector<int> calls;
+        for (int i = 0; i < size; ++i) {
+            calls.push_back(100 + i);
+            if (i != missing) {
+                f(calls.back());
+            }
+        }
+        calls.push_back(100 + missing); // again
+        f.reset_stats();
+        ran.clear();
+        auto const results = f.many(calls);
+        REQUIRE(ran == std::vector{100 + missing});
+        REQUIRE(results.size() == calls.size());
+        for (std::size_t i = 0; i < calls.size(); ++i) {
+            REQUIRE(results[i].value() == 3 * calls[i]);
+        }
+        auto const counted = at_rest(f);
+        REQUIRE(counted.hits == size - 1);
+        REQUIRE(counted.misses == 1);
+        REQUIRE(counted.coalesced == 1);
+    }
+}
+
+TEST_CASE("the hits of a batch are audited") {
+    std::atomic<int> runs{0};
+    auto const f = memo::memoize(squares(runs), {.audit = 1.0});
+    static_cast<void>(f.many({1, 2, 3}));
+    static_cast<void>(f.many({3, 2, 1}));
+    CHECK(runs == 6);
+    CHECK(at_rest(f).audits == 3);
+}
+
+TEST_CASE("hits of a batch keep their entries in a bounded store") {
+    auto const f =
+        memo::memoize([](int x) { return 2 * x; }, {}, memo::memory({.max_entries = 200}));
+    for (int i = 0; i < 200; ++i) {
+        f(i);
+    }
+    std::vector<int> used;
+    for (int i = 0; i < 20; ++i) {
+        used.push_back(i * 10);
+    }
+    for (int i = 200; i < 2000; ++i) {
+        for (auto const& each : f.many(used)) {
+            static_cast<void>(each.value());
+        }
+        f(i);
+    }
+    f.reset_stats();
+    static_cast<void>(f.many(used));
+    CHECK(at_rest(f).hits >= 18); // of 20; without uses all of them would be gone
+}

@@ -117,6 +117,11 @@ template <class Near, class Far> class tiered {
             return near_.try_hit_further(key);
         }
 
+        void prefetch(detail::unfinalized_key key) const noexcept
+            requires(!is_merged && detail::fast_partition<near_type, Record>) {
+            near_.prefetch(key);
+        }
+
         /// Looks up many keys; the far tier looks up all near misses together.
         void get_many(std::span<key128 const> keys,
                       std::span<lookup_result<Record>> results) const {

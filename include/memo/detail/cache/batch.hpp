@@ -105,6 +105,17 @@ template <class Cache, class Evaluation> class batch {
     template <class Executor, class Evaluate, class Examine>
     [[nodiscard]] std::vector<outcome> serve(Executor& execute, Evaluate const& evaluate,
                                              Examine const& examine) {
+        std::vector<outcome> results;
+        results.reserve(ids_.size() + failures_.size());
+        if (failures_.empty()) {
+            served_ = cache_.try_hits(ids_, [&](auto record) {
+                results.emplace_back(Evaluation::result_of(std::move(record)));
+            });
+            ids_.erase(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(served_));
+            if (ids_.empty()) {
+                return results;
+            }
+        }
         auto found = cache_.lookup_all(ids_);
         for (std::size_t i = 0; i < found.size(); ++i) {
             if (found[i]) {
@@ -112,8 +123,6 @@ template <class Cache, class Evaluation> class batch {
             }
         }
         auto const evaluated = evaluate_others(found, execute, evaluate);
-        std::vector<outcome> results;
-        results.reserve(ids_.size() + failures_.size());
         auto failure = failures_.begin();
         auto const add_failures_before = [&](std::size_t i) {
             for (; failure != failures_.end() && failure->before == i; ++failure) {
@@ -154,7 +163,7 @@ template <class Cache, class Evaluation> class batch {
     /// Complexity:     O(log(failures_.size()))
     [[nodiscard]] std::size_t item_of(std::size_t i) const {
         auto const later = std::ranges::upper_bound(failures_, i, {}, &key_failure::before);
-        return i + static_cast<std::size_t>(later - failures_.begin());
+        return served_ + i + static_cast<std::size_t>(later - failures_.begin());
     }
 
     /// Evaluates the misses, each key once.
@@ -236,7 +245,8 @@ template <class Cache, class Evaluation> class batch {
     }
 
     Cache& cache_;
-    std::vector<call_id> ids_;          ///< of the calls with a key, in the range's order
+    std::size_t served_ = 0;            ///< leading calls that the fast path served
+    std::vector<call_id> ids_;          ///< of the other calls with a key, in the range's order
     std::vector<key_failure> failures_; ///< of the other calls, in the range's order
 };
 

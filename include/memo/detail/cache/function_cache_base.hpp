@@ -184,6 +184,7 @@ class function_cache_base {
     [[nodiscard]] invalidation_log& invalidated() const noexcept { return shared_->invalidated; }
     /// Whether a miss runs the function.
     [[nodiscard]] bool runs() const noexcept { return options_.on_miss == on_miss_policy::compute; }
+    [[nodiscard]] bool has_audits() const noexcept { return options_.audits; }
     [[nodiscard]] bool has_single_flight() const noexcept { return options_.single_flight; }
     [[nodiscard]] std::chrono::nanoseconds ttl() const noexcept { return options_.ttl; }
 

@@ -152,6 +152,10 @@ template <class Record> class memory_partition {
         return {};
     }
 
+    void prefetch(unfinalized_key key) const noexcept requires fits_word<Record> {
+        partition_.entries().prefetch(key);
+    }
+
     /// get() of many keys.
     void get_many(std::span<key128 const> keys, std::span<lookup_result<Record>> results) const {
         std::array<untyped_lookup, 32> found; // more than a core fetches at once

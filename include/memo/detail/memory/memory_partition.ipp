@@ -70,7 +70,7 @@ MEMO_DEFINITION untyped_lookup partition_handle::find_word(unfinalized_key key, 
 MEMO_DEFINITION void partition_handle::find_many(std::span<key128 const> keys,
                                                  untyped_lookup* results) const {
     for (key128 const key : keys) {
-        entries().prefetch(key);
+        entries().prefetch(unfinalized_key(key));
     }
     for (key128 const key : keys) {
         slot_value found;

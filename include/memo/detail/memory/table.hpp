@@ -54,7 +54,7 @@ class table {
     }
 
     /// Prefetches the bucket in which a lookup of this key begins.
-    void prefetch(key128 key) const { __builtin_prefetch(&home_of(slot_key(key).low)); }
+    void prefetch(unfinalized_key key) const { __builtin_prefetch(&home_of(slot_key(key).low)); }
 
     /// Stores a value; returns the old one, or an empty one.
     ///
