@@ -2,14 +2,17 @@
 # item of a list, and continued lines of both lose their indentation.
 
 # Doxygen 1.9 writes dead links to the private classes of a public one.
-/^ *private:$/ && FILENAME ~ /memo\/((backends|tools|testing|types)\/)?[a-z_]+\.hpp$/ {
+!is_private && /^ *private:$/ && FILENAME ~ /memo\/((backends|tools|testing|types)\/)?[a-z_]+\.hpp$/ {
     private_end = $0
     sub(/  private:$/, "};", private_end)
     public_again = $0
     sub(/private/, "public", public_again)
     is_private = 1
 }
-is_private && ($0 == private_end || $0 == public_again) { is_private = 0 }
+# What is indented less than expected ends it too: clang-format indents the rest of a class after a requires-clause.
+is_private && (/^ *};$/ && length($0) <= length(private_end) || /^ *public:$/ && length($0) <= length(public_again)) {
+    is_private = 0
+}
 is_private { next }
 
 match($0, /^ *\/\/\/ +/) {
