@@ -114,6 +114,13 @@ END
     plain_table eviction 'share of hits when a tenth of the keys is kept' >"$to/eviction.tsv"
     plain_table stopping 'samples of a mean' >"$to/stopping_samples.tsv"
     plain_table stopping 'share of means within the tolerance' >"$to/stopping_held.tsv"
+    local file
+    for file in "$to"/*.tsv; do
+        if [ ! -s "$file" ]; then
+            echo "benchmarks.sh: $file is empty: its table has another title now" >&2
+            exit 1
+        fi
+    done
 }
 
 machine() {
