@@ -57,8 +57,8 @@ template <class Function> auto mixed(Function& f, std::atomic<int>& fresh) {
 }
 
 /// Variants that are measured in turns, one thread and two, each between two turns of the control: a loop that shares
-/// nothing. A turn counts if the control was twice as fast with two threads before and after it. Where it was not, the
-/// host had given one of the two cores, or a part of it, to somebody else.
+/// nothing. A turn counts if the control was twice as fast with two threads before and after it. Where it was not, another
+/// process or another machine of the same host had one of the two cores, or a part of it.
 class variants {
   public:
     template <class Work> explicit variants(Work control) { add("control", control); }
@@ -108,7 +108,7 @@ class variants {
         }
         if (found->turns.size() < enough) {
             constexpr double nothing = std::numeric_limits<double>::quiet_NaN();
-            return {nothing, nothing, nothing, nothing, "the host did not give two cores"};
+            return {nothing, nothing, nothing, nothing, "two cores were seldom free"};
         }
         return benchmark::controlled(
             benchmark::compare_rounds(
