@@ -30,6 +30,10 @@ sed 's|](docs/|](|g' CONTRIBUTING.md >"$pages/contributing.md"
     done
 } >"$pages/decisions/index.md"
 
+for page in "$pages"/*.md; do
+    grep -q ": $(basename "$page")\$" scripts/site/mkdocs.yml ||
+        [ "$(basename "$page")" = reference.md ] || { echo "site: mkdocs.yml has no entry for $page" >&2; exit 1; }
+done
 doxygen scripts/site/Doxyfile
 cp scripts/site/mkdocs.yml build/site/mkdocs.yml
 python3 scripts/site/reference.py build/site/doxygen "$pages/reference" >>build/site/mkdocs.yml
