@@ -113,18 +113,26 @@ struct settings {
 int stat(settings const& chosen) {
     memo::cache_directory cache(opening(chosen, false));
     memo::directory_statistics const now = cache.statistics();
-    json const fields{{"directory", cache.path()},      {"functions", now.functions},
-                      {"entries", now.entries},         {"live_bytes", now.live_bytes},
-                      {"file_bytes", now.file_bytes},   {"max_file_bytes", now.max_file_bytes},
-                      {"all_on_disk", now.all_on_disk}, {"set_aside", now.set_aside}};
     if (chosen.as_json) {
-        print_json(fields);
+        print_json({{"directory", cache.path()},
+                    {"functions", now.functions},
+                    {"entries", now.entries},
+                    {"live_bytes", now.live_bytes},
+                    {"file_bytes", now.file_bytes},
+                    {"max_file_bytes", now.max_file_bytes},
+                    {"all_on_disk", now.all_on_disk},
+                    {"set_aside", now.set_aside}});
         return ok;
     }
-    for (auto const& [name, value] : fields.items()) {
-        std::cout << std::left << std::setw(17) << name
-                  << (value.is_string() ? printable(value.get<std::string>()) : value.dump())
-                  << '\n';
+    for (auto const& [name, text] : {std::pair{"directory", printable(cache.path())},
+                                     {"functions", std::to_string(now.functions)},
+                                     {"entries", std::to_string(now.entries)},
+                                     {"live", memo_cache::size_text(now.live_bytes)},
+                                     {"file", memo_cache::size_text(now.file_bytes)},
+                                     {"file at most", memo_cache::size_text(now.max_file_bytes)},
+                                     {"all on disk", now.all_on_disk ? "yes" : "no"},
+                                     {"set aside", now.set_aside ? "yes" : "no"}}) {
+        std::cout << std::left << std::setw(14) << name << text << '\n';
     }
     return ok;
 }
@@ -147,14 +155,14 @@ int ls(settings const& chosen) {
         print_json(list);
         return ok;
     }
-    std::cout << "   entries         bytes   computing s  scope                             name "
+    std::cout << "   entries          size   computing s  scope                             name "
                  "(version)\n";
     for (auto const& one : list) {
         std::string const name = one["name"].get<std::string>();
         std::cout << std::setw(10) << one["entries"].get<std::uint64_t>() << std::setw(14)
-                  << one["bytes"].get<std::uint64_t>() << std::setw(14) << std::fixed
-                  << std::setprecision(1) << one["computing_seconds"].get<double>() << "  "
-                  << one["scope"].get<std::string>()
+                  << memo_cache::size_text(one["bytes"].get<std::uint64_t>()) << std::setw(14)
+                  << std::fixed << std::setprecision(1) << one["computing_seconds"].get<double>()
+                  << "  " << one["scope"].get<std::string>()
                   << (name.empty() ? ""
                                    : "  " + printable(name) + " (" +
                                          printable(one["version"].get<std::string>()) + ")")
@@ -231,7 +239,8 @@ int compact(settings const& chosen) {
     if (chosen.as_json) {
         print_json({{"bytes_before", result->bytes_before}, {"bytes_after", result->bytes_after}});
     } else {
-        std::cout << result->bytes_before << " bytes before, " << result->bytes_after << " after\n";
+        std::cout << memo_cache::size_text(result->bytes_before) << " before, "
+                  << memo_cache::size_text(result->bytes_after) << " after\n";
     }
     return ok;
 }

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Decodes what a record's bytes show without the definition of its type: values of plain types, by the
-// tag of the type, and the moments of averaged functions, by the kind of record: they have one layout
-// for every sample type.
+// Numbers of bytes as text; and what a record's bytes show without the definition of its type: values of
+// plain types, by the tag of the type, and the moments of averaged functions, by the kind of record: they
+// have one layout for every sample type.
 
 #include <memo/index_set.hpp>
 #include <memo/tools/maintenance.hpp>
 
 #include <nlohmann/json.hpp>
 
+#include <array>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <iomanip>
 #include <iostream>
+#include <locale>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -62,6 +68,27 @@ template <class T> [[nodiscard]] json to_json(std::vector<T> const& numbers) {
 /// The same on several lines, for --json.
 inline void print_json(json const& value) {
     std::cout << value.dump(2, ' ', false, json::error_handler_t::replace) << '\n';
+}
+
+/// A number of bytes for people: "512 bytes", "1.50 GiB". Three digits, in powers of 1024.
+[[nodiscard]] inline std::string size_text(std::uint64_t bytes) {
+    constexpr std::array units{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    if (bytes < 1024) {
+        return std::to_string(bytes) + (bytes == 1 ? " byte" : " bytes");
+    }
+    auto amount = static_cast<double>(bytes) / 1024;
+    std::size_t unit = 0;
+    for (; amount >= 999.5 && unit + 1 < units.size(); ++unit) { // "1000 KiB" has four digits
+        amount /= 1024;
+    }
+    std::ostringstream text;
+    text.imbue(std::locale::classic());
+    text << std::fixed
+         << std::setprecision(amount < 9.995   ? 2
+                              : amount < 99.95 ? 1
+                                               : 0)
+         << amount << ' ' << units.at(unit);
+    return text.str();
 }
 
 template <class T> [[nodiscard]] bool try_as(memo::stored_entry const& entry, json& value) {

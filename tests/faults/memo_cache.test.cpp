@@ -17,6 +17,7 @@
 #include "lines.hpp"
 #include "records.hpp"
 #include <algorithm>
+#include "readable.hpp"
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -202,6 +203,35 @@ TEST_CASE("salvage sets aside data that no program set aside since the crash") {
     CHECK(salvaged.code == 0);
     CHECK(has(salvaged.text, "100 carried over"));
     CHECK(right_values(directory.path(), 100) == 100);
+TEST_CASE("sizes are rounded for people and exact in JSON") {
+    using memo_cache::size_text;
+    CHECK(size_text(0) == "0 bytes");
+    CHECK(size_text(1) == "1 byte");
+    CHECK(size_text(1023) == "1023 bytes");
+    CHECK(size_text(1024) == "1.00 KiB");
+    CHECK(size_text(10'230) == "9.99 KiB");
+    CHECK(size_text(10'236) == "10.0 KiB");
+    CHECK(size_text(102'350) == "100 KiB");
+    CHECK(size_text(1'023'487) == "999 KiB");
+    CHECK(size_text(1'023'488) == "0.98 MiB");
+    CHECK(size_text(1'048'576) == "1.00 MiB");
+    CHECK(size_text(std::uint64_t{64} << 30U) == "64.0 GiB");
+    CHECK(size_text(std::numeric_limits<std::uint64_t>::max()) == "16.0 EiB");
+
+    memo_test::temp_dir const directory;
+    fill(directory.path(), 500);
+    std::string const stat = run("stat", directory.path()).text;
+    CHECK(has(stat, "\nlive          "));
+    CHECK(has(stat, " KiB\n"));
+    CHECK(has(stat, "\nfile at most  64.0 GiB\n"));
+    CHECK(has(stat, "\nall on disk   "));
+    CHECK_FALSE(has(stat, "_"));
+    CHECK(has(run("stat --json", directory.path()).text, "\"max_file_bytes\": 68719476736,"));
+    CHECK(has(run("ls", directory.path()).text, "       500      39.1 KiB "));
+    CHECK(has(run("ls --json", directory.path()).text, "\"bytes\": 40000,"));
+    CHECK(has(run("compact", directory.path()).text, " KiB after\n"));
+}
+
 }
 
 TEST_CASE("salvage also recovers earlier data that was set aside") {
