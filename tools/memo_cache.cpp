@@ -10,6 +10,7 @@
 #include "diff.hpp"
 #include "entries.hpp"
 #include "lines.hpp"
+#include "merge.hpp"
 #include "readable.hpp"
 #include "records.hpp"
 #include <algorithm>
@@ -26,6 +27,7 @@
 #include <iomanip>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -63,7 +65,11 @@ struct settings {
     std::optional<std::uint64_t> max_bytes;
     std::optional<std::uint64_t> max_age; ///< seconds
     std::string file;
+    std::vector<std::string> sources; ///< directories to merge
     bool as_records = false;
+    bool merges = false;
+    bool keeps_larger = false;
+    bool takes_editions = false;
     bool as_json = false;
 };
 
@@ -321,6 +327,38 @@ int export_records(settings const& chosen) {
     return ok;
 }
 
+[[nodiscard]] memo::overlap_policy overlap_of(settings const& chosen) {
+    return chosen.keeps_larger ? memo::overlap_policy::keep_larger : memo::overlap_policy::refuse;
+}
+
+int merge(settings const& chosen) {
+    std::vector<std::unique_ptr<memo::cache_directory>> sources; // opened with the caller's rights
+    for (auto const& source : chosen.sources) {
+        settings one = chosen;
+        one.directory = source;
+        sources.push_back(std::make_unique<memo::cache_directory>(opening(one, false)));
+        if (fs::exists(chosen.directory) && fs::equivalent(source, chosen.directory)) {
+            std::cerr << "memo-cache: " << source << " is the cache itself; name other ones\n";
+            return wrong_usage;
+        }
+    }
+    memo::cache_directory into(settings_of_owner(chosen));
+    memo_cache::merger merger(into, overlap_of(chosen), chosen.takes_editions);
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+        sources[i]->for_each(
+            [&](memo::stored_entry const& entry) {
+                if (entry.is_intact()) {
+                    merger.take(entry, chosen.sources[i]);
+                } else {
+                    merger.refuse(entry, "the record is damaged", chosen.sources[i]);
+                }
+            },
+            shown_progress());
+    }
+    merger.print(chosen.as_json);
+    return merger.counts().refused == 0 ? ok : damage_found;
+}
+
 int import_records(settings const& chosen) {
     bool const from_input = chosen.file == "-";
     std::ifstream file;
@@ -337,6 +375,10 @@ int import_records(settings const& chosen) {
         progress.emplace(fs::file_size(chosen.file));
     }
     memo::cache_directory cache(settings_of_owner(chosen));
+    std::optional<memo_cache::merger> merger;
+    if (chosen.merges) {
+        merger.emplace(cache, overlap_of(chosen), chosen.takes_editions);
+    }
     std::uint64_t number = 0;
     std::size_t read = 0;
     std::uint64_t imported = 0;
@@ -352,11 +394,16 @@ int import_records(settings const& chosen) {
         ++number;
         try {
             auto const bytes = memo_cache::entry_in(line);
-            auto const became = cache.insert(memo::stored_entry::of(bytes));
-            if (became == memo::insertion::too_large) {
-                throw memo_cache::refusal("the record is too large for this cache");
+            auto const entry = memo::stored_entry::of(bytes);
+            if (merger) {
+                merger->take(entry, "line " + std::to_string(number));
+            } else {
+                auto const became = cache.insert(entry);
+                if (became == memo::insertion::too_large) {
+                    throw memo_cache::refusal("the record is too large for this cache");
+                }
+                ++(became == memo::insertion::stored ? imported : passed_over);
             }
-            ++(became == memo::insertion::stored ? imported : passed_over);
         } catch (memo_cache::refusal const& why) {
             ++refused;
             std::cerr << "memo-cache: line " << number
@@ -374,7 +421,11 @@ int import_records(settings const& chosen) {
     if (in.bad() || broken_off) {
         throw std::runtime_error("cannot read on behind line " + std::to_string(number));
     }
-    if (chosen.as_json) {
+    if (merger) {
+        merger->add_refused(refused);
+        merger->print(chosen.as_json);
+        refused = merger->counts().refused;
+    } else if (chosen.as_json) {
         print_json({{"imported", imported}, {"passed_over", passed_over}, {"refused", refused}});
     } else {
         std::cout << imported << " imported, " << passed_over
@@ -517,8 +568,29 @@ int main(int argc, char** argv) {
     format->excludes("--json"); // it means jsonl, and --records prints it
     exported->add_flag("--records", chosen.as_records, "Print whole records, for import")
         ->excludes(format);
-    command("import", "Store what export --records printed; exit status 3 if a record is refused",
-            import_records, {{"file", &chosen.file}});
+    auto* const imported = command(
+        "import", "Store what export --records printed; exit status 3 if a record is refused",
+        import_records, {{"file", &chosen.file}});
+    auto* const as_merge =
+        imported->add_flag("--merge", chosen.merges, "Merge averaged records, compare exact ones");
+    auto* const merged = app.add_subcommand(
+        "merge", "Merge the records of other caches; exit status 3 if a record is refused");
+    merged->add_option("into", chosen.directory, "The directory that gets all records")->required();
+    merged->add_option("from", chosen.sources, "The directories to read")->required();
+    merged->add_flag("--json", chosen.as_json, "Print JSON");
+    merged->callback([&] { chosen_command = merge; });
+    for (auto* const one : {imported, merged}) {
+        auto* const larger =
+            one->add_flag("--keep-larger", chosen.keeps_larger,
+                          "Where two records may share samples, keep the larger one");
+        auto* const editions =
+            one->add_flag("--editions", chosen.takes_editions,
+                          "Take functions of which the cache has only other editions");
+        if (one == imported) {
+            larger->needs(as_merge);
+            editions->needs(as_merge);
+        }
+    }
     app.set_version_flag("--version", "memo-cache " + version());
     try {
         app.parse(argc, argv);

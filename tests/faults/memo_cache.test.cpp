@@ -2,6 +2,8 @@
 
 // The tool, on directories that are in use, damaged or none.
 
+#include "support/memo_cache.hpp"
+
 #include "support/keys.hpp"
 #include "support/lines.hpp"
 #include "support/permissions.hpp"
@@ -15,9 +17,9 @@
 
 #include "entries.hpp"
 #include "lines.hpp"
+#include "readable.hpp"
 #include "records.hpp"
 #include <algorithm>
-#include "readable.hpp"
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -42,49 +44,18 @@
 #include <vector>
 
 namespace fs = std::filesystem;
+using memo_test::has;
 using memo_test::key_of;
 using memo_test::lines_of;
+using memo_test::result;
+using memo_test::run;
+using memo_test::start;
+using memo_test::wait_for;
 
 namespace {
 
 constexpr memo::key128 scope{1, 2};
 constexpr std::size_t page = 4096;
-
-struct result {
-    int code = 0;
-    std::string text; ///< of both its outputs
-};
-
-/// The tool at work; what it tells is in the pipe.
-///
-/// before          commands of the shell
-std::FILE* start(std::string const& arguments, std::string const& directory,
-                 std::string const& before = "") {
-    std::string const command =
-        before + MEMO_CACHE_PROGRAM + ' ' + arguments + " '" + directory + "' 2>&1";
-    // NOLINTNEXTLINE(cert-env33-c): the shell is asked for
-    std::FILE* const pipe = ::popen(command.c_str(), "r");
-    REQUIRE(pipe != nullptr);
-    return pipe;
-}
-
-result wait_for(std::FILE* pipe) {
-    result told;
-    std::array<char, 4096> part{};
-    for (std::size_t size = 1; size > 0; told.text.append(part.data(), size)) {
-        size = std::fread(part.data(), 1, part.size(), pipe);
-    }
-    told.code = WEXITSTATUS(::pclose(pipe));
-    return told;
-}
-
-result run(std::string const& arguments, std::string const& directory) {
-    return wait_for(start(arguments, directory));
-}
-
-bool has(std::string const& text, std::string const& part) {
-    return text.find(part) != std::string::npos;
-}
 
 void fill(std::string const& directory, std::uint64_t count, bool crashed = false) {
     REQUIRE(memo_test::in_process([&] {
@@ -203,35 +174,6 @@ TEST_CASE("salvage sets aside data that no program set aside since the crash") {
     CHECK(salvaged.code == 0);
     CHECK(has(salvaged.text, "100 carried over"));
     CHECK(right_values(directory.path(), 100) == 100);
-TEST_CASE("sizes are rounded for people and exact in JSON") {
-    using memo_cache::size_text;
-    CHECK(size_text(0) == "0 bytes");
-    CHECK(size_text(1) == "1 byte");
-    CHECK(size_text(1023) == "1023 bytes");
-    CHECK(size_text(1024) == "1.00 KiB");
-    CHECK(size_text(10'230) == "9.99 KiB");
-    CHECK(size_text(10'236) == "10.0 KiB");
-    CHECK(size_text(102'350) == "100 KiB");
-    CHECK(size_text(1'023'487) == "999 KiB");
-    CHECK(size_text(1'023'488) == "0.98 MiB");
-    CHECK(size_text(1'048'576) == "1.00 MiB");
-    CHECK(size_text(std::uint64_t{64} << 30U) == "64.0 GiB");
-    CHECK(size_text(std::numeric_limits<std::uint64_t>::max()) == "16.0 EiB");
-
-    memo_test::temp_dir const directory;
-    fill(directory.path(), 500);
-    std::string const stat = run("stat", directory.path()).text;
-    CHECK(has(stat, "\nlive          "));
-    CHECK(has(stat, " KiB\n"));
-    CHECK(has(stat, "\nfile at most  64.0 GiB\n"));
-    CHECK(has(stat, "\nall on disk   "));
-    CHECK_FALSE(has(stat, "_"));
-    CHECK(has(run("stat --json", directory.path()).text, "\"max_file_bytes\": 68719476736,"));
-    CHECK(has(run("ls", directory.path()).text, "       500      39.1 KiB "));
-    CHECK(has(run("ls --json", directory.path()).text, "\"bytes\": 40000,"));
-    CHECK(has(run("compact", directory.path()).text, " KiB after\n"));
-}
-
 }
 
 TEST_CASE("salvage also recovers earlier data that was set aside") {
@@ -259,6 +201,35 @@ TEST_CASE("stat prints the bound of the file, by the setting of its programs") {
     CHECK(most("small") == gib);
     CHECK(most("large") == 4 * gib);
     CHECK(most("unbounded") == 64 * gib);
+}
+
+TEST_CASE("sizes are rounded for people and exact in JSON") {
+    using memo_cache::size_text;
+    CHECK(size_text(0) == "0 bytes");
+    CHECK(size_text(1) == "1 byte");
+    CHECK(size_text(1023) == "1023 bytes");
+    CHECK(size_text(1024) == "1.00 KiB");
+    CHECK(size_text(10'230) == "9.99 KiB");
+    CHECK(size_text(10'236) == "10.0 KiB");
+    CHECK(size_text(102'350) == "100 KiB");
+    CHECK(size_text(1'023'487) == "999 KiB");
+    CHECK(size_text(1'023'488) == "0.98 MiB");
+    CHECK(size_text(1'048'576) == "1.00 MiB");
+    CHECK(size_text(std::uint64_t{64} << 30U) == "64.0 GiB");
+    CHECK(size_text(std::numeric_limits<std::uint64_t>::max()) == "16.0 EiB");
+
+    memo_test::temp_dir const directory;
+    fill(directory.path(), 500);
+    std::string const stat = run("stat", directory.path()).text;
+    CHECK(has(stat, "\nlive          "));
+    CHECK(has(stat, " KiB\n"));
+    CHECK(has(stat, "\nfile at most  64.0 GiB\n"));
+    CHECK(has(stat, "\nall on disk   "));
+    CHECK_FALSE(has(stat, "_"));
+    CHECK(has(run("stat --json", directory.path()).text, "\"max_file_bytes\": 68719476736,"));
+    CHECK(has(run("ls", directory.path()).text, "       500      39.1 KiB "));
+    CHECK(has(run("ls --json", directory.path()).text, "\"bytes\": 40000,"));
+    CHECK(has(run("compact", directory.path()).text, " KiB after\n"));
 }
 
 TEST_CASE("ls prints the scopes by which clear removes one edition of a function") {

@@ -142,6 +142,26 @@ struct verification {
 /// The outcome of insert().
 enum class insertion { stored, present_or_expired, too_large };
 
+/// The outcome of merge(). From too_large on the cache keeps what it has, and the entry is not in it.
+enum class merging {
+    stored,            ///< the cache had no such record
+    merged,            ///< the record of the cache has the samples of both
+    unchanged,         ///< the cache has the result, or all samples, already
+    expired,           ///< the entry has expired
+    too_large,         ///< for this cache
+    malformed,         ///< the bytes do not encode what their kind says
+    different_values,  ///< the results of an exact function differ
+    different_types,   ///< the kinds of the records, or the types of their values, differ
+    different_lengths, ///< samples are vectors of different lengths
+    different_samples, ///< samples of one number, see memo::replicate, differ
+    unknown_overlap, ///< both records go on from one that was copied with its file: nobody knows which
+                     ///< samples they share
+};
+
+/// What merge() does for different_samples and unknown_overlap: nothing, or keep the record with more
+/// samples.
+enum class overlap_policy { refuse, keep_larger };
+
 /// Sizes of the file, in bytes.
 struct compaction {
     std::uint64_t bytes_before = 0;
@@ -229,6 +249,13 @@ class cache_directory {
     /// Throws:         memo::error (argument) if it is not intact
     insertion insert(stored_entry const& entry);
 
+    /// As insert(), but an averaged record is merged into the one that is present, and an exact one is
+    /// compared with it. Counts no sample twice, whatever the order and number of merges; see docs/disk.md,
+    /// "Several machines". One transaction.
+    ///
+    /// Throws:         memo::error (argument) if the entry is not intact
+    merging merge(stored_entry const& entry, overlap_policy overlap = overlap_policy::refuse);
+
     /// Shrinks the file of a directory that no program uses, including this one.
     ///
     /// Returns:        nullopt without effect while the directory is in use
@@ -261,6 +288,11 @@ class cache_directory {
         return [&progress](std::size_t done, std::size_t total) { progress(done, total); };
     }
 
+    /// Sets the frame to store, by the intact entry that is present, which is empty without one.
+    using combine_frames =
+        detail::function_ref<merging(std::span<std::byte const>, std::vector<std::byte>&)>;
+
+    merging store_entry(stored_entry const& entry, combine_frames combine);
     void visit_entries(visit_entry visit, report_progress progress);
     std::map<key128, stored_function> sum_functions(report_progress progress);
     verification verify_entries(report_progress progress);

@@ -10,8 +10,12 @@
 #include <memo/detail/lmdb/file.hpp>
 #include <memo/detail/lmdb/function_names.hpp>
 #include <memo/detail/lmdb/portions.hpp>
+#include <memo/detail/lmdb/read_transaction.hpp>
 #include <memo/detail/lmdb/salvage.hpp>
 #include <memo/detail/lmdb/scan.hpp>
+#include <memo/detail/record/any_averaged.hpp>
+#include <memo/detail/record/sample_id.hpp>
+#include <memo/detail/record/sources.hpp>
 #include <memo/error.hpp>
 #include <memo/tools/maintenance.hpp>
 
@@ -52,13 +56,13 @@ MEMO_DISK_DEFINITION stored_entry stored_entry::of(std::span<std::byte const> by
 
 MEMO_DISK_DEFINITION std::optional<stored_moments> stored_entry::moments() const {
     auto const found = kind == entry_kind::moments
-                           ? detail::decode_averaged(payload, detail::header_of(frame)->kind)
+                           ? detail::any_averaged::decode(payload, detail::header_of(frame)->kind)
                            : std::nullopt;
     if (!found) {
         return std::nullopt;
     }
-    auto const& samples = found->record.samples;
-    stored_moments all{samples.count(), found->record.rejected, found->is_vector, {}, {}, {}};
+    auto const& samples = found->samples();
+    stored_moments all{samples.count(), found->rejected(), found->is_list(), {}, {}, {}};
     for (std::size_t i = 0; i < samples.size(); ++i) {
         all.mean.push_back(samples.mean(i));
         all.variance.push_back(samples.variance(i));
@@ -199,6 +203,71 @@ MEMO_DISK_DEFINITION std::size_t cache_directory::erase(key128 scope) {
 }
 
 MEMO_DISK_DEFINITION insertion cache_directory::insert(stored_entry const& entry) {
+    auto const unless_present = [&](std::span<std::byte const> mine,
+                                    std::vector<std::byte>& frame) {
+        if (!mine.empty()) {
+            return merging::unchanged;
+        }
+        frame.assign(entry.frame.begin(), entry.frame.end());
+        return merging::stored;
+    };
+    merging const outcome = store_entry(entry, unless_present);
+    return outcome == merging::stored      ? insertion::stored
+           : outcome == merging::too_large ? insertion::too_large
+                                           : insertion::present_or_expired;
+}
+
+MEMO_DISK_DEFINITION merging cache_directory::merge(stored_entry const& entry,
+                                                    overlap_policy overlap) {
+    // Drawn once, so that a write that runs again stores the same record.
+    std::uint64_t const incarnation = detail::random_incarnation();
+    auto const merge_into = [&](std::span<std::byte const> mine, std::vector<std::byte>& frame) {
+        auto const theirs = detail::header_of(entry.frame);
+        if (entry.kind == entry_kind::unknown ||
+            (entry.kind == entry_kind::name && !entry.function_name())) {
+            return merging::malformed;
+        }
+        if (mine.empty()) {
+            if (entry.kind == entry_kind::moments) {
+                frame = detail::adopted_frame(entry.frame, incarnation);
+            } else {
+                frame.assign(entry.frame.begin(), entry.frame.end());
+            }
+            return frame.empty() ? merging::malformed : merging::stored;
+        }
+        auto const header = detail::header_of(mine);
+        if (header->kind != theirs->kind || header->type != theirs->type) {
+            return merging::different_types;
+        }
+        if (entry.kind != entry_kind::moments) {
+            bool const are_equal = std::ranges::equal(detail::payload_of(mine), entry.payload);
+            return are_equal || entry.kind == entry_kind::name ? merging::unchanged
+                                                               : merging::different_values;
+        }
+        switch (detail::merge_frames(mine, entry.frame, overlap == overlap_policy::keep_larger,
+                                     frame)) {
+        case detail::merge_outcome::unchanged:
+            return merging::unchanged;
+        case detail::merge_outcome::changed:
+            return merging::merged;
+        case detail::merge_outcome::unknown_overlap:
+            return merging::unknown_overlap;
+        case detail::merge_outcome::different_samples:
+            return merging::different_samples;
+        case detail::merge_outcome::different_lengths:
+            return merging::different_lengths;
+        case detail::merge_outcome::too_large:
+            return merging::too_large;
+        case detail::merge_outcome::malformed:
+            break;
+        }
+        return merging::malformed;
+    };
+    return store_entry(entry, merge_into);
+}
+
+MEMO_DISK_DEFINITION merging cache_directory::store_entry(stored_entry const& entry,
+                                                          combine_frames combine) {
     auto const header = detail::check_frame(entry.frame);
     if (!header) {
         throw error(errc::argument, "disk insert: the entry is not intact; insert entries for "
@@ -210,24 +279,30 @@ MEMO_DISK_DEFINITION insertion cache_directory::insert(stored_entry const& entry
     detail::bytes_view const place =
         is_name ? detail::bytes_view(name) : detail::bytes_view(record);
     if (store_->is_expired(*header)) {
-        return insertion::present_or_expired;
+        return merging::expired;
     }
     return store_->write([&](detail::write_transaction const& write) {
+        detail::byte_buffer mine; // the insertion moves the original
         if (auto const found = write.find(place)) {
             auto const here = detail::check_frame(*found);
             if (here && here->scope == header->scope && here->key == header->key &&
                 !store_->is_expired(*here)) {
-                return insertion::present_or_expired;
+                mine.assign(*found);
             }
         }
-        if (is_name) {
-            write.insert(place, entry.frame);
-            return insertion::stored;
+        std::vector<std::byte> frame;
+        merging const outcome = combine(mine.get(), frame);
+        if (outcome != merging::stored && outcome != merging::merged) {
+            return outcome;
         }
-        return store_->insert_frame(write, store_->open(header->scope), header->key, entry.frame,
+        if (is_name) {
+            write.insert(place, frame);
+            return outcome;
+        }
+        return store_->insert_frame(write, store_->open(header->scope), header->key, frame,
                                     store_->now())
-                   ? insertion::stored
-                   : insertion::too_large;
+                   ? outcome
+                   : merging::too_large;
     });
 }
 

@@ -7,7 +7,10 @@
 #include <memo/detail/lmdb/disk_flight.hpp>
 #include <memo/detail/lmdb/disk_records.hpp>
 #include <memo/detail/record/codec.hpp>
+#include <memo/detail/record/frame.hpp>
 #include <memo/detail/record/frame_codec.hpp>
+#include <memo/detail/record/kind.hpp>
+#include <memo/detail/record/sample_id.hpp>
 #include <memo/key128.hpp>
 
 #include <cstddef>
@@ -55,7 +58,14 @@ template <class Record> class disk_partition {
             auto const header =
                 codec_.merged_header(old, key, records_.now(), options.cost, options.ttl);
             stored.emplace(merge(old.record()));
-            return encode(frame, header, *stored);
+            if constexpr (is_merged(kind_of_record<Record>)) {
+                if (stored->incarnation == 0) { // see sources.hpp
+                    stored->incarnation = random_incarnation();
+                }
+            }
+            // New samples do not change those of other caches that the record has.
+            auto const sources = old.result ? sources_of(bytes) : std::span<std::byte const>();
+            return encode(frame, header, *stored, sources);
         };
         if (!records_.update(key, options.valid, compose)) {
             stored.reset();
@@ -114,8 +124,8 @@ template <class Record> class disk_partition {
 
     // Returns false, and counts, if the record is too large.
     [[nodiscard]] bool encode(std::vector<std::byte>& frame, frame_header const& header,
-                              Record const& record) const {
-        if (codec_.encode(frame, header, record)) {
+                              Record const& record, std::span<std::byte const> sources = {}) const {
+        if (codec_.encode(frame, header, record, sources)) {
             return true;
         }
         records_.count_too_large();

@@ -6,9 +6,9 @@
 
 #include <memo/detail/lmdb/file.hpp>
 #include <memo/detail/lmdb/mapped_file.hpp>
-#include <memo/detail/record/averaged.hpp>
-#include <memo/detail/record/codec.hpp>
+#include <memo/detail/record/any_averaged.hpp>
 #include <memo/detail/record/frame.hpp>
+#include <memo/detail/record/kind.hpp>
 #include <memo/key128.hpp>
 
 #include <cerrno>
@@ -24,57 +24,6 @@
 #include <vector>
 
 namespace memo::detail {
-
-/// The record of an averaged function with samples of any type.
-struct averaged_numbers {
-    averaged_record<std::vector<double>> record;
-    bool is_vector = false; ///< of vectors, which are encoded with their count
-};
-
-/// Decodes a record of any sample type. Vectors are encoded with their count, numbers and arrays
-/// without.
-///
-/// kind            moments or bets; bets have been checked, and are not in the result
-/// Source: docs/format.md, "Payload"
-[[nodiscard]] inline std::optional<averaged_numbers>
-decode_averaged(std::span<std::byte const> payload, record_kind kind) {
-    constexpr std::size_t count_size = 8;
-    constexpr std::size_t spread_size = 3 * 8 + 1;
-    constexpr std::size_t trailer = 1 + 3 * 8 + 1;
-    bool const has_bets = kind == record_kind::bets;
-    std::size_t const bets_size = has_bets ? 2 * bets::size * sizeof(double) + 1 : 0;
-    if (payload.size() < count_size + trailer) {
-        return std::nullopt;
-    }
-    std::vector<std::byte> bytes(payload.begin(), payload.end());
-    std::size_t const elements = payload.size() - count_size - trailer;
-    bool const has_count = elements % (spread_size + bets_size) != 0;
-    if (!has_count) {
-        std::uint64_t const size = elements / (spread_size + bets_size);
-        std::vector<std::byte> prefix(sizeof size);
-        std::memcpy(prefix.data(), &size, sizeof size);
-        auto const insert = [&](std::size_t at) {
-            bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(at), prefix.begin(),
-                         prefix.end());
-        };
-        if (has_bets) {
-            insert(count_size + size * spread_size);
-        }
-        insert(count_size);
-    }
-    try {
-        if (has_bets) {
-            auto const record = decode_record<betting_record<std::vector<double>>>(bytes);
-            moments<std::vector<double>> const& samples = record.samples;
-            return averaged_numbers{{{samples, record.rejected, record.begun, record.incarnation}},
-                                    has_count};
-        }
-        return averaged_numbers{decode_record<averaged_record<std::vector<double>>>(bytes),
-                                has_count};
-    } catch (malformed_record const&) {
-        return std::nullopt;
-    }
-}
 
 /// A read-only map of a damaged file.
 class salvage_file {
@@ -142,9 +91,9 @@ void for_each_frame(std::span<std::byte const> file, Visit const& visit, Progres
         std::uint64_t samples = 0;
         std::uint64_t begun = 0;
         if (is_merged(header->kind)) {
-            if (auto const found = decode_averaged(payload_of(version), header->kind)) {
-                samples = found->record.samples.count() + found->record.rejected;
-                begun = found->record.begun;
+            if (auto const found = any_averaged::decode(payload_of(version), header->kind)) {
+                samples = found->draws();
+                begun = found->begun();
             }
         }
         return std::tuple(header->created, samples, begun);

@@ -34,6 +34,7 @@ template <class Moments> struct merged_record {
     std::uint64_t rejected = 0;    ///< samples that count as repetitions but are not in the mean
     std::uint64_t begun = 0;       ///< assigned sample numbers
     std::uint64_t incarnation = 0; ///< separates this record from its successors under the same key
+                                   ///< and, on disk, from those in other caches; 0: without one
 
     template <class Archive> void serialize(Archive& archive) {
         archive(samples, rejected, begun, incarnation);

@@ -80,6 +80,9 @@ class bets {
     /// other           bets on the same range
     void merge(bets const& other) noexcept;
 
+    /// Undoes merge(part), but for rounding.
+    void remove(bets const& part) noexcept;
+
     /// The interval for the mean; the whole range without samples.
     ///
     /// confidence      between 0 and 1
@@ -139,6 +142,20 @@ template <can_be_averaged Sample> class betting_moments : public moments<Sample>
         fit();
         for (std::size_t i = 0; i < other.bets_.size(); ++i) {
             bets_[i].merge(other.bets_[i]);
+        }
+    }
+
+    /// Undoes merge(part), but for rounding.
+    ///
+    /// part            of at most as many samples
+    /// Throws:         memo::error (sample) if the lengths differ
+    void remove(betting_moments const& part) {
+        base::remove(part);
+        if (base::count() == 0) {
+            *this = {};
+        }
+        for (std::size_t i = 0; i < bets_.size() && base::count() != 0; ++i) {
+            bets_[i].remove(part.bets_on(i));
         }
     }
 

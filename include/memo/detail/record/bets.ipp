@@ -34,6 +34,18 @@ MEMO_DEFINITION void bets::merge(bets const& other) noexcept {
     }
 }
 
+MEMO_DEFINITION void bets::remove(bets const& part) noexcept {
+    for (std::size_t j = 0; j < size;
+         ++j) { // no sum is negative, or larger than that of larger odds
+        up_[j] = (std::max)(0., up_[j] - part.up_[j]);
+        down_[j] = (std::max)(0., down_[j] - part.down_[j]);
+        if (j > 0) {
+            up_[j] = (std::min)(up_[j], up_[j - 1]);
+            down_[j] = (std::min)(down_[j], down_[j - 1]);
+        }
+    }
+}
+
 /// The logarithms of the capitals of unit stakes.
 struct unit_capitals {
     bets::numbers logarithms{};

@@ -44,14 +44,14 @@ struct frame_header {
     std::uint32_t magic = frame_magic;
     std::uint16_t format = frame_format;
     record_kind kind = record_kind::value;
-    std::uint8_t unused = 0;
-    key128 scope;              ///< of the function
-    key128 key;                ///< of the call
-    std::uint32_t type = 0;    ///< see type_tag
-    std::uint32_t payload = 0; ///< bytes
-    std::uint32_t created = 0; ///< seconds since 1970
-    float cost = 0;            ///< duration of the computation, seconds
-    std::int64_t expires = 0;  ///< ns since 1970; 0: never
+    std::uint8_t has_sources = 0; ///< 1: a list of sources follows the record, see record_sources
+    key128 scope;                 ///< of the function
+    key128 key;                   ///< of the call
+    std::uint32_t type = 0;       ///< see type_tag
+    std::uint32_t payload = 0;    ///< bytes
+    std::uint32_t created = 0;    ///< seconds since 1970
+    float cost = 0;               ///< duration of the computation, seconds
+    std::int64_t expires = 0;     ///< ns since 1970; 0: never
 
     [[nodiscard]] bool expired(unix_time now) const noexcept {
         return expires != 0 && now.time_since_epoch().count() >= expires;
@@ -122,6 +122,26 @@ header_of(std::span<std::byte const> bytes) noexcept {
     return header;
 }
 
+/// The bytes of the list of sources at the end of a payload, and of its size behind it; 0 without one,
+/// nothing if the payload is too small for it.
+///
+/// frame           at least a header
+[[nodiscard]] inline std::optional<std::size_t>
+size_of_sources(std::span<std::byte const> frame) noexcept {
+    auto const has_sources = std::to_integer<unsigned>(frame[offsetof(frame_header, has_sources)]);
+    if (has_sources == 0) [[likely]] {
+        return 0;
+    }
+    std::uint64_t size = 0;
+    if (has_sources != 1 || frame.size() < frame_header_size + sizeof size) {
+        return std::nullopt;
+    }
+    std::memcpy(&size, frame.data() + frame.size() - sizeof size, sizeof size);
+    return size <= frame.size() - frame_header_size - sizeof size
+               ? std::optional(static_cast<std::size_t>(size) + sizeof size)
+               : std::nullopt;
+}
+
 /// The header of these bytes, if they are one whole frame of this format with a valid checksum.
 ///
 /// Complexity:     linear in the bytes
@@ -131,7 +151,8 @@ check_frame(std::span<std::byte const> bytes) noexcept {
     constexpr std::size_t start = sizeof(frame_header::checksum);
     if (!header || header->magic != frame_magic || header->format != frame_format ||
         header->payload != bytes.size() - frame_header_size ||
-        header->checksum != hash64(bytes.data() + start, bytes.size() - start)) {
+        header->checksum != hash64(bytes.data() + start, bytes.size() - start) ||
+        !size_of_sources(bytes)) {
         return std::nullopt;
     }
     return header;
@@ -148,10 +169,17 @@ check_frame(std::span<std::byte const> bytes) noexcept {
     return header;
 }
 
-/// The payload of a frame that check_frame() accepted.
+/// The list of sources in a frame that check_frame() accepted, with its size at its end; empty without one.
+[[nodiscard]] inline std::span<std::byte const>
+sources_of(std::span<std::byte const> frame) noexcept {
+    return frame.last(size_of_sources(frame).value_or(0));
+}
+
+/// The record's bytes in a frame that check_frame() accepted.
 [[nodiscard]] inline std::span<std::byte const>
 payload_of(std::span<std::byte const> frame) noexcept {
-    return frame.subspan(frame_header_size);
+    return frame.subspan(frame_header_size,
+                         frame.size() - frame_header_size - sources_of(frame).size());
 }
 
 } // namespace memo::detail

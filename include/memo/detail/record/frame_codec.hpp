@@ -89,13 +89,16 @@ template <class Record> class frame_codec {
     /// Replaces the contents of `frame`. Returns false, without a valid frame, if the payload
     /// exceeds `max_payload` or a decoder may refuse it.
     ///
+    /// sources         of the record before, see sources_of(); outside of `frame`
     /// Throws:         exceptions of serialize()
     [[nodiscard]] bool encode(std::vector<std::byte>& frame, frame_header header,
-                              Record const& record) const {
+                              Record const& record, std::span<std::byte const> sources = {}) const {
         frame.assign(frame_header_size, std::byte{0});
         if (!encode_record(frame, record)) {
             return false;
         }
+        frame.insert(frame.end(), sources.begin(), sources.end());
+        header.has_sources = sources.empty() ? 0 : 1;
         header.kind = kind_of_record<Record>;
         header.type = type_;
         return seal(frame, header);

@@ -61,6 +61,11 @@ struct spread {
         m2 += other.m2 + delta * delta * (n * m / (n + m));
     }
 
+    /// Undoes merge(part). What follows from numbers that are not finite is NaN.
+    ///
+    /// count           number of samples, those of the part included
+    void remove(spread const& part, std::uint64_t count, std::uint64_t part_count) noexcept;
+
     [[nodiscard]] double mean() const noexcept { return origin + offset; }
 
     [[nodiscard]] bool is_finite() const noexcept {
@@ -174,6 +179,24 @@ template <can_be_averaged Sample> class moments {
             spreads_[i].merge(other.spreads_[i], count_, other.count_);
         }
         count_ += other.count_;
+    }
+
+    /// Undoes merge(part), but for rounding.
+    ///
+    /// part            of at most as many samples
+    /// Throws:         memo::error (sample) if the lengths differ
+    void remove(moments const& part) {
+        if (part.count_ == 0) {
+            return;
+        }
+        fit(part.spreads_.size());
+        for (std::size_t i = 0; i < spreads_.size(); ++i) {
+            spreads_[i].remove(part.spreads_[i], count_, part.count_);
+        }
+        count_ -= part.count_;
+        if (count_ == 0) {
+            *this = {};
+        }
     }
 
     [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
