@@ -70,6 +70,29 @@ TEST_CASE("a lookup finds each record with its value and no other key") {
     }
 }
 
+TEST_CASE("keys compare as strings of unsigned bytes of any length") {
+    std::vector<std::string> keys;
+    for (std::string const prefix :
+         {"", "seven b", "8 bytes_", "and fifteen byt", "and 16 bytes more"}) {
+        for (std::string const end :
+             {"", "a", "b", "ab", "ba", "abcdefgh", "hgfedcba", "\x7f", "\xff"}) {
+            keys.push_back(prefix + end);
+            keys.push_back(end + prefix);
+        }
+    }
+    keys.push_back(std::string(32, '\0'));
+    keys.push_back(std::string(16, '\0') + "a name's place..");
+    for (auto const& one : keys) {
+        for (auto const& other : keys) {
+            CAPTURE(one, other);
+            int const order =
+                detail::page_view::compare(memo_test::bytes_of(one), memo_test::bytes_of(other));
+            CHECK((order < 0) == (one < other)); // by char_traits: as unsigned bytes
+            CHECK((order == 0) == (one == other));
+        }
+    }
+}
+
 TEST_CASE("an empty tree has no records") {
     sample_file file;
     file.change_meta([](auto& meta) { meta.records.root = page_format::no_page; });

@@ -161,7 +161,10 @@ class page_view {
             }
             std::size_t low = first_key(*page);
             std::size_t high = page->count;
-            while (low < high) {
+            for (unsigned step = 0; low < high; ++step) {
+                if (step % steps_ahead == 0) {
+                    prefetch_steps(*page, low, high);
+                }
                 std::size_t const middle = (low + high) / 2;
                 auto const entry = node_at(*page, middle);
                 if (!entry) {
@@ -213,8 +216,7 @@ class page_view {
     [[nodiscard]] static std::optional<tree_node> node_at(tree_page const& page,
                                                           std::size_t index) noexcept {
         using page_format::node_header;
-        std::size_t const offset = number<std::uint16_t>(
-            page.bytes + sizeof(page_format::page_header) + node_offset_size * index);
+        std::size_t const offset = node_offset(page, index);
         if (offset + sizeof(node_header) > page_format::page_size) {
             return std::nullopt;
         }
@@ -275,6 +277,13 @@ class page_view {
 
     /// Compares keys: negative, 0 or positive.
     [[nodiscard]] static int compare(bytes_view one, bytes_view other) noexcept {
+        if (one.size() >= sizeof(std::uint64_t) && other.size() >= sizeof(std::uint64_t)) {
+            std::uint64_t const first = big_endian(one);
+            std::uint64_t const second = big_endian(other);
+            if (first != second) [[likely]] {
+                return first < second ? -1 : 1;
+            }
+        }
         int const order =
             std::memcmp(one.data(), other.data(), (std::min)(one.size(), other.size()));
         return order != 0 ? order : static_cast<int>(one.size()) - static_cast<int>(other.size());
@@ -282,6 +291,31 @@ class page_view {
 
   private:
     static constexpr std::size_t node_offset_size = 2; // bytes
+    static constexpr unsigned steps_ahead = 3;
+
+    // The first 8 bytes as a number that compares as they do.
+    [[nodiscard]] static std::uint64_t big_endian(bytes_view key) noexcept {
+        return __builtin_bswap64(number<std::uint64_t>(key.data())); // little-endian machines only
+    }
+
+    // Fetches the nodes that the next steps of a binary search may compare, all at once: one after the
+    // other, each would wait for the memory.
+    static void prefetch_steps(tree_page const& page, std::size_t low, std::size_t high,
+                               unsigned steps = steps_ahead) noexcept {
+        if (steps == 0 || low >= high) {
+            return;
+        }
+        std::size_t const middle = (low + high) / 2;
+        __builtin_prefetch(page.bytes + node_offset(page, middle));
+        prefetch_steps(page, low, middle, steps - 1);
+        prefetch_steps(page, middle + 1, high, steps - 1);
+    }
+
+    [[nodiscard]] static std::size_t node_offset(tree_page const& page,
+                                                 std::size_t index) noexcept {
+        return number<std::uint16_t>(page.bytes + sizeof(page_format::page_header) +
+                                     node_offset_size * index);
+    }
 
     [[nodiscard]] std::byte const* meta_at(std::uint64_t page) const noexcept {
         return source_.at(page) + sizeof(page_format::page_header);
