@@ -281,7 +281,6 @@ class disk_environment {
     bool pages_counted_ = false;
     bool dirty_ = false;
     std::uint64_t writes_ = 0;
-    std::int64_t last_sync_ = coarse_seconds();
     std::int64_t last_yield_ = 0;         ///< by the coarse clock
     std::atomic<bool> is_closing_{false}; ///< no new reader may begin
     std::atomic<bool> is_closed_{false};

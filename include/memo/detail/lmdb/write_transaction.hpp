@@ -25,7 +25,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
-#include <fcntl.h>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -119,7 +118,6 @@ class write_transaction {
         environment_.writer_.store({}, std::memory_order_relaxed);
         txn_.reset();
         process_lock_.reset();
-        start_writeback();
     }
 
     [[nodiscard]] disk_environment const& environment() const noexcept { return environment_; }
@@ -162,7 +160,6 @@ class write_transaction {
   private:
     struct unchecked {};
     static constexpr std::uint64_t writes_per_reader_check = 4096;
-    static constexpr std::int64_t seconds_between_writebacks = 5;
 
     // Delegated to, so that the destructor runs if the public constructor throws.
     write_transaction(unchecked /*tag*/, write_turn turn)
@@ -247,18 +244,6 @@ class write_transaction {
             mark_dirty(environment_.options_, turn_.max_wait());
             environment_.dirty_ = true;
         }
-    }
-
-    // Starts the kernel's writeback of the commits, so that a power cut loses little. Does not
-    // wait.
-    void start_writeback() noexcept {
-        std::int64_t const now = coarse_seconds();
-        if (environment_.durable() || now - environment_.last_sync_ < seconds_between_writebacks) {
-            return;
-        }
-        environment_.last_sync_ = now;
-        int const descriptor = environment_.files_.environment.get_deleter().descriptors.data();
-        ::sync_file_range(descriptor, 0, 0, SYNC_FILE_RANGE_WRITE);
     }
 
     interruption_guard const interruption_guard_{};
