@@ -41,7 +41,8 @@ using benchmark::value_of;
 
 struct settings {
     bool quick = false;
-    bool many = true;
+    bool few = true;           ///< the rows of up to 10^5 entries
+    bool many = true;          ///< those of 10^6
     std::size_t memory = 1024; ///< MiB, for the 10^6 entries; 0: no limit
     std::string file;
     fs::path directory;
@@ -414,10 +415,12 @@ void measure_processes(settings const& chosen, benchmark::goals& goals) {
 
 void run(settings const& chosen) {
     benchmark::goals goals;
-    measure_processes(chosen, goals); // first: its children must not inherit what the others open
-    measure_writes(chosen, goals);
-    measure_threads(chosen, goals);
-    measure_hits(chosen, goals);
+    if (chosen.few) {
+        measure_processes(chosen, goals); // first: children must not inherit what the others open
+        measure_writes(chosen, goals);
+        measure_threads(chosen, goals);
+        measure_hits(chosen, goals);
+    }
     if (chosen.many) {
         if (chosen.memory != 0) {
             measure_hits_of_many(chosen, chosen.memory, 20, goals);
@@ -432,16 +435,19 @@ void run(settings const& chosen) {
 int main(int argc, char** argv) {
     settings chosen;
     bool few = false;
+    bool many = false;
     std::string directory =
         fs::temp_directory_path() / ("memo-benchmark-" + std::to_string(::getpid()));
     examples::command_line line("disk", "What the disk backend costs");
     line.flag("--few", few, "Without the 10^6 entries");
+    line.flag("--many", many, "Only the 10^6 entries");
     line.option("--memory", chosen.memory,
                 "MiB of memory while there are 10^6 entries, beside the row without a limit, 0: "
                 "only that; needs root");
     line.directory("--directory", directory, "Where to write; removed at the end");
     return benchmark::program(argc, argv, line, [&](bool quick, std::string const& file) {
         chosen.quick = quick;
+        chosen.few = !many;
         chosen.many = !few;
         chosen.file = file;
         chosen.directory = directory;
