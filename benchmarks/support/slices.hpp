@@ -26,6 +26,9 @@ struct slice {
     bool kept_core; ///< the kernel did not take the thread's core away
 };
 
+/// ns. A core that was idle is slow at first, and a host may have put it onto another thread of the same core.
+inline constexpr double warm_up = 20e6;
+
 /// Runs work(thread, slice) `slices` times in each of `threads` threads, all at once, each on a core of its own.
 template <class Work>
 std::vector<std::vector<slice>> run_slices(std::size_t threads, std::size_t slices,
@@ -43,6 +46,9 @@ std::vector<std::vector<slice>> run_slices(std::size_t threads, std::size_t slic
             pinned const place(thread);
             all[thread].reserve(slices);
             start.arrive_and_wait();
+            for (double const begin = wall_time(); wall_time() - begin < warm_up;) {
+                work(thread, slices);
+            }
             for (std::size_t i = 0; i < slices; ++i) {
                 auto const before = switches();
                 double const begin = wall_time();
