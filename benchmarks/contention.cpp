@@ -8,12 +8,13 @@
 #include <support/slices.hpp>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -71,13 +72,14 @@ class variants {
 
     void measure(std::size_t rounds, std::size_t slices) {
         for (std::size_t round = 0; round < rounds; ++round) {
-            auto before = control(slices);
+            bool before = has_two_cores(control(slices));
             for (std::size_t i = 1; i < all_.size(); ++i) {
                 auto const own = all_[i].run(slices);
-                auto const after = control(slices);
-                if (own && has_two_cores(before) && has_two_cores(after)) {
-                    all_[i].turns.push_back(*own);
-                    all_.front().turns.push_back(*after);
+                auto const next = control(slices);
+                bool const after = has_two_cores(next);
+                if (before && after && !std::isnan(own.factor())) {
+                    all_[i].turns.push_back(own);
+                    all_.front().turns.push_back(next);
                 }
                 before = after;
             }
@@ -110,46 +112,46 @@ class variants {
             constexpr double nothing = std::numeric_limits<double>::quiet_NaN();
             return {nothing, nothing, nothing, nothing, "two cores were seldom free"};
         }
+        auto const figures = factors(*found);
         return benchmark::controlled(
-            benchmark::compare_rounds(
-                times(*found, &benchmark::scaling::alone),
-                times(*found, &benchmark::scaling::together),
-                [](double alone, double together) { return 2 * alone / together; }),
-            median(all_.front(), &benchmark::scaling::alone) /
-                median(all_.front(), &benchmark::scaling::together));
+            benchmark::compare_rounds(figures, figures,
+                                      [](double factor, double) { return factor; }),
+            benchmark::quantile(factors(all_.front()), 0.5) / 2);
     }
 
   private:
-    using turn = std::optional<benchmark::scaling>;
-
     struct variant {
         std::string name;
-        std::function<turn(std::size_t slices)> run;
+        std::function<benchmark::scaling(std::size_t slices)> run;
         std::vector<benchmark::scaling> turns{}; ///< that count
     };
 
-    turn control(std::size_t slices) {
+    benchmark::scaling control(std::size_t slices) {
         controls_.push_back(all_.front().run(slices));
         return controls_.back();
     }
 
-    static bool has_two_cores(turn const& control) { return control && control->factor() >= 1.9; }
+    static bool has_two_cores(benchmark::scaling const& control) { return control.factor() >= 1.9; }
 
-    static std::vector<double> times(variant const& of, double benchmark::scaling::*figure) {
+    static std::vector<double> factors(variant const& of) {
         std::vector<double> result;
         for (auto const& each : of.turns) {
-            result.push_back(each.*figure);
+            result.push_back(each.factor());
         }
         return result;
     }
-    /// ns of a call
-    static double median(variant const& of, double benchmark::scaling::*figure) {
-        return of.turns.empty() ? std::numeric_limits<double>::quiet_NaN()
-                                : benchmark::quantile(times(of, figure), 0.5) / calls;
+    /// ns of a call, of both cores.
+    static double median(variant const& of, std::array<double, 2> benchmark::scaling::*figure) {
+        std::vector<double> times;
+        for (auto const& each : of.turns) {
+            times.push_back(((each.*figure)[0] + (each.*figure)[1]) / 2 / calls);
+        }
+        return times.empty() ? std::numeric_limits<double>::quiet_NaN()
+                             : benchmark::quantile(std::move(times), 0.5);
     }
 
-    std::vector<variant> all_;   ///< the control is the first
-    std::vector<turn> controls_; ///< whether they count or not
+    std::vector<variant> all_;                 ///< the control is the first
+    std::vector<benchmark::scaling> controls_; ///< whether they count or not
 };
 
 void run(bool quick, std::string const& file) {

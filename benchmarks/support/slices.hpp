@@ -10,11 +10,13 @@
 #include <support/wall.hpp>
 
 #include <algorithm>
+#include <array>
 #include <barrier>
+#include <cmath>
 #include <cstddef>
-#include <optional>
 #include <sys/resource.h>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace benchmark {
@@ -26,24 +28,25 @@ struct slice {
     bool kept_core; ///< the kernel did not take the thread's core away
 };
 
-/// ns. A core that was idle is slow at first, and a host may have put it onto another thread of the same core.
+/// ns. A core that was idle is slow at first.
 inline constexpr double warm_up = 20e6;
 
-/// Runs work(thread, slice) `slices` times in each of `threads` threads, all at once, each on a core of its own.
+/// Runs work(thread, slice) `slices` times in one thread on each of the places, all at once. Without places the kernel
+/// leaves two new threads on one core for longer than the slices take.
 template <class Work>
-std::vector<std::vector<slice>> run_slices(std::size_t threads, std::size_t slices,
-                                           Work const& work) {
-    std::vector<std::vector<slice>> all(threads);
-    std::barrier start(static_cast<std::ptrdiff_t>(threads));
+std::vector<std::vector<slice>> run_slices(std::vector<std::size_t> const& places,
+                                           std::size_t slices, Work const& work) {
+    std::vector<std::vector<slice>> all(places.size());
+    std::barrier start(static_cast<std::ptrdiff_t>(places.size()));
     std::vector<std::jthread> running;
     auto const switches = [] {
         rusage usage{};
         ::getrusage(RUSAGE_THREAD, &usage);
         return usage.ru_nivcsw;
     };
-    for (std::size_t thread = 0; thread < threads; ++thread) {
+    for (std::size_t thread = 0; thread < places.size(); ++thread) {
         running.emplace_back([&, thread] {
-            pinned const place(thread);
+            pinned const place(places[thread]);
             all[thread].reserve(slices);
             start.arrive_and_wait();
             for (double const begin = wall_time(); wall_time() - begin < warm_up;) {
@@ -73,41 +76,36 @@ inline double overlap(slice const& mine, std::vector<slice> const& others) {
     return sum / (mine.end - mine.begin);
 }
 
-/// ns of the slices that count.
-inline std::vector<double> clean_times(std::vector<std::vector<slice>> const& all) {
+/// ns of one thread's slices that count: the median. NaN: none does.
+inline double clean_time(std::vector<std::vector<slice>> const& all, std::size_t thread) {
     constexpr double enough = 0.75;
     std::vector<double> times;
-    for (std::size_t thread = 0; thread < all.size(); ++thread) {
-        for (auto const& mine : all[thread]) {
-            bool clean = mine.kept_core;
-            for (std::size_t other = 0; clean && other < all.size(); ++other) {
-                clean = other == thread || overlap(mine, all[other]) >= enough;
-            }
-            if (clean) {
-                times.push_back(mine.end - mine.begin);
-            }
+    for (auto const& mine : all[thread]) {
+        bool clean = mine.kept_core;
+        for (std::size_t other = 0; clean && other < all.size(); ++other) {
+            clean = other == thread || overlap(mine, all[other]) >= enough;
+        }
+        if (clean) {
+            times.push_back(mine.end - mine.begin);
         }
     }
-    return times;
+    return times.empty() ? std::nan("") : quantile(std::move(times), 0.5);
 }
 
-/// ns of a slice, at the median: of one thread, and of two at once.
+/// ns of a slice on each of two cores: alone, and beside the other. One core may be slower than the other.
 struct scaling {
-    double alone;
-    double together;
+    std::array<double, 2> alone;
+    std::array<double, 2> together;
 
-    /// How much faster two threads are together than one: 2 if they do not disturb each other.
-    [[nodiscard]] double factor() const { return 2 * alone / together; }
+    /// How much faster two threads are together than one: 2 if they do not disturb each other. NaN if too few slices count.
+    [[nodiscard]] double factor() const { return alone[0] / together[0] + alone[1] / together[1]; }
 };
 
-/// Nothing if no slice counts.
-template <class Work> std::optional<scaling> measure_scaling(std::size_t slices, Work const& work) {
-    auto const alone = clean_times(run_slices(1, slices, work));
-    auto const together = clean_times(run_slices(2, slices, work));
-    if (alone.empty() || together.empty()) {
-        return std::nullopt;
-    }
-    return scaling{quantile(alone, 0.5), quantile(together, 0.5)};
+template <class Work> scaling measure_scaling(std::size_t slices, Work const& work) {
+    auto const together = run_slices({0, 1}, slices, work);
+    return {{clean_time(run_slices({0}, slices, work), 0),
+             clean_time(run_slices({1}, slices, work), 0)},
+            {clean_time(together, 0), clean_time(together, 1)}};
 }
 
 } // namespace benchmark
