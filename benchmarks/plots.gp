@@ -165,14 +165,14 @@ unset tmargin
 unset lmargin
 unset rmargin
 unset title
-eval 'set multiplot layout 1,2 margins 0.08,0.81,0.15,0.83 spacing 0.1,0 '.headline('Cost by the number of entries, and the law that it should follow')
+eval 'set multiplot layout 1,2 margins 0.08,0.79,0.15,0.83 spacing 0.09,0 '.headline('Cost by the number of entries, and the law that it should follow')
 set border 3
 set logscale y
 set xlabel 'entries'
 set xtics 1
 set format x '10^{%.0f}'
 set key default
-set key at screen 0.82, screen 0.8 left top vertical Left reverse samplen 3
+set key at screen 0.8, screen 0.8 left top vertical Left reverse samplen 2
 set format y ''
 set ytics autofreq
 set ytics ('1 ns' 1, '2 ns' 2, '5 ns' 5, '10 ns' 10, '20 ns' 20, '50 ns' 50, '100 ns' 100, '200 ns' 200, '500 ns' 500, '1 µs' 1e3, '2 µs' 2e3, '5 µs' 5e3, '10 µs' 1e4, '20 µs' 2e4, '50 µs' 5e4, '100 µs' 1e5, '200 µs' 2e5)
@@ -180,10 +180,10 @@ curve(file, name, tint, type) = sprintf("'%sgrowth_%s.tsv' using 1:2:(low($2, $3
 set title 'memory: CPU time' font ',13'
 set xrange [2.8:7.2]
 set yrange [1:2000]
-eval 'plot '.curve('memory_hit', 'hit', ours, 7).', '.curve('memory_store', 'call that stores', other, 5).", keyentry with lines dashtype 2 linewidth 2 linecolor '#606060' title 'the law of each'"
+eval 'plot '.curve('memory_hit', 'hit', ours, 7).', '.curve('memory_store', 'call that stores', other, 5).", keyentry with linespoints pointtype 9 linewidth 2 linecolor rgb least title 'first hits of a process', keyentry with lines dashtype 2 linewidth 2 linecolor '#606060' title 'the law of each'"
 set title 'disk: wall time'
 unset key
 set xrange [3.8:7.2]
 set yrange [50:2e5]
-eval 'plot '.curve('disk_hit', 'hit', ours, 7).', '.curve('disk_put', 'put', other, 5)
+eval 'plot '.curve('disk_first', 'first hits', least, 9).', '.curve('disk_hit', 'hit', ours, 7).', '.curve('disk_put', 'put', other, 5)
 unset multiplot

@@ -108,6 +108,7 @@ END
     done <<'END'
 memory_hit memory: hit
 memory_store memory: call that stores
+disk_first disk: one of the first
 disk_hit disk: hit of
 disk_put disk: put of
 END
