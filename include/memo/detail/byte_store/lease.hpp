@@ -30,7 +30,8 @@ template <class Lock> class lease {
         : lock_(std::move(other.lock_)), holder_(std::exchange(other.holder_, 0)) {}
     lease& operator=(lease&&) = delete;
     ~lease() {
-        if (holder_ == ::getpid()) { // a forked child does not end the lease of its parent
+        // A forked child does not end the lease of its parent.
+        if (holder_ != 0 && holder_ == ::getpid()) {
             not_cancelled const whole;
             try {
                 lock_.unlock();
