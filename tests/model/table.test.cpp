@@ -222,6 +222,18 @@ TEST_CASE("a key is found while its segment is split") {
     }
 }
 
+TEST_CASE("a key that a split moves to its own bucket is found meanwhile") {
+    history changes;
+    changes.put(of_bucket(1, 3), word(3));
+    changes.put(of_bucket(1, 4), word(4));
+    changes.put(moving(of_bucket(1, 5)), word(5));
+    changes.put(a, word(1)); // in the next bucket, until that leaves
+    fill(changes);
+    changes.begin();
+    changes.put(of_bucket(2, 6), word(6));
+    CHECK(changes.check_lookups({a}) > 100);
+}
+
 TEST_CASE("a key whose insertion splits its segment is seen whole or not at all") {
     for (key128 const key : {a, moving(a)}) {
         history changes;

@@ -78,11 +78,7 @@ class alignas(64) segment {
     /// Removes an entry; returns its value.
     slot_value remove(position entry) {
         slot_value const old = entry.value();
-        bucket* here = &home_of(entry.low());
-        entry.at->write(entry.slot, 0, 0, {}, first_version());
-        for (; here != entry.at; here = &bucket::after(buckets_, *here)) {
-            here->decrement_overflow();
-        }
+        vacate(entry);
         --entries_;
         return old;
     }
@@ -159,7 +155,8 @@ class alignas(64) segment {
         });
     }
 
-    /// Removes the entries whose next bit is set, and extends the prefix by a 0.
+    /// Removes the entries whose next bit is set, and extends the prefix by a 0. Moves overflowed
+    /// entries to the slots that become free in their own buckets.
     ///
     /// order           order_of_half(false)
     void remove_upper_half(std::unique_ptr<s3_fifo> order) noexcept {
@@ -167,6 +164,8 @@ class alignas(64) segment {
         for_each([&](position entry) {
             if (in_upper_half(entry)) {
                 remove(entry);
+            } else {
+                move_home(entry);
             }
         });
         ++depth_;
@@ -225,9 +224,32 @@ class alignas(64) segment {
 
     /// Copies an entry to the next free slot, so that its old slot may be overwritten. The copy
     /// comes first: a concurrent lookup finds one of the two.
-    void relocate(position entry) {
-        write(overflow_from(*entry.at), entry.low(), entry.high(), entry.value(),
-              entry.at->was_visited(entry.slot));
+    void relocate(position entry) { copy(entry, overflow_from(*entry.at)); }
+
+    /// Moves an overflowed entry to its own bucket if that has a free slot. The copy comes first: a
+    /// concurrent lookup that finds neither of the two also finds the bucket changed.
+    void move_home(position entry) {
+        bucket& home = home_of(entry.low());
+        if (&home == entry.at) {
+            return;
+        }
+        if (position const target{&home, home.free_slot()}; target.slot != bucket::no_slot) {
+            copy(entry, target);
+            vacate(entry);
+        }
+    }
+
+    void copy(position entry, position target) {
+        write(target, entry.low(), entry.high(), entry.value(), entry.at->was_visited(entry.slot));
+    }
+
+    /// Frees the slot of an entry.
+    void vacate(position entry) {
+        bucket* here = &home_of(entry.low());
+        entry.at->write(entry.slot, 0, 0, {}, first_version());
+        for (; here != entry.at; here = &bucket::after(buckets_, *here)) {
+            here->decrement_overflow();
+        }
     }
 
     /// The next free slot after a full bucket. Counts the overflow of all buckets before it.

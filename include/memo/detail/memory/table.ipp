@@ -44,12 +44,16 @@ MEMO_DEFINITION slot_value table::find(unfinalized_key key, bool is_use) const {
         directory const root = directory_.now();
         auto const& pointer = root.buckets_of(bits.low);
         bucket* const buckets = pointer.load(std::memory_order_acquire);
+        auto const& home = buckets[bucket::number_of(bits.low)].state;
+        std::uint32_t const before = home.load(std::memory_order_acquire);
         slot_value const found = find_in(buckets, bits, is_use);
-        // A value is right wherever it is found. If none is, a split may have moved the key. It
-        // changes the directory before it removes the entry from the old half, so a reader that
-        // saw the removal (by an acquire load of the bucket) also sees the change here.
+        // A value is right wherever it is found. If none is, a split may have moved the key: to
+        // the new half, which it publishes in the directory, or to the key's own bucket. It does
+        // so before it removes the entry from its old slot, so a reader that saw the removal (by
+        // an acquire load of the bucket) also sees the change here.
         if (found.exists() ||
-            (directory_.now() == root && pointer.load(std::memory_order_acquire) == buckets)) {
+            (directory_.now() == root && pointer.load(std::memory_order_acquire) == buckets &&
+             home.load(std::memory_order_relaxed) == before)) {
             return found;
         }
     }
