@@ -236,6 +236,10 @@ TEST_CASE("records of which it is not known what they share are not merged") {
     CHECK(decoded(kept.bytes).samples.count() == 4);
     CHECK(merge(mine, frame_of(record_of({1, 2}, 5)), true).outcome == merge_outcome::unchanged);
     CHECK(merge(mine, mine).outcome == merge_outcome::unchanged);
+    // A cache that drew nothing is no source.
+    auto const adopted_twice = memo::detail::adopted_frame(memo::detail::adopted_frame(mine, 6), 7);
+    CHECK(memo::detail::sources_of(adopted_twice).size() == 8 + 59 + 8);
+    CHECK(merge(adopted_twice, mine).outcome == merge_outcome::unchanged);
     // A state of one source that another cannot have come from.
     auto const third = memo::detail::adopted_frame(mine, 6);
     CHECK(merge(third, frame_of(record_of({1, 2, 3, 4}, 5))).outcome == merge_outcome::changed);

@@ -314,17 +314,30 @@ TEST_CASE("a merge that is killed loses and doubles nothing") {
     std::string const target = all / "killed";
     std::string const one = all / "one";
     std::string const two = all / "two";
-    for (int part = 1; part <= 4; ++part) { // at 7/5, 9/5, 11/5, 13/5 of a sample per key
+    std::string const lines = exported(one) + exported(two);
+    for (std::size_t part = 1; part <= 4; ++part) {
+        std::array<int, 2> pipe{};
+        REQUIRE(::pipe(pipe.data()) == 0);
         pid_t const tool = ::fork();
         REQUIRE(tool >= 0);
         if (tool == 0) {
-            ::execl(MEMO_CACHE_PROGRAM, "memo-cache", "merge", "--json", target.c_str(),
-                    one.c_str(), two.c_str(), static_cast<char*>(nullptr));
+            ::dup2(pipe[0], STDIN_FILENO);
+            ::close(pipe[0]);
+            ::close(pipe[1]);
+            ::execl(MEMO_CACHE_PROGRAM, "memo-cache", "import", "--merge", "-", target.c_str(),
+                    static_cast<char*>(nullptr));
             ::_exit(127);
         }
-        auto const enough = static_cast<std::uint64_t>(keys * (5 + 2 * part) / 5);
-        memo_test::seconds_until([&] { return samples() >= enough; });
+        // Its input does not end, so it is still at work when the last bytes are in the pipe.
+        std::size_t const size = lines.size() / 5 * part;
+        for (std::size_t at = 0; at < size;) {
+            auto const written = ::write(pipe[1], lines.data() + at, size - at);
+            REQUIRE(written > 0);
+            at += static_cast<std::size_t>(written);
+        }
         ::kill(tool, SIGKILL);
+        ::close(pipe[0]);
+        ::close(pipe[1]);
         int status = 0;
         REQUIRE(::waitpid(tool, &status, 0) == tool);
         CHECK(WIFSIGNALED(status));
@@ -332,6 +345,7 @@ TEST_CASE("a merge that is killed loses and doubles nothing") {
             CHECK(count >= 1);
             CHECK(count <= 3);
         }
+        CHECK(samples() > keys + keys / 5 * (part - 1));
     }
     CHECK(merge({target, one, two}).code == 0);
     CHECK(samples() == 3 * keys);

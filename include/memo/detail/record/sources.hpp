@@ -135,7 +135,7 @@ class record_sources {
         any_averaged sum = by_incarnation_.at(own_);
         std::vector<std::byte> list;
         for (auto const& [incarnation, source] : by_incarnation_) {
-            if (incarnation != own_) {
+            if (incarnation != own_ && source.draws() != 0) {
                 sum.merge(source);
                 std::vector<std::byte> bytes;
                 source.encode(bytes);
