@@ -1,6 +1,7 @@
 # Runs a port of vcpkg without vcpkg: cmake -D PORT_DIR=… -D ROOM=… -D ARCHIVE=… -P vcpkg_port.cmake. Has CMake do what each of
 # vcpkg's functions does, for the release build; what is installed is in ROOM/packages/memo. The archive is that file, wherever
 # the port would fetch it from, and has to have the port's hash.
+cmake_minimum_required(VERSION 3.25)
 set(PORT memo)
 set(VERSION "")
 file(READ "${PORT_DIR}/vcpkg.json" manifest)
