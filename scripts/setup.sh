@@ -35,7 +35,8 @@ packages_of() {
         portability)
             printf '%s %s\n' libc++-19-dev clang++-19 libc++abi-19-dev clang++-19 \
                 g++-aarch64-linux-gnu aarch64-linux-gnu-g++ g++-riscv64-linux-gnu riscv64-linux-gnu-g++ \
-                qemu-user qemu-aarch64
+                qemu-user qemu-aarch64 \
+                g++-mingw-w64-x86-64-posix x86_64-w64-mingw32-g++-posix wine64 /usr/lib/wine/wine64
             ;;
         tidy) printf '%s %s\n' clang-tidy-14 clang-tidy-14 ;;
         *) echo "setup: no group of packages is named $1" >&2 ;;

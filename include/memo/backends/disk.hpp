@@ -5,6 +5,7 @@
 // memo::disk.
 
 #include <memo/detail/system/compiler.hpp>
+#include <memo/detail/system/posix.hpp>
 
 #include <memo/backend.hpp>
 #include <memo/backends/disk_settings.hpp>

@@ -4,6 +4,7 @@
 // memo::memcached over libmemcached. Needs the library: the CMake target is memo::libmemcached.
 
 #include <memo/detail/system/compiler.hpp>
+#include <memo/detail/system/posix.hpp>
 
 #include <memo/backends/memcached.hpp>
 #include <memo/detail/memcached/basic_memcached.ipp>

@@ -4,6 +4,7 @@
 // Records on memcached servers, shared by processes and machines.
 
 #include <memo/detail/system/compiler.hpp>
+#include <memo/detail/system/posix.hpp>
 
 #include <memo/detail/memcached/basic_memcached.hpp>
 

@@ -3,8 +3,8 @@
 
 // Threads that start together and are joined.
 
+#include <atomic>
 #include <cstddef>
-#include <latch>
 #include <thread>
 #include <vector>
 
@@ -12,12 +12,15 @@ namespace memo::testing {
 
 /// Runs body(0), …, body(count - 1), each in its own thread; all start before any continues.
 template <class Body> void together(std::size_t count, Body const& body) {
-    std::latch start(static_cast<std::ptrdiff_t>(count));
+    std::atomic<std::size_t> missing(count); // no std::latch: that of libstdc++ 12 hangs on Windows
     std::vector<std::thread> threads;
     threads.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
         threads.emplace_back([&, i] {
-            start.arrive_and_wait();
+            missing.fetch_sub(1);
+            while (missing.load() != 0) {
+                std::this_thread::yield();
+            }
             body(i);
         });
     }

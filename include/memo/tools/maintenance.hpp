@@ -4,6 +4,9 @@
 // Maintenance of the directory of a disk cache, for programs that know none of its functions: list, read,
 // check, erase, compact, salvage and copy entries. Needs LMDB: the CMake target is memo::disk.
 
+#include <memo/detail/system/compiler.hpp>
+#include <memo/detail/system/posix.hpp>
+
 #include <memo/backends/disk_settings.hpp>
 #include <memo/detail/function_ref.hpp>
 #include <memo/detail/lmdb/disk_records.hpp>

@@ -201,9 +201,11 @@ TEST_CASE("durations and time points are their ticks") {
     CHECK(words_of<std::chrono::nanoseconds> == 1);
 }
 
-TEST_CASE("a path is its native string") {
+TEST_CASE("a path is its spelling, with slashes") {
     CHECK(words_in(std::filesystem::path("a/b")) == words_in(std::string("a/b")));
     CHECK(words_in(std::filesystem::path("a//b")) == words_in(std::string("a//b")));
+    std::filesystem::path const parent(u8"\u00e4");
+    CHECK(words_in(parent / "b") == words_in(std::u8string(u8"\u00e4/b")));
 }
 
 TEST_CASE("an owning pointer is whether it owns, then what it owns") {

@@ -257,7 +257,7 @@ TEST_CASE("a decoded record equals the encoded one") {
     CHECK(round_trip(memo::index_set{1, 2, 500}) == memo::index_set{1, 2, 500});
     CHECK(round_trip(memo::index_set{}) == memo::index_set{});
     CHECK(round_trip(std::chrono::seconds(5)) == std::chrono::seconds(5));
-    CHECK(round_trip(std::filesystem::path("a//b")).native() == "a//b");
+    CHECK(round_trip(std::filesystem::path("a//b")).string() == "a//b");
 
     using table = std::map<std::string, std::vector<std::pair<int, std::string>>>;
     table const words{{"a", {{1, "x"}, {2, ""}}}, {"", {}}};

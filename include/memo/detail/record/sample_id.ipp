@@ -3,21 +3,31 @@
 
 #include <memo/detail/record/sample_id.hpp>
 
-#include <cerrno>
 #include <cstdint>
+
+#if defined(__linux__)
+#include <cerrno>
 #include <system_error>
 #include <unistd.h>
+#else
+#include <random>
+#endif
 
 namespace memo::detail {
 
-// Always from the system: after a fork, parent and child would share the state of a generator. Not
+// Always from the system: after a fork, parent and child would share the state of a generator. On Linux not
 // std::random_device, because <random> is the slowest header (docs/decisions/0040-compile-time.md).
 MEMO_DEFINITION std::uint64_t random_word() {
+#if defined(__linux__)
     std::uint64_t word = 0;
     if (::getentropy(&word, sizeof word) != 0) {
         throw std::system_error(errno, std::generic_category(), "memo: getentropy");
     }
     return word;
+#else
+    std::random_device device;
+    return std::uint64_t{device()} << 32 | device();
+#endif
 }
 
 MEMO_DEFINITION std::uint64_t random_incarnation() {

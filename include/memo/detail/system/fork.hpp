@@ -74,7 +74,19 @@ template <class Mutex> class fork_safe {
 };
 
 using mutex = fork_safe<std::mutex>;
+#if defined(_WIN32)
+/// A std::shared_mutex without sharing. That of mingw-w64's libstdc++ lets threads in together that lock it for the first
+/// time at once (docs/decisions/0079-windows.md).
+class unshared_mutex : public std::mutex {
+  public:
+    void lock_shared() { lock(); }
+    [[nodiscard]] bool try_lock_shared() { return try_lock(); }
+    void unlock_shared() noexcept { unlock(); }
+};
+using shared_mutex = fork_safe<unshared_mutex>;
+#else
 using shared_mutex = fork_safe<std::shared_mutex>;
+#endif
 
 /// A section without a mutex, for the lifetime of the object.
 class fork_section {

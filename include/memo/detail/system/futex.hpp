@@ -3,7 +3,8 @@
 
 // Waits for a word to change. A condition variable has state that a fork can corrupt. std::atomic::wait counts
 // its waiters in a table, of which each module may have its own copy, so a wake-up in one module misses the
-// waiters of another. A futex depends on the address of the word alone.
+// waiters of another. A futex depends on the address of the word alone. Systems without futexes have one
+// condition variable for each module; not std::atomic::wait, which loses wake-ups in libstdc++ 12 for Windows.
 
 #include <memo/detail/system/compiled.hpp>
 

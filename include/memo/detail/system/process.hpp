@@ -10,6 +10,8 @@
 // that the loader holds during dl_iterate_phdr. Modules with another version of memo, or another library
 // ABI, have another state. A module that used the state is never unloaded, because other modules may hold
 // addresses of its functions (docs/decisions/0050-process-state.md).
+//
+// Without ELF, as on Windows, each module has a state of its own.
 
 #include <memo/detail/system/compiled.hpp>
 #include <memo/version.hpp>
@@ -116,7 +118,6 @@ asm(".pushsection .note.memo,\"a\",%note\n"
 
 #else
 
-// Without ELF each module has its own state.
 inline process_root root_of_this_module{{nullptr}, process_abi()};
 
 #endif

@@ -12,6 +12,11 @@
 #if defined(__ELF__)
 #include <elf.h>
 #include <link.h>
+#elif defined(_WIN32)
+// As <windows.h> declares it, whose macros users may not want.
+extern "C" __declspec(dllimport) int __stdcall GetModuleHandleExW(unsigned long flags,
+                                                                  wchar_t const* address,
+                                                                  struct HINSTANCE__** module);
 #endif
 
 namespace memo::detail {
@@ -131,7 +136,15 @@ MEMO_DEFINITION process_state& adopt_state(process_state& fresh) {
     return root_of_this_module.state.compare_exchange_strong(none, &fresh) ? fresh : *none;
 }
 
-MEMO_DEFINITION void pin_this_module() noexcept {}
+MEMO_DEFINITION void pin_this_module() noexcept {
+#if defined(_WIN32) // threads call its code when they end
+    constexpr unsigned long pin = 1;
+    constexpr unsigned long from_address = 4;
+    HINSTANCE__* module = nullptr;
+    static_cast<void>(GetModuleHandleExW(
+        pin | from_address, reinterpret_cast<wchar_t const*>(&root_of_this_module), &module));
+#endif
+}
 
 #endif
 

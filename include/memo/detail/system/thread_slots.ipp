@@ -161,6 +161,7 @@ MEMO_DEFINITION void thread_slots::add_slots() {
 }
 
 MEMO_DEFINITION void thread_slots::watch_forks() {
+#if !defined(_WIN32) // which has no fork
     if (!watches_forks_) {
         if (::pthread_atfork([] { process_wide<thread_slots>().before_fork(); },
                              [] { process_wide<thread_slots>().after_fork_in_parent(); },
@@ -169,6 +170,7 @@ MEMO_DEFINITION void thread_slots::watch_forks() {
         }
         watches_forks_ = true;
     }
+#endif
 }
 
 // The mutex is not held during the fork, because handlers of the user run then and may wait for threads

@@ -82,6 +82,22 @@ template <path_like Path> struct transparent<Path> {
     static Path make(part&& spelling) { return Path(std::move(spelling)); }
 };
 
+// On Windows it is UTF-16 and may have backslashes; this is how other systems spell the path.
+template <path_like Path>
+    requires std::same_as<typename Path::value_type, wchar_t>
+struct transparent<Path> {
+    using part = std::u8string;
+
+    static part get(Path const& path) {
+        part spelling = path.u8string();
+        for (char8_t& unit : spelling) {
+            unit = unit == u8'\\' ? u8'/' : unit;
+        }
+        return spelling;
+    }
+    static Path make(part&& spelling) { return Path(std::move(spelling)); }
+};
+
 // Product types: their parts in order. Braces with all parts construct the value.
 
 template <class T> struct product {};
