@@ -6,6 +6,12 @@
 
 #include <memo/detail/system/compiler.hpp>
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Weffc++"
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuseless-cast" // types of other systems need the casts
+#endif
+
 #include <memo/key128.hpp>
 #include <memo/lookup_result.hpp>
 #include <memo/options.hpp>
@@ -147,3 +153,5 @@ concept identified_backend = requires(B const& backend) {
 };
 
 } // namespace memo
+
+#pragma GCC diagnostic pop

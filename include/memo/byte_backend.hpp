@@ -3,6 +3,14 @@
 
 // A backend from any store of bytes that has the three functions of memo/byte_store.hpp.
 
+#include <memo/detail/system/compiler.hpp>
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Weffc++"
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuseless-cast" // types of other systems need the casts
+#endif
+
 #include <memo/backend.hpp>
 #include <memo/byte_store.hpp>
 #include <memo/detail/byte_store/byte_partition.hpp>
@@ -80,3 +88,5 @@ template <byte_store Store> class byte_backend {
 };
 
 } // namespace memo
+
+#pragma GCC diagnostic pop

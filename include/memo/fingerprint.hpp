@@ -5,6 +5,7 @@
 
 #include <memo/detail/key/parameter_types.hpp>
 #include <memo/detail/key/state.hpp>
+#include <memo/detail/refusal.hpp>
 #include <memo/key128.hpp>
 
 namespace memo {
@@ -13,6 +14,7 @@ namespace memo {
 ///
 /// Complexity:     linear in the bytes of the values, about 25 GB/s for contiguous scalars
 template <class... Ts> [[nodiscard]] key128 fingerprint(Ts const&... values) {
+    (detail::refuse<detail::key_mistake<Ts>(), Ts>(), ...);
     return detail::typed_digest(values...);
 }
 

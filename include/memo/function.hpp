@@ -6,6 +6,13 @@
 
 #include <memo/detail/system/compiler.hpp>
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Weffc++"
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuseless-cast" // types of other systems need the casts
+#endif
+
+#include <memo/detail/wrong_arguments.hpp>
 #include <memo/error.hpp>
 #include <memo/estimate.hpp>
 #include <memo/key128.hpp>
@@ -35,7 +42,10 @@ template <class Signature> class function;
 /// Complexity:     a call costs one indirect call more than that of the memoized function, and moves each
 ///                 parameter that is passed by value once more
 /// Thread safety:  as the memoized function; assignment needs exclusive access
-template <class R, class... P> class function<R(P...)> {
+template <class R, class... P>
+class function<R(P...)>
+    : public detail::
+          a_call_needs_an_argument_of_the_right_type_for_each_parameter_even_with_a_default {
     /// Whether a call leaves its arguments as they are, which `many` keeps.
     static constexpr bool takes_copies =
         (true && ... && std::is_convertible_v<std::remove_cvref_t<P> const&, P>);
@@ -47,6 +57,22 @@ template <class R, class... P> class function<R(P...)> {
     using executor = std::function<void(std::function<void()>)>;
 
     function() = default;
+
+    /// Refuses all else by a sentence.
+    template <class F>
+        requires(!detail::memoized_as<F, R(P...)>)
+        // NOLINTNEXTLINE(google-explicit-constructor): deleted
+#if defined(__cpp_deleted_function)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wc++26-extensions"
+    function(F const&, detail::memo_function_holds_a_memoized_function_of_the_same_signature = {})
+    = delete ("memo: memo::function<R(P...)> holds a memoized function of the same signature, "
+              "whose result and parameters are R and P exactly");
+#pragma GCC diagnostic pop
+#else
+    function(F const&, detail::memo_function_holds_a_memoized_function_of_the_same_signature = {})
+    = delete;
+#endif
 
     /// f               what memo::memoize returned
     template <class Backend, class Callable, class Declared, class Evaluation, class InKey>
@@ -192,3 +218,5 @@ function(memoized<Backend, Callable, Declared(P...), Evaluation, InKey>)
     -> function<typename Evaluation::result(P...)>;
 
 } // namespace memo
+
+#pragma GCC diagnostic pop

@@ -6,6 +6,7 @@
 // to 290 as a list (docs/format.md, "index_set").
 
 #include <memo/detail/system/compiled.hpp>
+#include <memo/detail/wrong_arguments.hpp>
 
 #include <bit>
 #include <concepts>
@@ -56,6 +57,21 @@ class index_set {
         insert_all(indices);
     }
 
+    /// Refuses a range of signed indices, or of other things.
+    template <std::ranges::input_range Range>
+        requires(!std::unsigned_integral<std::ranges::range_value_t<Range>>)
+        // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): deleted
+#if defined(__cpp_deleted_function)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wc++26-extensions"
+    explicit index_set(Range&&, detail::index_set_takes_unsigned_indices_such_as_std_size_t = {}) =
+        delete ("memo: index_set takes unsigned indices, such as std::vector<std::size_t>");
+#pragma GCC diagnostic pop
+#else
+    explicit index_set(Range&&,
+                       detail::index_set_takes_unsigned_indices_such_as_std_size_t = {}) = delete;
+#endif
+
     /// The positions of `true` in a range: {false, true, true} becomes the indices 1 and 2.
     ///
     /// mask            range of bool, such as std::vector<bool>
@@ -86,7 +102,9 @@ class index_set {
 
     void erase(std::size_t index) noexcept;
 
-    void clear() noexcept { words_.clear(); }
+    void clear() noexcept {
+        words_.clear();
+    }
 
     [[nodiscard]] bool contains(std::size_t index) const noexcept {
         return index / bits < words_.size() && (words_[index / bits] & bit(index)) != 0;
@@ -95,13 +113,17 @@ class index_set {
     /// The number of indices in the set.
     [[nodiscard]] std::size_t size() const noexcept;
 
-    [[nodiscard]] bool empty() const noexcept { return words_.empty(); }
+    [[nodiscard]] bool empty() const noexcept {
+        return words_.empty();
+    }
 
     [[nodiscard]] iterator begin() const noexcept;
     [[nodiscard]] iterator end() const noexcept;
 
     /// The bits, 64 indices a word, lowest first; the last word is never zero.
-    [[nodiscard]] std::vector<std::uint64_t> const& words() const noexcept { return words_; }
+    [[nodiscard]] std::vector<std::uint64_t> const& words() const noexcept {
+        return words_;
+    }
 
     friend bool operator==(index_set const&, index_set const&) = default;
 

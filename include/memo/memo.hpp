@@ -5,12 +5,20 @@
 
 #include <memo/detail/system/compiler.hpp>
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Weffc++"
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuseless-cast" // types of other systems need the casts
+#endif
+
 #include <memo/backend.hpp>
 #include <memo/backends/memory.hpp>
 #include <memo/backends/none.hpp>
 #include <memo/callable.hpp>
 #include <memo/detail/wrap/make_memoized.hpp>
 #include <memo/detail/wrap/policy_traits.hpp>
+#include <memo/detail/wrap/requirements.hpp>
+#include <memo/detail/wrap/wrong_calls.hpp>
 #include <memo/error.hpp>
 #include <memo/estimate.hpp>
 #include <memo/fingerprint.hpp>
@@ -46,8 +54,15 @@ template <class Backend = memory, class... Policies, class F>
 [[nodiscard, gnu::visibility("hidden")]] auto
 memoize(F&& callable, detail::options_for<F, Policies...> const& options = {},
         Backend backend = {}) {
-    return detail::check_and_memoize<detail::evaluation_for<F, Policies...>, Policies...>(
-        std::forward<F>(callable), options, std::move(backend));
+    using evaluation = detail::evaluation_for<F, Policies...>;
+    using finding = detail::finding_for<evaluation, Backend, F, Policies...>;
+    if constexpr (finding::found == detail::mistake::none) {
+        return detail::wrap<evaluation, Policies...>(std::forward<F>(callable), options,
+                                                     std::move(backend));
+    } else {
+        detail::refuse<finding::found, typename finding::culprit>();
+        return detail::refused<detail::signature_for<F, Policies...>>();
+    }
 }
 
 /// The same with `interval = memo::betting`.
@@ -56,8 +71,19 @@ template <class Backend = memory, class... Policies, class F>
 memoize(F&& callable,
         typename detail::betting_evaluation_for<F, Policies...>::options const& options,
         Backend backend = {}) {
-    return detail::check_and_memoize<detail::betting_evaluation_for<F, Policies...>, Policies...>(
-        std::forward<F>(callable), options, std::move(backend));
+    using evaluation = detail::betting_evaluation_for<F, Policies...>;
+    using finding = detail::finding_for<evaluation, Backend, F, Policies...>;
+    if constexpr (finding::found == detail::mistake::none) {
+        return detail::wrap<evaluation, Policies...>(std::forward<F>(callable), options,
+                                                     std::move(backend));
+    } else {
+        detail::refuse<finding::found, typename finding::culprit>();
+        return detail::refused<detail::signature_for<F, Policies...>>();
+    }
 }
 
+using detail::wrong_calls::memoize; // refuses calls that fit neither
+
 } // namespace memo
+
+#pragma GCC diagnostic pop

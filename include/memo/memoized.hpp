@@ -14,6 +14,7 @@
 #include <memo/detail/stats/function_registry.hpp>
 #include <memo/detail/tools/auditor.hpp>
 #include <memo/detail/tools/explain_call.hpp>
+#include <memo/detail/wrong_arguments.hpp>
 #include <memo/estimate.hpp>
 #include <memo/options.hpp>
 #include <memo/outcome.hpp>
@@ -49,7 +50,9 @@ class memoized;
 
 template <class Backend, class Callable, class R, class... P, class Evaluation,
           std::size_t... InKey>
-class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey...>> {
+class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey...>>
+    : public detail::
+          a_call_needs_an_argument_of_the_right_type_for_each_parameter_even_with_a_default {
     static constexpr bool asks_state = Callable::has_current_state;
     using state_type = std::conditional_t<asks_state, key128, detail::no_state>;
     using cache = detail::function_cache<Backend, Evaluation, state_type>;
@@ -60,6 +63,8 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
   public:
     using result_type = typename Evaluation::result;
     using options_type = typename Evaluation::options;
+    /// That of a memo::function that can hold it.
+    using signature_type = result_type(P...);
 
     memoized(Callable&& callable, options_type const& options, Backend&& backend,
              detail::function_identity&& identity)
@@ -128,6 +133,9 @@ class memoized<Backend, Callable, R(P...), Evaluation, std::index_sequence<InKey
               class Executor = detail::one_after_another>
     [[nodiscard]] std::vector<memo::result<result_type>> many(Range&& calls,
                                                               Executor&& execute = {}) const {
+        static_assert(detail::holds_arguments<std::ranges::range_reference_t<Range>, P...>,
+                      "memo: an element of the range of many() holds the arguments of one call: a "
+                      "std::tuple of them, or the argument itself for one parameter");
         detail::batch<cache, Evaluation> batch(core().cache);
         detail::places<Range> places(calls);
         batch.reserve_for(calls);

@@ -3,6 +3,7 @@
 
 // The options of one memoized function.
 
+#include <memo/detail/refusal.hpp>
 #include <memo/time_span.hpp>
 
 #include <chrono>
@@ -11,6 +12,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <type_traits>
 
 namespace memo {
 
@@ -43,6 +45,13 @@ class storing_threshold {
     // NOLINTNEXTLINE(google-explicit-constructor): `.time_threshold = 1ms`
     constexpr storing_threshold(std::chrono::duration<Count, Period> min_time) noexcept
         : least_(min_time) {}
+    /// Refuses a number, which has no unit.
+    template <class Number>
+        requires std::is_arithmetic_v<Number>
+    // NOLINTNEXTLINE(google-explicit-constructor): as from a duration
+    constexpr storing_threshold(Number) noexcept {
+        detail::refuse<detail::mistake::duration_without_unit, Number>();
+    }
     // NOLINTNEXTLINE(google-explicit-constructor)
     constexpr storing_threshold(worthwhile_t) noexcept : is_worthwhile_(true) {}
 
@@ -64,7 +73,11 @@ using disagreement_report = std::function<void(std::string const&)>;
 /// The options of memoize, for designated initializers: `{.name = "knn5", .version = "2"}`.
 ///
 /// R               the function's result type
-template <class R> struct options {
+template <class R = detail::unnamed_result> struct options {
+    static_assert(
+        !std::is_same_v<R, detail::unnamed_result>,
+        "memo: a variable of options names the function's result type: memo::options<double>");
+
     // Every member has an initializer, because -Wextra warns at `{.name = …}` otherwise.
 
     /// The name of the function in reports and, with `version`, its identity in every program.
@@ -150,7 +163,11 @@ using enum repeat_policy;
 /// decides.
 ///
 /// R               the function's result type: one sample
-template <class R> struct averaged_options {
+template <class R = detail::unnamed_result> struct averaged_options {
+    static_assert(!std::is_same_v<R, detail::unnamed_result>,
+                  "memo: a variable of options names the function's result type: "
+                  "memo::averaged_options<double>");
+
     // As in options.
     std::string name{};
     std::string version{};

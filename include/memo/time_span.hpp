@@ -3,10 +3,12 @@
 
 // The type of durations in options.
 
+#include <memo/detail/refusal.hpp>
 #include <memo/detail/saturated.hpp>
 
 #include <chrono>
 #include <compare>
+#include <type_traits>
 
 namespace memo {
 
@@ -19,6 +21,14 @@ class time_span {
     // NOLINTNEXTLINE(google-explicit-constructor): `.ttl = 1h`
     constexpr time_span(std::chrono::duration<Count, Period> span) noexcept
         : span_(detail::saturated_cast<std::chrono::nanoseconds>(span)) {}
+
+    /// Refuses a number, which has no unit.
+    template <class Number>
+        requires std::is_arithmetic_v<Number>
+    // NOLINTNEXTLINE(google-explicit-constructor): as from a duration
+    constexpr time_span(Number) noexcept {
+        detail::refuse<detail::mistake::duration_without_unit, Number>();
+    }
 
     // NOLINTNEXTLINE(google-explicit-constructor): a time_span is used as a duration
     [[nodiscard]] constexpr operator std::chrono::nanoseconds() const noexcept { return span_; }

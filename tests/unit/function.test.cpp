@@ -150,6 +150,29 @@ TEST_CASE("a function passes arguments and results as declared") {
                                 decltype(f)>);
 }
 
+TEST_CASE("a call with other arguments is no call to templates that ask") {
+    auto const f = memo::memoize(
+        [](int x, std::vector<int> const& y) { return x + static_cast<int>(y.size()); });
+    using memoized = decltype(f);
+    STATIC_REQUIRE(std::is_invocable_r_v<int, memoized, short, std::vector<int>&>);
+    STATIC_REQUIRE_FALSE(std::is_invocable_v<memoized>);
+    STATIC_REQUIRE_FALSE(std::is_invocable_v<memoized, int>);
+    STATIC_REQUIRE_FALSE(std::is_invocable_v<memoized, int, int*>);
+    STATIC_REQUIRE_FALSE(std::is_invocable_v<memoized, int, std::vector<int>, int>);
+    STATIC_REQUIRE_FALSE(std::is_convertible_v<memoized, bool>);
+    STATIC_REQUIRE_FALSE(std::is_convertible_v<memoized, void (*)(...)>);
+
+    using held = memo::function<int(int, std::vector<int> const&)>;
+    STATIC_REQUIRE(std::is_invocable_v<held, int, std::vector<int>>);
+    STATIC_REQUIRE_FALSE(std::is_invocable_v<held, int>);
+    STATIC_REQUIRE_FALSE(std::is_convertible_v<int (*)(int, std::vector<int> const&), held>);
+
+    std::function const deduced = f; // by the one operator()
+    STATIC_REQUIRE(
+        std::is_same_v<decltype(deduced), std::function<int(int, std::vector<int> const&)> const>);
+    CHECK(deduced(1, {2, 3}) == 3);
+}
+
 TEST_CASE("copies of a function share what it holds, and an empty one says so") {
     memo::function<int(int)> empty;
     CHECK_FALSE(empty);

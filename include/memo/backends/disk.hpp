@@ -7,6 +7,12 @@
 #include <memo/detail/system/compiler.hpp>
 #include <memo/detail/system/posix.hpp>
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Weffc++"
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuseless-cast" // types of other systems need the casts
+#endif
+
 #include <memo/backend.hpp>
 #include <memo/backends/disk_settings.hpp>
 #include <memo/detail/lmdb/disk_partition.hpp>
@@ -70,3 +76,5 @@ class disk {
 #if !defined(MEMO_COMPILED_DISK)
 #include "disk.ipp"
 #endif
+
+#pragma GCC diagnostic pop

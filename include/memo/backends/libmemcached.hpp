@@ -6,6 +6,12 @@
 #include <memo/detail/system/compiler.hpp>
 #include <memo/detail/system/posix.hpp>
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Weffc++"
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuseless-cast" // types of other systems need the casts
+#endif
+
 #include <memo/backends/memcached.hpp>
 #include <memo/detail/memcached/basic_memcached.ipp>
 #include <memo/detail/memcached/libmemcached_connection.hpp>
@@ -21,3 +27,5 @@ namespace memo {
 using libmemcached = detail::basic_memcached<detail::libmemcached_connection>;
 
 } // namespace memo
+
+#pragma GCC diagnostic pop

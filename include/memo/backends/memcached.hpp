@@ -6,6 +6,12 @@
 #include <memo/detail/system/compiler.hpp>
 #include <memo/detail/system/posix.hpp>
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Weffc++"
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuseless-cast" // types of other systems need the casts
+#endif
+
 #include <memo/detail/memcached/basic_memcached.hpp>
 
 namespace memo {
@@ -30,3 +36,5 @@ extern template class detail::memcached_records<detail::meta_connection>;
 #if !defined(MEMO_COMPILED_MEMCACHED)
 #include "memcached.ipp"
 #endif
+
+#pragma GCC diagnostic pop

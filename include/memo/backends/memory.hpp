@@ -5,6 +5,12 @@
 
 #include <memo/detail/system/compiler.hpp>
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Weffc++"
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuseless-cast" // types of other systems need the casts
+#endif
+
 #include <memo/backend.hpp>
 #include <memo/backends/memory_settings.hpp>
 #include <memo/detail/memory/memory_partition.hpp>
@@ -62,3 +68,5 @@ class memory {
 #if !defined(MEMO_COMPILED)
 #include "memory.ipp"
 #endif
+
+#pragma GCC diagnostic pop

@@ -5,6 +5,12 @@
 
 #include <memo/detail/system/compiler.hpp>
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Weffc++"
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuseless-cast" // types of other systems need the casts
+#endif
+
 #include <memo/backend.hpp>
 
 #include <optional>
@@ -36,3 +42,5 @@ class none {
 };
 
 } // namespace memo
+
+#pragma GCC diagnostic pop

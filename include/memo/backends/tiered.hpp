@@ -5,6 +5,12 @@
 
 #include <memo/detail/system/compiler.hpp>
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Weffc++"
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuseless-cast" // types of other systems need the casts
+#endif
+
 #include <memo/backend.hpp>
 #include <memo/detail/open_partition.hpp>
 #include <memo/detail/optional_members.hpp>
@@ -319,3 +325,5 @@ template <class Near, class Far> class tiered {
 
 #pragma pop_macro("far")
 #pragma pop_macro("near")
+
+#pragma GCC diagnostic pop

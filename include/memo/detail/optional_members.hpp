@@ -26,7 +26,8 @@ template <class Record> struct fast_lookup {
 
 /// A partition with a fast path: `try_hit(key)` runs before get() and is inlined into the caller. If it
 /// finds nothing and the key does not seem absent, `try_hit_further(key)` runs next and is not inlined.
-/// Neither has an effect that get() has not. `prefetch(key)` begins to load what try_hit() reads. An implementation detail of memo's own backends.
+/// Neither has an effect that get() has not. `prefetch(key)` begins to load what try_hit() reads. An
+/// implementation detail of memo's own backends.
 template <class P, class Record>
 concept fast_partition = requires(P const& partition, unfinalized_key key) {
     { partition.try_hit(key) }

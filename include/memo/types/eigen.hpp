@@ -7,6 +7,12 @@
 
 #include <memo/detail/system/compiler.hpp>
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Weffc++"
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuseless-cast" // types of other systems need the casts
+#endif
+
 #include <memo/detail/key/encode.hpp>
 #include <memo/detail/record/bytes.hpp>
 #include <memo/detail/record/codec_values.hpp>
@@ -100,3 +106,5 @@ struct own_codec<Matrix> {
 };
 
 } // namespace memo::detail
+
+#pragma GCC diagnostic pop

@@ -1,4 +1,5 @@
 // expect: an averaged function merges its samples, and this byte store cannot replace bytes atomically
+// lines: 18, the backend finds the mistake, many templates below memoize
 #include <memo/byte_backend.hpp>
 #include <memo/memo.hpp>
 

@@ -1,4 +1,5 @@
 // expect: this one cannot be copied
+// lines: 60, the types of a claim are formed all the same
 #include <memo/memo.hpp>
 
 #include <memory>

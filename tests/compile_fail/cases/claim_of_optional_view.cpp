@@ -1,4 +1,5 @@
 // expect: this one holds a view or a reference
+// lines: 22, the types of a claim are formed all the same
 #include <memo/memo.hpp>
 
 #include <optional>

@@ -1,4 +1,5 @@
 // expect: its comparator, hash or equality has a state, which would be lost
+// lines: 24, the backend finds the mistake, many templates below memoize
 #include <memo/detail/record/codec.hpp>
 #include <memo/memo.hpp>
 

@@ -1,4 +1,5 @@
 // expect: this class inherits the function by which cereal saves or loads it
+// lines: 24, the backend finds the mistake, many templates below memoize
 #include <memo/detail/record/codec.hpp>
 
 #include <cstddef>

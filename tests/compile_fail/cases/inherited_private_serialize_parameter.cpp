@@ -13,7 +13,7 @@ class boosted : public tree {
         archive(cereal::base_class<tree>(this), rounds_);
     }
 #endif
-    int rounds_ = 1;
+    [[maybe_unused]] int rounds_ = 1;
 };
 
 double call(boosted const& model);

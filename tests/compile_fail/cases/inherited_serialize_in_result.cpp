@@ -1,4 +1,5 @@
 // expect: this class inherits the function by which cereal saves or loads it
+// lines: 45, the compiler lists the functions of cereal above the member
 #include <memo/detail/record/codec.hpp>
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// expect: the result cannot be copied, and every caller gets a copy
+// expect: the result is a std::unique_ptr, which only one caller can own
 #include <memo/memo.hpp>
 
 #include <memory>

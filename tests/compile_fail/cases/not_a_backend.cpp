@@ -1,4 +1,4 @@
-// expect: the first template argument of memoize is not a backend for this result
+// expect: the first template argument of memoize is not a backend
 #include <memo/memo.hpp>
 
 #ifdef MEMO_BAD

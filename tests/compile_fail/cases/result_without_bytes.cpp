@@ -1,4 +1,5 @@
 // expect: this result cannot be stored outside of the process
+// lines: 42, the backend finds the mistake, many templates below memoize
 #include <memo/backends/disk.hpp>
 #include <memo/memo.hpp>
 

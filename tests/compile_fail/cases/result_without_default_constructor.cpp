@@ -1,4 +1,5 @@
 // expect: needs a default constructor
+// lines: 28, the backend finds the mistake, many templates below memoize
 #include <memo/detail/record/codec.hpp>
 
 #include <cstddef>

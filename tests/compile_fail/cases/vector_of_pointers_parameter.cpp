@@ -1,4 +1,4 @@
-// expect: this type cannot be turned into a cache key
+// expect: a raw pointer would be keyed by its address
 #include <memo/memo.hpp>
 
 #include <vector>

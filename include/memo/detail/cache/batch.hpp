@@ -27,6 +27,28 @@ template <class... P> struct arguments { using type = std::tuple<std::remove_cvr
 template <class P> struct arguments<P> { using type = std::remove_cvref_t<P>; };
 template <class... P> using arguments_of = typename arguments<P...>::type;
 
+/// Whether an element of the range holds the arguments of one call.
+template <class Element, class... P>
+inline constexpr bool holds_arguments = [] {
+    using tuple = std::remove_cvref_t<Element>;
+    if constexpr (sizeof...(P) == 1 && (true && ... && std::is_convertible_v<Element, P>)) {
+        return true;
+    } else if constexpr (requires { std::tuple_size<tuple>::value; }) {
+        if constexpr (std::tuple_size_v<tuple> == sizeof...(P)) {
+            return []<std::size_t... Index>(std::index_sequence<Index...>) {
+                return (
+                    true && ... &&
+                    std::is_convertible_v<decltype(std::get<Index>(std::declval<Element>())), P>);
+            }
+            (std::index_sequence_for<P...>());
+        } else {
+            return false;
+        }
+    } else {
+        return false;
+    }
+}();
+
 /// Calls a function with the arguments that an element of the range holds.
 template <class... P, class Element, class Call>
 decltype(auto) with_arguments(Element&& element, Call const& call) {

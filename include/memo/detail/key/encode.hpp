@@ -11,7 +11,9 @@
 //   needs_archive     whether cereal encodes a part of T
 //   encode(sink, v)   writes the words to the sink, a word stream, or an archive if needs_archive
 
+#include <memo/detail/key/foreign_types.hpp>
 #include <memo/detail/key/words.hpp>
+#include <memo/detail/refusal.hpp>
 #include <memo/detail/types/parts.hpp>
 
 #include <array>
@@ -60,10 +62,9 @@ template <class T> inline constexpr bool saved_in_several_ways = false;
 ///
 /// ByBase          whether the cereal function is one of a base class
 template <class T, bool ByBase> constexpr void require_own_function() {
-    static_assert(!ByBase, "memo: this class inherits the function by which cereal saves or loads "
-                           "it, and that function omits the members of the class itself. Write a "
-                           "serialize() in the class itself that names cereal::base_class<B>(this) "
-                           "and these members");
+    if constexpr (ByBase) {
+        refuse<mistake::key_by_base, T>();
+    }
 }
 
 /// A type whose values are encoded as a count and contiguous bytes.
@@ -84,43 +85,41 @@ constexpr std::size_t sum_of_words(std::initializer_list<std::size_t> parts) noe
     return sum;
 }
 
-/// Refuses a type that cannot be an argument.
-template <class T> constexpr void require_encodable() {
-    using type = std::remove_cvref_t<T>;
-    static_assert(!std::is_pointer_v<type> && !std::is_member_pointer_v<type>,
-                  "memo: a raw pointer would be keyed by its address, or not at all. Take the "
-                  "pointee by value or "
-                  "reference, a std::span, a std::string_view or a smart pointer, or exclude it "
-                  "from the key with memo::ignore<I>");
-    static_assert(!std::is_same_v<type, long double>,
-                  "memo: long double has padding and differs between machines. Take a double, or "
-                  "exclude the parameter from the key with memo::ignore<I>");
-    require_own_function<type, saved_by_base<type>>();
-    static_assert(
-        !saved_in_several_ways<type>,
-        "memo: cereal finds several functions that save this class, perhaps one for a base, and "
-        "uses none. Choose the class's own by "
-        "CEREAL_SPECIALIZE_FOR_ALL_ARCHIVES(T, cereal::specialization::member_serialize)");
-    static_assert(
-        !compares_by_state<type>,
-        "memo: the container's comparator, hash or equality has a state (a std::function, "
-        "a pointer, members), which no key would contain although the function can use it. "
-        "Take a container whose comparator, hash and equality have no state, such as std::less, "
-        "or exclude the parameter from the key with memo::ignore<I>");
-    static_assert(
-        std::is_pointer_v<type> || std::is_member_pointer_v<type> ||
-            std::is_same_v<type, long double> || compares_by_state<type> || saved_by_base<type> ||
-            saved_in_several_ways<type> || encodable<type>,
-        "memo: this type cannot be turned into a cache key. Give it a cereal serialize() or "
-        "save() of its own, or give its members one by one: memo::fingerprint(data.x, data.y); "
-        "include the cereal/types header that it needs, or exclude the parameter from the key "
-        "with memo::ignore<I>");
+/// The reason why T cannot be an argument.
+///
+/// T               without reference and const
+template <class T> consteval mistake key_mistake() {
+    using enum mistake;
+    if constexpr (std::is_pointer_v<T> || std::is_member_pointer_v<T>) {
+        return key_of_pointer;
+    } else if constexpr (std::is_same_v<T, long double>) {
+        return key_of_long_double;
+    } else if constexpr (saved_by_base<T>) {
+        return key_by_base;
+    } else if constexpr (saved_in_several_ways<T>) {
+        return key_by_several;
+    } else if constexpr (compares_by_state<T>) {
+        return key_compares_by_state;
+    } else if constexpr (own_encodable<T>) {
+        return none;
+    } else if constexpr (is_ordered_range<T> || is_unordered_range<T> || product_type<T> ||
+                         sum_type<T>) {
+        return []<class... Parts>(type_list<Parts...>) {
+            mistake found = none;
+            static_cast<void>(
+                (false || ... || ((found = key_mistake<std::remove_cvref_t<Parts>>()) != none)));
+            return found == none && !encodable<T> ? key_of_unknown : found;
+        }(parts_of<T>());
+    } else {
+        return encodable<T> ? none : mistake_of_foreign_type<T>();
+    }
 }
 
 template <class Sink, class T> void encode(Sink& sink, T const& value) {
-    require_encodable<T>();
     if constexpr (encodable<T>) {
         encoder<T>::encode(sink, value);
+    } else {
+        refuse<key_mistake<T>(), T>();
     }
 }
 

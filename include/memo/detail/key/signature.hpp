@@ -4,6 +4,7 @@
 // The result and the parameters of a callable type.
 
 #include <memo/callable.hpp>
+#include <memo/detail/key/foreign_types.hpp>
 #include <memo/policies.hpp>
 
 #include <functional>
@@ -68,9 +69,6 @@ template <class F>
 concept has_signature = requires {
     typename signature_of<F>::type;
 };
-
-template <class T> inline constexpr bool is_std_function = false;
-template <class R, class... P> inline constexpr bool is_std_function<std::function<R(P...)>> = true;
 
 /// The function pointer that a std::function may contain.
 template <class F> struct function_pointer_of;

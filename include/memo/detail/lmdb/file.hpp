@@ -565,8 +565,8 @@ inline void write_text(trusted_directory const& directory, std::string const& na
         if (file const old = directory.try_open(name, O_RDONLY);
             old.is_open() && ::fstat(old.descriptor(), &old_status) == 0) {
             // Fails if this user is not in the group.
-            static_cast<void>(
-                ::fchown(opened.descriptor(), static_cast<uid_t>(-1), old_status.st_gid));
+            [[maybe_unused]] int const result =
+                ::fchown(opened.descriptor(), static_cast<uid_t>(-1), old_status.st_gid);
         }
         if (::write(opened.descriptor(), text.data(), text.size()) !=
             static_cast<ssize_t>(text.size())) {

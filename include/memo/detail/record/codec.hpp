@@ -5,6 +5,7 @@
 // standard types (codec_values.hpp, codec_ranges.hpp, codec_vocabulary.hpp); cereal functions
 // encode classes (archives.hpp). The decoder expects hostile bytes: bytes.hpp lists its checks.
 
+#include <memo/detail/key/foreign_types.hpp>
 #include <memo/detail/record/archives.hpp>
 #include <memo/detail/record/bytes.hpp>
 #include <memo/detail/record/codec_values.hpp>
@@ -26,7 +27,12 @@ inline constexpr bool plain_record = [] {
         "equality has a state, which would be lost. Return a container with a stateless one, "
         "such as std::less or a functor without members");
     static_assert(
-        codable<Record> || compares_by_state<Record> || recorded_by_base<Record>,
+        !eigen_type<Record> || codable<Record>,
+        "memo: this result cannot be stored outside of the process: an Eigen matrix needs "
+        "#include <memo/types/eigen.hpp>, before the call of memoize");
+    static_assert(
+        codable<Record> || eigen_type<Record> || compares_by_state<Record> ||
+            recorded_by_base<Record>,
         "memo: this result cannot be stored outside of the process. Give its class a cereal "
         "serialize() of its own, or include the cereal/types header that it needs");
     if constexpr (codable<Record>) {

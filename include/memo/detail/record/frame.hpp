@@ -128,7 +128,8 @@ header_of(std::span<std::byte const> bytes) noexcept {
 /// frame           at least a header
 [[nodiscard]] inline std::optional<std::size_t>
 size_of_sources(std::span<std::byte const> frame) noexcept {
-    auto const has_sources = std::to_integer<unsigned>(frame[offsetof(frame_header, has_sources)]);
+    auto const has_sources =
+        std::to_integer<unsigned>(frame[__builtin_offsetof(frame_header, has_sources)]);
     if (has_sources == 0) [[likely]] {
         return 0;
     }

@@ -16,3 +16,7 @@
 #if __cplusplus < 202002L || !defined(__cpp_exceptions) || !defined(__cpp_rtti)
 #include <memo/end_of_compilation> // a missing file is the only error that stops the compiler at once
 #endif
+
+// Included before all else, because the compiler prints above each refusal how it got there.
+#include <memo/detail/refusal.hpp>
+#include <memo/detail/wrong_arguments.hpp>

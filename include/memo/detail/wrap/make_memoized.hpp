@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Checks the types of a callable, and creates a memoized function of it.
+// Creates a memoized function of a callable.
 
 #include <memo/backend.hpp>
 #include <memo/detail/key/scope_digest.hpp>
@@ -9,7 +9,6 @@
 #include <memo/detail/key/type_name.hpp>
 #include <memo/detail/optional_members.hpp>
 #include <memo/detail/wrap/policy_traits.hpp>
-#include <memo/detail/wrap/requirements.hpp>
 #include <memo/memoized.hpp>
 
 #include <array>
@@ -26,11 +25,6 @@ template <class Evaluation, class Backend, class F, class StateFn, class R, clas
 [[gnu::visibility("hidden"), gnu::cold, gnu::noinline]] auto
 make_memoized(callable_with_state<F, StateFn> callable, typename Evaluation::options const& options,
               Backend backend, std::type_identity<R(P...)>, std::index_sequence<InKey...>) {
-    using record = typename Evaluation::record;
-    static_assert(
-        backend_of<Backend, record>,
-        "memo: the first template argument of memoize is not a backend for this result; see "
-        "memo::backend_of for the members of a backend");
     using parameters = std::tuple<std::type_identity<std::remove_cvref_t<P>>...>;
     std::array<char const*, sizeof...(P) + 1> names{}; // null for a parameter outside the key
     ((names[InKey] = type_name<typename std::tuple_element_t<InKey, parameters>::type>()), ...);
@@ -47,20 +41,15 @@ make_memoized(callable_with_state<F, StateFn> callable, typename Evaluation::opt
                                                    std::move(identity));
 }
 
-/// Wraps a callable, after checks of all its types.
+/// Wraps a callable whose types have no mistake.
 template <class Evaluation, class... Policies, class F, class Backend>
 [[nodiscard, gnu::visibility("hidden")]] auto
-check_and_memoize(F&& callable, typename Evaluation::options const& options, Backend backend) {
+wrap(F&& callable, typename Evaluation::options const& options, Backend backend) {
     using signature = signature_for<F, Policies...>;
-    using full = full_signature_for<F, Policies...>;
-    constexpr bool accepted = check_state<std::decay_t<F>>() && check_policies<Policies...>() &&
-                              requirements<std::decay_t<F>, signature, full, Policies...>::check();
-    if constexpr (accepted) {
-        auto own = std::decay_t<F>(std::forward<F>(callable));
-        return make_memoized<Evaluation>(
-            with_state(std::move(own)), options, std::move(backend), typename signature::function{},
-            typename key_parameters<signature, Policies...>::indices{});
-    }
+    auto own = std::decay_t<F>(std::forward<F>(callable));
+    return make_memoized<Evaluation>(with_state(std::move(own)), options, std::move(backend),
+                                     typename signature::function{},
+                                     typename key_parameters<signature, Policies...>::indices{});
 }
 
 } // namespace memo::detail

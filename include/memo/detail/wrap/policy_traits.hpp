@@ -122,6 +122,14 @@ struct evaluation_of<R, Numbered, Policies...> {
     using type = averaging<R, Numbered>;
 };
 
+/// Averaged functions whose result is no number are refused; until then they have options.
+template <class R> struct no_evaluation { using options = averaged_options<R>; };
+template <class R, bool Numbered, class... Policies>
+    requires(has_policy<averaged, Policies...> && !can_be_averaged<R>)
+struct evaluation_of<R, Numbered, Policies...> {
+    using type = no_evaluation<R>;
+};
+
 /// The evaluation of averaged functions with `interval = memo::betting`; of other ones none.
 template <class Evaluation> struct betting_evaluation_of {};
 template <class R, bool Numbered> struct betting_evaluation_of<averaging<R, Numbered>> {

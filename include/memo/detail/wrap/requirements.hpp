@@ -1,166 +1,246 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The static_asserts that refuse a callable. Each message says what to do.
+// Finds what is wrong with a callable, its types, the policies and the backend of memoize. The sentences are in
+// detail/refusal.hpp.
 
+#include <memo/backend.hpp>
 #include <memo/detail/key/archive.hpp>
 #include <memo/detail/key/encode.hpp>
 #include <memo/detail/key/encode_ranges.hpp>
+#include <memo/detail/key/foreign_types.hpp>
 #include <memo/detail/key/parameter_types.hpp>
 #include <memo/detail/key/signature.hpp>
+#include <memo/detail/refusal.hpp>
 #include <memo/detail/wrap/policy_traits.hpp>
+#include <memo/memoized.hpp>
 
+#include <array>
 #include <concepts>
 #include <cstddef>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
 namespace memo::detail {
 
-/// F: the callable of memoize, perhaps wrapped by memo::keyed or a similar function.
-template <class F> consteval bool check_state() {
-    constexpr bool declares_state = !std::is_same_v<typename callable_in<F>::type, F>;
-    static_assert(!is_std_function<F>,
-                  "memo: std::function hides its target, so the cache cannot tell two targets "
-                  "apart. Pass the lambda or function itself, or memo::keyed(f, values...)");
-    static_assert(!std::is_member_function_pointer_v<F>,
-                  "memo: a pointer to a member function does not identify the function. Wrap "
-                  "memo::fn<&Class::member>{}; the object is then its first argument");
-    constexpr bool inherits = !declares_state && saved_by_base<F>;
-    static_assert(
-        !inherits,
-        "memo: the functor inherits its serialize(), so the members of the functor itself "
-        "would not be part of the cache key. Write a serialize() in the functor itself "
-        "that names cereal::base_class<B>(this) and these members, or name its state: "
-        "memo::keyed(f, memo::fingerprint(...))");
-    static_assert(
-        declares_state || is_std_function<F> || std::is_empty_v<F> || is_function_pointer<F> ||
-            std::is_member_function_pointer_v<F> || inherits || cereal_class<F>,
-        "memo: the callable carries state (captures, members or bound arguments) that is not part "
-        "of the cache key; a change of that state would return stale values. Say what identifies "
-        "it: memo::keyed(f, memo::fingerprint(...)), or give the functor a cereal serialize(), or "
-        "memo::ignore_state(f) if the state never changes the result");
-    return true;
-}
+template <class T> inline constexpr bool is_memoized = false;
+template <class... Ts> inline constexpr bool is_memoized<memoized<Ts...>> = true;
 
-template <class R> consteval bool check_result() {
-    using result = std::decay_t<R>;
-    static_assert(!std::is_void_v<R>, "memo: the function returns void, so there is no result to "
-                                      "cache. Return the value that it computes");
-    static_assert(!std::is_pointer_v<result> && !is_view<result>,
-                  "memo: the result is a pointer or a view to memory that the cache does not own. "
-                  "Return the value "
-                  "itself, a std::string, a std::vector or a std::shared_ptr");
-    static_assert(is_view<result> || !contains_view<result>,
-                  "memo: the result holds a view or a reference to memory that the cache does not "
-                  "own. Let it hold values: a std::string, a std::vector");
-    static_assert(std::is_void_v<R> || std::is_copy_constructible_v<result>,
-                  "memo: the result cannot be copied, and every caller gets a copy. Return a "
-                  "std::shared_ptr<T const>, whose copies share the value");
-    static_assert(!std::is_copy_constructible_v<result> || std::is_copy_assignable_v<result>,
-                  "memo: the result cannot be assigned, as it has a const member or a reference. "
-                  "Return a class without them, or a std::shared_ptr<T const>");
-    return true;
-}
-
-template <class P, bool InKey> consteval bool check_parameter() {
-    constexpr bool can_be_written =
-        std::is_lvalue_reference_v<P> && !std::is_const_v<std::remove_reference_t<P>>;
-    static_assert(
-        !is_writable_span<std::remove_cvref_t<P>> || !InKey,
-        "memo: a parameter is a std::span of elements that are not const, and a hit would not "
-        "write to them as the function does. Take a std::span<T const> and return the computed "
-        "values, or exclude it from the key with memo::ignore<I>");
-    static_assert(!can_be_written || !InKey,
-                  "memo: a parameter is taken by non-const reference, and a hit would not write to "
-                  "it as the function does. Take it by value or const reference and return the "
-                  "computed value, or exclude it from the key with memo::ignore<I>");
-    if constexpr (InKey && !can_be_written) {
-        require_encodable<P>();
-    }
-    return true;
-}
-
-/// F: as for check_state. Signature: of the callable, including a memo::replicate.
-template <class F, class R, class... P> consteval bool check_call(std::type_identity<R(P...)>) {
+/// F               the callable of memoize, perhaps wrapped by memo::keyed or a similar function
+template <class F> consteval mistake callable_mistake() {
+    using enum mistake;
     using function = typename callable_in<F>::type;
     constexpr bool declares_state = !std::is_same_v<function, F>;
-    static_assert(std::is_invocable_v<function&, P...>,
-                  "memo: the callable cannot be called with the parameters that "
-                  "memo::signature<R(P...)> names");
-    if constexpr (std::is_invocable_v<function&, P...>) {
-        static_assert(declares_state || std::is_invocable_v<function const&, P...>,
-                      "memo: the call operator is not const, so calls could change each other's "
-                      "results. Make it const, or say memo::ignore_state(f) if that never changes "
-                      "the result");
-        static_assert(std::is_void_v<R> ||
-                          std::is_convertible_v<std::invoke_result_t<function&, P...>, R>,
-                      "memo: the callable's result does not convert to the one that "
-                      "memo::signature<R(P...)> names");
+    if constexpr (is_memoized<F>) {
+        return memoized_again;
+    } else if constexpr (is_std_function<F>) {
+        return std_function;
+    } else if constexpr (std::is_member_function_pointer_v<F>) {
+        return member_function_pointer;
+    } else if constexpr (!std::is_class_v<F> && !is_function_pointer<F>) {
+        return not_a_callable;
+    } else if constexpr (declares_state || std::is_empty_v<F> || is_function_pointer<F>) {
+        return none;
+    } else if constexpr (saved_by_base<F>) {
+        return functor_inherits_serialize;
+    } else if constexpr (!cereal_class<F>) {
+        return undeclared_state;
+    } else {
+        return none;
     }
-    return true;
 }
 
-/// Refuses invalid policies.
-template <class... Policies> consteval bool check_policies() {
-    static_assert((true && ... && policy<Policies>),
-                  "memo: memoize<Backend, Policies...> takes memo::signature<R(P...)>, "
-                  "memo::ignore<I...>, memo::averaged and memo::verify_full as policies, and no "
-                  "other type");
-    static_assert(!has_policy<averaged, Policies...> || !has_policy<verify_full, Policies...>,
-                  "memo: memo::verify_full stores the arguments with one exact result; remove it "
-                  "from an averaged function");
-    return true;
-}
-
-/// Requirements of averaged functions.
-template <class R, bool Numbered, class... Policies> consteval bool check_averaged() {
-    constexpr bool is_averaged = has_policy<averaged, Policies...>;
-    static_assert(!is_averaged || can_be_averaged<std::decay_t<R>>,
-                  "memo: the result of an averaged function must be a number, or a std::vector or "
-                  "std::array of numbers");
-    static_assert(is_averaged || !Numbered,
-                  "memo: the function takes a memo::replicate, which numbers the samples of a "
-                  "mean. Add the policy memo::averaged, or remove the parameter");
-    return true;
-}
-
-template <class P, class... Policies> consteval bool check_copyable() {
-    static_assert(!has_policy<averaged, Policies...> || std::is_lvalue_reference_v<P> ||
-                      std::is_copy_constructible_v<std::remove_cvref_t<P>>,
-                  "memo: an averaged function runs several times with the same arguments, so each "
-                  "must be copyable. Take this one by const reference");
-    return true;
-}
-
-/// F               as for check_state
-/// Signature       of the wrapper
-/// Full            of the callable: the same, or with a memo::replicate at its end
-template <class F, class Signature, class Full, class... Policies> struct requirements;
-
-template <class F, class R, class... P, class Full, class... Policies>
-struct requirements<F, signature<R(P...)>, Full, Policies...> {
-    static consteval bool check() {
-        constexpr bool has_types = !std::is_same_v<signature<R(P...)>, unknown_signature>;
-        static_assert(has_types, "memo: the call operator is generic or overloaded, so the "
-                                 "parameter types are not known. "
-                                 "Name them: memoize<Backend, memo::signature<R(P...)>>(f)");
-        if constexpr (has_types) {
-            static_assert(!(false || ... || ignores_beyond(Policies{}, sizeof...(P))),
-                          "memo: memo::ignore<I...> names a parameter that the function does not "
-                          "have; they are "
-                          "counted from 0");
-            return []<std::size_t... Index>(std::index_sequence<Index...>) {
-                constexpr bool numbered = !std::is_same_v<signature<R(P...)>, Full>;
-                return check_result<R>() && check_averaged<R, numbered, Policies...>() &&
-                       (true && ... && check_parameter<P, is_in_key<P, Policies...>(Index)>()) &&
-                       (true && ... && check_copyable<P, Policies...>()) &&
-                       check_call<F>(typename Full::function{});
-            }
-            (std::index_sequence_for<P...>{});
-        }
-        return has_types;
+template <class R> consteval mistake result_mistake() {
+    using enum mistake;
+    using result = std::decay_t<R>;
+    if constexpr (std::is_void_v<R>) {
+        return void_result;
+    } else if constexpr (std::is_pointer_v<result> || is_view<result>) {
+        return result_is_view;
+    } else if constexpr (eigen_expression<result>) {
+        return result_of_eigen_expression;
+    } else if constexpr (contains_view<result>) {
+        return result_holds_view;
+    } else if constexpr (is_unique_ptr<result>) {
+        return result_is_unique_ptr;
+    } else if constexpr (!std::is_copy_constructible_v<result>) {
+        return future_like<result> ? result_is_future : result_not_copyable;
+    } else if constexpr (!std::is_copy_assignable_v<result>) {
+        return result_not_assignable;
+    } else {
+        return none;
     }
+}
+
+template <class P, bool InKey, bool Averaged> consteval mistake parameter_mistake() {
+    using enum mistake;
+    using value = std::remove_cvref_t<P>;
+    if constexpr (InKey && is_writable_span<value>) {
+        return writable_span;
+    } else if constexpr (InKey && std::is_lvalue_reference_v<P> &&
+                         !std::is_const_v<std::remove_reference_t<P>>) {
+        return written_reference;
+    } else if constexpr (InKey && key_mistake<value>() != none) {
+        return key_mistake<value>();
+    } else if constexpr (Averaged && !std::is_lvalue_reference_v<P> &&
+                         !std::is_copy_constructible_v<value>) {
+        return argument_not_copyable;
+    } else {
+        return none;
+    }
+}
+
+/// F               as for callable_mistake
+/// R, P            of the callable, including a memo::replicate
+template <class F, class R, class... P>
+consteval mistake call_mistake(std::type_identity<R(P...)>) {
+    using enum mistake;
+    using function = typename callable_in<F>::type;
+    constexpr bool declares_state = !std::is_same_v<function, F>;
+    if constexpr (!std::is_invocable_v<function&, P...>) {
+        return not_invocable;
+    } else if constexpr (!declares_state && !std::is_invocable_v<function const&, P...>) {
+        return call_not_const;
+    } else if constexpr (!std::is_convertible_v<std::invoke_result_t<function&, P...>, R>) {
+        return result_not_convertible;
+    } else {
+        return none;
+    }
+}
+
+template <class... Policies> consteval mistake policies_mistake() {
+    using enum mistake;
+    if constexpr (!(true && ... && policy<Policies>)) {
+        return unknown_policy;
+    } else if constexpr (has_policy<averaged, Policies...> &&
+                         has_policy<verify_full, Policies...>) {
+        return averaged_and_verified;
+    } else {
+        return none;
+    }
+}
+
+// The parts of memo::partition_of, each by itself.
+
+template <class P, class Record>
+concept has_get = requires(P const& partition, key128 key) {
+    { partition.get(key) } -> std::convertible_to<lookup_result<Record>>;
 };
+template <class P, class Record>
+concept has_put = requires(P const& partition, key128 key, Record const& record,
+                           put_options options) {
+    { partition.put(key, record, options) } -> std::same_as<bool>;
+};
+template <class P>
+concept has_erase = requires(P const& partition, key128 key) {
+    { partition.erase(key) } -> std::same_as<bool>;
+};
+template <class P>
+concept has_clear = requires(P const& partition) {
+    { partition.clear() } -> std::same_as<void>;
+};
+template <class P>
+concept has_stats = requires(P const& partition) {
+    { partition.stats() } -> std::same_as<backend_statistics>;
+};
+
+template <class B>
+concept has_backend_constants = requires {
+    { B::persistent } -> std::convertible_to<bool>;
+    { B::stores } -> std::convertible_to<bool>;
+};
+template <class B, class Record>
+concept has_partition = requires(B const& backend, key128 scope) {
+    backend.template partition<Record>(scope);
+};
+
+/// Why a type is not a backend_of<Record>.
+template <class B, class Record> consteval mistake backend_mistake() {
+    using enum mistake;
+    if constexpr (backend_of<B, Record>) {
+        return none;
+    } else if constexpr (!std::is_class_v<B>) {
+        return not_a_backend;
+    } else if constexpr (!has_backend_constants<B>) {
+        return backend_constants;
+    } else if constexpr (!has_partition<B, Record>) {
+        return backend_partition;
+    } else if constexpr (!has_stats<B>) {
+        return backend_stats;
+    } else if constexpr (!std::copyable<B>) {
+        return backend_not_copyable;
+    } else {
+        using opened = decltype(std::declval<B const&>().template partition<Record>(key128()));
+        return !has_get<opened, Record>   ? partition_get
+               : !has_put<opened, Record> ? partition_put
+               : !has_erase<opened>       ? partition_erase
+               : !has_clear<opened>       ? partition_clear
+               : !has_stats<opened>       ? partition_stats
+                                          : partition_update;
+    }
+}
+
+/// What memoize found: a mistake, and the type of which its sentence speaks.
+template <mistake Found, class Culprit = void> struct finding {
+    static constexpr mistake found = Found;
+    using culprit = Culprit;
+};
+
+/// The first mistake in the parameters of a function.
+template <class... Policies, class... P> consteval auto examine_parameters(type_list<P...>) {
+    constexpr auto mistakes = []<std::size_t... Index>(std::index_sequence<Index...>) {
+        return std::array{parameter_mistake<P, is_in_key<P, Policies...>(Index),
+                                            has_policy<averaged, Policies...>>()...,
+                          mistake::none};
+    }
+    (std::index_sequence_for<P...>());
+    constexpr std::size_t first = [&] {
+        std::size_t index = 0;
+        while (index < sizeof...(P) && mistakes[index] == mistake::none) {
+            ++index;
+        }
+        return index;
+    }();
+    return finding<mistakes[first], std::tuple_element_t<first, std::tuple<P..., void>>>();
+}
+
+/// The first mistake in the types of a call of memoize.
+///
+/// F               as for callable_mistake
+/// R, P            of the wrapper
+/// Full            the signature of the callable: the same, or with a memo::replicate at its end
+template <class Evaluation, class Backend, class F, class Full, class... Policies, class R,
+          class... P>
+consteval auto examine(signature<R(P...)>*) {
+    using enum mistake;
+    constexpr bool is_averaged = has_policy<averaged, Policies...>;
+    if constexpr (callable_mistake<F>() != none) {
+        return finding<callable_mistake<F>(), F>();
+    } else if constexpr (policies_mistake<Policies...>() != none) {
+        return finding<policies_mistake<Policies...>()>();
+    } else if constexpr (std::is_same_v<Full, unknown_signature>) {
+        return finding<unknown_parameters, F>();
+    } else if constexpr ((false || ... || ignores_beyond(Policies{}, sizeof...(P)))) {
+        return finding<ignored_beyond_last, F>();
+    } else if constexpr (result_mistake<R>() != none) {
+        return finding<result_mistake<R>(), R>();
+    } else if constexpr (is_averaged && !can_be_averaged<std::decay_t<R>>) {
+        return finding<not_a_number, R>();
+    } else if constexpr (!is_averaged && !std::is_same_v<Full, signature<R(P...)>>) {
+        return finding<replicate_without_averaged, F>();
+    } else if constexpr (examine_parameters<Policies...>(type_list<P...>()).found != none) {
+        return examine_parameters<Policies...>(type_list<P...>());
+    } else if constexpr (call_mistake<F>(typename Full::function{}) != none) {
+        return finding<call_mistake<F>(typename Full::function{}), F>();
+    } else {
+        return finding<backend_mistake<Backend, typename Evaluation::record>(), Backend>();
+    }
+}
+
+template <class Evaluation, class Backend, class F, class... Policies>
+using finding_for =
+    decltype(examine<Evaluation, Backend, std::decay_t<F>, full_signature_for<F, Policies...>,
+                     Policies...>(static_cast<signature_for<F, Policies...>*>(nullptr)));
 
 } // namespace memo::detail

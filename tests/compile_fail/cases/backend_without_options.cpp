@@ -1,0 +1,12 @@
+// expect: memo: the second argument is a list of options in braces
+#include <memo/memo.hpp>
+
+int main() {
+#ifdef MEMO_BAD
+    return memo::memoize<memo::memory>([](int x) { return x; },
+                                       memo::memory({.max_entries = 10}))(1);
+#else
+    return memo::memoize<memo::memory>([](int x) { return x; }, {},
+                                       memo::memory({.max_entries = 10}))(1);
+#endif
+}

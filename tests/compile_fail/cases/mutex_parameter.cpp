@@ -1,0 +1,16 @@
+// expect: memo: this type cannot be turned into a cache key
+#include <memo/memo.hpp>
+
+#include <mutex>
+
+#ifdef MEMO_BAD
+using argument = std::mutex;
+#else
+using argument = int;
+#endif
+
+int call(argument const& x);
+
+int main() {
+    return static_cast<int>(memo::memoize<memo::memory>(memo::fn<&call>{}).key(argument()).low);
+}

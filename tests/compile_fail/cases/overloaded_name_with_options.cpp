@@ -1,0 +1,16 @@
+// expect g++: name_one_function_of_an_overloaded_name
+// expect clang: memo: this name is overloaded or a template
+// lines: 18, clang lists the functions of the name
+#include <memo/memo.hpp>
+
+double over(double x);
+int over(int x);
+
+int main() {
+#ifdef MEMO_BAD
+    return memo::memoize<memo::memory>(over, {.name = "f", .version = "1"})(1);
+#else
+    return memo::memoize<memo::memory>([](int x) { return over(x); },
+                                       {.name = "f", .version = "1"})(1);
+#endif
+}

@@ -1,0 +1,13 @@
+// expect: memo: the third argument is a backend, and these are settings of one
+#include <memo/backends/disk.hpp>
+#include <memo/memo.hpp>
+
+int main() {
+#ifdef MEMO_BAD
+    return memo::memoize<memo::disk>([](int x) { return x; }, {.name = "f", .version = "1"},
+                                     {.directory = "cache"})(1);
+#else
+    return memo::memoize<memo::disk>([](int x) { return x; }, {.name = "f", .version = "1"},
+                                     memo::disk({.directory = "cache"}))(1);
+#endif
+}

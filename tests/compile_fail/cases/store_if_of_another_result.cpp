@@ -1,0 +1,17 @@
+// expect g++: an_option_has_an_unknown_name_or_stands_in_another_order
+// expect clang: memo: an option has an unknown name
+#include <memo/memo.hpp>
+
+#include <string>
+
+int main() {
+#ifdef MEMO_BAD
+    return static_cast<int>(memo::memoize<memo::memory>(
+        [](int x) { return 0.5 * x; },
+        {.store_if = [](std::string const& text) { return text.empty(); }})(1));
+#else
+    return static_cast<int>(memo::memoize<memo::memory>(
+        [](int x) { return 0.5 * x; },
+        {.store_if = [](double const& score) { return score > 0; }})(1));
+#endif
+}
