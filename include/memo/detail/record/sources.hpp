@@ -75,7 +75,8 @@ class record_sources {
                 return std::nullopt;
             }
             own->remove(*part);
-            all.by_incarnation_.try_emplace(part->incarnation(), *std::move(part));
+            std::uint64_t const incarnation = part->incarnation();
+            all.by_incarnation_.try_emplace(incarnation, *std::move(part));
             list = list.subspan(size_bytes + static_cast<std::size_t>(size));
         }
         all.by_incarnation_.insert_or_assign(all.own_, *std::move(own));

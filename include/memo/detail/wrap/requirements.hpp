@@ -44,10 +44,8 @@ template <class F> consteval mistake callable_mistake() {
         return none;
     } else if constexpr (saved_by_base<F>) {
         return functor_inherits_serialize;
-    } else if constexpr (!cereal_class<F>) {
-        return undeclared_state;
     } else {
-        return none;
+        return cereal_class<F> ? none : undeclared_state;
     }
 }
 

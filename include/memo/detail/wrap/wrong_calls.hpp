@@ -73,7 +73,7 @@ struct any_callable {
 
 /// Converts from everything, even from an overloaded name.
 struct overloaded_name {
-    overloaded_name(...) {}
+    overloaded_name(...) {} // NOLINT(modernize-use-equals-default): takes all
 };
 
 /// An option, if the call names it. Sentence refuses values of other types than the option's; an overload with these
