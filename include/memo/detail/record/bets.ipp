@@ -35,8 +35,8 @@ MEMO_DEFINITION void bets::merge(bets const& other) noexcept {
 }
 
 MEMO_DEFINITION void bets::remove(bets const& part) noexcept {
-    for (std::size_t j = 0; j < size;
-         ++j) { // no sum is negative, or larger than that of larger odds
+    // No sum is negative, or larger than that of larger odds.
+    for (std::size_t j = 0; j < size; ++j) {
         up_[j] = (std::max)(0., up_[j] - part.up_[j]);
         down_[j] = (std::max)(0., down_[j] - part.down_[j]);
         if (j > 0) {
