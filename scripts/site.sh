@@ -24,7 +24,7 @@ sed 's|](docs/|](|g' CHANGELOG.md >"$pages/changelog.md"
 sed 's|](docs/|](|g' SECURITY.md >"$pages/security.md"
 sed 's|](docs/|](|g' CONTRIBUTING.md >"$pages/contributing.md"
 {
-    printf '# Decisions\n\nDecisions with their measurements.\n\n'
+    printf '# Decisions\n\nWhat was decided, why, and what was measured. Some numbers are unused.\n\n'
     for decision in docs/decisions/*.md; do
         printf -- '- [%s](%s)\n' "$(sed -n '1s/^# //p' "$decision" | sed 's/\. /\\. /')" "$(basename "$decision")"
     done
