@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // Reads the headers of a source tree and refuses what the rules of the house forbid.
 //
-//   check_house ROOT          exit 0 when nothing is refused; else every refusal on a line of its
-//   own check_house ROOT RULE     exit 0 when something is refused, and by RULE alone
+//   check_house ROOT        exit 0 when nothing is refused; else prints each refusal on a line
+//   check_house ROOT RULE   exit 0 when something is refused, and by RULE alone
 //
 // Rules: circle, layer, third-party, first-lines, namespace, file-name, detail.
 
