@@ -2,9 +2,8 @@
 # benchmarks.sh: builds the benchmarks of the gcc preset and runs them one after the other, for half an hour. Writes their
 # output and JSON to build/benchmarks, and the figures to docs/benchmarks.md, its tables and its plots.
 # --quick: fewer rounds; the figures mean nothing, and the page is build/benchmarks/quick/docs/benchmarks.md.
-# --page: runs nothing, and writes the page again from the JSON of the last run.
-# --again FOLDER: runs all again, writes to FOLDER, leaves the page as it is, and compares.
-# --compare FOLDER: runs nothing; names the goals whose values differ by more than 10 % between the last run and FOLDER.
+# --again: runs all again; the page shows these further values of each goal, and whether they are those of the first run.
+# --page: runs nothing, and writes the page again from the JSON of these runs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/setup.sh
@@ -12,30 +11,22 @@ source scripts/setup.sh
 results=build/benchmarks
 docs=docs
 quick=()
-runs=true
-page=true
-other=
+into=$results # of the run
 case "$# ${1:-}" in
     '0 ') ;;
     '1 --quick')
         quick=(--quick)
         results=build/benchmarks/quick
+        into=$results
         docs=$results/docs
         ;;
-    '1 --page') runs=false ;;
-    '2 --again')
-        other=$results
-        results=$2
-        page=false
+    '1 --again')
+        [ -f "$results/run.txt" ] || { echo "benchmarks.sh: there is no first run in $results" >&2; exit 2; }
+        into=$results/again/$(($(find "$results/again" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l) + 1))
         ;;
-    '2 --compare')
-        other=$results
-        results=$2
-        runs=false
-        page=false
-        ;;
+    '1 --page') into= ;;
     *)
-        echo "usage: scripts/benchmarks.sh [--quick | --page | --again FOLDER | --compare FOLDER]" >&2
+        echo "usage: scripts/benchmarks.sh [--quick | --again | --page]" >&2
         exit 2
         ;;
 esac
@@ -45,21 +36,21 @@ run_all() {
     cmake --preset gcc
     cmake --build --preset gcc --target benchmarks/all
     local source program begin all=$SECONDS failed=()
-    rm -f "$results"/*.json "$results"/*.txt
+    [ "$into" != "$results" ] || rm -rf "$results"/*.json "$results"/*.txt "$results/again"
+    mkdir -p "$into"
     for source in benchmarks/*.cpp; do
         program=$(basename "$source" .cpp)
         begin=$SECONDS
         echo "== $program"
-        "build/gcc/benchmarks/$program" "${quick[@]}" --json "$results/$program.json" | tee "$results/$program.txt" ||
+        "build/gcc/benchmarks/$program" "${quick[@]}" --json "$into/$program.json" | tee "$into/$program.txt" ||
             failed+=("$program")
         echo "== $program: $((SECONDS - begin)) s"
     done
     all=$((SECONDS - all))
     echo "== all: $all s"
-    printf '| %s | %s |\n' kernel "$(uname -sr)" \
-        measured "$(date -u +%F), commit $(git describe --always --dirty), in $(((all + 59) / 60)) minutes" >"$results/run.txt"
+    echo "$(date -u +%F), commit $(git describe --always --dirty), in $(((all + 59) / 60)) minutes, $(uname -sr)" >"$into/run.txt"
     if [ ${#failed[@]} -gt 0 ]; then
-        echo "failed: ${failed[*]}; run these by hand with --json $results/PROGRAM.json, then benchmarks.sh --page" >&2
+        echo "failed: ${failed[*]}; run these by hand with --json $into/PROGRAM.json, then benchmarks.sh --page" >&2
         exit 1
     fi
 }
@@ -127,28 +118,49 @@ END
 machine() {
     jq -r '.machine | "| | |", "|---|---|", "| processor | \(.cpu), \(.cores) cores |", "| compiler | \(.compiler), `\(.flags)` |"' \
         "$results/hit_path.json"
-    cat "$results/run.txt"
+    echo "| measured | $(cat "$results/run.txt") |"
+    further_runs | while read -r folder; do
+        echo "| measured again | $(cat "$folder/run.txt") |"
+    done
     jq -rs 'def percent: . * 1000 | round / 10;
         [.[].tables[]?.rows[].spread | select(. != null)] | sort
         | "| spread of all rows | median \(.[length / 2 | floor] | percent) %, nine of ten below \(.[length * 9 / 10 | floor] | percent) % |"' \
         "$results"/*.json
 }
 
-goals() {
-    echo "| benchmark | what | value | quartiles | control | goal | |"
-    echo "|---|---|---:|---|---|---|---|"
-    local file
-    for file in "$results"/*.json; do
-        jq -r --arg program "$(basename "$file" .json)" "$short"'
-            .goals[]
-            | if .missing then "| \($program) | `\(.id)` | | | | | missing: \(.missing) |" else
-              (if .void then "void: \(.doubt)" elif .ok then "met" else "**missed**" end) as $verdict
-              | (if .lower then "\(.lower | short) to \(.upper | short)" else .single // "" end) as $quartiles
-              | (if .control_goal then "`\(.control_goal)`" elif .control then .control | short else "" end) as $control
-              | "| \($program) | `\(.id)` | \(.value | short) | \($quartiles) | \($control) | \(.relation) \(.goal | short) | \($verdict) |"
-              end' \
-            "$file"
+# The folders of the further runs, in their order.
+further_runs() { [ ! -d "$results/again" ] || find "$results/again" -mindepth 1 -maxdepth 1 | sort; }
+
+# of_goals FOLDER...: all goals of these runs, with their programs.
+of_goals() {
+    local folder file
+    for folder in "$@"; do
+        for file in "$folder"/*.json; do
+            jq --arg program "$(basename "$file" .json)" '.goals[] | .program = $program' "$file"
+        done
     done
+}
+
+goals() {
+    echo "| benchmark | what | value | quartiles | control | further runs | goal | |"
+    echo "|---|---|---:|---|---|---|---|---|"
+    local further
+    mapfile -t further < <(further_runs)
+    jq -rn --slurpfile first <(of_goals "$results") --slurpfile further <(of_goals "${further[@]}") "$short"'
+        def differs($other): . != $other and ([., $other] | min <= 0 or max > 1.1 * min);
+        ($further | map(select(.missing | not)) | group_by([.program, .id]) | INDEX(.[0] | "\(.program) \(.id)")) as $again
+        | $first[]
+        | if .missing then "| \(.program) | `\(.id)` | | | | | | missing: \(.missing) |" else
+          .value as $value
+          | ($again["\(.program) \(.id)"] // []) as $others
+          | (if .void then "void: \(.doubt)"
+             elif any($others[]; .void | not) and any($others[] | select(.void | not).value; differs($value)) then "void: further runs differ"
+             elif .ok then "met" else "**missed**" end) as $verdict
+          | (if .lower then "\(.lower | short) to \(.upper | short)" else .single // "" end) as $quartiles
+          | (if .control_goal then "`\(.control_goal)`" elif .control then .control | short else "" end) as $control
+          | ($others | map(if .void then "void" else .value | short | tostring end) | join(", ")) as $values
+          | "| \(.program) | `\(.id)` | \(.value | short) | \($quartiles) | \($control) | \($values) | \(.relation) \(.goal | short) | \($verdict) |"
+          end'
 }
 
 tables() {
@@ -202,37 +214,10 @@ write_page() {
     echo "written: $docs/benchmarks.md"
 }
 
-# of_goals FOLDER: all goals of a run, with their programs.
-of_goals() {
-    local file
-    for file in "$1"/*.json; do
-        jq --arg program "$(basename "$file" .json)" '.goals[] | .program = $program' "$file"
-    done
-}
-
-compare() {
-    jq -rn --slurpfile one <(of_goals "$other") --slurpfile two <(of_goals "$results") "$short"'
-        def name: "\(.program) \(.id)";
-        ($two | INDEX(name)) as $again
-        | [$one[] | {one: ., two: $again[name]}] as $pairs
-        | ($pairs | map(select(.one.missing or .two == null or .two.missing))) as $missing
-        | ($pairs - $missing | map(select(.one.void or .two.void))) as $void
-        | ($pairs - $missing - $void
-           | map(select(.one.value != .two.value
-                        and ([.one.value, .two.value] | min <= 0 or max > 1.1 * min)))) as $different
-        | ($different[] | "\(.one | name): \(.one.value | short), then \(.two.value | short) (\(.one.single // "median"))"),
-          "\($pairs | length) goals: \($pairs - $missing - $void - $different | length) within 10 %, \($different | length) not, \($void | length) void in one run, \($missing | length) missing"'
-}
-
 mkdir -p "$results"
-if $runs; then
-    need build test demo benchmarks
+need demo benchmarks
+if [ -n "$into" ]; then
+    need build test
     run_all
-else
-    need demo benchmarks
 fi
-if $page; then
-    write_page
-else
-    compare
-fi
+write_page
