@@ -39,6 +39,7 @@ def page_of(source):
     body = re.search(r'<div class="contents">(.*)</div><!-- contents -->', source, re.S)[1]
     body = re.sub(r'<div class="ttc".*\n', "", body)  # tooltips
     body = re.sub(r'\s*<a href="[^"]*">More\.\.\.</a>', "", body)
+    body = re.sub(r"<p>Inherits (<[^>]*>)*detail::.*?</p>", "", body)
     for pattern, level, after in HEADINGS:
         body = re.sub(pattern, lambda match: heading(level, match, after), body, flags=re.S)
     page = f"# `{name}`\n\n<div class=\"reference\">\n{body}\n</div>\n"
