@@ -249,6 +249,32 @@ TEST_CASE("records of which it is not known what they share are not merged") {
           merge_outcome::unchanged);
 }
 
+TEST_CASE("a source whose samples were all rejected is merged, with bets and without") {
+    auto const check = [](auto rejected, auto drawn) {
+        rejected.rejected = 2;
+        rejected.incarnation = 5;
+        drawn.incarnation = 6;
+        frame const mine = frame_of(rejected);
+        frame const theirs = frame_of(drawn);
+        for (auto const& both : {merge(mine, theirs), merge(theirs, mine)}) {
+            REQUIRE(both.outcome == merge_outcome::changed);
+            CHECK(merge(both.bytes, mine).outcome == merge_outcome::unchanged);
+            CHECK(merge(both.bytes, theirs).outcome == merge_outcome::unchanged);
+            auto const sum = any_averaged::decode(memo::detail::payload_of(both.bytes),
+                                                  memo::detail::header_of(both.bytes)->kind);
+            CHECK(sum->samples().count() == 1);
+            CHECK(sum->rejected() == 2);
+        }
+    };
+    check(averaged_record<double>{}, record_of({1}, 6));
+    betting_record<double> bets;
+    bets.samples.add(1, {0, 1});
+    check(betting_record<double>{}, bets);
+    betting_record<std::vector<double>> bet_list;
+    bet_list.samples.add({1, 0}, {0, 1});
+    check(betting_record<std::vector<double>>{}, bet_list);
+}
+
 TEST_CASE("of records with numbered samples the one with more of them stays") {
     auto const two = frame_of(record_of({1, 2}, 5, 2));
     auto const more = merge(two, frame_of(record_of({1, 2, 3}, 6, 3)));

@@ -150,6 +150,9 @@ template <can_be_averaged Sample> class betting_moments : public moments<Sample>
     /// part            of at most as many samples
     /// Throws:         memo::error (sample) if the lengths differ
     void remove(betting_moments const& part) {
+        if (part.count() == 0) { // and without bets
+            return;
+        }
         base::remove(part);
         if (base::count() == 0) {
             *this = {};
