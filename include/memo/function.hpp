@@ -103,6 +103,9 @@ class function<R(P...)>
         /// execute         empty: the calling thread evaluates the misses
         [[nodiscard]] std::vector<result<R>> many(std::span<arguments const> calls,
                                                   executor const& execute = {}) const {
+            static_assert(takes_copies,
+                          "memo: many() of a memo::function passes copies of the arguments: each "
+                          "parameter must be copyable, or a reference to const");
             return held().many(calls, execute);
         }
 
