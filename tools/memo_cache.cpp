@@ -344,19 +344,32 @@ int merge(settings const& chosen) {
     }
     memo::cache_directory into(settings_of_owner(chosen));
     memo_cache::merger merger(into, overlap_of(chosen), chosen.takes_editions);
+    bool all_read = true;
     for (std::size_t i = 0; i < sources.size(); ++i) {
-        sources[i]->for_each(
-            [&](memo::stored_entry const& entry) {
-                if (entry.is_intact()) {
-                    merger.take(entry, chosen.sources[i]);
-                } else {
-                    merger.refuse(entry, "the record is damaged", chosen.sources[i]);
-                }
-            },
-            shown_progress());
+        std::string const& source = chosen.sources[i];
+        bool is_reading = true;
+        auto const take = [&](memo::stored_entry const& entry) {
+            is_reading = false;
+            if (entry.is_intact()) {
+                merger.take(entry, source);
+            } else {
+                merger.refuse(entry, "the record is damaged", source);
+            }
+            is_reading = true;
+        };
+        try {
+            sources[i]->for_each(take, shown_progress());
+        } catch (memo::error const& failure) {
+            if (!is_reading) {
+                throw;
+            }
+            all_read = false;
+            std::cerr << "memo-cache: " << printable(source) << ": " << failure.what()
+                      << "; its other records are not merged\n";
+        }
     }
     merger.print(chosen.as_json);
-    return merger.counts().refused == 0 ? ok : damage_found;
+    return all_read && merger.counts().refused == 0 ? ok : damage_found;
 }
 
 int import_records(settings const& chosen) {

@@ -478,6 +478,39 @@ TEST_CASE("damaged records are reported and passed over by a merge") {
     CHECK(has(told.text, "\n20 stored, 0 merged, 0 there already, 0 expired, 1 refused\n"));
 }
 
+TEST_CASE("a merge goes on with the other caches behind a damaged page") {
+    memo_test::temp_dir const all;
+    auto const fill = [&](std::string const& directory, int begin) {
+        REQUIRE(memo_test::in_process([&] {
+                    auto const f = memo::memoize<memo::disk>([](int x) { return x + 0.5; },
+                                                             {.name = "paged", .version = "1"},
+                                                             memo::disk({.directory = directory}));
+                    for (int x = begin; x < begin + 1000; ++x) {
+                        f(x);
+                    }
+                }) == 0);
+    };
+    fill(all / "damaged", 0);
+    fill(all / "whole", 1000);
+    std::fstream file(all / "damaged/v1/data.mdb", std::ios::in | std::ios::out | std::ios::binary);
+    std::string const bytes{std::istreambuf_iterator<char>(file), {}};
+    file.clear();
+    double const value = 7.5; // of one record
+    std::string const pattern(reinterpret_cast<char const*>(&value), sizeof value);
+    constexpr std::size_t page = 4096;
+    for (auto at = bytes.find(pattern); at != std::string::npos; at = bytes.find(pattern, at + 1)) {
+        file.seekp(static_cast<std::streamoff>(at / page * page));
+        file.write("no page!", 8);
+    }
+    file.close();
+    auto const told = merge({all / "into", all / "damaged", all / "whole"});
+    CHECK(told.code == 3);
+    CHECK(has(told.text, "memo-cache: " + (all / "damaged") + ": memo: disk scan: "));
+    CHECK(has(told.text, "; its other records are not merged\n"));
+    auto const again = merge({all / "into", all / "whole"});
+    CHECK(again.text == "0 stored, 0 merged, 1001 there already, 0 expired, 0 refused\n");
+}
+
 TEST_CASE("a merge takes an edition of a name beside another one only if it is asked to") {
     memo_test::temp_dir const all;
     auto const fill = [&](std::string const& directory, std::string const& version, int data) {
