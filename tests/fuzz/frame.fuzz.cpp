@@ -65,13 +65,14 @@ void merge_as(detail::record_kind kind, detail::frame_header header, bytes frame
     bool const has_sources = detail::record_sources::decode(frame).has_value();
     require(has_record || !has_sources);
     bytes merged;
-    auto const outcome = detail::merge_frames(frame, frame, false, merged);
+    std::uint64_t const incarnation = header.checksum | 1U;
+    auto const outcome = detail::merge_frames(frame, frame, incarnation, false, merged);
     require(outcome == detail::merge_outcome::unchanged ||
             (outcome == detail::merge_outcome::malformed && !has_sources));
-    bytes const adopted = detail::adopted_frame(frame, header.checksum | 1U);
+    bytes const adopted = detail::adopted_frame(frame, incarnation);
     if (!adopted.empty()) {
         require(detail::check_frame(adopted).has_value());
-        require(detail::merge_frames(adopted, frame, true, merged) !=
+        require(detail::merge_frames(adopted, frame, incarnation, true, merged) !=
                 detail::merge_outcome::different_lengths);
     }
 }

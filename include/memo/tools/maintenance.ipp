@@ -244,8 +244,8 @@ MEMO_DISK_DEFINITION merging cache_directory::merge(stored_entry const& entry,
             return are_equal || entry.kind == entry_kind::name ? merging::unchanged
                                                                : merging::different_values;
         }
-        switch (detail::merge_frames(mine, entry.frame, overlap == overlap_policy::keep_larger,
-                                     frame)) {
+        switch (detail::merge_frames(mine, entry.frame, incarnation,
+                                     overlap == overlap_policy::keep_larger, frame)) {
         case detail::merge_outcome::unchanged:
             return merging::unchanged;
         case detail::merge_outcome::changed:

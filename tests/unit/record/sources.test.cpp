@@ -31,6 +31,7 @@ using frame = std::vector<std::byte>;
 
 constexpr memo::key128 scope{1, 2};
 constexpr memo::key128 key{3, 4};
+constexpr std::uint64_t fresh = 99; ///< the incarnation of merged records with numbered samples
 
 /// The frame of a record, as a program stores it.
 template <class Record>
@@ -65,7 +66,7 @@ struct merged {
 
 merged merge(frame const& mine, frame const& theirs, bool keeps_larger = false) {
     merged result{merge_outcome::malformed, {}};
-    result.outcome = memo::detail::merge_frames(mine, theirs, keeps_larger, result.bytes);
+    result.outcome = memo::detail::merge_frames(mine, theirs, fresh, keeps_larger, result.bytes);
     return result;
 }
 
@@ -281,7 +282,11 @@ TEST_CASE("of records with numbered samples the one with more of them stays") {
     REQUIRE(more.outcome == merge_outcome::changed);
     CHECK(decoded(more.bytes).samples.count() == 3);
     CHECK(decoded(more.bytes).begun == 3);
-    CHECK(decoded(more.bytes).incarnation == 6);
+    CHECK(decoded(more.bytes).incarnation == fresh);
+    auto const adopted = decoded(memo::detail::adopted_frame(two, fresh));
+    CHECK(adopted.samples.count() == 2);
+    CHECK(adopted.begun == 2);
+    CHECK(adopted.incarnation == fresh);
     CHECK(merge(more.bytes, two).outcome == merge_outcome::unchanged);
     CHECK(merge(two, frame_of(record_of({2, 1}, 6, 2))).outcome == merge_outcome::unchanged);
     CHECK(merge(two, frame_of(record_of({1, 2.5}, 6, 2))).outcome ==

@@ -387,6 +387,42 @@ TEST_CASE("numbered samples of several caches are those of the cache with most o
     CHECK(five != eight);
 }
 
+TEST_CASE("a numbered sample that is drawn during a merge does not count beside its equal") {
+    memo_test::temp_dir const all;
+    std::string const home = all / "home";
+    std::string const other = all / "other";
+    bool merges = false;
+    auto const f_of = [&](std::string const& directory) {
+        return memo::memoize<memo::disk, memo::averaged>(
+            memo::ignore_state([&](int, memo::replicate const& r) {
+                if (merges) {
+                    merges = false;
+                    CHECK(merge({home, other}).code == 0);
+                }
+                return sample_of(static_cast<int>(r.seed % 1000), 0);
+            }),
+            {.name = "in flight", .version = "1", .rtol_stderr = 0, .max_repetitions = 1000},
+            memo::disk({.directory = directory}));
+    };
+    auto const at_home = f_of(home);
+    at_home(1);
+    at_home(1);
+    CHECK(merge({other, home}).code == 0); // begins with the records of the other one
+    auto const at_other = f_of(other);
+    double const mean = at_other(1);
+
+    merges = true;
+    at_home(1); // number 2, which the merged record has
+    CHECK(at_home.lookup(1) == mean);
+    memo::cache_directory(memo::disk_settings{.directory = home})
+        .for_each([&](memo::stored_entry const& entry) {
+            if (auto const moments = entry.moments()) {
+                CHECK(moments->count == 3);
+            }
+        });
+    CHECK_FALSE(merges);
+}
+
 TEST_CASE("exact records are compared, and differences are reported by function and key") {
     memo_test::temp_dir const all;
     auto const fill = [&](std::string const& directory, int begin, int end, int scale) {

@@ -185,16 +185,31 @@ class record_sources {
     return record.begun() != 0;
 }
 
+/// Completes a frame of a record with numbered samples that another cache stored. Programs that draw samples
+/// meanwhile do not add them to the new incarnation: the record may have samples of these numbers.
+///
+/// Returns:        changed or too_large
+[[nodiscard]] inline merge_outcome encode_numbered(any_averaged record, frame_header header,
+                                                   std::uint64_t incarnation,
+                                                   std::vector<std::byte>& frame) {
+    record.set_incarnation(incarnation);
+    frame.assign(frame_header_size, std::byte{0});
+    record.encode(frame);
+    header.has_sources = 0;
+    return seal(frame, header) ? merge_outcome::changed : merge_outcome::too_large;
+}
+
 /// The frame of a record as a new record of another cache; empty if it is malformed.
 ///
 /// frame           valid; of an averaged record
+/// incarnation     new
 [[nodiscard]] inline std::vector<std::byte> adopted_frame(std::span<std::byte const> frame,
                                                           std::uint64_t incarnation) {
     std::vector<std::byte> adopted;
     frame_header const header = *header_of(frame);
     auto const record = any_averaged::decode(payload_of(frame), header.kind);
     if (record && is_numbered(*record)) {
-        adopted.assign(frame.begin(), frame.end());
+        static_cast<void>(encode_numbered(*record, header, incarnation, adopted)); // no larger
         return adopted;
     }
     if (auto sources = record_sources::decode(frame)) {
@@ -208,7 +223,8 @@ class record_sources {
 
 /// Merges records with numbered samples.
 [[nodiscard]] inline merge_outcome merge_numbered(any_averaged const& mine, any_averaged theirs,
-                                                  frame_header header, bool keeps_larger,
+                                                  frame_header const& header,
+                                                  std::uint64_t incarnation, bool keeps_larger,
                                                   std::vector<std::byte>& merged) {
     auto const is_complete = [](any_averaged const& record) {
         return record.draws() == record.begun();
@@ -221,20 +237,19 @@ class record_sources {
         return merge_outcome::unchanged;
     }
     theirs.set_begun((std::max)(mine.begun(), theirs.begun()));
-    merged.assign(frame_header_size, std::byte{0});
-    theirs.encode(merged);
-    header.has_sources = 0;
-    return seal(merged, header) ? merge_outcome::changed : merge_outcome::too_large;
+    return encode_numbered(std::move(theirs), header, incarnation, merged);
 }
 
 /// Merges the records of one key.
 ///
 /// mine, theirs    valid frames of averaged records of one kind and type
+/// incarnation     new; of a merged record with numbered samples
 /// keeps_larger    see record_sources::merge(); for numbered samples also if some of them differ
 /// merged          set to the merged frame if the outcome is `changed`
 [[nodiscard]] inline merge_outcome merge_frames(std::span<std::byte const> mine,
                                                 std::span<std::byte const> theirs,
-                                                bool keeps_larger, std::vector<std::byte>& merged) {
+                                                std::uint64_t incarnation, bool keeps_larger,
+                                                std::vector<std::byte>& merged) {
     frame_header header = *header_of(mine);
     frame_header const other_header = *header_of(theirs);
     if (header.expires == 0 || other_header.expires == 0) {
@@ -252,7 +267,8 @@ class record_sources {
         return merge_outcome::different_lengths;
     }
     if (is_numbered(*my_record) || is_numbered(*their_record)) {
-        return merge_numbered(*my_record, *std::move(their_record), header, keeps_larger, merged);
+        return merge_numbered(*my_record, *std::move(their_record), header, incarnation,
+                              keeps_larger, merged);
     }
     auto my_sources = record_sources::decode(mine);
     auto const their_sources = record_sources::decode(theirs);
