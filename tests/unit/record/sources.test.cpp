@@ -189,7 +189,9 @@ TEST_CASE("merging unions of sources is idempotent, commutative and associative"
             std::size_t const i = random() % caches;
             std::size_t const j = random() % caches;
             if (random() % 2 == 0) { // the program draws
-                double const sample = static_cast<double>(random() % 1000);
+                // Among samples of others, few or equal ones have a tiny spread, and lose its digits.
+                std::uint64_t const values = round % 3 == 0 ? 1000 : round % 3 == 1 ? 2 : 1;
+                double const sample = 0.1 * static_cast<double>(i + random() % values);
                 all[i].push_back(sample);
                 known[i][i] += 1;
                 auto record = at[i].empty() ? record_of({}, 10 + i) : decoded(at[i]);
@@ -274,6 +276,20 @@ TEST_CASE("a source whose samples were all rejected is merged, with bets and wit
     betting_record<std::vector<double>> bet_list;
     bet_list.samples.add({1, 0}, {0, 1});
     check(betting_record<std::vector<double>>{}, bet_list);
+}
+
+TEST_CASE("records of samples with different numbers of elements are not merged") {
+    averaged_record<std::array<double, 3>> none; // without samples its elements are zeros
+    none.rejected = 1;
+    none.incarnation = 5;
+    averaged_record<std::vector<double>> list;
+    list.samples.add({1});
+    list.incarnation = 6;
+    auto const one = frame_of(record_of({1}, 7));
+    for (auto const& other : {frame_of(none), frame_of(list)}) {
+        CHECK(merge(other, one).outcome == merge_outcome::different_lengths);
+        CHECK(merge(one, other).outcome == merge_outcome::different_lengths);
+    }
 }
 
 TEST_CASE("of records with numbered samples the one with more of them stays") {

@@ -14,6 +14,7 @@
 #include <memo/detail/record/moments.hpp>
 #include <memo/detail/record/nesting.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -131,19 +132,28 @@ class any_averaged {
         });
     }
 
+    /// Whether both may have samples of one type and length.
+    [[nodiscard]] bool has_shape_of(any_averaged const& other) const {
+        return is_list_ == other.is_list_ && elements_ == other.elements_ &&
+               (size() == other.size() || size() == 0 || other.size() == 0);
+    }
+
     /// Whether both have the same samples, but for rounding.
-    [[nodiscard]] bool equals(any_averaged const& other) const {
+    ///
+    /// whole           has the samples of both, and perhaps others: what remove() leaves of it is as exact
+    ///                 as the whole is, which may be less than the rest alone would be
+    [[nodiscard]] bool equals(any_averaged const& other, any_averaged const& whole) const {
         if (samples().count() != other.samples().count() || rejected() != other.rejected() ||
             size() != other.size()) {
             return false;
         }
         for (std::size_t i = 0; i < size(); ++i) {
             double const mean = samples().mean(i);
-            double const squares = samples().m2(i);
+            double const squares = (std::max)(samples().m2(i), whole.samples().m2(i));
             double const scale =
                 math::abs(mean) + math::sqrt(squares / static_cast<double>(samples().count()));
             if (!are_near(mean, other.samples().mean(i), scale) ||
-                !are_near(squares, other.samples().m2(i), squares)) {
+                !are_near(samples().m2(i), other.samples().m2(i), squares)) {
                 return false;
             }
         }
@@ -152,7 +162,9 @@ class any_averaged {
 
     /// Whether all samples of `part` may be among these. True for an earlier state of this record;
     /// false for most records that have other samples.
-    [[nodiscard]] bool may_contain(any_averaged const& part) const {
+    ///
+    /// whole           see equals()
+    [[nodiscard]] bool may_contain(any_averaged const& part, any_averaged const& whole) const {
         if (part.samples().count() > samples().count() || part.rejected() > rejected()) {
             return false;
         }
@@ -162,7 +174,7 @@ class any_averaged {
         any_averaged rest = *this;
         rest.remove(part);
         rest.merge(part); // remove() leaves no squares less than 0, and none of a single sample
-        return equals(rest);
+        return equals(rest, whole);
     }
 
   private:

@@ -68,8 +68,7 @@ class record_sources {
             }
             auto part = any_averaged::decode(
                 list.subspan(size_bytes, static_cast<std::size_t>(size)), kind);
-            if (!part || part->incarnation() == all.own_ ||
-                (part->size() != 0 && part->size() != own->size()) ||
+            if (!part || part->incarnation() == all.own_ || !part->has_shape_of(*own) ||
                 part->samples().count() > own->samples().count() ||
                 part->rejected() > own->rejected()) {
                 return std::nullopt;
@@ -94,8 +93,10 @@ class record_sources {
 
     /// Adds the samples of another record; nothing if the outcome is neither `changed` nor `unchanged`.
     ///
+    /// whole           the sum of both records, see any_averaged::equals()
     /// keeps_larger    resolves an unknown overlap: the state with more samples replaces the other one
-    [[nodiscard]] merge_outcome merge(record_sources const& other, bool keeps_larger) {
+    [[nodiscard]] merge_outcome merge(record_sources const& other, any_averaged const& whole,
+                                      bool keeps_larger) {
         auto merged = by_incarnation_;
         auto outcome = merge_outcome::unchanged;
         for (auto const& [incarnation, theirs] : other.by_incarnation_) {
@@ -108,12 +109,12 @@ class record_sources {
                 continue;
             }
             any_averaged& mine = found->second;
-            if (mine.equals(theirs)) {
+            if (mine.equals(theirs, whole)) {
                 continue;
             }
             bool const grows = theirs.draws() > mine.draws();
             bool const is_one_state_of_other =
-                grows ? theirs.may_contain(mine) : mine.may_contain(theirs);
+                grows ? theirs.may_contain(mine, whole) : mine.may_contain(theirs, whole);
             bool const both_draw = incarnation == own_ && incarnation == other.own_;
             if (!keeps_larger && (both_draw || !is_one_state_of_other)) {
                 return merge_outcome::unknown_overlap;
@@ -230,7 +231,7 @@ class record_sources {
         return record.draws() == record.begun();
     };
     if (!keeps_larger && is_complete(mine) && is_complete(theirs) &&
-        mine.draws() == theirs.draws() && !mine.equals(theirs)) {
+        mine.draws() == theirs.draws() && !mine.equals(theirs, mine)) {
         return merge_outcome::different_samples;
     }
     if (theirs.draws() <= mine.draws()) {
@@ -262,8 +263,7 @@ class record_sources {
     if (!my_record || !their_record) {
         return merge_outcome::malformed;
     }
-    if (my_record->size() != 0 && their_record->size() != 0 &&
-        my_record->size() != their_record->size()) {
+    if (!my_record->has_shape_of(*their_record)) {
         return merge_outcome::different_lengths;
     }
     if (is_numbered(*my_record) || is_numbered(*their_record)) {
@@ -275,7 +275,8 @@ class record_sources {
     if (!my_sources || !their_sources) {
         return merge_outcome::malformed;
     }
-    auto const outcome = my_sources->merge(*their_sources, keeps_larger);
+    my_record->merge(*their_record);
+    auto const outcome = my_sources->merge(*their_sources, *my_record, keeps_larger);
     return outcome == merge_outcome::changed ? encode_checked(*my_sources, header, merged)
                                              : outcome;
 }
