@@ -247,6 +247,19 @@ struct boxed_below : boxed<int> {
     int y;
 };
 
+class guarded { // of no standard layout
+  public:
+    explicit guarded(double x) : shown(x), hidden_(-x) {}
+    double shown;
+    template <class Archive> void serialize(Archive& archive) { archive(shown, hidden_); }
+
+  private:
+    double hidden_;
+};
+struct guarded_too : guarded {
+    using guarded::guarded;
+};
+
 template <class Derived> struct visited {
     template <class Archive> void serialize(Archive& archive) {
         static_cast<Derived&>(*this).visit(archive);
@@ -376,6 +389,7 @@ TEST_CASE("a class that inherits its function and adds no member has its base's 
     tagged value;
     value.values = {1, 2};
     CHECK(words_in(value) == words_in(unsized{{1, 2}}));
+    CHECK(words_in(guarded_too(1)) == words_in(guarded(1)));
 }
 
 TEST_CASE("a cereal function for the class itself is found, whatever its form") {

@@ -34,11 +34,17 @@ template <class Function, class Class> struct declaring_class<Function Class::*>
     using type = Class;
 };
 
+/// Larger than Base, unless a member of a derived class may be in the padding of Base.
+template <class Base> struct one_byte_more : Base { char byte; };
+
 /// Whether all data members of T are in Base or its bases. All data members of a standard-layout class are in
-/// one class, so if Base has some, T has none. Equal sizes do not show it: T's members may be in the padding
-/// of Base.
+/// one class, so if Base has some, T has none. Otherwise equal sizes show it where Base has no padding that
+/// members of T may be in. A polymorphic class differs from its base by more than members.
 template <class T, class Base>
-concept adds_nothing_to = std::is_standard_layout_v<T> && !std::is_empty_v<Base>;
+concept adds_nothing_to =
+    !std::is_empty_v<Base> && !std::is_polymorphic_v<T> &&
+    (std::is_standard_layout_v<T> ||
+     (sizeof(T) == sizeof(Base) && sizeof(one_byte_more<Base>) > sizeof(Base)));
 
 /// Pointer         to a member function that was named as T::function
 template <class Pointer, class T>
