@@ -18,10 +18,16 @@
 
 namespace benchmark {
 
+/// Interpolates: of an even number of values, the median is the mean of the two in the middle.
 inline double quantile(std::vector<double> values, double share) {
-    auto const place = values.begin() + std::lround(share * static_cast<double>(values.size() - 1));
-    std::ranges::nth_element(values, place);
-    return *place;
+    double const place = share * static_cast<double>(values.size() - 1);
+    auto const below = values.begin() + static_cast<std::ptrdiff_t>(place);
+    std::ranges::nth_element(values, below);
+    if (below + 1 == values.end()) {
+        return *below;
+    }
+    double const above = *std::min_element(below + 1, values.end());
+    return *below + (above - *below) * (place - std::floor(place));
 }
 
 /// Two groups that values fall into.

@@ -35,6 +35,13 @@ std::function<double()> series(std::vector<double> values) {
 
 } // namespace
 
+TEST_CASE("the median of an even number of values is between the two in the middle") {
+    CHECK(benchmark::quantile({10, 2, 4, 1}, 0.5) == 3);
+    CHECK(benchmark::quantile({10, 2, 4}, 0.5) == 4);
+    CHECK(benchmark::quantile({4, 2, 8, 6, 10}, 0.25) == 4);
+    CHECK(benchmark::quantile({7}, 0.75) == 7);
+}
+
 TEST_CASE("two groups of times are two modes, with their medians and shares") {
     auto const values = drawn(1000, [](auto& random) {
         bool const is_slow = std::bernoulli_distribution(0.4)(random);
