@@ -17,6 +17,7 @@
 #include <fstream>
 #include <functional>
 #include <iomanip>
+#include <iostream>
 #include <iterator>
 #include <optional>
 #include <sstream>
@@ -311,6 +312,10 @@ TEST_CASE("stats_report_at_exit reports once, and not in children") {
     REQUIRE(memo_test::in_process([&] {
                 if (std::freopen(path.c_str(), "w", stderr) == nullptr) {
                     return 1;
+                }
+                // A reporter of Catch2 redirects these to buffers that exit() destroys before it flushes them.
+                for (std::ostream* const stream : {&std::cout, &std::cerr, &std::clog}) {
+                    stream->rdbuf(nullptr);
                 }
                 memo::stats_report_at_exit();
                 memo::stats_report_at_exit();
