@@ -291,7 +291,8 @@ class cache_directory {
         return [&progress](std::size_t done, std::size_t total) { progress(done, total); };
     }
 
-    /// Sets the frame to store, by the intact entry that is present, which is empty without one.
+    /// Sets the frame to store, which is else the entry's, by the intact entry that is present, which is empty
+    /// without one.
     using combine_frames =
         detail::function_ref<merging(std::span<std::byte const>, std::vector<std::byte>&)>;
 

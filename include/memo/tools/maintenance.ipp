@@ -203,13 +203,8 @@ MEMO_DISK_DEFINITION std::size_t cache_directory::erase(key128 scope) {
 }
 
 MEMO_DISK_DEFINITION insertion cache_directory::insert(stored_entry const& entry) {
-    auto const unless_present = [&](std::span<std::byte const> mine,
-                                    std::vector<std::byte>& frame) {
-        if (!mine.empty()) {
-            return merging::unchanged;
-        }
-        frame.assign(entry.frame.begin(), entry.frame.end());
-        return merging::stored;
+    auto const unless_present = [](std::span<std::byte const> mine, std::vector<std::byte>&) {
+        return mine.empty() ? merging::stored : merging::unchanged;
     };
     merging const outcome = store_entry(entry, unless_present);
     return outcome == merging::stored      ? insertion::stored
@@ -221,19 +216,18 @@ MEMO_DISK_DEFINITION merging cache_directory::merge(stored_entry const& entry,
                                                     overlap_policy overlap) {
     // Drawn once, so that a write that runs again stores the same record.
     std::uint64_t const incarnation = detail::random_incarnation();
-    auto const merge_into = [&](std::span<std::byte const> mine, std::vector<std::byte>& frame) {
+    auto const merge_into = [&](std::span<std::byte const> mine, std::vector<std::byte>& merged) {
         auto const theirs = detail::header_of(entry.frame);
         if (entry.kind == entry_kind::unknown ||
             (entry.kind == entry_kind::name && !entry.function_name())) {
             return merging::malformed;
         }
         if (mine.empty()) {
-            if (entry.kind == entry_kind::moments) {
-                frame = detail::adopted_frame(entry.frame, incarnation);
-            } else {
-                frame.assign(entry.frame.begin(), entry.frame.end());
+            if (entry.kind != entry_kind::moments) {
+                return merging::stored;
             }
-            return frame.empty() ? merging::malformed : merging::stored;
+            merged = detail::adopted_frame(entry.frame, incarnation);
+            return merged.empty() ? merging::malformed : merging::stored;
         }
         auto const header = detail::header_of(mine);
         if (header->kind != theirs->kind || header->type != theirs->type) {
@@ -245,7 +239,7 @@ MEMO_DISK_DEFINITION merging cache_directory::merge(stored_entry const& entry,
                                                                : merging::different_values;
         }
         switch (detail::merge_frames(mine, entry.frame, incarnation,
-                                     overlap == overlap_policy::keep_larger, frame)) {
+                                     overlap == overlap_policy::keep_larger, merged)) {
         case detail::merge_outcome::unchanged:
             return merging::unchanged;
         case detail::merge_outcome::changed:
@@ -282,19 +276,20 @@ MEMO_DISK_DEFINITION merging cache_directory::store_entry(stored_entry const& en
         return merging::expired;
     }
     return store_->write([&](detail::write_transaction const& write) {
-        detail::byte_buffer mine; // the insertion moves the original
+        detail::bytes_view mine; // until the insertion
         if (auto const found = write.find(place)) {
             auto const here = detail::check_frame(*found);
             if (here && here->scope == header->scope && here->key == header->key &&
                 !store_->is_expired(*here)) {
-                mine.assign(*found);
+                mine = *found;
             }
         }
-        std::vector<std::byte> frame;
-        merging const outcome = combine(mine.get(), frame);
+        std::vector<std::byte> merged;
+        merging const outcome = combine(mine, merged);
         if (outcome != merging::stored && outcome != merging::merged) {
             return outcome;
         }
+        detail::bytes_view const frame = merged.empty() ? entry.frame : merged;
         if (is_name) {
             write.insert(place, frame);
             return outcome;
