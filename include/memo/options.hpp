@@ -38,31 +38,18 @@ inline constexpr worthwhile_t worthwhile{};
 /// `worthwhile` applies to records outside the process: on disk, on servers, in the far tier of
 /// memo::tiered. memo::memory stores everything: a store costs less than any function that is worth
 /// memoizing.
-class storing_threshold {
+class storing_threshold : time_span {
   public:
     constexpr storing_threshold() = default; ///< stores everything
-    template <class Count, class Period>
-    // NOLINTNEXTLINE(google-explicit-constructor): `.time_threshold = 1ms`
-    constexpr storing_threshold(std::chrono::duration<Count, Period> min_time) noexcept
-        : least_(min_time) {}
-    /// Refuses a number, which has no unit.
-    template <class Number>
-        requires std::is_arithmetic_v<Number>
-    // NOLINTNEXTLINE(google-explicit-constructor): as from a duration
-    constexpr storing_threshold(Number) noexcept {
-        detail::refuse<detail::mistake::duration_without_unit, Number>();
-    }
-    // NOLINTNEXTLINE(google-explicit-constructor)
-    constexpr storing_threshold(worthwhile_t) noexcept : is_worthwhile_(true) {}
+    using time_span::time_span;
+    // NOLINTNEXTLINE(google-explicit-constructor): `.time_threshold = memo::worthwhile`
+    constexpr storing_threshold(worthwhile_t) noexcept : time_span(), is_worthwhile_(true) {}
 
-    [[nodiscard]] constexpr std::chrono::nanoseconds least() const noexcept { return least_; }
+    [[nodiscard]] constexpr std::chrono::nanoseconds least() const noexcept { return *this; }
     [[nodiscard]] constexpr bool is_worthwhile() const noexcept { return is_worthwhile_; }
-    [[nodiscard]] constexpr bool is_none() const noexcept {
-        return least_.is_zero() && !is_worthwhile_;
-    }
+    [[nodiscard]] constexpr bool is_none() const noexcept { return is_zero() && !is_worthwhile_; }
 
   private:
-    time_span least_;
     bool is_worthwhile_ = false;
 };
 
