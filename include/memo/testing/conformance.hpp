@@ -15,6 +15,7 @@
 // cases of update() and of averaged functions.
 
 #include <memo/backend.hpp>
+#include <memo/detail/optional_members.hpp>
 #include <memo/function.hpp>
 #include <memo/memo.hpp>
 #include <memo/testing/together.hpp>
@@ -67,17 +68,6 @@ template <class Memoized> statistics at_rest(Memoized const& f) {
     statistics const s = f.stats();
     CHECK(s.calls == s.hits + s.misses + s.refinements + s.coalesced);
     return s;
-}
-
-/// Looks up many keys by get_many if the partition has it, otherwise one by one.
-template <class Partition, class Record>
-void look_up_all(Partition const& partition, std::span<key128 const> keys,
-                 std::span<lookup_result<Record>> found) {
-    if constexpr (requires { partition.get_many(keys, found); }) {
-        partition.get_many(keys, found);
-    } else {
-        std::ranges::transform(keys, found.begin(), [&](key128 key) { return partition.get(key); });
-    }
 }
 
 template <class Fixture> void returns_what_was_put() {
@@ -134,7 +124,7 @@ template <class Fixture> void looks_up_many_keys_as_each() {
     }
     for (int round = 0; round < 2; ++round) {
         std::vector<lookup_result<std::string>> kept(keys.size());
-        look_up_all(partition, std::span<key128 const>(keys), std::span(kept));
+        detail::get_many<std::string>(partition, std::span<key128 const>(keys), std::span(kept));
         std::size_t found = 0;
         for (std::size_t i = 0; i < keys.size(); ++i) {
             auto const alone = partition.get(keys[i]);

@@ -19,34 +19,6 @@ template <class Range>
 concept range_of_bytes = std::ranges::contiguous_range<Range const> &&
     bulk_scalar<std::ranges::range_value_t<Range const>>;
 
-template <class Sink, class Range> void encode_elements(Sink& sink, Range const& range) {
-    using element = std::ranges::range_value_t<Range const>;
-    if constexpr (range_of_bytes<Range>) {
-        sink.put_bytes(std::ranges::data(range), std::ranges::size(range) * sizeof(element));
-    } else {
-        for (auto const& value : range) {
-            detail::encode(sink, static_cast<element const&>(value)); // vector<bool> yields proxies
-        }
-    }
-}
-
-template <class Range>
-    requires(is_ordered_range<Range> && !compares_by_state<Range> &&
-             encodable<std::ranges::range_value_t<Range const>>)
-struct own_encoder<Range> {
-    static constexpr std::size_t words = varying;
-    static constexpr bool needs_archive =
-        detail::needs_archive<std::ranges::range_value_t<Range const>>;
-
-    template <class Sink> static void encode(Sink& sink, Range const& range) {
-        sink.put(static_cast<std::uint64_t>(std::ranges::distance(range)));
-        encode_elements(sink, range);
-    }
-    static std::size_t bytes_in(Range const& range) noexcept requires range_of_bytes<Range> {
-        return std::ranges::size(range) * sizeof(std::ranges::range_value_t<Range const>);
-    }
-};
-
 /// T               key128
 template <class T> void sort_values(std::vector<T>& values);
 
@@ -68,21 +40,35 @@ template <class Sink> void encode_digests(Sink& sink, std::vector<key128> const&
 template <class T> [[nodiscard]] key128 digest_of(T const& value);
 
 template <class Range>
-    requires(is_unordered_range<Range> && !compares_by_state<Range> &&
+    requires((is_ordered_range<Range> || is_unordered_range<Range>)&&!compares_by_state<Range> &&
              encodable<std::ranges::range_value_t<Range const>>)
 struct own_encoder<Range> {
+    using element = std::ranges::range_value_t<Range const>;
     static constexpr std::size_t words = varying;
-    static constexpr bool needs_archive =
-        detail::needs_archive<std::ranges::range_value_t<Range const>>;
+    static constexpr bool needs_archive = detail::needs_archive<element>;
 
     template <class Sink> static void encode(Sink& sink, Range const& range) {
-        std::vector<key128> digests;
-        digests.reserve(range.size());
-        for (auto const& value : range) {
-            digests.push_back(digest_of(value));
+        if constexpr (is_unordered_range<Range>) {
+            std::vector<key128> digests;
+            digests.reserve(range.size());
+            for (auto const& value : range) {
+                digests.push_back(digest_of(value));
+            }
+            sort_values(digests);
+            encode_digests(sink, digests);
+        } else {
+            sink.put(static_cast<std::uint64_t>(std::ranges::distance(range)));
+            if constexpr (range_of_bytes<Range>) {
+                sink.put_bytes(std::ranges::data(range), bytes_in(range));
+            } else {
+                for (auto const& value : range) { // vector<bool> yields proxies
+                    detail::encode(sink, static_cast<element const&>(value));
+                }
+            }
         }
-        sort_values(digests);
-        encode_digests(sink, digests);
+    }
+    static std::size_t bytes_in(Range const& range) noexcept requires range_of_bytes<Range> {
+        return std::ranges::size(range) * sizeof(element);
     }
 };
 
