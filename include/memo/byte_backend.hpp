@@ -15,6 +15,7 @@
 #include <memo/byte_store.hpp>
 #include <memo/detail/byte_store/byte_partition.hpp>
 #include <memo/detail/byte_store/shared_byte_store.hpp>
+#include <memo/detail/record/kind.hpp>
 #include <memo/fingerprint.hpp>
 #include <memo/key128.hpp>
 #include <memo/options.hpp>
@@ -63,7 +64,11 @@ template <byte_store Store> class byte_backend {
     template <class Record>
     [[nodiscard]] partition_type<Record>
     partition(key128 scope, on_error_policy on_error = on_error_policy::degrade) const {
-        static_assert(detail::check_byte_store<Store, Record>());
+        static_assert(
+            exchanging_byte_store<Store> || !detail::is_merged(detail::kind_of_record<Record>),
+            "memo: an averaged function merges its samples, and this byte store cannot replace "
+            "bytes atomically. Give it load_versioned(name) and exchange(name, token, bytes, ttl), "
+            "see memo/byte_store.hpp");
         return {shared_, scope, on_error};
     }
 

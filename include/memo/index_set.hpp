@@ -60,18 +60,16 @@ class index_set {
     /// Refuses a range of signed indices, or of other things.
     template <std::ranges::input_range Range>
         requires(!std::unsigned_integral<std::ranges::range_value_t<Range>>)
-        // NOLINTBEGIN(bugprone-forwarding-reference-overload): deleted
+    // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): deleted
+    explicit index_set(Range&&,
+                       detail::index_set_takes_unsigned_indices_such_as_std_size_t = {}) = delete
 #if defined(__cpp_deleted_function)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wc++26-extensions"
-    explicit index_set(Range&&, detail::index_set_takes_unsigned_indices_such_as_std_size_t = {}) =
-        delete ("memo: index_set takes unsigned indices, such as std::vector<std::size_t>");
+        ("memo: index_set takes unsigned indices, such as std::vector<std::size_t>")
 #pragma GCC diagnostic pop
-#else
-    explicit index_set(Range&&,
-                       detail::index_set_takes_unsigned_indices_such_as_std_size_t = {}) = delete;
 #endif
-    // NOLINTEND(bugprone-forwarding-reference-overload)
+        ;
 
     /// The positions of `true` in a range: {false, true, true} becomes the indices 1 and 2.
     ///

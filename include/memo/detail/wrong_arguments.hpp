@@ -15,16 +15,15 @@ namespace memo::detail {
 /// overload, by which std::function and others deduce the signature.
 struct a_call_needs_an_argument_of_the_right_type_for_each_parameter_even_with_a_default {
     using call_of_anything = void (*)(...);
+    operator call_of_anything() const = delete
 #if defined(__cpp_deleted_function) // the reason is C++26, and clang knows it before
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wc++26-extensions"
-    operator call_of_anything() const = delete (
-        "memo: a call needs an argument of the right type for each parameter; default arguments "
-        "are no part of a function's type, so pass these too");
+        ("memo: a call needs an argument of the right type for each parameter; default arguments "
+         "are no part of a function's type, so pass these too")
 #pragma GCC diagnostic pop
-#else
-    operator call_of_anything() const = delete;
 #endif
+        ;
 };
 
 // g++ prints the types of the parameters of a deleted constructor, clang its reason.

@@ -33,15 +33,6 @@
 
 namespace memo::detail {
 
-/// Refuses records that this store cannot store.
-template <class Store, class Record> consteval bool check_byte_store() {
-    static_assert(!is_merged(kind_of_record<Record>) || exchanging_byte_store<Store>,
-                  "memo: an averaged function merges its samples, and this byte store cannot "
-                  "replace bytes atomically. Give it load_versioned(name) and exchange(name, "
-                  "token, bytes, ttl), see memo/byte_store.hpp");
-    return true;
-}
-
 /// The entries of one function.
 ///
 /// Thread safety:  safe

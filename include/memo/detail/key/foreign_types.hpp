@@ -55,19 +55,12 @@ concept eigen_expression = eigen_type<T> && !std::same_as<T, typename T::PlainOb
 /// The reason why a type that no encoder knows, or a part of it, cannot be an argument.
 template <class T> consteval mistake mistake_of_foreign_type() {
     using enum mistake;
-    if constexpr (is_std_function<T>) {
-        return key_of_callable;
-    } else if constexpr (any_like<T>) {
-        return key_of_any;
-    } else if constexpr (stream_like<T>) {
-        return key_of_stream;
-    } else if constexpr (eigen_expression<T>) {
-        return key_of_eigen_expression;
-    } else if constexpr (eigen_type<T>) {
-        return key_of_eigen_matrix;
-    } else {
-        return key_of_unknown;
-    }
+    return is_std_function<T>    ? key_of_callable
+           : any_like<T>         ? key_of_any
+           : stream_like<T>      ? key_of_stream
+           : eigen_expression<T> ? key_of_eigen_expression
+           : eigen_type<T>       ? key_of_eigen_matrix
+                                 : key_of_unknown;
 }
 
 } // namespace memo::detail

@@ -15,10 +15,8 @@
 #include <memo/detail/wrap/policy_traits.hpp>
 #include <memo/memoized.hpp>
 
-#include <array>
 #include <concepts>
 #include <cstddef>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -52,23 +50,15 @@ template <class F> consteval mistake callable_mistake() {
 template <class R> consteval mistake result_mistake() {
     using enum mistake;
     using result = std::decay_t<R>;
-    if constexpr (std::is_void_v<R>) {
-        return void_result;
-    } else if constexpr (std::is_pointer_v<result> || is_view<result>) {
-        return result_is_view;
-    } else if constexpr (eigen_expression<result>) {
-        return result_of_eigen_expression;
-    } else if constexpr (contains_view<result>) {
-        return result_holds_view;
-    } else if constexpr (is_unique_ptr<result>) {
-        return result_is_unique_ptr;
-    } else if constexpr (!std::is_copy_constructible_v<result>) {
-        return future_like<result> ? result_is_future : result_not_copyable;
-    } else if constexpr (!std::is_copy_assignable_v<result>) {
-        return result_not_assignable;
-    } else {
-        return none;
-    }
+    return std::is_void_v<R>                              ? void_result
+           : std::is_pointer_v<result> || is_view<result> ? result_is_view
+           : eigen_expression<result>                     ? result_of_eigen_expression
+           : contains_view<result>                        ? result_holds_view
+           : is_unique_ptr<result>                        ? result_is_unique_ptr
+           : std::is_copy_constructible_v<result>
+               ? std::is_copy_assignable_v<result> ? none : result_not_assignable
+           : future_like<result> ? result_is_future
+                                 : result_not_copyable;
 }
 
 template <class P, bool InKey, bool Averaged> consteval mistake parameter_mistake() {
@@ -96,27 +86,19 @@ consteval mistake call_mistake(std::type_identity<R(P...)>) {
     using enum mistake;
     using function = typename callable_in<F>::type;
     constexpr bool declares_state = !std::is_same_v<function, F>;
-    if constexpr (!std::is_invocable_v<function&, P...>) {
-        return not_invocable;
-    } else if constexpr (!declares_state && !std::is_invocable_v<function const&, P...>) {
-        return call_not_const;
-    } else if constexpr (!std::is_convertible_v<std::invoke_result_t<function&, P...>, R>) {
-        return result_not_convertible;
-    } else {
-        return none;
-    }
+    return !std::is_invocable_v<function&, P...>                            ? not_invocable
+           : !declares_state && !std::is_invocable_v<function const&, P...> ? call_not_const
+           : !std::is_invocable_r_v<R, function&, P...>                     ? result_not_convertible
+                                                                            : none;
 }
 
 template <class... Policies> consteval mistake policies_mistake() {
     using enum mistake;
-    if constexpr (!(true && ... && policy<Policies>)) {
-        return unknown_policy;
-    } else if constexpr (has_policy<averaged, Policies...> &&
-                         has_policy<verify_full, Policies...>) {
-        return averaged_and_verified;
-    } else {
-        return none;
-    }
+    constexpr bool is_contradiction =
+        has_policy<averaged, Policies...> && has_policy<verify_full, Policies...>;
+    return !(true && ... && policy<Policies>) ? unknown_policy
+           : is_contradiction                 ? averaged_and_verified
+                                              : none;
 }
 
 // The parts of memo::partition_of, each by itself.
@@ -156,89 +138,78 @@ concept has_partition = requires(B const& backend, key128 scope) {
 /// Why a type is not a backend_of<Record>.
 template <class B, class Record> consteval mistake backend_mistake() {
     using enum mistake;
-    if constexpr (backend_of<B, Record>) {
-        return none;
-    } else if constexpr (!std::is_class_v<B>) {
-        return not_a_backend;
-    } else if constexpr (!has_backend_constants<B>) {
-        return backend_constants;
-    } else if constexpr (!has_partition<B, Record>) {
-        return backend_partition;
-    } else if constexpr (!has_stats<B>) {
-        return backend_stats;
-    } else if constexpr (!std::copyable<B>) {
-        return backend_not_copyable;
+    if constexpr (!has_partition<B, Record>) {
+        return !std::is_class_v<B>         ? not_a_backend
+               : !has_backend_constants<B> ? backend_constants
+                                           : backend_partition;
     } else {
         using opened = decltype(std::declval<B const&>().template partition<Record>(key128()));
-        return !has_get<opened, Record>   ? partition_get
-               : !has_put<opened, Record> ? partition_put
-               : !has_erase<opened>       ? partition_erase
-               : !has_clear<opened>       ? partition_clear
-               : !has_stats<opened>       ? partition_stats
-                                          : partition_update;
+        return backend_of<B, Record>       ? none
+               : !has_backend_constants<B> ? backend_constants
+               : !has_stats<B>             ? backend_stats
+               : !std::copyable<B>         ? backend_not_copyable
+               : !has_get<opened, Record>  ? partition_get
+               : !has_put<opened, Record>  ? partition_put
+               : !has_erase<opened>        ? partition_erase
+               : !has_clear<opened>        ? partition_clear
+               : !has_stats<opened>        ? partition_stats
+                                           : partition_update;
     }
 }
 
-/// What memoize found: a mistake, and the type of which its sentence speaks.
-template <mistake Found, class Culprit = void> struct finding {
+/// What memoize found: a mistake, and the type of which its sentence speaks. `value`, for std::disjunction, is
+/// whether it is one.
+template <mistake Found, class Culprit = void>
+struct finding : std::bool_constant<Found != mistake::none> {
     static constexpr mistake found = Found;
     using culprit = Culprit;
 };
 
-/// The first mistake in the parameters of a function.
-template <class... Policies, class... P> consteval auto examine_parameters(type_list<P...>) {
-    constexpr auto mistakes = []<std::size_t... Index>(std::index_sequence<Index...>) {
-        return std::array{parameter_mistake<P, is_in_key<P, Policies...>(Index),
-                                            has_policy<averaged, Policies...>>()...,
-                          mistake::none};
-    }
-    (std::index_sequence_for<P...>());
-    constexpr std::size_t first = [&] {
-        std::size_t index = 0;
-        while (index < sizeof...(P) && mistakes[index] == mistake::none) {
-            ++index;
-        }
-        return index;
-    }();
-    return finding<mistakes[first], std::tuple_element_t<first, std::tuple<P..., void>>>();
-}
-
-/// The first mistake in the types of a call of memoize.
+/// The first mistake in the types of a call of memoize. In steps, because a mistake can make a later check an error
+/// of the compiler.
 ///
 /// F               as for callable_mistake
 /// R, P            of the wrapper
 /// Full            the signature of the callable: the same, or with a memo::replicate at its end
 template <class Evaluation, class Backend, class F, class Full, class... Policies, class R,
-          class... P>
-consteval auto examine(signature<R(P...)>*) {
+          class... P, std::size_t... Index>
+consteval auto examine(signature<R(P...)>*, std::index_sequence<Index...>) {
     using enum mistake;
     constexpr bool is_averaged = has_policy<averaged, Policies...>;
-    if constexpr (callable_mistake<F>() != none) {
-        return finding<callable_mistake<F>(), F>();
-    } else if constexpr (policies_mistake<Policies...>() != none) {
-        return finding<policies_mistake<Policies...>()>();
-    } else if constexpr (std::is_same_v<Full, unknown_signature>) {
-        return finding<unknown_parameters, F>();
-    } else if constexpr ((false || ... || ignores_beyond(Policies{}, sizeof...(P)))) {
-        return finding<ignored_beyond_last, F>();
-    } else if constexpr (result_mistake<R>() != none) {
-        return finding<result_mistake<R>(), R>();
-    } else if constexpr (is_averaged && !can_be_averaged<std::decay_t<R>>) {
-        return finding<not_a_number, R>();
-    } else if constexpr (!is_averaged && !std::is_same_v<Full, signature<R(P...)>>) {
-        return finding<replicate_without_averaged, F>();
-    } else if constexpr (examine_parameters<Policies...>(type_list<P...>()).found != none) {
-        return examine_parameters<Policies...>(type_list<P...>());
-    } else if constexpr (call_mistake<F>(typename Full::function{}) != none) {
-        return finding<call_mistake<F>(typename Full::function{}), F>();
+    using first = std::disjunction<finding<callable_mistake<F>(), F>,
+                                   finding<policies_mistake<Policies...>()>>;
+    if constexpr (first::value) {
+        return first();
     } else {
-        return finding<backend_mistake<Backend, typename Evaluation::record>(), Backend>();
+        using second = std::disjunction<
+            finding<std::is_same_v<Full, unknown_signature> ? unknown_parameters : none, F>,
+            finding<(false || ... || ignores_beyond(Policies{}, sizeof...(P))) ? ignored_beyond_last
+                                                                               : none,
+                    F>,
+            finding<result_mistake<R>(), R>,
+            finding<is_averaged && !can_be_averaged<std::decay_t<R>> ? not_a_number : none, R>,
+            finding<!is_averaged && !std::is_same_v<Full, signature<R(P...)>>
+                        ? replicate_without_averaged
+                        : none,
+                    F>,
+            finding<parameter_mistake<P, is_in_key<P, Policies...>(Index), is_averaged>(), P>...>;
+        if constexpr (second::value) {
+            return second();
+        } else {
+            return std::disjunction<
+                finding<call_mistake<F>(typename Full::function{}), F>,
+                finding<backend_mistake<Backend, typename Evaluation::record>(), Backend>>();
+        }
     }
 }
 
+/// Names the indices of all parameters.
+template <class R, class... P> std::index_sequence_for<P...> indices_of(signature<R(P...)>*);
+
 template <class Evaluation, class Backend, class F, class... Policies>
-using finding_for =
-    decltype(examine<Evaluation, Backend, std::decay_t<F>, full_signature_for<F, Policies...>,
-                     Policies...>(static_cast<signature_for<F, Policies...>*>(nullptr)));
+using finding_for = decltype(examine<Evaluation, Backend, std::decay_t<F>,
+                                     full_signature_for<F, Policies...>, Policies...>(
+    static_cast<signature_for<F, Policies...>*>(nullptr),
+    indices_of(static_cast<signature_for<F, Policies...>*>(nullptr))));
 
 } // namespace memo::detail

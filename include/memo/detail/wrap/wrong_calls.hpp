@@ -76,122 +76,78 @@ struct overloaded_name {
     overloaded_name(...) {} // NOLINT(modernize-use-equals-default): takes all
 };
 
-/// An option, if the call names it. Sentence refuses values of other types than the option's; an overload with these
-/// options is the best one only if some option is refused.
-template <class Sentence> struct option {
+struct only_averaged;
+struct only_policy;
+struct only_backend;
+
+/// Value           the type of an option, or why this name is none
+/// T               the type of the value in a call
+template <class Value, class T> consteval bool accepts() {
+    constexpr bool is_text = std::is_same_v<Value, std::string>;
+    constexpr bool is_duration =
+        std::is_same_v<Value, storing_threshold> || std::is_same_v<Value, time_span>;
+    static_assert(!is_text || std::is_convertible_v<T const&, Value>,
+                  "memo: name, version and hash_prefix are texts: .version = \"1\"");
+    static_assert(!is_duration || std::is_convertible_v<T const&, Value>,
+                  "memo: time_threshold and ttl are durations, such as 300ms, after `using "
+                  "namespace std::chrono_literals`");
+    static_assert(!std::is_same_v<Value, bool> || std::is_same_v<T, bool>,
+                  "memo: single_flight is true or false");
+    static_assert(!std::is_same_v<Value, double> || std::is_arithmetic_v<T>,
+                  "memo: this option is a number: .rtol_stderr = 0.05");
+    static_assert(!std::is_same_v<Value, interval_kind> || std::is_same_v<T, interval_kind> ||
+                      std::is_same_v<T, betting_t>,
+                  "memo: .interval is memo::student, memo::empirical_bernstein or memo::betting");
+    static_assert(!std::is_enum_v<Value> || std::is_same_v<Value, interval_kind> ||
+                      std::is_same_v<T, Value>,
+                  "memo: this option is one of memo's enumerators: .on_error = memo::strict, "
+                  ".on_miss = memo::fail, .repeat = memo::until_settled, .on_nan = memo::count");
+    static_assert(!std::is_same_v<Value, only_averaged>,
+                  "memo: this is an option of averaged functions. Add the policy "
+                  "memo::averaged: memoize<Backend, memo::averaged>(f, {...})");
+    static_assert(!std::is_same_v<Value, only_policy>,
+                  "memo: this is a policy: memoize<Backend, memo::averaged>(f) for "
+                  "allow_repeated_evaluations, memo::ignore<I...> for ignore_args");
+    static_assert(!std::is_same_v<Value, only_backend>,
+                  "memo: this is a setting of a backend, not an option. Pass it to the backend, "
+                  "the third argument: memoize<memo::disk>(f, {.name = \"f\", .version = \"1\"}, "
+                  "memo::disk({.directory = \"cache\"}))");
+    return true;
+}
+
+/// An option, if the call names it. Refuses values of other types than Value; an overload with these options is the
+/// best one only if some option is refused.
+template <class Value> struct option {
     option() = default;
     // In noexcept, because the compiler reads it at the call, and a body after all else.
-    template <class T> option(T const&) noexcept(Sentence::template accepts<T>()) {}
-};
-
-struct text {
-    template <class T> static consteval bool accepts() {
-        static_assert(std::is_convertible_v<T const&, std::string>,
-                      "memo: name, version and hash_prefix are texts: .version = \"1\"");
-        return true;
-    }
-};
-
-template <class Duration> struct duration {
-    template <class T> static consteval bool accepts() {
-        static_assert(std::is_convertible_v<T const&, Duration>,
-                      "memo: time_threshold and ttl are durations, such as 300ms, after `using "
-                      "namespace std::chrono_literals`");
-        return true;
-    }
-};
-
-struct flag {
-    template <class T> static consteval bool accepts() {
-        static_assert(std::is_same_v<T, bool>, "memo: single_flight is true or false");
-        return true;
-    }
-};
-
-template <class Enum> struct choice {
-    template <class T> static consteval bool accepts() {
-        static_assert(
-            std::is_same_v<T, Enum>,
-            "memo: this option is one of memo's enumerators: .on_error = memo::strict, "
-            ".on_miss = memo::fail, .repeat = memo::until_settled, .on_nan = memo::count");
-        return true;
-    }
-};
-
-struct number {
-    template <class T> static consteval bool accepts() {
-        static_assert(std::is_arithmetic_v<T>,
-                      "memo: this option is a number: .rtol_stderr = 0.05");
-        return true;
-    }
-};
-
-struct interval_choice {
-    template <class T> static consteval bool accepts() {
-        static_assert(
-            std::is_same_v<T, interval_kind> || std::is_same_v<T, betting_t>,
-            "memo: .interval is memo::student, memo::empirical_bernstein or memo::betting");
-        return true;
-    }
-};
-
-struct only_averaged {
-    template <class T> static consteval bool accepts() {
-        static_assert(never<T>, "memo: this is an option of averaged functions. Add the policy "
-                                "memo::averaged: memoize<Backend, memo::averaged>(f, {...})");
-        return true;
-    }
-};
-
-struct only_backend {
-    template <class T> static consteval bool accepts() {
-        static_assert(never<T>,
-                      "memo: this is a setting of a backend, not an option. Pass it to the "
-                      "backend, the third argument: memoize<memo::disk>(f, {.name = "
-                      "\"f\", .version = \"1\"}, memo::disk({.directory = \"cache\"}))");
-        return true;
-    }
-};
-
-struct only_policy {
-    template <class T> static consteval bool accepts() {
-        static_assert(never<T>, "memo: this is a policy: memoize<Backend, memo::averaged>(f) for "
-                                "allow_repeated_evaluations, memo::ignore<I...> for ignore_args");
-        return true;
-    }
-};
-
-/// For `.range = {0, 1}`.
-struct range_only_averaged {
-    range_only_averaged() = default;
     template <class T, class... More>
-    range_only_averaged(T const&, More const&...) noexcept(only_averaged::accepts<T>()) {}
+    option(T const&, More const&...) noexcept(accepts<Value, T>()) {}
 };
 
-template <bool Averaged, class Sentence>
-using averaged_option = option<std::conditional_t<Averaged, Sentence, only_averaged>>;
+template <bool Averaged, class Value>
+using averaged_option = option<std::conditional_t<Averaged, Value, only_averaged>>;
 
 /// Every name of an option, in the order of memo::averaged_options, and names of other things after them.
 template <bool Averaged> struct any_options {
-    option<text> name{};
-    option<text> version{};
-    option<text> hash_prefix{};
-    option<duration<storing_threshold>> time_threshold{};
-    option<duration<time_span>> ttl{};
-    option<flag> single_flight{};
-    option<choice<on_error_policy>> on_error{};
-    option<choice<on_miss_policy>> on_miss{};
-    averaged_option<Averaged, number> rtol_stderr{};
-    averaged_option<Averaged, number> atol_stderr{};
-    averaged_option<Averaged, number> min_repetitions{};
-    averaged_option<Averaged, number> max_repetitions{};
-    averaged_option<Averaged, number> confidence{};
-    std::conditional_t<Averaged, std::optional<sample_range>, range_only_averaged> range{};
-    averaged_option<Averaged, interval_choice> interval{};
-    averaged_option<Averaged, number> decides{};
-    averaged_option<Averaged, choice<repeat_policy>> repeat{};
-    averaged_option<Averaged, choice<on_nan_policy>> on_nan{};
-    option<number> audit{};
+    option<std::string> name{};
+    option<std::string> version{};
+    option<std::string> hash_prefix{};
+    option<storing_threshold> time_threshold{};
+    option<time_span> ttl{};
+    option<bool> single_flight{};
+    option<on_error_policy> on_error{};
+    option<on_miss_policy> on_miss{};
+    averaged_option<Averaged, double> rtol_stderr{};
+    averaged_option<Averaged, double> atol_stderr{};
+    averaged_option<Averaged, double> min_repetitions{};
+    averaged_option<Averaged, double> max_repetitions{};
+    averaged_option<Averaged, double> confidence{};
+    std::conditional_t<Averaged, std::optional<sample_range>, option<only_averaged>> range{};
+    averaged_option<Averaged, interval_kind> interval{};
+    averaged_option<Averaged, double> decides{};
+    averaged_option<Averaged, repeat_policy> repeat{};
+    averaged_option<Averaged, on_nan_policy> on_nan{};
+    option<double> audit{};
     option<only_policy> ignore_args{};
     option<only_policy> allow_repeated_evaluations{};
     option<only_backend> directory{};
@@ -275,8 +231,8 @@ template <class Backend = void, class... Policies> auto memoize(any_callable, ..
 #else
 
 template <class Backend = void, class... Policies, class F = overloaded_name>
-    requires std::same_as<F, overloaded_name>
-        name_one_function_of_an_overloaded_name_by_a_lambda_that_calls_it memoize(F const&, ...)
+    requires(std::same_as<F, overloaded_name>)
+name_one_function_of_an_overloaded_name_by_a_lambda_that_calls_it memoize(F const&, ...)
 = delete;
 
 template <class Backend = void, class... Policies>
