@@ -113,6 +113,7 @@ for name in "$@"; do
     [[ " tree versions changelog recipes check nightly " == *" $name "* ]] || { sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 done
 
+need build release
 for name in "$@"; do
     case $name in
         tree) step "a clean tree" tree ;;

@@ -30,6 +30,7 @@ packages_of() {
             ;;
         site) printf '%s %s\n' mkdocs mkdocs mkdocs-material mkdocs doxygen doxygen ;;
         server) printf '%s %s\n' memcached memcached ;;
+        release) printf '%s %s\n' git git python3 python3 ;;
         clang) printf '%s %s\n' clang-19 clang++-19 libclang-rt-19-dev clang++-19 ;;
         format) printf '%s %s\n' clang-format-14 clang-format-14 ;;
         portability)
