@@ -11,6 +11,7 @@
 // does not print the result type, and reads the static_assert first.
 
 #include <memo/detail/wrap/policy_traits.hpp>
+#include <memo/detail/wrap/requirements.hpp>
 #include <memo/key128.hpp>
 #include <memo/options.hpp>
 #include <memo/policies.hpp>
@@ -171,11 +172,20 @@ struct any_settings {
     any_callable read_only = 0;
 };
 
+/// The type of a third argument that is right: the mistake is in the options.
+template <class T, class Backend>
+inline constexpr bool is_backend = std::is_same_v<T, Backend> ||
+                                   (std::is_void_v<Backend> && has_backend_constants<T>);
+
 template <class... Policies>
 using options_with = any_options<(false || ... || std::is_same_v<Policies, averaged>)>;
 
+// Not defined: an option is refused.
 template <class Backend = void, class... Policies>
-refused<> memoize(any_callable, options_with<Policies...>); // not defined: an option is refused
+refused<> memoize(any_callable, options_with<Policies...>);
+template <class Backend = void, class... Policies, class T>
+    requires(is_backend<T, Backend>)
+refused<> memoize(any_callable, options_with<Policies...>, T const&);
 
 template <class Backend = void, class... Policies>
 auto memoize(any_callable, options_with<Policies...>, any_settings) {
@@ -186,6 +196,7 @@ auto memoize(any_callable, options_with<Policies...>, any_settings) {
 }
 
 template <class Backend = void, class... Policies, class T>
+    requires(!is_backend<T, Backend>)
 auto memoize(any_callable, options_with<Policies...>, T const&) {
     static_assert(never<T>, "memo: the third argument is the backend, an object of the type that "
                             "memoize<Backend> names: memoize<memo::disk>(f, {}, "
