@@ -102,8 +102,7 @@ template <class T> consteval mistake key_mistake() {
         return key_compares_by_state;
     } else if constexpr (own_encodable<T>) {
         return none;
-    } else if constexpr (is_ordered_range<T> || is_unordered_range<T> || product_type<T> ||
-                         sum_type<T>) {
+    } else if constexpr (is_range<T> || product_type<T> || sum_type<T>) {
         return []<class... Parts>(type_list<Parts...>) {
             mistake found = none;
             static_cast<void>(

@@ -40,7 +40,7 @@ template <class Sink> void encode_digests(Sink& sink, std::vector<key128> const&
 template <class T> [[nodiscard]] key128 digest_of(T const& value);
 
 template <class Range>
-    requires((is_ordered_range<Range> || is_unordered_range<Range>)&&!compares_by_state<Range> &&
+    requires(is_range<Range> && !compares_by_state<Range> &&
              encodable<std::ranges::range_value_t<Range const>>)
 struct own_encoder<Range> {
     using element = std::ranges::range_value_t<Range const>;

@@ -26,8 +26,7 @@ template <class T, class A> inline constexpr bool is_forward_list<std::forward_l
 
 /// A range that can be rebuilt from its elements: its comparator, hash and equality have no state.
 template <class T>
-concept owning_range = (is_ordered_range<T> || is_unordered_range<T>)&&!is_view<T> &&
-                       !compares_by_state<T>;
+concept owning_range = is_range<T> && !is_view<T> && !compares_by_state<T>;
 
 /// The type by which an element is decoded: keys are const in a map.
 template <class T> struct decoded_element { using type = T; };

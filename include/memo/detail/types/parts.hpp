@@ -245,6 +245,8 @@ inline constexpr bool is_unordered_range<std::unordered_map<K, V, H, E, A>> = tr
 template <class K, class V, class H, class E, class A>
 inline constexpr bool is_unordered_range<std::unordered_multimap<K, V, H, E, A>> = true;
 
+template <class T> inline constexpr bool is_range = is_ordered_range<T> || is_unordered_range<T>;
+
 /// Whether a container's comparator, hash and equality have no state. Their types are in the key's scope; a
 /// state would not be in the key.
 template <class T> consteval bool compares_by_type() {
@@ -260,7 +262,7 @@ template <class T> consteval bool compares_by_type() {
 /// Whether T is a container whose comparator, hash or equality has a state, which no key would contain.
 template <class T> inline constexpr bool compares_by_state = false;
 template <class T>
-    requires is_ordered_range<T> || is_unordered_range<T>
+    requires is_range<T>
 inline constexpr bool compares_by_state<T> = !compares_by_type<T>();
 
 /// A range that does not own its elements.
