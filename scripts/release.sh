@@ -114,6 +114,7 @@ for name in "$@"; do
 done
 
 need build release
+export CMAKE_GENERATOR=Ninja
 for name in "$@"; do
     case $name in
         tree) step "a clean tree" tree ;;
