@@ -43,7 +43,7 @@ class storing_threshold : time_span {
     constexpr storing_threshold() = default; ///< stores everything
     using time_span::time_span;
     // NOLINTNEXTLINE(google-explicit-constructor): `.time_threshold = memo::worthwhile`
-    constexpr storing_threshold(worthwhile_t) noexcept : time_span(), is_worthwhile_(true) {}
+    constexpr storing_threshold(worthwhile_t) noexcept : is_worthwhile_(true) {}
 
     [[nodiscard]] constexpr std::chrono::nanoseconds least() const noexcept { return *this; }
     [[nodiscard]] constexpr bool is_worthwhile() const noexcept { return is_worthwhile_; }
