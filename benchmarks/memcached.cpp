@@ -174,7 +174,7 @@ operations against_raw(std::string const& where, memcached_server const& server,
     auto const one = [&] { benchmark::keep(raw.ask(get, frame)); };
     all.hits.add_each(bare, effort.operations, one);
     all.stores.add_each(bare, effort.operations, [&] {
-        benchmark::keep(raw.ask(miss, "EN\r\n"));
+        benchmark::keep(raw.ask(miss, "\r\n"));
         benchmark::keep(raw.ask(set, "\r\n"));
     });
     all.updates.add_each(bare, effort.operations, one);
