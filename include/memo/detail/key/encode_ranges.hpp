@@ -61,7 +61,8 @@ struct own_encoder<Range> {
             if constexpr (range_of_bytes<Range>) {
                 sink.put_bytes(std::ranges::data(range), bytes_in(range));
             } else {
-                for (auto const& value : range) { // vector<bool> yields proxies
+                for (auto const& value : range) {
+                    // vector<bool> yields proxies
                     detail::encode(sink, static_cast<element const&>(value));
                 }
             }

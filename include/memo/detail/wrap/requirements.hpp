@@ -55,10 +55,10 @@ template <class R> consteval mistake result_mistake() {
            : eigen_expression<result>                     ? result_of_eigen_expression
            : contains_view<result>                        ? result_holds_view
            : is_unique_ptr<result>                        ? result_is_unique_ptr
-           : std::is_copy_constructible_v<result>
-               ? std::is_copy_assignable_v<result> ? none : result_not_assignable
-           : future_like<result> ? result_is_future
-                                 : result_not_copyable;
+           : !std::is_copy_constructible_v<result>
+               ? (future_like<result> ? result_is_future : result_not_copyable)
+           : !std::is_copy_assignable_v<result> ? result_not_assignable
+                                                : none;
 }
 
 template <class P, bool InKey, bool Averaged> consteval mistake parameter_mistake() {
@@ -138,22 +138,21 @@ concept has_partition = requires(B const& backend, key128 scope) {
 /// Why a type is not a backend_of<Record>.
 template <class B, class Record> consteval mistake backend_mistake() {
     using enum mistake;
-    if constexpr (!has_partition<B, Record>) {
-        return !std::is_class_v<B>         ? not_a_backend
-               : !has_backend_constants<B> ? backend_constants
-                                           : backend_partition;
+    if constexpr (!has_backend_constants<B>) {
+        return std::is_class_v<B> ? backend_constants : not_a_backend;
+    } else if constexpr (!has_partition<B, Record>) {
+        return backend_partition;
     } else {
         using opened = decltype(std::declval<B const&>().template partition<Record>(key128()));
-        return backend_of<B, Record>       ? none
-               : !has_backend_constants<B> ? backend_constants
-               : !has_stats<B>             ? backend_stats
-               : !std::copyable<B>         ? backend_not_copyable
-               : !has_get<opened, Record>  ? partition_get
-               : !has_put<opened, Record>  ? partition_put
-               : !has_erase<opened>        ? partition_erase
-               : !has_clear<opened>        ? partition_clear
-               : !has_stats<opened>        ? partition_stats
-                                           : partition_update;
+        return backend_of<B, Record>      ? none
+               : !has_stats<B>            ? backend_stats
+               : !std::copyable<B>        ? backend_not_copyable
+               : !has_get<opened, Record> ? partition_get
+               : !has_put<opened, Record> ? partition_put
+               : !has_erase<opened>       ? partition_erase
+               : !has_clear<opened>       ? partition_clear
+               : !has_stats<opened>       ? partition_stats
+                                          : partition_update;
     }
 }
 
