@@ -158,7 +158,7 @@ void add_backend(operations& all, std::string const& name, Backend const& backen
 }
 
 operations against_raw(std::string const& where, memcached_server const& server, effort effort) {
-    // The bytes that memo sends and receives: the meta commands cost the server less than `get` and `set`.
+    // The commands of memo::memcached with names and values as long as its own, so that the server has the same work.
     raw_client raw(server);
     std::string const name(88, 'k');
     std::string const number = " k O1234567890123456789\r\n";

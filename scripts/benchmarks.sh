@@ -129,7 +129,7 @@ machine() {
 }
 
 # The folders of the further runs, in their order.
-further_runs() { [ ! -d "$results/again" ] || find "$results/again" -mindepth 1 -maxdepth 1 | sort; }
+further_runs() { [ ! -d "$results/again" ] || find "$results/again" -mindepth 1 -maxdepth 1 | sort -V; }
 
 # of_goals FOLDER...: all goals of these runs, with their programs.
 of_goals() {
@@ -154,7 +154,7 @@ goals() {
           .value as $value
           | ($again["\(.program) \(.id)"] // []) as $others
           | (if .void then "void: \(.doubt)"
-             elif any($others[]; .void | not) and any($others[] | select(.void | not).value; differs($value)) then "void: further runs differ"
+             elif any($others[] | select(.void | not).value; differs($value)) then "void: further runs differ"
              elif .ok then "met" else "**missed**" end) as $verdict
           | (if .lower then "\(.lower | short) to \(.upper | short)" else .single // "" end) as $quartiles
           | (if .control_goal then "`\(.control_goal)`" elif .control then .control | short else "" end) as $control
@@ -214,7 +214,6 @@ write_page() {
     echo "written: $docs/benchmarks.md"
 }
 
-mkdir -p "$results"
 need demo benchmarks
 if [ -n "$into" ]; then
     need build test
