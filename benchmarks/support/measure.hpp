@@ -67,6 +67,15 @@ template <class Call> double wall_time_of(Call const& call) {
     return wall_time() - begin;
 }
 
+/// As long as a server needs to sleep after its answer, and longer. A request that meets the server on its way
+/// there takes longer, so that without a pause the faster of two clients may measure as the slower one.
+inline void pause() {
+    constexpr double ns = 4'000;
+    double const begin = wall_time();
+    while (wall_time() - begin < ns) {
+    }
+}
+
 /// A rival that is not installed.
 struct missing_variant {
     std::string name;
@@ -90,12 +99,13 @@ class interleaved {
     }
 
     /// Operations that wait for another process, each so long that it is timed by itself, by wall time: a round
-    /// takes the median of so many.
+    /// takes the median of so many. The caller pauses after each, and the pause is not part of its time.
     void add_each(std::string name, std::size_t operations, std::function<void()> run) {
         add_timed(std::move(name), [operations, run = std::move(run)](variant& self) {
             std::vector<double> times(operations);
             for (double& time : times) {
                 time = wall_time_of(run);
+                pause();
             }
             if (self.is_warm) {
                 self.single.insert(self.single.end(), times.begin(), times.end());
