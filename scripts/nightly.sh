@@ -27,8 +27,8 @@ check() {
 }
 
 headers() {
-    cmake --preset gcc
-    cmake --build --preset gcc --target all_verify_interface_header_sets
+    cmake --preset gcc-header-only
+    cmake --build --preset gcc-header-only --target all_verify_interface_header_sets
 }
 
 tidy() {
@@ -38,9 +38,9 @@ tidy() {
 
 # Some of these tests then take minutes.
 long_faults() {
-    cmake --preset gcc
-    cmake --build --preset gcc --target tests/all
-    MEMO_FAULT_TRIALS=${MEMO_FAULT_TRIALS:-500} run_tests gcc -L 'faults|identity' --timeout 7200
+    cmake --preset gcc-header-only
+    cmake --build --preset gcc-header-only --target tests/all
+    MEMO_FAULT_TRIALS=${MEMO_FAULT_TRIALS:-500} run_tests gcc-header-only -L 'faults|identity' --timeout 7200
 }
 
 packages() {
