@@ -3,6 +3,7 @@
 
 // The names of one function's items in a store of bytes that functions and users share.
 
+#include <memo/detail/hex.hpp>
 #include <memo/key128.hpp>
 
 #include <array>
@@ -29,23 +30,16 @@ class item_name {
     item_name(std::string_view prefix, std::uint64_t generation, key128 key,
               std::string_view suffix) {
         append(prefix);
-        append(generation);
+        append(hex_digits(generation).text());
         append(":");
-        append(key.high);
-        append(key.low);
+        append(hex_digits(key.high).text());
+        append(hex_digits(key.low).text());
         append(suffix);
     }
     [[nodiscard]] std::string_view text() const noexcept { return {text_.data(), size_}; }
 
   private:
     void append(std::string_view part) { size_ += part.copy(text_.data() + size_, part.size()); }
-
-    void append(std::uint64_t word) {
-        constexpr std::string_view digits = "0123456789abcdef";
-        for (int shift = 60; shift >= 0; shift -= 4) {
-            text_[size_++] = digits[(word >> shift) & 15];
-        }
-    }
 
     std::array<char, 160> text_;
     std::size_t size_ = 0;

@@ -8,6 +8,7 @@
 //
 // Source: memcached, doc/protocol.txt, "Meta Commands"; authentication: the same, "Authentication".
 
+#include <memo/detail/hex.hpp>
 #include <memo/detail/memcached/transport.hpp>
 #include <memo/detail/memcached/wire/meta_line.hpp>
 #include <memo/detail/memcached/wire/meta_reader.hpp>
@@ -81,7 +82,7 @@ class meta_connection {
         std::uint64_t const before = opaque_;
         request_.clear();
         for (std::size_t i = 0; i < count; ++i) {
-            request_.more("mg", name_of(i).text()).add(" v c f").end(++opaque_);
+            request_.more("mg", name_of(i).text()).add(" v c f").end(hex_digits(++opaque_));
         }
         if (wire_code const sent = send(std::nullopt, by); sent != wire_code::done) {
             return fail(sent).code;
@@ -162,7 +163,7 @@ class meta_connection {
         if (!is_open()) {
             return {wire_code::closed};
         }
-        request_.end(++opaque_);
+        request_.end(hex_digits(++opaque_));
         wire_code const sent = send(value, by);
         if (sent != wire_code::done) {
             return fail(sent);
@@ -246,8 +247,7 @@ class meta_connection {
         if (line.kind == meta_kind::miss && !line.opaque && !line.key) {
             return true;
         }
-        std::uint64_t echo = 0;
-        return line.key == key && line.opaque && read_number(*line.opaque, echo) && echo == opaque;
+        return line.key == key && line.opaque == hex_digits(opaque).text();
     }
 
     [[nodiscard]] static wire_code code_of(meta_kind kind) {

@@ -5,11 +5,12 @@
 //
 // Source: memcached, doc/protocol.txt, "Meta Commands".
 
+#include <memo/detail/hex.hpp>
+
 #include <array>
 #include <charconv>
 #include <concepts>
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -44,7 +45,7 @@ class meta_request {
     }
 
     /// Requests that the response repeat the key and this number.
-    void end(std::uint64_t opaque) { add(" k O").add(opaque).add(meta_line_end); }
+    void end(hex_digits const& opaque) { add(" k O").add(opaque.text()).add(meta_line_end); }
 
     [[nodiscard]] std::string_view text() const noexcept { return text_; }
 
