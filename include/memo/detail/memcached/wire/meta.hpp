@@ -87,9 +87,10 @@ class meta_connection {
         if (wire_code const sent = send(std::nullopt, by); sent != wire_code::done) {
             return fail(sent).code;
         }
+        std::string_view requests = request_.text();
         for (std::size_t i = 0; i < count; ++i) {
-            auto const name = name_of(i);
-            wire_reply const reply = answer(name.text(), before + 1 + i, by);
+            std::string_view const key = take_request(requests);
+            wire_reply const reply = answer(key, before + 1 + i, by);
             if (!is_answer(reply.code)) {
                 return fail(reply.code).code; // the other responses are still to come
             }

@@ -18,6 +18,14 @@ namespace memo::detail {
 
 inline constexpr std::string_view meta_line_end = "\r\n";
 
+/// Removes the first of some requests, and returns its key.
+[[nodiscard]] inline std::string_view take_request(std::string_view& requests) {
+    auto const key = requests.find(' ') + 1;
+    std::string_view const found = requests.substr(key, requests.find(' ', key) - key);
+    requests.remove_prefix(requests.find(meta_line_end, key) + meta_line_end.size());
+    return found;
+}
+
 class meta_request {
   public:
     /// Starts a request, in the memory of the one before.
