@@ -15,10 +15,15 @@
 #include <memo/detail/open_partition.hpp>
 #include <memo/detail/optional_members.hpp>
 #include <memo/detail/record/kind.hpp>
+#include <memo/detail/system/cancellation.hpp>
 #include <memo/detail/system/process.hpp>
 #include <memo/detail/tier_invalidations.hpp>
 #include <memo/fingerprint.hpp>
 #include <memo/key128.hpp>
+#include <memo/lookup_result.hpp>
+#include <memo/options.hpp>
+#include <memo/outcome.hpp>
+#include <memo/statistics.hpp>
 
 #include <algorithm>
 #include <array>
@@ -26,6 +31,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -42,7 +48,7 @@
 namespace memo {
 
 /// Stores records in two backends. A lookup asks the near tier first and copies a far hit to it; a store
-/// goes to both. While the far tier is unreachable, the near one serves.
+/// goes to both. While one tier fails, the other one stores and serves.
 ///
 /// Records of averaged functions are stored in the far tier alone, because a near copy would hide samples
 /// that other processes add.
@@ -77,14 +83,17 @@ template <class Near, class Far> class tiered {
             (is_merged || validating_partition<near_type>)&&validating_partition<far_type>;
 
         partition_type(near_type near, far_type far,
-                       detail::tier_invalidations::count& invalidations)
-            : near_(std::move(near)), far_(std::move(far)), invalidations_(&invalidations) {}
+                       detail::tier_invalidations::count& invalidations, on_error_policy on_error)
+            : near_(std::move(near)),
+              far_(std::move(far)),
+              invalidations_(&invalidations),
+              near_throws_(on_error == on_error_policy::strict) {}
 
         /// Complexity:     as the near tier for a near hit, otherwise the sum of both
         [[nodiscard]] lookup_result<Record> get(key128 key) const {
             lookup_result<Record> near;
             if constexpr (!is_merged) {
-                near = near_.get(key);
+                near = attempt_near(unavailable(), [&] { return near_.get(key); });
                 if (near) {
                     return near;
                 }
@@ -101,7 +110,8 @@ template <class Near, class Far> class tiered {
         [[nodiscard]] lookup_result<Record> peek(key128 key) const {
             lookup_result<Record> near;
             if constexpr (!is_merged) {
-                near = detail::peek<Record>(near_, key);
+                near =
+                    attempt_near(unavailable(), [&] { return detail::peek<Record>(near_, key); });
                 if (near) {
                     return near;
                 }
@@ -132,7 +142,10 @@ template <class Near, class Far> class tiered {
         void get_many(std::span<key128 const> keys,
                       std::span<lookup_result<Record>> results) const {
             if constexpr (!is_merged) {
-                detail::get_many<Record>(near_, keys, results);
+                attempt_near(false, [&] {
+                    detail::get_many<Record>(near_, keys, results);
+                    return true;
+                });
             }
             std::vector<std::size_t> places;
             std::vector<key128> misses;
@@ -160,7 +173,7 @@ template <class Near, class Far> class tiered {
         bool put(key128 key, Record const& record, put_options options) const {
             bool stored = false;
             if constexpr (!is_merged) {
-                stored = near_.put(key, record, options);
+                stored = attempt_near(false, [&] { return near_.put(key, record, options); });
             }
             return far_.put(key, record, options) || stored;
         }
@@ -187,9 +200,11 @@ template <class Near, class Far> class tiered {
 
         /// The sums of both tiers; for entries, expirations and too_large, which both tiers count, the
         /// larger number.
-        [[nodiscard]] backend_statistics stats() const { return sum(near_.stats(), far_.stats()); }
+        [[nodiscard]] backend_statistics stats() const {
+            return with_errors(sum(near_.stats(), far_.stats()));
+        }
         [[nodiscard]] backend_statistics events() const {
-            return sum(detail::events_of(near_), detail::events_of(far_));
+            return with_errors(sum(detail::events_of(near_), detail::events_of(far_)));
         }
 
         /// Leads in each tier that elects leaders: among the processes of the near tier, then, for all of
@@ -228,6 +243,32 @@ template <class Near, class Far> class tiered {
         }
 
       private:
+        /// Runs an operation of the near tier. Its failure does not keep the far tier from serving: it is
+        /// counted and returns `otherwise`; under on_error = strict it is thrown.
+        template <class Result, class Operation>
+        Result attempt_near(Result otherwise, Operation const& operation) const {
+            try {
+                return operation();
+            } catch (detail::thread_cancelled const&) {
+                throw;
+            } catch (...) {
+                if (near_throws_) {
+                    throw;
+                }
+                near_errors_->fetch_add(1, std::memory_order_relaxed);
+            }
+            return otherwise;
+        }
+
+        [[nodiscard]] static lookup_result<Record> unavailable() {
+            return miss_reason::unavailable;
+        }
+
+        [[nodiscard]] backend_statistics with_errors(backend_statistics sum) const {
+            sum.errors += near_errors_->load(std::memory_order_relaxed);
+            return sum;
+        }
+
         /// The far tier's result; the near tier's reason if only that tier found something.
         [[nodiscard]] static lookup_result<Record> far_or(miss_reason near,
                                                           lookup_result<Record> far) {
@@ -265,9 +306,9 @@ template <class Near, class Far> class tiered {
         void copy_near(key128 key, cached_value<Record> const& far, std::uint64_t before) const {
             if constexpr (!is_merged) {
                 auto const unchanged = [&] { return *invalidations_ == before; };
-                near_.put(
-                    key, far.record,
-                    {std::chrono::nanoseconds(far.cost), far.remaining_ttl, validity(unchanged)});
+                put_options const options{std::chrono::nanoseconds(far.cost), far.remaining_ttl,
+                                          validity(unchanged)};
+                attempt_near(false, [&] { return near_.put(key, far.record, options); });
                 // An invalidation may have erased the near record before this copy.
                 if (!validating_partition<near_type> && !unchanged()) {
                     static_cast<void>(near_.erase(key));
@@ -278,6 +319,9 @@ template <class Near, class Far> class tiered {
         near_type near_;
         far_type far_;
         detail::tier_invalidations::count* invalidations_;
+        bool near_throws_;
+        std::shared_ptr<std::atomic<std::uint64_t>> near_errors_ =
+            std::make_shared<std::atomic<std::uint64_t>>(0);
     };
 
     template <class Record>
@@ -285,7 +329,7 @@ template <class Near, class Far> class tiered {
                                                    partition_options options = {}) const {
         return {detail::open_unfiltered<Record>(near_, scope, {options.on_error, false}),
                 detail::open_admitting<Record>(far_, scope, options),
-                detail::process_wide<detail::tier_invalidations>().of(scope)};
+                detail::process_wide<detail::tier_invalidations>().of(scope), options.on_error};
     }
 
     void describe(key128 scope, std::string const& name, std::string const& version) const {

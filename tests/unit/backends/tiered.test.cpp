@@ -203,6 +203,39 @@ TEST_CASE("the near tier serves while the far one is unreachable") {
     CHECK(s.errors > 0);
 }
 
+TEST_CASE("the far tier stores and serves while the near one fails") {
+    faulty_backend const near;
+    memo::memory const far;
+    memo::tiered const both(near, far);
+    int runs = 0;
+    auto const wrap = [&](memo::on_error_policy on_error) {
+        return memo::memoize(
+            memo::ignore_state([&runs](int x) {
+                ++runs;
+                return 2 * x;
+            }),
+            {.name = "tiered/full", .version = "1", .single_flight = false, .on_error = on_error},
+            both);
+    };
+    auto const f = wrap(memo::degrade);
+    near.faults().put.always();
+    CHECK(f(1) == 2);
+    CHECK(far.stats().entries == 1);
+    CHECK(f(1) == 2); // not copied near
+    near.faults().get.always();
+    CHECK(f(1) == 2);
+    CHECK(f.lookup(1) == 2);
+    CHECK(f.many({1})[0].value() == 2);
+    CHECK(runs == 1);
+    auto const s = memo_test::at_rest(f);
+    CHECK(s.hits == 3);
+    CHECK(s.sets == 1);
+    CHECK(s.errors == 7); // 2 of get, 1 each of peek and get_many, 3 of put
+    CHECK_THROWS_AS(wrap(memo::strict)(1), memo::error);
+    near.faults().get.stop();
+    CHECK_THROWS_AS(wrap(memo::strict)(1), memo::error);
+}
+
 TEST_CASE("merged records belong to the far tier alone") {
     memo::memory const near;
     memo::memory const far;
