@@ -36,8 +36,8 @@ namespace memo {
 template <class Signature> class function;
 
 /// Holds a memoized function of the signature R(P...), whatever its backend, callable and policies are. R is the type
-/// that the memoized function returns, its `result_type`; P are its parameters. Copies share everything, as those of
-/// memo::memoized do. An empty one throws memo::error (configuration) from every member but operator bool.
+/// that the memoized function returns, its `result_type`; P are its parameters. Copies share everything, and a move is
+/// a copy, as with memo::memoized. An empty one throws memo::error (configuration) from every member but operator bool.
 ///
 /// Complexity:     a call costs one indirect call more than that of the memoized function, and moves each
 ///                 parameter that is passed by value once more
@@ -57,6 +57,9 @@ class function<R(P...)>
     using executor = std::function<void(std::function<void()>)>;
 
     function() = default;
+    function(function const&) = default;
+    function& operator=(function const&) = default;
+    ~function() = default;
 
     /// Refuses all else by a sentence.
     template <class F>

@@ -184,3 +184,15 @@ TEST_CASE("copies of a function share what it holds, and an empty one says so") 
     CHECK(empty(4) == 8);
     CHECK(doubled.stats().misses == 1);
 }
+
+// NOLINTBEGIN(bugprone-use-after-move,hicpp-invalid-access-moved): that is what it is about
+TEST_CASE("a moved-from function still holds what it held") {
+    memo::function<int(int)> first = memo::memoize([](int x) { return 2 * x; });
+    memo::function<int(int)> second = std::move(first);
+    CHECK(second(4) == 8);
+    CHECK(first.lookup(4) == 8);
+    second = std::move(first);
+    CHECK(first.lookup(4) == 8);
+    STATIC_REQUIRE(std::is_nothrow_move_constructible_v<memo::function<int(int)>>);
+}
+// NOLINTEND(bugprone-use-after-move,hicpp-invalid-access-moved)
