@@ -22,7 +22,7 @@ done
 # check PRESET ARGUMENT...: builds everything and runs all tests of the preset.
 check() {
     cmake --preset "$1"
-    cmake --build --preset "$1"
+    cmake --build --preset "$1" -- -k 0
     run_tests "$@"
 }
 

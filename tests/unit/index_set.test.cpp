@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include <memo/detail/key/call_key.hpp>
+#include <memo/detail/key/parameter_types.hpp>
 #include <memo/index_set.hpp>
 
 #include <catch2/catch.hpp>
