@@ -63,6 +63,15 @@ TEST_CASE("a set of integers is the vector of its distinct elements, ascending")
     CHECK(words_in(as_set<std::array<int, 3>>(std::array{2, 1, 2})) == words_in(numbers{1, 2}));
 }
 
+TEST_CASE("a set of characters beyond ASCII has one order") {
+    CHECK(words_in(as_set<std::string>(std::string("\xffz"))) ==
+          words_in(as_set<std::string>(std::string("z\xff"))));
+    CHECK(words_in(as_set<std::string>(std::string("\xffz"))) == words_in(std::string("z\xff")));
+    constexpr auto last = static_cast<wchar_t>(-1);
+    CHECK(words_in(as_set<std::wstring>(std::wstring{last, L'z'})) ==
+          words_in(as_set<std::wstring>(std::wstring{L'z', last})));
+}
+
 TEST_CASE("a set of anything else is the distinct digests, ascending") {
     std::set<memo::key128> digests;
     for (auto const* text : {"a", "b"}) {

@@ -60,28 +60,35 @@ struct own_encoder<as_set<Range>> {
     }
 
   private:
+    static constexpr std::uint64_t sign = std::is_signed_v<element> ? std::uint64_t{1} << 63 : 0;
+
+    /// A word that has the place of the value in the order of all values. A character has the place of its
+    /// word, whether char and wchar_t are signed or not.
+    static constexpr std::uint64_t place_of(element value) noexcept {
+        return word_from(value) ^ sign;
+    }
+
     /// Whether the values are sorted and distinct.
     static bool is_ascending(std::vector<element> const& values) {
         for (std::size_t i = 1; i < values.size(); ++i) {
-            if (!(values[i - 1] < values[i])) {
+            if (!(place_of(values[i - 1]) < place_of(values[i]))) {
                 return false;
             }
         }
         return true;
     }
 
-    /// Sorts, and erases duplicates, by words in the order of the values.
+    /// Sorts, and erases duplicates.
     static void sort(std::vector<element>& values) {
-        constexpr std::uint64_t sign = std::is_signed_v<element> ? std::uint64_t{1} << 63 : 0;
         std::vector<std::uint64_t> sorted;
         sorted.reserve(values.size());
         for (element const value : values) {
-            sorted.push_back(word_from(value) ^ sign);
+            sorted.push_back(place_of(value));
         }
         sort_distinct(sorted);
         values.clear();
-        for (std::uint64_t const word : sorted) {
-            values.push_back(static_cast<element>(word ^ sign));
+        for (std::uint64_t const place : sorted) {
+            values.push_back(static_cast<element>(place ^ sign));
         }
     }
 };
