@@ -185,6 +185,16 @@ struct two_kinds {
     template <class Archive> void serialize(Archive& archive) { archive(one, other); }
 };
 
+/// Its second pointer leads to the first member of the first pointee.
+struct whole_and_part {
+    std::shared_ptr<std::pair<other_part, int>> whole;
+    std::shared_ptr<other_part> part;
+    template <class Archive> void serialize(Archive& archive) { archive(whole, part); }
+};
+struct part_and_whole : whole_and_part {
+    template <class Archive> void serialize(Archive& archive) { archive(part, whole); }
+};
+
 struct chain {
     std::unique_ptr<chain> next;
     template <class Archive> void serialize(Archive& archive) { archive(next); }
@@ -306,6 +316,21 @@ TEST_CASE("decoding preserves shared pointees and cycles") {
     CHECK(round_trip(std::shared_ptr<std::vector<int> const>()) == nullptr);
     auto const frozen = std::make_shared<std::vector<int> const>(3, 7);
     CHECK(*round_trip(frozen) == *frozen);
+}
+
+TEST_CASE("pointers to an object and to its first member are decoded") {
+    auto const whole = std::make_shared<std::pair<other_part, int>>(other_part{1}, 2);
+    std::shared_ptr<other_part> const part(whole, &whole->first);
+    part_and_whole reversed;
+    reversed.whole = whole;
+    reversed.part = part;
+    auto const check = [](whole_and_part const& back) {
+        CHECK(back.whole->first.number == 1);
+        CHECK(back.whole->second == 2);
+        CHECK(back.part->number == 1);
+    };
+    check(round_trip(whole_and_part{whole, part}));
+    check(round_trip(reversed));
 }
 
 TEST_CASE("a derived class is decoded through a pointer to its base") {

@@ -11,8 +11,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
+#include <typeindex>
+#include <typeinfo>
+#include <utility>
 
 namespace memo::detail {
 
@@ -37,6 +41,22 @@ class record_writer : public cereal::OutputArchive<record_writer> {
     [[nodiscard]] std::size_t size() const noexcept { return sink_.size(); }
     void charge(std::size_t count, std::size_t each) noexcept { sink_.charge(count, each); }
     [[nodiscard]] bool is_decodable() const noexcept { return sink_.is_decodable(); }
+
+    /// The number of a pointee. The highest bit is set at its first occurrence as a T. Hides cereal's function,
+    /// which compares addresses alone: a pointer to a base class or to the first member has the address of the
+    /// whole object, and the decoder refuses the number of an object of another type.
+    // NOLINTBEGIN(readability-identifier-naming): cereal's name
+    template <class T>
+    [[nodiscard]] std::uint32_t registerSharedPointer(std::shared_ptr<T> const& pointer) {
+        if (base::registerSharedPointer(pointer) == 0) { // keeps the pointee, and so its address
+            return 0;
+        }
+        auto const next = static_cast<std::uint32_t>(numbers_.size() + 1);
+        auto const [entry, is_new] =
+            numbers_.try_emplace({pointer.get(), std::type_index(typeid(T))}, next);
+        return is_new ? next | cereal::detail::msb_32bit : entry->second;
+    }
+    // NOLINTEND(readability-identifier-naming)
 
     /// Writes the number of a pointee and, at its first occurrence, the pointee.
     template <class T> void put_shared(std::shared_ptr<T> const& pointer) {
@@ -109,6 +129,8 @@ class record_writer : public cereal::OutputArchive<record_writer> {
 
     byte_sink sink_;
     nesting nesting_;
+    std::map<std::pair<void const*, std::type_index>, std::uint32_t>
+        numbers_; ///< of the pointees, from 1
 };
 
 } // namespace memo::detail
