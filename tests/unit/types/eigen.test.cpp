@@ -8,6 +8,7 @@
 #include <catch2/catch.hpp>
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 namespace {
@@ -54,6 +55,19 @@ TEST_CASE("a function of a matrix is memoized") {
     CHECK(trace(identity) == 5);
     CHECK(trace.stats().evaluations == 1);
     CHECK(trace.stats().hits == 1);
+}
+
+TEST_CASE("an audit compares matrices of different shapes") {
+    Eigen::Index size = 2;
+    auto const zeros = memo::memoize<memo::memory>(
+        memo::ignore_state([&](int) { return Eigen::MatrixXd(Eigen::MatrixXd::Zero(size, size)); }),
+        {.audit = 1, .on_disagreement = [](std::string const&) {}});
+    CHECK(zeros(0).size() == 4);
+    CHECK(zeros(0).size() == 4);
+    CHECK(zeros.stats().disagreements == 0);
+    size = 3;
+    CHECK(zeros(0).size() == 4);
+    CHECK(zeros.stats().disagreements == 1);
 }
 
 TEST_CASE("a matrix comes back from its record, whatever its storage order") {

@@ -5,6 +5,7 @@
 
 #include <memo/detail/key/archive.hpp>
 #include <memo/detail/key/encode.hpp>
+#include <memo/detail/key/foreign_types.hpp>
 #include <memo/detail/types/parts.hpp>
 
 #include <array>
@@ -34,11 +35,12 @@ template <class T, class... Around> consteval bool has_words() {
     }
 }
 
-/// Whether T has an `==` that compares values, not addresses.
+/// Whether T has an `==` that compares values, not addresses. That of Eigen's matrices requires equal sizes.
 template <class T, class... Around> consteval bool has_equality() {
     if constexpr ((false || ... || std::same_as<T, Around>)) {
         return true;
-    } else if constexpr (std::is_pointer_v<T> || requires { typename T::element_type; }) {
+    } else if constexpr (std::is_pointer_v<T> || eigen_type<T> ||
+                         requires { typename T::element_type; }) {
         return false;
     } else {
         return []<class... Parts>(type_list<Parts...>) {
