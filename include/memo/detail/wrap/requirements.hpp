@@ -17,6 +17,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <span> // declared for ranges, it has their concepts; <ranges> brings the views as well
 #include <type_traits>
 #include <utility>
 
@@ -50,11 +51,11 @@ template <class F> consteval mistake callable_mistake() {
 template <class R> consteval mistake result_mistake() {
     using enum mistake;
     using result = std::decay_t<R>;
-    return std::is_void_v<R>                              ? void_result
-           : std::is_pointer_v<result> || is_view<result> ? result_is_view
-           : eigen_expression<result>                     ? result_of_eigen_expression
-           : contains_view<result>                        ? result_holds_view
-           : is_unique_ptr<result>                        ? result_is_unique_ptr
+    return std::is_void_v<R>                                               ? void_result
+           : std::is_pointer_v<result> || std::ranges::enable_view<result> ? result_is_view
+           : eigen_expression<result> ? result_of_eigen_expression
+           : contains_view<result>    ? result_holds_view
+           : is_unique_ptr<result>    ? result_is_unique_ptr
            : !std::is_copy_constructible_v<result>
                ? (future_like<result> ? result_is_future : result_not_copyable)
            : !std::is_copy_assignable_v<result> ? result_not_assignable
