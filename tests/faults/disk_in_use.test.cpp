@@ -375,6 +375,24 @@ TEST_CASE("a moved directory is another cache") {
     CHECK(fs::exists(directory / "one/v1/data.mdb"));
 }
 
+TEST_CASE("a relative directory stays in the working directory in which it was named") {
+    memo_test::temp_dir const directory;
+    fs::path const before = fs::current_path();
+    fs::current_path(directory.path());
+    memo::disk const backend = open("cache");
+    store(backend, 0, 10);
+    fs::create_directory("other");
+    fs::current_path("other"); // as a daemon does at its start
+    CHECK(in_process([&] { return found(backend, 10) == 10 ? 0 : 1; }) == 0);
+    fs::remove_all(directory / "cache");
+    wait_for_next_tick();
+    store(backend, 0, 10);
+    CHECK(found(backend, 10) == 10);
+    CHECK(fs::exists(directory / "cache"));
+    CHECK_FALSE(fs::exists("cache"));
+    fs::current_path(before);
+}
+
 TEST_CASE("damage between two calls causes no wrong value and no signal") {
     damage_and_use(flip_a_bit, 10);
     damage_and_use(flip_bits_of_a_head, 20);

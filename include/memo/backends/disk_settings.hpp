@@ -22,7 +22,7 @@ enum class durability {
 /// The settings of memo::disk, for designated initializers.
 struct disk_settings {
     /// Created if it is missing, with its parents. Empty: `$XDG_CACHE_HOME/memo`, or `~/.cache/memo`.
-    /// A relative path starts at the current working directory; `~` is not expanded.
+    /// A relative path starts at the working directory in which the backend is created; `~` is not expanded.
     std::string directory{};
     /// Bound on the bytes of live pages, over all functions and processes. 0: 60 GiB, in a file of
     /// at most 64 GiB. The file does not shrink by itself; its maximal size is 4 times the bound, and

@@ -107,11 +107,18 @@ class disk_directory {
   public:
     disk_directory() = default;
 
+    /// The absolute path of the directory in the current working directory and environment.
+    ///
+    /// Throws:         memo::error (configuration) if there is none
+    [[nodiscard]] static std::string path_of(disk_settings const& settings) {
+        return absolute(settings.directory.empty() ? default_directory() : settings.directory);
+    }
+
     /// Creates the directory if it is missing, unless it is read-only.
     ///
     /// Throws:         memo::error (configuration) for an unusable directory
     explicit disk_directory(disk_settings const& settings)
-        : root_(absolute(settings.directory.empty() ? default_directory() : settings.directory)),
+        : root_(path_of(settings)),
           mode_(settings.mode),
           trust_{settings.mode & 0022U, settings.read_only} {
         if (!settings.read_only) {

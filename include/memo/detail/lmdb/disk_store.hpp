@@ -65,7 +65,8 @@ class disk_store {
     ///
     /// Throws:         memo::error (configuration) for an unusable directory; disk_error
     explicit disk_store(disk_settings settings)
-        : settings_(validated(std::move(settings))), directory_(open_directory(settings_)) {
+        : settings_(with_path(validated(std::move(settings)))),
+          directory_(open_directory(settings_)) {
         try {
             static_cast<void>(current());
         } catch (disk_error const& failure) {
@@ -288,6 +289,13 @@ class disk_store {
     }
 
   private:
+    /// The settings with an absolute path, so that reopen() opens the same directory after a change
+    /// of the working directory or the environment.
+    static disk_settings with_path(disk_settings settings) {
+        settings.directory = disk_directory::path_of(settings);
+        return settings;
+    }
+
     static disk_directory open_directory(disk_settings const& settings) {
         interruption_guard const guard;
         return disk_directory(settings);
