@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -73,6 +74,10 @@ ssize_t pwritev(int file, iovec const* parts, int count, off_t at) {
 ssize_t writev(int file, iovec const* parts, int count) {
     off_t const at = ::lseek(file, 0, SEEK_CUR);
     return refuses(at + total(parts, count)) ? -1 : ::syscall(SYS_writev, file, parts, count);
+}
+int fallocate(int file, int mode, off_t at, off_t size) {
+    return refuses(at + size) ? -1
+                              : static_cast<int>(::syscall(SYS_fallocate, file, mode, at, size));
 }
 int fdatasync(int file) {
     return refuses(0) ? -1 : static_cast<int>(::syscall(SYS_fdatasync, file));
@@ -155,6 +160,26 @@ TEST_CASE("a full disk ends no call, loses no record, and is used again when the
         return runs == 0 ? 0 : 13;
     });
     CHECK(result == 0);
+}
+
+TEST_CASE("a lock file without room on the disk is an error, not a signal") {
+    memo_test::temp_dir const directory;
+    std::string const lock_file = directory / "v1/lock.mdb";
+    auto const open = [&] { return memo::disk({.directory = directory.path()}); };
+    CHECK(memo_test::in_process([&] {
+              end_of_disk = 100'000;
+              try {
+                  open();
+                  return 1;
+              } catch (memo::error const&) {
+                  return ::access(lock_file.c_str(), F_OK) == 0 ? 2 : 0;
+              }
+          }) == 0);
+    open();
+    struct stat status {};
+    REQUIRE(::stat(lock_file.c_str(), &status) == 0);
+    CHECK(status.st_size > 200'000);
+    CHECK(status.st_blocks * 512 >= status.st_size); // LMDB writes to it through a map
 }
 
 TEST_CASE("a function has its name although the disk was full at its first record") {

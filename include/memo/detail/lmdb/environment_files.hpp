@@ -350,10 +350,15 @@ inline void check_metas(file const& data, environment_options const& options) {
     return found;
 }
 
+inline constexpr unsigned max_readers = 4096;
+
+/// Bytes to allocate for lock.mdb, a page and 64 bytes for each reader: LMDB maps it and sets its
+/// length, and a write to a page without room on the disk would raise SIGBUS.
+inline constexpr std::uint64_t lock_file_room = 4096 + std::uint64_t{64} * max_readers;
+
 /// Opens LMDB's environment of existing files.
 [[nodiscard]] inline lmdb_environment open_environment(environment_options const& options,
                                                        trusted_directory const& directory) {
-    constexpr unsigned max_readers = 4096; // 64 B each; the lock file is sparse
     auto const identity = directory.identity_of("data.mdb");
     auto const lock = directory.identity_of("lock.mdb");
     {
@@ -435,8 +440,8 @@ inline void claim_process(file const& writes, environment_options const& options
         files.writes = data.open_or_create("write.lock", O_RDWR, mode);
         files.flights = std::make_shared<file>(data.open_or_create("flight.lock", O_RDWR, mode));
         claim_process(files.writes, options);
-        data.create_if_missing("data.mdb", mode);
-        data.create_if_missing("lock.mdb", mode);
+        data.create_if_missing("data.mdb", mode, 0);
+        data.create_if_missing("lock.mdb", mode, lock_file_room);
     }
     auto const join_users = [&] { return try_lock_file(files.users, LOCK_SH); };
     if (options.read_only) { // readers work without the lock, too

@@ -255,6 +255,17 @@ inline void set_mode(file const& opened, unsigned mode) noexcept {
     }
 }
 
+/// Allocates room on the disk for the first bytes of a file; does not change its length. False, and
+/// sets errno, if there is no room; true if the file system cannot allocate.
+[[nodiscard]] inline bool allocate(file const& opened, std::uint64_t bytes) noexcept {
+    int result = 0;
+    do {
+        result =
+            ::fallocate(opened.descriptor(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes));
+    } while (result != 0 && errno == EINTR);
+    return result == 0 || (errno != ENOSPC && errno != EDQUOT);
+}
+
 /// The trust in a directory: its writers can give any values to all users of the cache.
 struct directory_trust {
     unsigned writers = 0;   ///< of 0022: other users that may write the directory
@@ -349,11 +360,18 @@ class trusted_directory {
 
     /// Creates a file that LMDB opens by its name. Never opens an existing file: closing it would
     /// release LMDB's locks of this process.
-    void create_if_missing(std::string const& name, unsigned mode) const {
+    ///
+    /// room            bytes to allocate on the disk
+    void create_if_missing(std::string const& name, unsigned mode, std::uint64_t room) const {
         while (!identity_of(name)) {
             file const created = create(name, O_RDWR, mode);
             if (created.is_open()) {
                 set_mode(created, mode);
+                if (room != 0 && !allocate(created, room)) {
+                    int const code = errno;
+                    remove(name);
+                    throw_file_error("open", path(name), code);
+                }
             } else if (errno != EEXIST) {
                 throw_file_error("open", path(name), errno);
             }
