@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -296,6 +297,11 @@ struct node {
     template <class Archive> void serialize(Archive& archive) { archive(value, next); }
 };
 
+struct place {
+    std::unordered_map<std::string, std::shared_ptr<place>> roads;
+    template <class Archive> void serialize(Archive& archive) { archive(roads); }
+};
+
 } // namespace
 
 // cereal's own function for the base class matches as well, so the choice is explicit.
@@ -441,6 +447,17 @@ TEST_CASE("a circle of shared pointers ends") {
     straight->next = std::make_shared<node>(node{2, nullptr});
     CHECK(words_in(first) != words_in(straight));
     first->next->next = nullptr; // lets go of the circle
+}
+
+TEST_CASE("a circle through an unordered container is refused") {
+    auto const here = std::make_shared<place>();
+    auto const there = std::make_shared<place>();
+    here->roads = {{"one", there}, {"other", there}};
+    CHECK_NOTHROW(words_in(here));
+    there->roads = {{"back", here}};
+    CHECK_THROWS_AS(words_in(here), memo::error);
+    CHECK_THROWS_AS(words_in(*here), memo::error);
+    there->roads.clear(); // lets go of the circle
 }
 
 TEST_CASE("a class that derives from the parameter's is refused by value") {

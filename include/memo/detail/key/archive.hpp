@@ -52,6 +52,9 @@ class pointee_types {
 /// Throws:         memo::error (argument): the object's class derives from the parameter's class
 [[noreturn]] void throw_derived_class();
 
+/// Throws:         memo::error (argument): pointers lead from an element of a container to the container
+[[noreturn]] void throw_cycle();
+
 /// A cereal archive that writes to a word stream. One archive serves one key, because cereal numbers
 /// pointers and class versions per archive.
 // A template, so that a program compiles cereal's bookkeeping only if an argument needs it.
@@ -61,6 +64,19 @@ class basic_word_archive : public cereal::OutputArchive<basic_word_archive<Strea
 
   public:
     explicit basic_word_archive(Stream& stream) : base(this), stream_(stream) {}
+
+    /// For one element of a container, which is encoded by itself. So this archive knows no pointee of `around`, and
+    /// would follow pointers that lead back to the container for ever.
+    ///
+    /// Throws:         memo::error (argument) if an archive around this one encodes an element of this container
+    basic_word_archive(Stream& stream, basic_word_archive const& around, void const* container)
+        : base(this), stream_(stream), around_(&around), container_(container) {
+        for (auto const* each = around_; each != nullptr; each = each->around_) {
+            if (each->container_ == container) {
+                throw_cycle();
+            }
+        }
+    }
 
     // These hide cereal's operators, so that own_encoder takes precedence.
     template <class... Ts> basic_word_archive& operator()(Ts const&... values) {
@@ -139,6 +155,8 @@ class basic_word_archive : public cereal::OutputArchive<basic_word_archive<Strea
     }
 
     Stream& stream_;
+    basic_word_archive const* around_ = nullptr;
+    void const* container_ = nullptr;
     pointee_types types_;
 };
 
@@ -199,10 +217,24 @@ template <class... Ts> void encode_all(word_stream& stream, Ts const&... values)
     }
 }
 
-template <class T> key128 digest_of(T const& value) {
+/// The digest of one value.
+template <class T> [[nodiscard]] key128 digest_of(T const& value) {
     word_stream stream;
     encode_all(stream, value);
     return stream.digest();
+}
+
+template <class Sink, class T>
+key128 digest_of_element([[maybe_unused]] Sink const& sink, [[maybe_unused]] void const* container,
+                         T const& value) {
+    if constexpr (needs_archive<T>) { // then the sink is one
+        word_stream stream;
+        word_archive archive(stream, sink, container);
+        detail::encode(archive, value);
+        return stream.digest();
+    } else {
+        return digest_of(value);
+    }
 }
 
 } // namespace memo::detail

@@ -34,4 +34,12 @@ MEMO_DEFINITION void throw_derived_class() {
                 "CEREAL_REGISTER_TYPE");
 }
 
+MEMO_DEFINITION void throw_cycle() {
+    throw error(
+        errc::argument,
+        "memoized call: pointers in an argument lead from an element of an unordered container, "
+        "or of a memo::as_set, back to that container, so its elements have no digests; use "
+        "a std::map, std::set or std::vector there");
+}
+
 } // namespace memo::detail

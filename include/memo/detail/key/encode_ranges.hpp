@@ -36,8 +36,11 @@ template <class Sink> void encode_digests(Sink& sink, std::vector<key128> const&
     }
 }
 
-/// The digest of one element. Defined in archive.hpp, after all encoders.
-template <class T> [[nodiscard]] key128 digest_of(T const& value);
+/// The digest of one element of a container that the sink encodes. Defined in archive.hpp, after all encoders.
+///
+/// Throws:         memo::error (argument): the container is a part of that element
+template <class Sink, class T>
+[[nodiscard]] key128 digest_of_element(Sink const& sink, void const* container, T const& value);
 
 template <class Range>
     requires(is_range<Range> && !compares_by_state<Range> &&
@@ -52,7 +55,7 @@ struct own_encoder<Range> {
             std::vector<key128> digests;
             digests.reserve(range.size());
             for (auto const& value : range) {
-                digests.push_back(digest_of(value));
+                digests.push_back(digest_of_element(sink, &range, value));
             }
             sort_values(digests);
             encode_digests(sink, digests);

@@ -52,7 +52,7 @@ struct own_encoder<as_set<Range>> {
         } else {
             std::vector<key128> digests;
             for (auto const& value : set) {
-                digests.push_back(digest_of(value));
+                digests.push_back(digest_of_element(sink, &set, value));
             }
             sort_distinct(digests);
             encode_digests(sink, digests);
