@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
+#include <memo/detail/memory/footprint.hpp>
 #include <memo/detail/record/codec.hpp>
 #include <memo/memo.hpp>
 #include <memo/types/eigen.hpp>
@@ -55,6 +56,17 @@ TEST_CASE("a function of a matrix is memoized") {
     CHECK(trace(identity) == 5);
     CHECK(trace.stats().evaluations == 1);
     CHECK(trace.stats().hits == 1);
+}
+
+TEST_CASE("the coefficients of a matrix count for a bound in bytes") {
+    using memo::detail::footprint;
+    CHECK(footprint(Eigen::MatrixXd(10, 20)) == 10 * 20 * sizeof(double));
+    CHECK(footprint(Eigen::ArrayXXf(10, 20)) == 10 * 20 * sizeof(float));
+    CHECK(footprint(Eigen::VectorXi(10)) == 10 * sizeof(int));
+    CHECK(footprint(std::vector<row_major>(2, row_major(3, 4))) ==
+          2 * sizeof(row_major) + 2 * 3 * 4 * sizeof(double));
+    CHECK(footprint(Eigen::Matrix3d()) == 0);
+    CHECK(footprint(Eigen::Vector3d()) == 0);
 }
 
 TEST_CASE("an audit compares matrices of different shapes") {

@@ -4,6 +4,7 @@
 // Estimates the bytes that a value owns outside of itself, for bounds in bytes: without the
 // overhead of the allocator, and saturated at the largest std::size_t.
 
+#include <memo/detail/key/foreign_types.hpp>
 #include <memo/detail/saturated.hpp>
 #include <memo/detail/types/parts.hpp>
 
@@ -22,6 +23,12 @@ concept has_custom_footprint = requires(T const& value) {
     { memo_footprint(value) } -> std::convertible_to<std::size_t>;
 };
 
+/// A dense matrix of Eigen. Only vectors among them are ranges.
+template <class T>
+concept dense_matrix = eigen_type<T> && requires(T const& value) {
+    { value.data() } -> std::same_as<typename T::Scalar const*>;
+};
+
 template <class T> [[nodiscard]] std::size_t footprint(T const& value);
 
 template <class T> std::size_t footprint(T const& value) {
@@ -38,6 +45,11 @@ template <class T> std::size_t footprint(T const& value) {
             bytes = saturated_sum(sum<T>::heap_bytes, footprint(part));
         });
         return bytes;
+    } else if constexpr (dense_matrix<T>) {
+        constexpr bool is_inside = T::MaxSizeAtCompileTime >= 0; // Eigen::Dynamic is -1
+        return is_inside ? 0
+                         : saturated_product(static_cast<std::size_t>(value.size()),
+                                             sizeof(typename T::Scalar));
     } else if constexpr (std::ranges::sized_range<T const> && !std::ranges::view<T>) {
         using element = std::ranges::range_value_t<T const>;
         auto bytes =
