@@ -297,6 +297,26 @@ struct node {
     template <class Archive> void serialize(Archive& archive) { archive(value, next); }
 };
 
+struct with_number {
+    int number = 0;
+    template <class Archive> void serialize(Archive& archive) { archive(number); }
+};
+struct left_part : virtual with_number {
+    template <class Archive> void serialize(Archive& archive) {
+        archive(cereal::virtual_base_class<with_number>(this));
+    }
+};
+struct right_part : virtual with_number {
+    template <class Archive> void serialize(Archive& archive) {
+        archive(cereal::virtual_base_class<with_number>(this));
+    }
+};
+struct both_parts : left_part, right_part {
+    template <class Archive> void serialize(Archive& archive) {
+        archive(cereal::base_class<left_part>(this), cereal::base_class<right_part>(this));
+    }
+};
+
 struct place {
     std::unordered_map<std::string, std::shared_ptr<place>> roads;
     template <class Archive> void serialize(Archive& archive) { archive(roads); }
@@ -447,6 +467,14 @@ TEST_CASE("a circle of shared pointers ends") {
     straight->next = std::make_shared<node>(node{2, nullptr});
     CHECK(words_in(first) != words_in(straight));
     first->next->next = nullptr; // lets go of the circle
+}
+
+TEST_CASE("an object writes its virtual base once, wherever the object is") {
+    both_parts one;
+    one.number = 7;
+    both_parts const copy = one;
+    CHECK(words_in(one) == between({7, closing + 1, closing + 2, closing, closing + 1}));
+    CHECK(words_in(one, one) == words_in(one, copy));
 }
 
 TEST_CASE("a circle through an unordered container is refused") {

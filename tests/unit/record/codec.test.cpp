@@ -238,6 +238,28 @@ struct half_derived : half_base {
     template <class Archive> void save(Archive& archive) const { archive(x, y); }
 };
 
+struct with_number {
+    int number = 0;
+    template <class Archive> void serialize(Archive& archive) { archive(number); }
+};
+struct left_part : virtual with_number {
+    int left = 0;
+    template <class Archive> void serialize(Archive& archive) {
+        archive(cereal::virtual_base_class<with_number>(this), left);
+    }
+};
+struct right_part : virtual with_number {
+    left_part other;
+    template <class Archive> void serialize(Archive& archive) {
+        archive(cereal::virtual_base_class<with_number>(this), other);
+    }
+};
+struct both_parts : left_part, right_part {
+    template <class Archive> void serialize(Archive& archive) {
+        archive(cereal::base_class<left_part>(this), cereal::base_class<right_part>(this));
+    }
+};
+
 struct family {
     std::vector<std::shared_ptr<base>> all;
     std::shared_ptr<derived> eldest;
@@ -331,6 +353,25 @@ TEST_CASE("pointers to an object and to its first member are decoded") {
     };
     check(round_trip(whole_and_part{whole, part}));
     check(round_trip(reversed));
+}
+
+TEST_CASE("each element of a container has its own virtual base") {
+    both_parts one;
+    one.number = 1;
+    one.left = 2;
+    one.other.number = 3;
+    one.other.left = 4;
+    both_parts two = one;
+    two.number = 5;
+    auto const back = round_trip(std::vector{one, two});
+    REQUIRE(back.size() == 2);
+    CHECK(back[0].number == 1);
+    CHECK(back[0].left == 2);
+    CHECK(back[0].other.number == 3);
+    CHECK(back[0].other.left == 4);
+    CHECK(back[1].number == 5);
+    CHECK(back[1].other.number == 3);
+    CHECK(encoded(one).size() == 4 * sizeof(int) + 2); // the shared base once
 }
 
 TEST_CASE("a derived class is decoded through a pointer to its base") {

@@ -13,22 +13,72 @@
 #include <memo/detail/key/words.hpp>
 #include <memo/detail/system/compiled.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <type_traits>
 #include <typeinfo>
+#include <utility>
 #include <vector>
 
 namespace memo::detail {
 
 template <class T> inline constexpr bool is_base_class = false;
 template <class T> inline constexpr bool is_base_class<cereal::base_class<T>> = true;
+template <class T> inline constexpr bool is_virtual_base_class = false;
+template <class T>
+inline constexpr bool is_virtual_base_class<cereal::virtual_base_class<T>> = true;
 template <class T> inline constexpr bool is_base_class<cereal::virtual_base_class<T>> = true;
 
 /// The class whose function cereal calls for a T: the base that cereal::base_class names, or T.
 template <class T> struct serialized_class { using type = T; };
 template <class T> struct serialized_class<cereal::base_class<T>> { using type = T; };
 template <class T> struct serialized_class<cereal::virtual_base_class<T>> { using type = T; };
+
+/// The virtual bases of the objects that an archive visits: one of an object is visited once. cereal knows them by their
+/// addresses in the whole archive, and would skip those of the next object at an address.
+class virtual_bases {
+  public:
+    /// The time in which one object is visited.
+    class object {
+      public:
+        explicit object(virtual_bases& all) noexcept
+            : all_(all), outer_(std::exchange(all.first_, all.visited_.size())) {}
+        object(object const&) = delete;
+        object& operator=(object const&) = delete;
+        ~object() {
+            all_.visited_.resize(all_.first_);
+            all_.first_ = outer_;
+        }
+
+      private:
+        virtual_bases& all_;
+        std::size_t const outer_;
+    };
+
+    /// What is left to visit of a value: the base of a cereal::virtual_base_class, or null if it was visited; all else
+    /// itself.
+    template <class T> [[nodiscard]] auto* unvisited(T& value) {
+        if constexpr (is_virtual_base_class<std::remove_const_t<T>>) {
+            using base = typename serialized_class<std::remove_const_t<T>>::type;
+            return add({value.base_ptr, &typeid(base)}) ? value.base_ptr : nullptr;
+        } else {
+            return std::addressof(value);
+        }
+    }
+
+  private:
+    struct address_and_type {
+        void const* address = nullptr;
+        std::type_info const* type = nullptr;
+    };
+
+    /// Returns:        false if the object has this base already
+    [[nodiscard]] bool add(address_and_type base);
+
+    std::vector<address_and_type> visited_;
+    std::size_t first_ = 0; ///< of the innermost object
+};
 
 /// The types of the pointers to the pointees of one archive.
 class pointee_types {
@@ -116,6 +166,7 @@ class basic_word_archive : public cereal::OutputArchive<basic_word_archive<Strea
                 throw_derived_class();
             }
         }
+        virtual_bases::object const object(virtual_bases_);
         put_with_count(value);
     }
 
@@ -127,7 +178,9 @@ class basic_word_archive : public cereal::OutputArchive<basic_word_archive<Strea
 
     template <class T> void put_with_count(T const& value) {
         std::uint64_t const start = stream_.position();
-        base::operator()(value);
+        if (auto* const rest = virtual_bases_.unvisited(value)) {
+            base::operator()(*rest);
+        }
         put(closing + (stream_.position() - start));
     }
 
@@ -158,6 +211,7 @@ class basic_word_archive : public cereal::OutputArchive<basic_word_archive<Strea
     basic_word_archive const* around_ = nullptr;
     void const* container_ = nullptr;
     pointee_types types_;
+    virtual_bases virtual_bases_;
 };
 
 using word_archive = basic_word_archive<word_stream>;

@@ -4,10 +4,21 @@
 #include <memo/detail/key/archive.hpp>
 #include <memo/error.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <typeinfo>
 
 namespace memo::detail {
+
+MEMO_DEFINITION bool virtual_bases::add(address_and_type base) {
+    for (std::size_t i = first_; i < visited_.size(); ++i) {
+        if (visited_[i].address == base.address && *visited_[i].type == *base.type) {
+            return false;
+        }
+    }
+    visited_.push_back(base);
+    return true;
+}
 
 MEMO_DEFINITION bool pointee_types::add(std::uint32_t number, std::type_info const& type) {
     if (number > first_.size()) {

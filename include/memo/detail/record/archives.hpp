@@ -103,7 +103,9 @@ template <class T> void record_reader::read(T& value) {
     } else {
         using target = typename serialized_class<T>::type;
         require_own_function<target, read_by_base<target, record_reader>()>();
-        base::operator()(value);
+        if (auto* const rest = virtual_bases_.unvisited(value)) {
+            base::operator()(*rest);
+        }
     }
 }
 

@@ -45,6 +45,7 @@ class record_reader : public cereal::InputArchive<record_reader> {
     template <class T> void take_class(T& value) {
         nesting::step const step(nesting_, sizeof(T));
         require_allowed_depth();
+        virtual_bases::object const object(virtual_bases_);
         base::operator()(value);
         if (take<std::uint8_t>() != class_end) {
             throw malformed_record();
@@ -133,6 +134,7 @@ class record_reader : public cereal::InputArchive<record_reader> {
 
     byte_source source_;
     nesting nesting_;
+    virtual_bases virtual_bases_;
     std::vector<pointee> pointees_;        ///< by number, from 1
     std::vector<std::string> class_names_; ///< by number, from 1
 };

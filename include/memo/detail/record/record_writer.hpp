@@ -75,6 +75,7 @@ class record_writer : public cereal::OutputArchive<record_writer> {
     template <class T> void put_class(T const& value) {
         nesting::step const step(nesting_, sizeof(T));
         require_allowed_depth();
+        virtual_bases::object const object(virtual_bases_);
         base::operator()(value);
         put(class_end);
     }
@@ -123,12 +124,16 @@ class record_writer : public cereal::OutputArchive<record_writer> {
         } else {
             using target = typename serialized_class<T>::type;
             require_own_function<target, written_by_base<target, record_writer>()>();
-            base::operator()(value); // a base class, or a type for which only cereal has functions
+            // A base class, or a type for which only cereal has functions.
+            if (auto* const rest = virtual_bases_.unvisited(value)) {
+                base::operator()(*rest);
+            }
         }
     }
 
     byte_sink sink_;
     nesting nesting_;
+    virtual_bases virtual_bases_;
     std::map<std::pair<void const*, std::type_index>, std::uint32_t>
         numbers_; ///< of the pointees, from 1
 };
