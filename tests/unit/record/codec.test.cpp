@@ -222,6 +222,20 @@ struct other_derived : base {
     }
 };
 
+/// Has no default constructor.
+struct constructed : base {
+    explicit constructed(int number) { in_base = number; }
+    template <class Archive> void serialize(Archive& archive) {
+        archive(cereal::base_class<base>(this));
+    }
+    template <class Archive>
+    static void load_and_construct(Archive& archive, cereal::construct<constructed>& construct) {
+        int number = 0;
+        archive(number);
+        construct(number);
+    }
+};
+
 // Adds no member: the functions of the base encode it completely.
 struct named_point : point {};
 // Adds a member, which the functions of the base omit.
@@ -276,6 +290,7 @@ struct seven {
 CEREAL_CLASS_VERSION(everything, 3)
 CEREAL_REGISTER_TYPE(derived)
 CEREAL_REGISTER_TYPE(other_derived)
+CEREAL_REGISTER_TYPE(constructed)
 
 TEST_CASE("a decoded record equals the encoded one") {
     CHECK(round_trip(true));
@@ -338,6 +353,18 @@ TEST_CASE("decoding preserves shared pointees and cycles") {
     CHECK(round_trip(std::shared_ptr<std::vector<int> const>()) == nullptr);
     auto const frozen = std::make_shared<std::vector<int> const>(3, 7);
     CHECK(*round_trip(frozen) == *frozen);
+}
+
+TEST_CASE("a derived class is decoded by its load_and_construct") {
+    std::shared_ptr<base> const value = std::make_shared<constructed>(7);
+    auto const all = round_trip(std::vector<std::shared_ptr<base>>{value, value});
+    REQUIRE(dynamic_cast<constructed const*>(all[0].get()) != nullptr);
+    CHECK(all[0]->in_base == 7);
+    CHECK(all[0] == all[1]);
+    bytes const owned = encoded(std::unique_ptr<base>(std::make_unique<constructed>(8)));
+    auto const back = memo::detail::decode_record<std::unique_ptr<base>>(owned);
+    REQUIRE(dynamic_cast<constructed const*>(back.get()) != nullptr);
+    CHECK(back->in_base == 8);
 }
 
 TEST_CASE("pointers to an object and to its first member are decoded") {

@@ -112,6 +112,11 @@ class record_reader : public cereal::InputArchive<record_reader> {
         charge(1, sizeof(T));
         base::operator()(wrapper);
     }
+    /// An object that its load_and_construct() constructs. The writer writes it as a class.
+    template <class T>
+    void read(cereal::memory_detail::LoadAndConstructLoadWrapper<record_reader, T>& object) {
+        take_class(object);
+    }
     template <class T> void read(cereal::NameValuePair<T>& pair) { read(pair.value); }
     template <class T> void read(cereal::SizeTag<T>& tag) {
         std::size_t const count = take_count();
