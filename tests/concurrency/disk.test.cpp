@@ -11,13 +11,16 @@
 #include <catch2/catch.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <thread>
 
 using memo_test::key_of;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -90,6 +93,29 @@ TEST_CASE("a record that one disk object forgets is not stored through another")
     meanwhile = [] {};
     CHECK(f(7) == 7);
     CHECK(g.contains(7));
+}
+
+TEST_CASE("clear() erases a record that another thread is storing") {
+    memo_test::temp_dir const directory;
+    memo::disk const backend({.directory = directory.path()});
+    auto const values = backend.partition<std::string>({1, 2});
+    std::atomic<bool> cleared{false};
+    std::thread clearing;
+    auto const valid = [&] { // runs within the transaction that stores the record
+        clearing = std::thread([&] {
+            values.clear();
+            cleared = true;
+        });
+        // Time for a clear() that does not wait for the transaction; one that waits is right anyway.
+        auto const end = std::chrono::steady_clock::now() + 200ms;
+        while (!cleared && std::chrono::steady_clock::now() < end) {
+            std::this_thread::yield();
+        }
+        return true;
+    };
+    values.put(key_of(1), value_of(1), {0ns, 0ns, memo::validity(valid)});
+    clearing.join();
+    CHECK_FALSE(values.get(key_of(1)));
 }
 
 TEST_CASE("fork among threads that use the cache") {

@@ -95,6 +95,8 @@ MEMO_DISK_DEFINITION bool disk_records::erase(key128 key) const {
 }
 
 MEMO_DISK_DEFINITION void disk_records::clear() const {
+    // Waits for a put of this process that is valid but not committed: the scan would miss its record.
+    store_->write([](write_transaction const&) { return true; }, function_);
     erase_function(*store_, function_->scope);
 }
 
