@@ -361,6 +361,11 @@ TEST_CASE("a derived class is decoded by its load_and_construct") {
     REQUIRE(dynamic_cast<constructed const*>(all[0].get()) != nullptr);
     CHECK(all[0]->in_base == 7);
     CHECK(all[0] == all[1]);
+    CHECK(round_trip(std::shared_ptr<base const>(value))->in_base == 7);
+    CHECK(round_trip(std::shared_ptr<base const>(std::make_shared<base>(*value)))->in_base == 7);
+    CHECK(round_trip(
+              std::shared_ptr<constructed const>(std::dynamic_pointer_cast<constructed>(value)))
+              ->in_base == 7);
     bytes const owned = encoded(std::unique_ptr<base>(std::make_unique<constructed>(8)));
     auto const back = memo::detail::decode_record<std::unique_ptr<base>>(owned);
     REQUIRE(dynamic_cast<constructed const*>(back.get()) != nullptr);

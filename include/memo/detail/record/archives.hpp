@@ -137,8 +137,9 @@ template <class T> std::shared_ptr<T> record_reader::take_shared() {
 template <template <class> class Wrapper, class T>
     requires wraps_pointer < Wrapper < std::shared_ptr<T>
 & >> void record_reader::read(Wrapper<std::shared_ptr<T>&>& wrapper) {
-    if constexpr (!cereal::traits::has_load_and_construct<T, record_reader>::value) {
-        wrapper.ptr = take_shared<T>();
+    using object = std::remove_const_t<T>;
+    if constexpr (!cereal::traits::has_load_and_construct<object, record_reader>::value) {
+        wrapper.ptr = take_shared<object>();
     } else { // only cereal can construct the object
         auto const tag = byte_source(source_).take<std::uint32_t>();
         std::uint32_t const number = tag & ~cereal::detail::msb_32bit;
@@ -150,7 +151,7 @@ template <template <class> class Wrapper, class T>
         } else {
             std::size_t const index = add_pointee<T>(number);
             nesting_.measure_pointee([&] { base::operator()(wrapper); });
-            pointees_[index].pointer = wrapper.ptr;
+            pointees_[index].pointer = std::const_pointer_cast<object>(wrapper.ptr);
         }
     }
 }
