@@ -4,6 +4,8 @@
 #include "support/keys.hpp"
 #include <memo/backends/memory.hpp>
 #include <memo/detail/key/unfinalized_key.hpp>
+#include <memo/detail/memory/reclaim.hpp>
+#include <memo/detail/system/process.hpp>
 
 #include <catch2/catch.hpp>
 

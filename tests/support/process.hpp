@@ -48,12 +48,7 @@ template <class T> class shared {
 /// minutes SIGALRM ends it.
 class process {
   public:
-    template <class Body> explicit process(Body&& body) {
-        std::fflush(nullptr);
-        id_ = ::fork();
-        if (id_ < 0) {
-            throw std::runtime_error("cannot fork");
-        }
+    template <class Body> explicit process(Body const& body) : id_(forked()) {
         if (id_ == 0) {
             ::alarm(120);
             ::_exit(run(body));
@@ -91,7 +86,16 @@ class process {
     }
 
   private:
-    template <class Body> static int run(Body& body) noexcept {
+    static pid_t forked() {
+        std::fflush(nullptr);
+        pid_t const id = ::fork();
+        if (id < 0) {
+            throw std::runtime_error("cannot fork");
+        }
+        return id;
+    }
+
+    template <class Body> static int run(Body const& body) noexcept {
         try {
             if constexpr (std::is_void_v<decltype(body())>) {
                 body();
@@ -111,8 +115,8 @@ class process {
 };
 
 /// Runs a function in a new process.
-template <class Body> int in_process(Body&& body) {
-    return process(std::forward<Body>(body)).wait();
+template <class Body> int in_process(Body const& body) {
+    return process(body).wait();
 }
 
 /// Seconds until a condition held, at most `most`.
