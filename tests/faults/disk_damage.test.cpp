@@ -394,7 +394,7 @@ TEST_CASE("any flipped bit of a meta page causes no wrong value and no signal") 
     memo_test::temp_dir const whole;
     fill(whole.path(), true);
     auto const original = read_file(whole / "v1/data.mdb");
-    std::size_t const bits = 2 * 8 * meta_bytes;
+    std::size_t const bits = meta_bytes * 8 * 2;
     // In a usual run some bits of each number, and all of those that decide where the other place is
     // and which of the two counts; prime, so that they are not the same of each byte.
     std::size_t const step = memo_test::trials(0) >= 500 ? 1 : 31;

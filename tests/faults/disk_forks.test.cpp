@@ -32,7 +32,6 @@
 namespace fs = std::filesystem;
 using memo_test::in_process;
 using memo_test::key_of;
-using memo_test::process;
 using namespace std::chrono_literals;
 
 namespace {
@@ -78,7 +77,6 @@ class own_files {
         for (std::size_t i = 0; i < many; ++i) {
             std::string const path = directory + '/' + std::to_string(i);
             std::ofstream(path) << "mine";
-            // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): open(2) is so
             files_.push_back({::open(path.c_str(), O_RDWR | O_CLOEXEC), path});
         }
         before_ = memo_test::contents_of(directory);

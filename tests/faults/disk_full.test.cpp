@@ -54,7 +54,6 @@ off_t total(iovec const* parts, int count) {
 
 } // namespace
 
-// NOLINTBEGIN(cppcoreguidelines-pro-type-vararg,google-runtime-int): system calls are so
 extern "C" {
 ssize_t pwrite64(int file, void const* bytes, size_t size, off_t at) {
     return refuses(at + static_cast<off_t>(size)) ? -1
@@ -83,7 +82,6 @@ int fdatasync(int file) {
     return refuses(0) ? -1 : static_cast<int>(::syscall(SYS_fdatasync, file));
 }
 }
-// NOLINTEND(cppcoreguidelines-pro-type-vararg,google-runtime-int)
 
 namespace {
 

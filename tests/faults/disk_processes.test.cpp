@@ -490,7 +490,6 @@ TEST_CASE("a started program inherits no file of the cache") {
             files.push_back(path);
             CAPTURE(path);
             int const descriptor = std::stoi(each.path().filename());
-            // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): fcntl(2) is so
             CHECK((::fcntl(descriptor, F_GETFD) & FD_CLOEXEC) != 0);
         }
     }

@@ -15,7 +15,6 @@ namespace memo_test {
 inline bool heed_permissions() {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     std::array<__user_cap_data_struct, 2> none{};
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): there is no other way to call it
     return ::syscall(SYS_capset, &header, none.data()) == 0;
 }
 

@@ -38,12 +38,10 @@ bool refuse_membarrier() {
         {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
     };
     sock_fprog const program{static_cast<unsigned short>(filter.size()), filter.data()};
-    // NOLINTBEGIN(cppcoreguidelines-pro-type-vararg): there is no other way to call them
     return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
            ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) ==
                0 &&
            ::syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0) == -1;
-    // NOLINTEND(cppcoreguidelines-pro-type-vararg)
 }
 
 /// The resident memory of the process, MiB.
