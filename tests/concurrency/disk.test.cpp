@@ -118,6 +118,41 @@ TEST_CASE("clear() erases a record that another thread is storing") {
     CHECK_FALSE(values.get(key_of(1)));
 }
 
+TEST_CASE("an expired record that cannot be erased at once makes no later put fail") {
+    memo_test::temp_dir const directory;
+    std::atomic<std::int64_t> now{1'000};
+    auto const clock = [&now] {
+        return std::chrono::system_clock::time_point(std::chrono::seconds(now));
+    };
+    memo::disk const backend({.directory = directory.path(), .clock = clock});
+    auto const values = backend.partition<std::string>({1, 2});
+    values.put(key_of(1), value_of(1), {0ns, 1s, {}});
+    now = 2'000;
+    std::atomic<bool> ended{false};
+    std::atomic<bool> stored{false};
+    std::thread other;
+    auto const valid = [&] { // runs within a transaction
+        other = std::thread([&] {
+            static_cast<void>(values.get(key_of(1)));
+            try {
+                stored = values.put(key_of(2), value_of(2), {});
+            } catch (memo::error const&) { // leaves `stored` false
+            }
+            ended = true;
+        });
+        // Time for a put that does not wait for the transaction; one that waits is right anyway.
+        auto const end = std::chrono::steady_clock::now() + 200ms;
+        while (!ended && std::chrono::steady_clock::now() < end) {
+            std::this_thread::yield();
+        }
+        return true;
+    };
+    values.put(key_of(3), value_of(3), {0ns, 0ns, memo::validity(valid)});
+    other.join();
+    CHECK(stored);
+    CHECK(values.get(key_of(2)));
+}
+
 TEST_CASE("fork among threads that use the cache") {
     memo_test::temp_dir const directory;
     memo::disk const backend({.directory = directory.path()});

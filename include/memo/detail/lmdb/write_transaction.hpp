@@ -37,17 +37,21 @@ class write_turn {
   public:
     /// Takes the turn if no other thread has it.
     ///
-    /// max_wait        for other threads and processes
+    /// max_wait        for other threads and processes; 0: does not wait
     /// Throws:         memo::error within a write of the calling thread
     write_turn(disk_environment& environment, std::chrono::nanoseconds max_wait)
-        : environment_(environment), lock_(environment.mutex_, std::defer_lock) {
+        : environment_(environment),
+          lock_(environment.mutex_, std::defer_lock),
+          may_wait_(max_wait.count() != 0) {
         if (environment.this_thread_writes()) {
             throw error(
                 errc::backend,
                 "disk put: a merge or a serialize() stores a record while its own record is "
                 "stored; store the other record before");
         }
-        max_wait_ = environment.waits_.lets_pass(max_wait) ? max_wait : std::chrono::nanoseconds(0);
+        if (may_wait_ && environment.waits_.lets_pass(max_wait)) {
+            max_wait_ = max_wait;
+        }
         lock_.try_lock();
     }
 
@@ -73,8 +77,16 @@ class write_turn {
     }
 
     [[noreturn]] void time_out() const {
-        environment_.waits_.failed(true);
+        note_timeout();
         environment_.throw_timeout();
+    }
+
+    /// Makes later writes fail without a wait. No effect for a caller that does not wait: that another
+    /// one writes at this moment does not mean that it makes no progress.
+    void note_timeout() const {
+        if (may_wait_) {
+            environment_.waits_.failed(true);
+        }
     }
 
     /// In a child of the process that took it.
@@ -93,6 +105,7 @@ class write_turn {
 
     disk_environment& environment_;
     std::unique_lock<std::timed_mutex> lock_;
+    bool may_wait_;
     std::chrono::nanoseconds max_wait_{0};
 };
 
@@ -169,7 +182,7 @@ class write_transaction {
             lock();
         } catch (disk_error const& failure) {
             if (failure.code() == ETIMEDOUT) {
-                environment_.waits_.failed(true);
+                turn_.note_timeout();
             }
             throw;
         }
