@@ -285,7 +285,8 @@ class cluster_run {
     /// during          runs beside the workers, and calls begin_part(1)
     run_result over(topology chosen, std::string const& name,
                     std::function<void(cluster_run&)> const& during) {
-        name_space_ = "cluster-" + std::to_string(::getpid()) + '-' + std::to_string(++runs_);
+        static int runs = 0;
+        name_space_ = "cluster-" + std::to_string(::getpid()) + '-' + std::to_string(++runs);
         std::vector<memo_test::process> processes;
         for (std::size_t number = 0; number < workers_; ++number) {
             processes.emplace_back([&, number] { open(chosen, number); });
@@ -385,7 +386,6 @@ class cluster_run {
     std::string name_space_;
     memo_test::shared<progress> shared_;
     std::vector<server_counts> before_;
-    inline static int runs_ = 0;
 };
 
 inline void begin(cluster_run& run) {

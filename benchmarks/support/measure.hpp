@@ -227,16 +227,18 @@ class interleaved {
         variants_.push_back({std::move(name), std::move(run)});
     }
 
-    [[nodiscard]] variant const& find(std::string const& name) const {
-        auto const found = std::ranges::find(variants_, name, &variant::name);
-        if (found == variants_.end()) {
+    template <class Variants>
+    [[nodiscard]] static auto& find_in(Variants& variants, std::string const& name) {
+        auto const found = std::ranges::find(variants, name, &variant::name);
+        if (found == variants.end()) {
             throw std::logic_error("no variant " + name);
         }
         return *found;
     }
-    [[nodiscard]] variant& find(std::string const& name) {
-        return const_cast<variant&>(std::as_const(*this).find(name));
+    [[nodiscard]] variant const& find(std::string const& name) const {
+        return find_in(variants_, name);
     }
+    [[nodiscard]] variant& find(std::string const& name) { return find_in(variants_, name); }
 
     template <class Of>
     [[nodiscard]] comparison compare(std::string const& name, std::string const& base,
