@@ -135,7 +135,7 @@ class redis_store {
         without_sigpipe& operator=(without_sigpipe const&) = delete;
         ~without_sigpipe() {
             timespec const at_once{};
-            while (!::sigismember(&before_, SIGPIPE) &&
+            while (::sigismember(&before_, SIGPIPE) == 0 &&
                    ::sigtimedwait(&pipe_, nullptr, &at_once) > 0) {
             }
             ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);

@@ -18,7 +18,6 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <fstream>
 #include <random>
 #include <string>
@@ -26,7 +25,6 @@
 #include <unistd.h>
 #include <vector>
 
-namespace fs = std::filesystem;
 using memo_test::in_process;
 using memo_test::key_of;
 using memo_test::process;

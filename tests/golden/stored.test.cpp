@@ -75,26 +75,26 @@ memo_test::memcached_server const& server_with_stored_items() {
 
 /// A backend with the stored records, `age` after they were written.
 template <class Backend> struct stored {
-    explicit stored(std::chrono::hours age = std::chrono::hours(24)) : age_(age) {}
+    explicit stored(std::chrono::hours after = std::chrono::hours(24)) : age(after) {}
 
-    std::chrono::hours age_;
+    std::chrono::hours age;
     Backend backend{
         memo::memcached_settings{.servers = {server_with_stored_items().address()},
                                  .name_space = "golden",
                                  .connect_timeout = memo_test::ample,
                                  .operation_timeout = memo_test::ample,
-                                 .clock = [age = age_] { return golden::written_at + age; }}};
+                                 .clock = [after = age] { return golden::written_at + after; }}};
 };
 
 template <bool ReadOnly> struct stored_disk {
-    explicit stored_disk(std::chrono::hours age = std::chrono::hours(24)) : age_(age) {}
+    explicit stored_disk(std::chrono::hours after = std::chrono::hours(24)) : age(after) {}
 
     disk_copy directory;
-    std::chrono::hours age_;
+    std::chrono::hours age;
     memo::disk backend{
         memo::disk_settings{.directory = directory.path(),
                             .read_only = ReadOnly,
-                            .clock = [age = age_] { return golden::written_at + age; },
+                            .clock = [after = age] { return golden::written_at + after; },
                             .report = [](std::string const& text) { FAIL_CHECK(text); }}};
 };
 

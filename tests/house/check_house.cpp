@@ -157,8 +157,7 @@ std::string layer_of(std::string const& name) {
     if (rest.substr(0, first) != "detail") {
         return rest.substr(0, first);
     }
-    if (std::string const folder = rest.substr(0, rest.rfind('/'));
-        visible_from().contains(folder)) {
+    if (std::string folder = rest.substr(0, rest.rfind('/')); visible_from().contains(folder)) {
         return folder; // a room within a room
     }
     auto const second = rest.find('/', first + 1);

@@ -11,10 +11,12 @@
 #include <typeinfo>
 #include <utility>
 
+// NOLINTBEGIN(readability-identifier-naming): what a mangled name must not be taken for
 struct L2_distance {};
 namespace nameL {
 struct distance {};
 } // namespace nameL
+// NOLINTEND(readability-identifier-naming)
 
 namespace {
 

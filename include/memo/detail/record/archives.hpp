@@ -121,12 +121,12 @@ template <class T> std::shared_ptr<T> record_reader::take_shared() {
     std::size_t const index = add_pointee<T>(number);
     return nesting_.measure_pointee([&] {
         if constexpr (cereal_record<T> && std::is_default_constructible_v<T>) {
-            auto const object = std::make_shared<T>();
+            auto object = std::make_shared<T>();
             pointees_[index].pointer = object; // before its members, which may point to it
             take_class(*object);
             return object;
         } else {
-            auto const object = std::make_shared<T>(take_value<T>(*this));
+            auto object = std::make_shared<T>(take_value<T>(*this));
             pointees_[index].pointer = object;
             return object;
         }
