@@ -34,7 +34,6 @@
 namespace {
 
 namespace fs = std::filesystem;
-namespace detail = memo::detail;
 using benchmark::key_of;
 using benchmark::removed_at_the_end;
 using benchmark::scope_of_entries;

@@ -133,7 +133,7 @@ TEST_CASE("operations that are timed by themselves have modes of their own") {
     std::size_t calls = 0;
     group.add_each("each", 100, [&] { ++calls; });
     group.measure(3);
-    CHECK(calls == 100 * (1 + 2 * 3)); // it warms up and is measured twice
+    CHECK(calls == std::size_t{100} * (1 + 2 * 3)); // it warms up and is measured twice
     CHECK(group.median("each") >= 0);
     CHECK(group.median("each") < 2'000); // without the pause
 }
