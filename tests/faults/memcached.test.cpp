@@ -647,15 +647,20 @@ TEMPLATE_LIST_TEST_CASE("no sample is numbered twice while the server is unreach
 TEMPLATE_TEST_CASE("a slowly arriving response ends at the deadline", "", memo::memcached) {
     memcached_server const server;
     fault_proxy proxy(server.port());
-    TestType const backend(settings_for(proxy.address(), 100ms));
-    auto const partition = backend.template partition<std::string>(scope);
-    partition.put(key_of(1), std::string(1000, 'x'), {});
-    REQUIRE(partition.get(key_of(1)).has_value());
-    proxy.inject(drip(50ms));
-    auto const taken = time_of([&] { CHECK_FALSE(partition.get(key_of(1)).has_value()); });
-    CHECK(taken >= 100ms);
-    CHECK(taken < 5s); // the whole response takes 50 s
-    CHECK(partition.stats().timeouts == 1);
+    auto least = std::chrono::nanoseconds::max();
+    for (int tries = 0; tries < 10 && least >= 200ms; ++tries) { // a busy machine may be late
+        proxy.inject({});
+        TestType const backend(settings_for(proxy.address(), 100ms)); // with a closed breaker
+        auto const partition = backend.template partition<std::string>(scope);
+        partition.put(key_of(1), std::string(1000, 'x'), {});
+        REQUIRE(partition.get(key_of(1)).has_value());
+        proxy.inject(drip(50ms));
+        auto const taken = time_of([&] { CHECK_FALSE(partition.get(key_of(1)).has_value()); });
+        CHECK(taken >= 100ms);
+        CHECK(partition.stats().timeouts == 1);
+        least = std::min(least, taken);
+    }
+    CHECK(least < 200ms);
 }
 
 TEMPLATE_LIST_TEST_CASE("one of three servers can die without the others", "", backends) {
