@@ -6,6 +6,7 @@
 // Source: memcached, doc/protocol.txt, "Meta Commands".
 
 #include <memo/detail/hex.hpp>
+#include <memo/detail/memcached/wire/meta_line.hpp>
 
 #include <array>
 #include <charconv>
@@ -20,10 +21,10 @@ inline constexpr std::string_view meta_line_end = "\r\n";
 
 /// Removes the first of some requests, and returns its key.
 [[nodiscard]] inline std::string_view take_request(std::string_view& requests) {
-    auto const key = requests.find(' ') + 1;
-    std::string_view const found = requests.substr(key, requests.find(' ', key) - key);
-    requests.remove_prefix(requests.find(meta_line_end, key) + meta_line_end.size());
-    return found;
+    static_cast<void>(take_word(requests)); // the verb
+    std::string_view const key = take_word(requests);
+    requests.remove_prefix(requests.find(meta_line_end) + meta_line_end.size());
+    return key;
 }
 
 class meta_request {
