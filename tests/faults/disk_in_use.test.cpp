@@ -406,6 +406,60 @@ TEST_CASE("a file that is truncated between two calls causes no wrong value and 
     damage_and_use(cut_the_lock_file, 10);
 }
 
+TEST_CASE("a file that grew after its last check and is truncated causes no signal") {
+    memo_test::temp_dir const directory;
+    std::string const file = directory / "v1/data.mdb";
+    CHECK(in_process([&] {
+              memo::disk const backend = open(directory.path());
+              auto const values = values_of(backend);
+              std::uint64_t number = 0;
+              auto const whole_value = [&] {
+                  auto const kept = values.get(key_of(number));
+                  return kept && kept->record == std::string(100'000, 'x');
+              };
+              std::int64_t checked = 0;
+              std::uintmax_t length = 0;
+              do {
+                  wait_for_next_tick();
+                  checked = memo::detail::coarse_ticks();
+                  ++number;
+                  if (whole_value()) { // checks the files
+                      return 1;
+                  }
+                  length = fs::file_size(file);
+                  values.put(key_of(number), std::string(100'000, 'x'), {});
+                  if (!whole_value()) {
+                      return 2;
+                  }
+              } while (memo::detail::coarse_ticks() != checked || fs::file_size(file) == length);
+              fs::resize_file(file, length);
+              wait_for_next_tick();
+              try {
+                  static_cast<void>(whole_value());
+              } catch (memo::error const&) { // a call counts it and goes on
+              }
+              store(backend, 0, 10);
+              return found(backend, 10) == 10 ? 0 : 3;
+          }) == 0);
+}
+
+TEST_CASE("a file that is truncated before its first check causes no signal") {
+    memo_test::temp_dir const directory;
+    store(open(directory.path()), 0, 100);
+    CHECK(in_process([&] {
+              memo::disk const backend = open(directory.path());
+              auto const values = values_of(backend);
+              fs::resize_file(directory / "v1/data.mdb", 0);
+              wait_for_next_tick();
+              try {
+                  static_cast<void>(values.get(key_of(1)));
+              } catch (memo::error const&) { // a call counts it and goes on
+              }
+              store(backend, 0, 10);
+              return found(backend, 10) == 10 ? 0 : 1;
+          }) == 0);
+}
+
 TEST_CASE("a clock file that is truncated between two calls causes no signal") {
     memo_test::temp_dir const directory;
     CHECK(in_process([&] {

@@ -50,6 +50,7 @@ class disk_environment {
         : options_(std::move(options)), files_(open_files(options_)) {
         clean_before_durable(files_, options_);
         map_pages();
+        map_.set_known_length(length_of_file(directory().data_file()).bytes);
     }
     disk_environment(disk_environment const&) = delete;
     disk_environment& operator=(disk_environment const&) = delete;
@@ -228,15 +229,16 @@ class disk_environment {
             remove_truncated_lock_file(verb, lock_file);
             throw_lmdb_error(verb, ESTALE);
         }
-        std::uint64_t const last_bytes = data_bytes_.load(std::memory_order_relaxed);
+        // Read before the file's length, because the file may grow meanwhile.
+        std::size_t const known_length = map_.known_length();
         auto const data = length_of_file(directory().data_file());
         if (data.is_gone || (data.identity && data.identity != files_.identity)) {
             throw_lmdb_error(verb, ESTALE);
         }
-        if (data.identity && data.bytes < last_bytes) { // LMDB only grows it
+        if (data.identity && data.bytes < known_length) { // LMDB only grows it
             throw_lmdb_error(verb, MDB_CORRUPTED);
         }
-        data_bytes_.store(data.bytes, std::memory_order_relaxed);
+        map_.set_known_length(data.bytes);
     }
 
     /// Removes a truncated lock.mdb, whose content is lost, so that other processes create a new
@@ -286,8 +288,7 @@ class disk_environment {
     std::atomic<bool> is_closed_{false};
     std::atomic<std::thread::id> writer_{};
     std::atomic<std::int64_t> last_check_{0};
-    std::atomic<std::uint64_t> data_bytes_{0}; ///< length of data.mdb at the last check
-    mutex absences_mutex_;                     ///< guards absences_
+    mutex absences_mutex_; ///< guards absences_
     std::unordered_map<key128, miss_reason> absences_;
 };
 

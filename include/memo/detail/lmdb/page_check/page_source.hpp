@@ -29,6 +29,15 @@ class page_source {
         return memory_.size() / page_format::page_size;
     }
 
+    /// The length of the file, in bytes, when it was last determined. Pages up to there are read without
+    /// looking again, so a file that is shorter now must not be read.
+    [[nodiscard]] std::size_t known_length() const noexcept {
+        return known_length_.load(std::memory_order_relaxed);
+    }
+    void set_known_length(std::size_t bytes) noexcept {
+        known_length_.store(bytes, std::memory_order_relaxed);
+    }
+
     /// Whether the file includes a page.
     ///
     /// Thread safety:  safe, even while the file grows
@@ -37,7 +46,7 @@ class page_source {
             return false;
         }
         std::size_t const end = (static_cast<std::size_t>(page) + 1) * page_format::page_size;
-        if (end <= known_length_.load(std::memory_order_relaxed)) [[likely]] {
+        if (end <= known_length()) [[likely]] {
             return true;
         }
         return has_grown_to(end);
@@ -67,7 +76,7 @@ class page_source {
     }
 
     bytes_view memory_;
-    mutable std::atomic<std::size_t> known_length_{0}; ///< bytes, a lower bound
+    mutable std::atomic<std::size_t> known_length_{0}; ///< a lower bound
 };
 
 } // namespace memo::detail
