@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # portability.sh [MACHINE...]: golden keys and the tests of keys, records, memory and threads with other standard libraries,
-# processors and systems. All machines, or these: debug, libc++, aarch64, riscv64, windows.
+# processors and systems. All machines, or these: debug, libc++, aarch64, riscv64, windows; side by side, on a core each.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/setup.sh
@@ -10,6 +10,7 @@ for machine in "$@"; do
     [[ " ${machines[*]} " == *" $machine "* ]] || { sed -n '2,3s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 done
 need build test clang portability
+[ $# -eq 1 ] || { printf '%s\n' "$@" | xargs -P "$(nproc)" -n 1 scripts/portability.sh; exit; }
 
 out=$(mktemp -d)
 # Wine has its state there, and a server that would write into it for a while.
