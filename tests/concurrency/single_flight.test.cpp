@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
+#include "support/code_of.hpp"
 #include "support/contract.hpp"
 #include "support/crew.hpp"
 #include "support/faulty_backend.hpp"
@@ -22,6 +23,7 @@
 #include <vector>
 
 using memo_test::at_rest;
+using memo_test::code_of;
 using memo_test::together;
 using memo_test::until_waiting;
 
@@ -29,8 +31,7 @@ namespace {
 
 constexpr std::size_t callers = 16;
 
-/// The result of one caller. One thread reads the exceptions at the end: their reference count is in libstdc++, where the
-/// thread sanitizer does not see it.
+/// The result of one caller.
 template <class R> struct got {
     std::optional<R> value;
     std::exception_ptr exception;
@@ -42,17 +43,6 @@ template <class R, class F> got<R> attempt(F const& f) {
     } catch (...) {
         return {std::nullopt, std::current_exception()};
     }
-}
-
-std::optional<memo::errc> code_of(std::exception_ptr const& exception) {
-    try {
-        if (exception) {
-            std::rethrow_exception(exception);
-        }
-    } catch (memo::error const& e) {
-        return e.code();
-    }
-    return std::nullopt;
 }
 
 } // namespace

@@ -18,7 +18,7 @@
 #include <array>
 #include <barrier>
 #include <cstddef>
-#include <optional>
+#include <exception>
 
 namespace {
 
@@ -57,12 +57,13 @@ TEST_CASE("a circle of evaluations through two plugins is an error, not a hang")
         both_run.arrive_and_wait();
         return a().call(x);
     });
-    std::array<std::optional<memo::errc>, 2> codes;
+    std::array<std::exception_ptr, 2> thrown;
     memo_test::together(2, [&](std::size_t i) {
-        codes[i] = memo_test::code_of([&] { static_cast<void>((i == 0 ? a() : b()).call(7)); });
+        thrown[i] =
+            memo_test::exception_of([&] { static_cast<void>((i == 0 ? a() : b()).call(7)); });
     });
-    CHECK(codes[0] == memo::errc::recursion);
-    CHECK(codes[1] == memo::errc::recursion);
+    CHECK(memo_test::code_of(thrown[0]) == memo::errc::recursion);
+    CHECK(memo_test::code_of(thrown[1]) == memo::errc::recursion);
 }
 
 TEST_CASE("plugins share the registry of names") {
