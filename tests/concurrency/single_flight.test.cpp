@@ -24,6 +24,7 @@
 
 using memo_test::at_rest;
 using memo_test::code_of;
+using memo_test::exception_of;
 using memo_test::together;
 using memo_test::until_waiting;
 
@@ -316,14 +317,13 @@ TEST_CASE("a call that needs its own result through another wrapper is an error,
     wrapped_again const wrap([&](int n) { return self(n); });
     auto const f = wrap({}, store);
     self = wrap({}, store);
-    CHECK(code_of(attempt<int>([&] { return f(7); }).exception) == memo::errc::recursion);
+    CHECK(code_of([&] { return f(7); }) == memo::errc::recursion);
     self = [&](int n) { return n == 0 ? 0 : wrap({}, store)(n - 1) + 1; };
     CHECK(f(20) == 20);
     auto const claim = f.try_claim(30);
     CHECK(claim.state() == memo::claim_state::claimed);
     CHECK(wrap({}, store).try_claim(30).state() == memo::claim_state::busy);
-    CHECK(code_of(attempt<int>([&] { return wrap({}, store)(30); }).exception) ==
-          memo::errc::recursion);
+    CHECK(code_of([&] { return wrap({}, store)(30); }) == memo::errc::recursion);
 }
 
 TEST_CASE("a replay's miss does not join the flights of wrappers that compute") {
@@ -342,7 +342,7 @@ TEST_CASE("a replay's miss does not join the flights of wrappers that compute") 
     led_and_followed(
         runs, [&] { value = f(7); },
         [&] {
-            missed = attempt<int>([&] { return replay(7); }).exception; // does not wait
+            missed = exception_of([&] { return replay(7); }); // does not wait
             may_return.count_down();
         });
     CHECK(value == 7);
@@ -351,7 +351,7 @@ TEST_CASE("a replay's miss does not join the flights of wrappers that compute") 
     auto refused = replay.try_claim(8);
     CHECK(refused.state() == memo::claim_state::claimed);
     CHECK(f.try_claim(8).state() == memo::claim_state::claimed); // nothing is kept from who may run
-    CHECK(code_of(attempt<int>([&] { return refused.run(); }).exception) == memo::errc::miss);
+    CHECK(code_of([&] { return refused.run(); }) == memo::errc::miss);
     CHECK(at_rest(replay).coalesced == 0);
 }
 
@@ -375,7 +375,7 @@ TEST_CASE("a strict wrapper's backend failure does not reach a wrapper that degr
     std::exception_ptr failed;
     int value = 0;
     led_and_followed(
-        leader_looks, [&] { failed = attempt<int>([&] { return strict(7); }).exception; },
+        leader_looks, [&] { failed = exception_of([&] { return strict(7); }); },
         [&] { value = degrades(7); });
     CHECK(code_of(failed) == memo::errc::backend);
     CHECK(value == 7);
@@ -398,8 +398,7 @@ TEST_CASE("an exception of a leader's store_if does not reach its followers") {
     std::exception_ptr thrown;
     int value = 0;
     led_and_followed(
-        runs, [&] { thrown = attempt<int>([&] { return throws(7); }).exception; },
-        [&] { value = f(7); });
+        runs, [&] { thrown = exception_of([&] { return throws(7); }); }, [&] { value = f(7); });
     CHECK_THROWS_WITH(std::rethrow_exception(thrown), "store_if");
     CHECK(value == 7);
     CHECK(count == 2);
